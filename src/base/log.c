@@ -1,0 +1,79 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool log_enabled = true;
+static bool live_line = false;
+static double last_drawn = 0.0;
+
+void apd_log_enable(bool enabled) {
+    log_enabled = enabled;
+}
+
+double apd_seconds(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Under mpirun our stderr is a pipe, and what it leads to is the parent's stderr: ask for that one too. */
+static bool draws_on_terminal(void) {
+    static int known = -1;
+    if (known >= 0)
+        return known == 1;
+    known = isatty(STDERR_FILENO);
+    if (known == 0) {
+        char link[64], target[64] = "";
+        (void)snprintf(link, sizeof link, "/proc/%d/fd/2", (int)getppid());
+        ssize_t length = readlink(link, target, sizeof target - 1);
+        if (length > 0 && (strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0))
+            known = 1;
+    }
+    return known == 1;
+}
+
+static void print_line(const char *prefix, const char *format, va_list arguments) {
+    if (!log_enabled)
+        return;
+    if (live_line)
+        (void)fputs("\r\033[K", stderr);
+    live_line = false;
+    (void)fputs(prefix, stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    (void)fflush(stderr);
+}
+
+void apd_log(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line("", format, arguments);
+    va_end(arguments);
+}
+
+void apd_warn(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line("warning: ", format, arguments);
+    va_end(arguments);
+}
+
+void apd_progress(const char *format, ...) {
+    if (!log_enabled || !draws_on_terminal())
+        return;
+    double now = apd_seconds();
+    if (live_line && now - last_drawn < 0.1)
+        return;
+    last_drawn = now;
+    live_line = true;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("\r\033[K", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fflush(stderr);
+    va_end(arguments);
+}

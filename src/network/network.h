@@ -1,0 +1,107 @@
+/* network: from a list of layers to logits, a loss and a gradient, for one micro-batch on one core.
+ *
+ * A network is a trunk (the list of layers) and a head (a dense layer to the task's classes). It owns shapes
+ * and the layout of its parameters, never the parameters: theta is an arena that the caller passes in.
+ * What a pass needs in between (activations) lies in a workspace, one for each thread of work.
+ *
+ * Bits: a pass over n images gives the same bits wherever it runs, on one CPU kind and one BLAS thread, as
+ * long as n is the same; other n may give other bits. So callers fix the micro-batch's shape. */
+#ifndef APD_NETWORK_NETWORK_H
+#define APD_NETWORK_NETWORK_H
+
+#include "base/random.h"
+#include "base/status.h"
+#include "network/layout.h"
+
+typedef enum apd_layer_kind {
+    APD_LAYER_CONV,     /* 2-D convolution (cross-correlation), bias, no activation */
+    APD_LAYER_DENSE,    /* flattens (channel, row, column) in C order when its input is an image */
+    APD_LAYER_RELU,
+    APD_LAYER_MAX_POOL,
+    APD_LAYER_LRN,      /* local response normalisation across channels */
+    APD_LAYER_DROPOUT   /* kept values are scaled by 1/(1-rate) while training; the identity in evaluation */
+} apd_layer_kind;
+
+typedef enum apd_padding {
+    APD_PADDING_SAME, /* output = ceil(input/stride); the odd pixel of padding goes to the bottom and right */
+    APD_PADDING_VALID /* output = ceil((input-kernel+1)/stride) */
+} apd_padding;
+
+/* One layer of the trunk; fields that the kind does not name are ignored. */
+typedef struct apd_layer_spec {
+    apd_layer_kind kind;
+    int units;              /* DENSE: outputs; CONV: output channels; 1 .. 1e6 */
+    int kernel_h, kernel_w; /* CONV, MAX_POOL; 1 .. 1024 */
+    int stride_h, stride_w; /* CONV, MAX_POOL; 1 .. 1024 */
+    apd_padding padding;    /* CONV, MAX_POOL */
+    float rate;             /* DROPOUT: share dropped, 0 <= rate < 1 */
+    int radius;             /* LRN: channels c-radius .. c+radius are summed; >= 0 */
+    float bias, alpha, beta; /* LRN: y = x / (bias + alpha * sum x^2)^beta */
+} apd_layer_spec;
+
+typedef struct apd_image_shape {
+    int channels, height, width;
+} apd_image_shape;
+
+typedef struct apd_network apd_network;
+typedef struct apd_workspace apd_workspace;
+
+/* Build a network. `max_classes` (1 .. 1e6) sizes the head. Statuses: USAGE with a line naming the layer (its
+ * number from 1 and its kind) whose shape is impossible: a VALID kernel larger than its input, say, a
+ * convolution after a dense layer, or more than 2^31 weights in a block. `*out` is set on success only. */
+apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layers, int layer_count,
+                              int max_classes, apd_network **out, apd_error *error);
+void apd_network_destroy(apd_network *network);
+
+const apd_layout *apd_network_layout(const apd_network *network);
+apd_image_shape apd_network_input(const apd_network *network);
+
+/* Multiply-adds of a forward pass of one image with `classes` outputs. */
+int64_t apd_network_multiply_adds(const apd_network *network, int classes);
+
+/* He initialisation (He et al. 2015): normal, mean 0, standard deviation scale*sqrt(2/cols), for rows
+ * `rows.begin .. rows.end-1` of block `block` into weights (rows, C). A weight's value depends on `random` and
+ * its (row, column) only. The head's deviation is sqrt(1/cols). Biases start at 0. */
+void apd_network_initialise(const apd_network *network, int block, apd_rows rows, float scale,
+                            const apd_random *random, float *weights);
+
+/* Room for passes over at most `max_images` images. Destroy takes NULL. */
+apd_workspace *apd_workspace_create(const apd_network *network, int max_images);
+void apd_workspace_destroy(apd_workspace *workspace);
+
+/* Logits of n images.
+ *   theta    arena                                             in
+ *   images   (n, channels, height, width), normalised          in
+ *   classes  outputs of the head in use, 1 .. max_classes
+ *   dropout  the stream for dropout's choices, or NULL for evaluation (dropout is the identity then); element
+ *            e of dropout layer l of the micro-batch uses a number that depends on (stream, l, first+e)
+ *   first    where this micro-batch's elements start in that stream (a shard's number times something)
+ * Returns (n, classes) logits inside the workspace, valid until its next use. 0 <= n <= max_images. */
+const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
+                                 int classes, const apd_random *dropout, int64_t first,
+                                 apd_workspace *workspace);
+
+/* What a micro-batch scored; sums, not means. */
+typedef struct apd_score {
+    double loss;     /* sum over images of -log softmax(logits)[label], in double */
+    int64_t correct; /* images whose largest logit (the first, on ties) is the label's */
+} apd_score;
+
+/* The loss of the last forward pass against labels (n) in 0 .. classes-1, and its derivative by the logits
+ * times `weight` (one over the images of the whole batch, say), kept in the workspace for the backward pass. */
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
+                           apd_workspace *workspace);
+
+/* Count correct images only: no derivative. */
+apd_score apd_network_score(const apd_network *network, const int32_t *labels, const apd_workspace *workspace);
+
+/* Called when block `block`'s gradient is complete and theta's rows of that block are no longer needed. */
+typedef void (*apd_block_done)(void *context, int block);
+
+/* The gradient of the weighted loss by theta of the last forward pass: *added* to `gradient` (arena) when
+ * `accumulate`, written otherwise; the head's unused rows are set to 0 (or left alone). Blocks are finished
+ * from the head to the first; `done` (may be NULL) is told after each. */
+void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
+                          apd_workspace *workspace, apd_block_done done, void *context);
+
+#endif
