@@ -1,7 +1,7 @@
 /* digest: 64-bit fingerprints of bytes (XXH3 of the xxHash library).
  *
- * Guards against damage, not against forgery. A digest of a parameter set is made of row digests in row order,
- * so that it does not depend on which rank held which row. */
+ * Guards against damage, not against forgery. A digest of a parameter set is made of row digests in row
+ * order, so that it does not depend on which rank held which row. */
 #ifndef APD_BASE_DIGEST_H
 #define APD_BASE_DIGEST_H
 

@@ -9,15 +9,16 @@
 void *apd_allocate(int64_t count, size_t size, const char *what) {
     APD_ASSERT(count >= 0 && size > 0);
     if ((uint64_t)count > (SIZE_MAX / 2) / size)
-        apd_fatal(APD_ERROR_INTERNAL, "%s: %" PRId64 " elements of %zu bytes are more than a machine can hold",
-                  what, count, size);
+        apd_fatal(APD_ERROR_INTERNAL,
+                  "%s: %" PRId64 " elements of %zu bytes are more than a machine can hold", what, count,
+                  size);
     size_t bytes = (size_t)count * size;
     size_t rounded = (bytes + APD_ALIGNMENT) / APD_ALIGNMENT * APD_ALIGNMENT;
     void *memory = aligned_alloc(APD_ALIGNMENT, rounded);
     if (memory == NULL)
         apd_fatal(APD_ERROR_INTERNAL,
-                  "%s: out of memory asking for %zu bytes (use more ranks, or a smaller network or batch)", what,
-                  bytes);
+                  "%s: out of memory asking for %zu bytes (use more ranks, or a smaller network or batch)",
+                  what, bytes);
     memset(memory, 0, rounded);
     return memory;
 }

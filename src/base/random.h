@@ -1,9 +1,10 @@
 /* random: counter-based random numbers, so that a number depends on what it is for, not on who asks when.
  *
- * Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011; the Random123 library).
- * The key is the run's seed. The counter is (index, a, b, purpose): a stream is named by what it is for and by
- * two more numbers (a task, an epoch, a sample: the purpose's business), and number i of a stream is a pure
- * function of all these. Nothing has a state that would have to be saved, and nothing depends on ranks. */
+ * Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011; the Random123
+ * library). The key is the run's seed. The counter is (index, a, b, purpose): a stream is named by what it is
+ * for and by two more numbers (a task, an epoch, a sample: the purpose's business), and number i of a stream
+ * is a pure function of all these. Nothing has a state that would have to be saved, and nothing depends on
+ * ranks. */
 #ifndef APD_BASE_RANDOM_H
 #define APD_BASE_RANDOM_H
 
@@ -42,7 +43,8 @@ uint32_t apd_random_bits(const apd_random *random, int64_t index);
 /* Uniform in [0, 1), a multiple of 2^-24. */
 float apd_random_uniform(const apd_random *random, int64_t index);
 
-/* `count` standard normal numbers (Box-Muller in double, rounded to float), numbers first .. first+count-1. */
+/* `count` standard normal numbers (Box-Muller in double, rounded to float), numbers first .. first+count-1.
+ */
 void apd_random_normal(const apd_random *random, int64_t first, int64_t count, float *out);
 
 /* Uniform in 0 .. bound-1, unbiased to 2^-32; uses numbers 2*index and 2*index+1. 1 <= bound < 2^32. */

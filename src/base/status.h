@@ -3,7 +3,8 @@
  * The world's faults (a missing file, a wrong key, damaged data) are returned as an apd_status and one line
  * of text in an apd_error. The text names the place (file, key, line), the reason, and what would be right.
  * The status values are the program's exit codes, so that a Slurm script can act on them.
- * Our own faults (a broken invariant) end the program through APD_ASSERT; lack of memory through apd_fatal. */
+ * Our own faults (a broken invariant) end the program through APD_ASSERT; lack of memory through apd_fatal.
+ */
 #ifndef APD_BASE_STATUS_H
 #define APD_BASE_STATUS_H
 
@@ -29,19 +30,19 @@ apd_status apd_fail(apd_error *error, apd_status status, const char *format, ...
     __attribute__((format(printf, 3, 4)));
 
 /* Return from the calling function when `call` fails. Only for functions that own nothing yet. */
-#define APD_TRY(call)                                                                                        \
-    do {                                                                                                     \
-        apd_status try_status_ = (call);                                                                     \
-        if (try_status_ != APD_OK)                                                                           \
-            return try_status_;                                                                              \
+#define APD_TRY(call)                    \
+    do {                                 \
+        apd_status try_status_ = (call); \
+        if (try_status_ != APD_OK)       \
+            return try_status_;          \
     } while (0)
 
 /* Jump to `out` when `call` fails; needs a local `apd_status status` and a label `out`. */
-#define APD_GO(call)                                                                                         \
-    do {                                                                                                     \
-        status = (call);                                                                                     \
-        if (status != APD_OK)                                                                                \
-            goto out;                                                                                        \
+#define APD_GO(call)          \
+    do {                      \
+        status = (call);      \
+        if (status != APD_OK) \
+            goto out;         \
     } while (0)
 
 /* End the process after one line on stderr. Under MPI the whole job ends: mpi/team installs its abort. */
@@ -51,8 +52,9 @@ void apd_fatal(apd_status status, const char *format, ...) __attribute__((format
 void apd_fatal_install(int rank, void (*abort_job)(int exit_code));
 
 /* Always on, in release builds too. No side effects inside. */
-#define APD_ASSERT(expression)                                                                               \
-    ((expression) ? (void)0                                                                                  \
-                  : apd_fatal(APD_ERROR_INTERNAL, "%s:%d: broken invariant: %s", __FILE__, __LINE__, #expression))
+#define APD_ASSERT(expression) \
+    ((expression)              \
+         ? (void)0             \
+         : apd_fatal(APD_ERROR_INTERNAL, "%s:%d: broken invariant: %s", __FILE__, __LINE__, #expression))
 
 #endif

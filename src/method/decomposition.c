@@ -1,0 +1,184 @@
+#include "method/decomposition.h"
+
+#include "base/digest.h"
+#include "base/memory.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const apd_block *block_of(const apd_decomposition *decomposition, int block) {
+    return &decomposition->layout->blocks[block];
+}
+
+apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_rows *rows) {
+    apd_decomposition *made = apd_allocate(1, sizeof *made, "the decomposition");
+    int blocks = layout->block_count;
+    made->layout = layout;
+    made->rows = apd_allocate(blocks, sizeof *made->rows, "the decomposition's rows");
+    memcpy(made->rows, rows, (size_t)blocks * sizeof *rows);
+    made->sigma = apd_allocate(blocks, sizeof *made->sigma, "sigma's blocks");
+    for (int b = 0; b < blocks; b++)
+        if (layout->blocks[b].decomposed)
+            made->sigma[b] =
+                apd_allocate(apd_local_rows(made, b) * layout->blocks[b].cols, sizeof(float), "sigma");
+    return made;
+}
+
+void apd_decomposition_destroy(apd_decomposition *decomposition) {
+    if (decomposition == NULL)
+        return;
+    for (int t = 0; t < decomposition->task_count; t++)
+        apd_task_part_destroy(decomposition, decomposition->tasks[t]);
+    for (int b = 0; b < decomposition->layout->block_count; b++)
+        free(decomposition->sigma[b]);
+    free(decomposition->sigma);
+    free(decomposition->rows);
+    free((void *)decomposition->tasks);
+    free(decomposition);
+}
+
+apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single) {
+    apd_task_part *part = apd_allocate(1, sizeof *part, "a task");
+    part->classes = classes;
+    part->moved = true;
+    part->blocks = apd_allocate(decomposition->layout->block_count, sizeof *part->blocks, "a task's blocks");
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
+        const apd_block *shape = block_of(decomposition, b);
+        apd_task_block *block = &part->blocks[b];
+        int64_t rows = apd_local_rows(decomposition, b);
+        block->bias = apd_allocate(rows, sizeof(float), "a task's biases");
+        if (!shape->decomposed || single) {
+            block->dense = apd_allocate(rows * shape->cols, sizeof(float), "a task's own weights");
+            continue;
+        }
+        block->mask = apd_allocate(rows, sizeof(float), "a task's masks");
+        apd_sparse_resize(&block->tau, rows, 0);
+    }
+    return part;
+}
+
+void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part) {
+    if (part == NULL)
+        return;
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
+        free(part->blocks[b].mask);
+        free(part->blocks[b].bias);
+        free(part->blocks[b].dense);
+        apd_sparse_clear(&part->blocks[b].tau);
+    }
+    free(part->blocks);
+    free(part);
+}
+
+void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part) {
+    int count = decomposition->task_count;
+    decomposition->tasks = apd_reallocate((void *)decomposition->tasks, count, count + 1,
+                                          sizeof *decomposition->tasks, "the list of tasks");
+    decomposition->tasks[count] = part;
+    decomposition->task_count = count + 1;
+}
+
+void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries) {
+    apd_sparse_clear(sparse);
+    sparse->rows = rows;
+    sparse->offsets = apd_allocate(rows + 1, sizeof *sparse->offsets, "tau's rows");
+    sparse->columns = apd_allocate(entries, sizeof *sparse->columns, "tau's columns");
+    sparse->values = apd_allocate(entries, sizeof *sparse->values, "tau's values");
+}
+
+void apd_sparse_clear(apd_sparse *sparse) {
+    free(sparse->offsets);
+    free(sparse->columns);
+    free(sparse->values);
+    *sparse = (apd_sparse){0};
+}
+
+/* Row `r` of theta of a decomposed block. */
+static void theta_row(const apd_task_block *part, const float *sigma, int64_t cols, int64_t r, float *out) {
+    float mask = part->mask[r];
+    for (int64_t c = 0; c < cols; c++)
+        out[c] = mask * sigma[c];
+    for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
+        out[part->tau.columns[e]] = part->tau.values[e];
+}
+
+void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
+                             float *bias) {
+    APD_ASSERT(task >= 0 && task < decomposition->task_count && decomposition->tasks[task] != NULL);
+    const apd_task_block *part = &decomposition->tasks[task]->blocks[block];
+    int64_t rows = apd_local_rows(decomposition, block);
+    int64_t cols = block_of(decomposition, block)->cols;
+    memcpy(bias, part->bias, (size_t)rows * sizeof(float));
+    if (part->dense != NULL) {
+        memcpy(weights, part->dense, (size_t)(rows * cols) * sizeof(float));
+        return;
+    }
+    const float *sigma = decomposition->sigma[block];
+    for (int64_t r = 0; r < rows; r++)
+        theta_row(part, sigma + r * cols, cols, r, weights + r * cols);
+}
+
+int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task) {
+    const apd_task_part *part = decomposition->tasks[task];
+    int64_t count = 0;
+    if (part == NULL)
+        return 0;
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
+        int64_t rows = apd_local_rows(decomposition, b);
+        if (!block_of(decomposition, b)->decomposed)
+            continue;
+        if (part->blocks[b].dense != NULL)
+            count += rows * block_of(decomposition, b)->cols;
+        else
+            count += part->blocks[b].tau.offsets[rows];
+    }
+    return count;
+}
+
+void apd_decomposition_row_digests(const apd_decomposition *decomposition, int task, int block,
+                                   uint64_t *out) {
+    int64_t rows = apd_local_rows(decomposition, block);
+    int64_t cols = block_of(decomposition, block)->cols;
+    size_t row_bytes = (size_t)cols * sizeof(float);
+    if (task < 0) {
+        for (int64_t r = 0; r < rows; r++)
+            out[r] = apd_digest(decomposition->sigma[block] + r * cols, row_bytes);
+        return;
+    }
+    float *weights = apd_allocate(rows * cols, sizeof(float), "theta for a digest");
+    float *bias = apd_allocate(rows, sizeof(float), "biases for a digest");
+    apd_decomposition_theta(decomposition, task, block, weights, bias);
+    for (int64_t r = 0; r < rows; r++)
+        out[r] =
+            apd_digest_join(apd_digest(weights + r * cols, row_bytes), apd_digest(bias + r, sizeof(float)));
+    free(bias);
+    free(weights);
+}
+
+static int64_t task_bytes(const apd_decomposition *decomposition, const apd_task_part *part) {
+    int64_t bytes = (int64_t)sizeof *part;
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
+        const apd_task_block *block = &part->blocks[b];
+        int64_t rows = apd_local_rows(decomposition, b);
+        bytes += (int64_t)sizeof *block + rows * (int64_t)sizeof(float);
+        if (block->dense != NULL)
+            bytes += rows * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
+        else
+            bytes += rows * (int64_t)sizeof(float) + (rows + 1) * (int64_t)sizeof(int64_t) +
+                     block->tau.offsets[rows] * (int64_t)(sizeof(int32_t) + sizeof(float));
+    }
+    return bytes;
+}
+
+int64_t apd_decomposition_bytes(const apd_decomposition *decomposition) {
+    int64_t bytes = 0;
+    for (int b = 0; b < decomposition->layout->block_count; b++)
+        if (decomposition->sigma[b] != NULL)
+            bytes +=
+                apd_local_rows(decomposition, b) * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
+    for (int t = 0; t < decomposition->task_count; t++)
+        if (decomposition->tasks[t] != NULL)
+            bytes += task_bytes(decomposition, decomposition->tasks[t]);
+    return bytes;
+}
