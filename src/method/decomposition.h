@@ -2,16 +2,17 @@
  *
  * theta_t = mask_t * sigma + tau_t (Yoon et al. 2020, section 3), row by row: mask_t is one number a row.
  *
- * How tau is stored. tau_t is sparse; where it is not zero we keep the value of *theta_t* there, not of tau_t:
- *     theta_t[j] = values[j] where j is in the support of tau_t,  (float)(mask_t * sigma[j]) elsewhere
+ * How tau is stored. tau_t is sparse; where it is not zero we keep the value of *theta_t* there, not of
+ * tau_t: theta_t[j] = values[j] where j is in the support of tau_t,  (float)(mask_t * sigma[j]) elsewhere
  *     tau_t[j]   = theta_t[j] - mask_t * sigma[j]
- * This says the same and keeps old tasks to the bit: when sigma[j] moves, a weight with tau_t[j] != 0 needs no
- * update at all (its theta is what is stored), and one with tau_t[j] = 0 gets an entry that holds the very bits
- * of its theta from before. With tau itself stored, every move of sigma would round every old theta anew, and
- * every checkpoint would have to write every task again.
+ * This says the same and keeps old tasks to the bit: when sigma[j] moves, a weight with tau_t[j] != 0 needs
+ * no update at all (its theta is what is stored), and one with tau_t[j] = 0 gets an entry that holds the very
+ * bits of its theta from before. With tau itself stored, every move of sigma would round every old theta
+ * anew, and every checkpoint would have to write every task again.
  *
- * Rows: a rank's slice has rows[b].begin .. rows[b].end-1 of block b; local row 0 is row rows[b].begin. Biases
- * and the head are each task's own and dense. `single` tasks (one network a task) keep all blocks dense. */
+ * Rows: a rank's slice has rows[b].begin .. rows[b].end-1 of block b; local row 0 is row rows[b].begin.
+ * Biases and the head are each task's own and dense. `single` tasks (one network a task) keep all blocks
+ * dense. */
 #ifndef APD_METHOD_DECOMPOSITION_H
 #define APD_METHOD_DECOMPOSITION_H
 
@@ -43,18 +44,18 @@ typedef struct apd_decomposition {
     apd_rows *rows;           /* (B) this slice; owned */
     float **sigma;            /* (B): (local rows, C), NULL for the head; owned */
     int task_count;
-    apd_task_part **tasks;    /* (task_count) by place in the stream; NULL: forgotten */
+    apd_task_part **tasks; /* (task_count) by place in the stream; NULL: forgotten */
 } apd_decomposition;
 
 /* `rows` (B) is copied; sigma is zero. */
 apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_rows *rows);
 void apd_decomposition_destroy(apd_decomposition *decomposition); /* Takes NULL. */
 
-/* An empty part for `classes` classes: masks, biases and dense blocks allocated and zero, tau without entries.
- * `single`: all blocks dense. It belongs to the caller until appended. */
+/* An empty part for `classes` classes: masks, biases and dense blocks allocated and zero, tau without
+ * entries. `single`: all blocks dense. It belongs to the caller until appended. */
 apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single);
 void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part); /* Takes NULL. */
-void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part); /* takes ownership */
+void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);    /* takes ownership */
 
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
@@ -69,11 +70,13 @@ static inline int64_t apd_local_rows(const apd_decomposition *decomposition, int
 void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
                              float *bias);
 
-/* Non-zeros of tau of one task over this slice (0 for a forgotten one; decomposed weights for a single one). */
+/* Non-zeros of tau of one task over this slice (0 for a forgotten one; decomposed weights for a single one).
+ */
 int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
 
 /* Row digests of sigma (task < 0) or of a task's theta and bias in block `block`: out (local rows). */
-void apd_decomposition_row_digests(const apd_decomposition *decomposition, int task, int block, uint64_t *out);
+void apd_decomposition_row_digests(const apd_decomposition *decomposition, int task, int block,
+                                   uint64_t *out);
 
 /* Bytes of everything held. */
 int64_t apd_decomposition_bytes(const apd_decomposition *decomposition);

@@ -5,8 +5,8 @@
  *   joint   the paper's scheme: Adam on everything, all old tau_i at every step         solver_joint.c
  *   single  one network a task, plain Adam (STL)                                        solver_single.c
  *
- * A solver works on the rows of one slice and knows nothing of ranks: everything it does is a function of a row.
- * The gradient that it gets is the summed gradient of theta's rows: d/d tau = G, d/d sigma = mask * G,
+ * A solver works on the rows of one slice and knows nothing of ranks: everything it does is a function of a
+ * row. The gradient that it gets is the summed gradient of theta's rows: d/d tau = G, d/d sigma = mask * G,
  * d/d v[r] = mask[r]*(1-mask[r]) * sum_c G[r,c]*sigma[r,c] with mask = sigmoid(v). */
 #ifndef APD_METHOD_SOLVER_H
 #define APD_METHOD_SOLVER_H
@@ -17,10 +17,11 @@
 #include "network/network.h"
 
 typedef struct apd_solver_settings {
-    double lambda1;      /* >= 0 */
-    double lambda2;      /* > 0 or INFINITY (exact only) */
-    double mask_init;    /* in (0, 1) */
-    double weight_decay; /* added to the gradient as weight_decay * theta, on decomposed weights and the head */
+    double lambda1;   /* >= 0 */
+    double lambda2;   /* > 0 or INFINITY (exact only) */
+    double mask_init; /* in (0, 1) */
+    double
+        weight_decay; /* added to the gradient as weight_decay * theta, on decomposed weights and the head */
     double beta1, beta2, epsilon;
     uint64_t seed;
 } apd_solver_settings;
@@ -29,14 +30,14 @@ typedef struct apd_solver apd_solver;
 
 typedef enum apd_solver_name { APD_EXACT, APD_JOINT, APD_SINGLE } apd_solver_name;
 
-/* The solver changes `decomposition`, which must outlive it. Sigma is initialised (He, divided by mask_init, so
- * that the first theta is He's) when the decomposition has no task. */
-apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network, apd_decomposition *decomposition,
-                              const apd_solver_settings *settings);
+/* The solver changes `decomposition`, which must outlive it. Sigma is initialised (He, divided by mask_init,
+ * so that the first theta is He's) when the decomposition has no task. */
+apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
+                              apd_decomposition *decomposition, const apd_solver_settings *settings);
 void apd_solver_destroy(apd_solver *solver); /* Takes NULL. */
 
-/* Start the task at place decomposition->task_count of the stream: tau = 0, masks at mask_init, biases 0, head
- * by He, moments 0. `task_id` seeds the head and, for single, the whole network. */
+/* Start the task at place decomposition->task_count of the stream: tau = 0, masks at mask_init, biases 0,
+ * head by He, moments 0. `task_id` seeds the head and, for single, the whole network. */
 void apd_solver_begin_task(apd_solver *solver, int task_id, int classes);
 
 /* theta_t of a block as it stands: weights (local rows, C), bias (local rows). */
@@ -45,12 +46,13 @@ void apd_solver_theta(const apd_solver *solver, int block, float *weights, float
 /* Start a step: the learning rate for all its blocks (> 0). */
 void apd_solver_begin_step(apd_solver *solver, double learning_rate);
 
-/* One block's share of the step. gradient (local rows, C) and bias_gradient (local rows) are of the mean loss;
- * the new theta rows are written to weights and bias. */
+/* One block's share of the step. gradient (local rows, C) and bias_gradient (local rows) are of the mean
+ * loss; the new theta rows are written to weights and bias. */
 void apd_solver_step(apd_solver *solver, int block, const float *gradient, const float *bias_gradient,
                      float *weights, float *bias);
 
-/* From here to the task's end train the support alone, without the pull of lambda1 (exact; others: nothing). */
+/* From here to the task's end train the support alone, without the pull of lambda1 (exact; others: nothing).
+ */
 void apd_solver_begin_polish(apd_solver *solver);
 
 /* Keep a copy of what is being trained; bring the last copy back (if there is one). */

@@ -1,0 +1,38 @@
+/* metrics: what a stream of tasks is judged by. R[i][j] is the test accuracy on task j after training task i
+ * (places in the stream, from 0), a (tasks, tasks) matrix in which the part above the diagonal is not used.
+ * Tasks that were forgotten, or never measured, are NaN and left out of every mean. */
+#ifndef APD_METHOD_METRICS_H
+#define APD_METHOD_METRICS_H
+
+#include "network/layout.h"
+
+typedef struct apd_metrics {
+    double average;    /* mean_j R[T-1][j] */
+    double learning;   /* mean_j R[j][j] */
+    double backward;   /* BWT: mean_{j<T-1} (R[T-1][j] - R[j][j]); 0 for one task */
+    double forgetting; /* mean_{j<T-1} (max_{j<=l<T-1} R[l][j] - R[T-1][j]); 0 for one task */
+    double worst;      /* min_j R[T-1][j] */
+} apd_metrics;
+
+/* The metrics after `tasks` tasks; `stride` is the matrix's row length (>= tasks). No task: all NaN. */
+apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride);
+
+/* What has to be kept, counted three ways (METHOD: the paper's; with heads and biases; real bytes). */
+typedef struct apd_capacity {
+    double weights; /* non-zeros of sigma, tau, sigma_g, masks over D: 1.0 = one network */
+    double all;     /* the same with every task's head and biases, over (D + those) */
+    double bytes;   /* bytes of the checkpoint over bytes of one dense network with its head, float32 */
+} apd_capacity;
+
+/* Counts over all ranks' slices. */
+typedef struct apd_capacity_counts {
+    int64_t sigma;      /* non-zeros of sigma (0 for one network a task) */
+    int64_t tau;        /* non-zeros of all tasks' tau, and of sigma_g; dense weights of single tasks */
+    int64_t masks;      /* numbers in all tasks' masks */
+    int64_t own;        /* numbers in all tasks' heads and biases */
+    int64_t file_bytes; /* 0: not written yet */
+} apd_capacity_counts;
+
+apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_capacity_counts *counts);
+
+#endif

@@ -1,0 +1,110 @@
+#include "method/retarget.h"
+
+#include "base/memory.h"
+#include "method/cells.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The weights of a block whose sigma moved, row by row. */
+typedef struct moves {
+    int64_t *offsets; /* (rows+1) */
+    int32_t *columns;
+} moves;
+
+static int64_t moves_find(const apd_decomposition *d, int block, const float *old_sigma, moves *out) {
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, count = 0;
+    const float *sigma = d->sigma[block];
+    for (int64_t j = 0; j < rows * cols; j++)
+        count += sigma[j] != old_sigma[j];
+    out->offsets = apd_allocate(rows + 1, sizeof *out->offsets, "sigma's moves");
+    out->columns = apd_allocate(count, sizeof *out->columns, "sigma's moves");
+    int64_t next = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < cols; c++)
+            if (sigma[r * cols + c] != old_sigma[r * cols + c])
+                out->columns[next++] = (int32_t)c;
+        out->offsets[r + 1] = next;
+    }
+    return count;
+}
+
+/* One task's rows on their way to new rows. */
+typedef struct rewrite {
+    const apd_sparse *from;
+    apd_sparse *to;
+    int64_t next; /* entries written */
+    double threshold;
+    bool moved;
+} rewrite;
+
+/* theta at (mask, sigma) had the value `kept`: write the entry that keeps it, if one is needed. */
+static void put(rewrite *w, int32_t column, float kept, float mask, float sigma) {
+    float product = mask * sigma, theta = kept;
+    if (w->threshold > 0.0) {
+        double shared = (double)mask * (double)sigma, tau = (double)kept - shared;
+        double soft = copysign(fmax(fabs(tau) - w->threshold, 0.0), tau);
+        theta = soft == 0.0 ? product : (float)(shared + soft);
+    }
+    w->moved = w->moved || theta != kept;
+    if (theta == product)
+        return;
+    w->to->columns[w->next] = column;
+    w->to->values[w->next++] = theta;
+}
+
+/* Merge a row's entries with the row's moves. `old_sigma` and `sigma` are the row's. */
+static void rewrite_row(rewrite *w, int64_t r, float mask, const float *old_sigma, const float *sigma,
+                        const int32_t *moved, int64_t moved_count) {
+    const apd_sparse *from = w->from;
+    int64_t e = from->offsets[r], end = from->offsets[r + 1], k = 0;
+    while (e < end || k < moved_count) {
+        int32_t column = e < end ? from->columns[e] : INT32_MAX;
+        if (k < moved_count && moved[k] <= column) {
+            int64_t same = moved[k] == column;
+            column = moved[k++];
+            put(w, column, same ? from->values[e] : mask * old_sigma[column], mask, sigma[column]);
+            e += same;
+            continue;
+        }
+        put(w, column, from->values[e++], mask, sigma[column]);
+    }
+    w->to->offsets[r + 1] = w->next;
+}
+
+static void shrink_to(apd_sparse *sparse, int64_t room, int64_t entries) {
+    sparse->columns =
+        apd_reallocate(sparse->columns, room, entries, sizeof *sparse->columns, "tau's columns");
+    sparse->values = apd_reallocate(sparse->values, room, entries, sizeof *sparse->values, "tau's values");
+}
+
+static bool rewrite_task(const apd_decomposition *d, int block, apd_task_block *part, const float *old_sigma,
+                         const moves *moved, double threshold) {
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
+    int64_t room = part->tau.offsets[rows] + moved->offsets[rows];
+    apd_sparse made = {0};
+    apd_sparse_resize(&made, rows, room);
+    rewrite w = {.from = &part->tau, .to = &made, .threshold = threshold};
+    for (int64_t r = 0; r < rows; r++)
+        rewrite_row(&w, r, part->mask[r], old_sigma + r * cols, d->sigma[block] + r * cols,
+                    moved->columns + moved->offsets[r], moved->offsets[r + 1] - moved->offsets[r]);
+    shrink_to(&made, room, w.next);
+    apd_sparse_clear(&part->tau);
+    part->tau = made;
+    return w.moved;
+}
+
+int64_t apd_retarget(apd_decomposition *d, int block, const float *old_sigma, double threshold) {
+    moves moved = {0};
+    int64_t count = moves_find(d, block, old_sigma, &moved);
+    for (int t = 0; t < d->task_count && (count > 0 || threshold > 0.0); t++) {
+        if (!apd_task_is_decomposed(d, t, block))
+            continue;
+        if (rewrite_task(d, block, &d->tasks[t]->blocks[block], old_sigma, &moved, threshold))
+            d->tasks[t]->moved = true;
+    }
+    free(moved.offsets);
+    free(moved.columns);
+    return count;
+}

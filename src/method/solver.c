@@ -1,0 +1,288 @@
+#include "method/solver_internal.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static solver_array *add_array(apd_solver *solver, float *values, int64_t count) {
+    solver->arrays = apd_reallocate(solver->arrays, solver->array_count, solver->array_count + 1,
+                                    sizeof *solver->arrays, "the solver's arrays");
+    solver_array *array = &solver->arrays[solver->array_count++];
+    *array = (solver_array){.count = count, .parameter = parameter};
+    array->values =
+        apd_allocate(count, sizeof(float), parameter ? "parameters in training" : "Adam's moments");
+    return array->values;
+}
+
+adam_moments apd_solver_track_moments(apd_solver *solver, int64_t count) {
+    float *first = apd_solver_track(solver, count, false);
+    return (adam_moments){first, apd_solver_track(solver, count, false)};
+}
+
+static void create_block(apd_solver *solver, int b) {
+    const apd_block *shape = &solver->decomposition->layout->blocks[b];
+    solver_block *block = &solver->blocks[b];
+    block->rows = apd_local_rows(solver->decomposition, b);
+    block->cols = shape->cols;
+    int64_t size = block->rows * block->cols;
+    if (shape->decomposed && solver->kind->decomposed) {
+        block->sigma = solver->decomposition->sigma[b];
+        track_sigma(solver, block->sigma, size);
+        block->tau = apd_solver_track(solver, size, true);
+        block->logit = apd_solver_track(solver, block->rows, true);
+        block->mask = apd_solver_track(solver, block->rows, true);
+        block->sigma_moments = apd_solver_track_moments(solver, size);
+        block->tau_moments = apd_solver_track_moments(solver, size);
+        block->logit_moments = apd_solver_track_moments(solver, block->rows);
+    } else {
+        block->dense = apd_solver_track(solver, size, true);
+        block->dense_moments = apd_solver_track_moments(solver, size);
+    }
+    block->bias = apd_solver_track(solver, block->rows, true);
+    block->bias_moments = apd_solver_track_moments(solver, block->rows);
+}
+
+static void initialise_sigma(apd_solver *solver) {
+    const apd_decomposition *d = solver->decomposition;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        if (!d->layout->blocks[b].decomposed)
+            continue;
+        apd_random random =
+            apd_random_stream(solver->settings.seed, APD_RANDOM_INITIAL_WEIGHTS, (uint32_t)b, 0);
+        apd_network_initialise(solver->network, b, d->rows[b], 1.0f / (float)solver->settings.mask_init,
+                               &random, d->sigma[b]);
+    }
+}
+
+apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
+                              apd_decomposition *decomposition, const apd_solver_settings *settings) {
+    static const solver_kind *const kinds[] = {
+        [APD_EXACT] = &apd_solver_exact, [APD_JOINT] = &apd_solver_joint, [APD_SINGLE] = &apd_solver_single};
+    apd_solver *solver = apd_allocate(1, sizeof *solver, "the solver");
+    solver->kind = kinds[name];
+    solver->network = network;
+    solver->decomposition = decomposition;
+    solver->settings = *settings;
+    solver->blocks = apd_allocate(decomposition->layout->block_count, sizeof *solver->blocks, "the solver");
+    for (int b = 0; b < decomposition->layout->block_count; b++)
+        create_block(solver, b);
+    if (decomposition->task_count == 0 && solver->kind->decomposed)
+        initialise_sigma(solver);
+    return solver;
+}
+
+static void release_blocks(apd_solver *solver) {
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++)
+        if (solver->blocks[b].own != NULL) {
+            solver->kind->release(solver, b);
+            free(solver->blocks[b].own);
+            solver->blocks[b].own = NULL;
+        }
+}
+
+void apd_solver_destroy(apd_solver *solver) {
+    if (solver == NULL)
+        return;
+    release_blocks(solver);
+    for (int i = 0; i < solver->array_count; i++) {
+        free(solver->arrays[i].copy);
+        if (!solver->arrays[i].borrowed)
+            free(solver->arrays[i].values);
+    }
+    free(solver->arrays);
+    free(solver->blocks);
+    free(solver);
+}
+
+static bool is_head(const apd_solver *solver, int block) {
+    return !solver->decomposition->layout->blocks[block].decomposed;
+}
+
+static void begin_block(apd_solver *solver, int b) {
+    solver_block *block = &solver->blocks[b];
+    uint32_t task = (uint32_t)solver->task_id;
+    if (block->mask != NULL) {
+        double mask = solver->settings.mask_init;
+        for (int64_t r = 0; r < block->rows; r++) {
+            block->logit[r] = (float)log(mask / (1.0 - mask));
+            block->mask[r] = (float)mask;
+        }
+    }
+    if (block->dense == NULL)
+        return;
+    apd_random random =
+        is_head(solver, b)
+            ? apd_random_stream(solver->settings.seed, APD_RANDOM_HEAD_WEIGHTS, task, 0)
+            : apd_random_stream(solver->settings.seed, APD_RANDOM_INITIAL_WEIGHTS, (uint32_t)b, task + 1);
+    apd_network_initialise(solver->network, b, solver->decomposition->rows[b], 1.0f, &random, block->dense);
+    for (int64_t r = 0; r < block->rows && is_head(solver, b); r++)
+        if (solver->decomposition->rows[b].begin + r >= solver->classes)
+            memset(block->dense + r * block->cols, 0, (size_t)block->cols * sizeof(float));
+}
+
+void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
+    release_blocks(solver);
+    solver->task_id = task_id;
+    solver->classes = classes;
+    solver->steps = 0;
+    solver->polishing = solver->kept = false;
+    for (int i = 0; i < solver->array_count; i++) {
+        free(solver->arrays[i].copy);
+        solver->arrays[i].copy = NULL;
+        if (!solver->arrays[i].borrowed)
+            memset(solver->arrays[i].values, 0, (size_t)solver->arrays[i].count * sizeof(float));
+    }
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
+        begin_block(solver, b);
+        if (solver->blocks[b].mask != NULL && solver->kind->begin_task != NULL)
+            solver->kind->begin_task(solver, b);
+    }
+}
+
+void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bias) {
+    const solver_block *block = &solver->blocks[b];
+    memcpy(bias, block->bias, (size_t)block->rows * sizeof(float));
+    if (block->dense != NULL) {
+        memcpy(weights, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+        return;
+    }
+    for (int64_t r = 0; r < block->rows; r++)
+        for (int64_t c = 0, j = r * block->cols; c < block->cols; c++, j++)
+            weights[j] = block->mask[r] * block->sigma[j] + block->tau[j];
+}
+
+void apd_solver_begin_step(apd_solver *solver, double learning_rate) {
+    const apd_solver_settings *settings = &solver->settings;
+    solver->steps++;
+    solver->adam = (adam_step){
+        .rate = (float)learning_rate,
+        .beta1 = (float)settings->beta1,
+        .beta2 = (float)settings->beta2,
+        .epsilon = (float)settings->epsilon,
+        .first_scale = (float)(1.0 / (1.0 - pow(settings->beta1, (double)solver->steps))),
+        .second_scale = (float)(1.0 / (1.0 - pow(settings->beta2, (double)solver->steps))),
+    };
+}
+
+float apd_dot(const float *a, const float *b, int64_t count) {
+    float sums[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16)
+        for (int k = 0; k < 16; k++)
+            sums[k] += a[i + k] * b[i + k];
+    for (int k = 0; i < count; i++, k++)
+        sums[k] += a[i] * b[i];
+    for (int half = 8; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            sums[k] += sums[k + half];
+    return sums[0];
+}
+
+void apd_adam_update(const adam_step *adam, float *values, adam_moments *moments, const float *gradient,
+                     float decay, int64_t count) {
+    const adam_step step = *adam;
+    float *restrict value = values, *restrict first = moments->first, *restrict second = moments->second;
+    for (int64_t i = 0; i < count; i++) {
+        float direction, eta;
+        adam_direction(&step, &first[i], &second[i], gradient[i] + decay * value[i], &direction, &eta);
+        value[i] -= eta * direction;
+    }
+}
+
+void apd_solver_step_mask(apd_solver *solver, solver_block *block, int64_t row, float gradient) {
+    float direction, eta;
+    adam_direction(&solver->adam, &block->logit_moments.first[row], &block->logit_moments.second[row],
+                   gradient, &direction, &eta);
+    block->logit[row] -= eta * direction;
+    block->mask[row] = (float)(1.0 / (1.0 + exp(-(double)block->logit[row])));
+}
+
+/* The head's rows beyond the task's classes stay zero whatever the decay. */
+static int64_t rows_in_use(const apd_solver *solver, int b) {
+    if (!is_head(solver, b))
+        return solver->blocks[b].rows;
+    int64_t used = solver->classes - solver->decomposition->rows[b].begin;
+    if (used < 0)
+        return 0;
+    return used < solver->blocks[b].rows ? used : solver->blocks[b].rows;
+}
+
+void apd_solver_step(apd_solver *solver, int b, const float *gradient, const float *bias_gradient,
+                     float *weights, float *bias) {
+    solver_block *block = &solver->blocks[b];
+    int64_t used = rows_in_use(solver, b);
+    apd_adam_update(&solver->adam, block->bias, &block->bias_moments, bias_gradient, 0.0f, used);
+    memcpy(bias, block->bias, (size_t)block->rows * sizeof(float));
+    if (block->dense != NULL) {
+        apd_adam_update(&solver->adam, block->dense, &block->dense_moments, gradient,
+                        (float)solver->settings.weight_decay, used * block->cols);
+        memcpy(weights, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+        return;
+    }
+    solver->kind->step(solver, b, gradient, weights);
+}
+
+void apd_solver_begin_polish(apd_solver *solver) {
+    solver->polishing = true;
+}
+
+void apd_solver_keep(apd_solver *solver) {
+    for (int i = 0; i < solver->array_count; i++) {
+        solver_array *array = &solver->arrays[i];
+        if (!array->parameter)
+            continue;
+        if (array->copy == NULL)
+            array->copy = apd_allocate(array->count, sizeof(float), "a copy of the best epoch");
+        memcpy(array->copy, array->values, (size_t)array->count * sizeof(float));
+    }
+    solver->kept = true;
+}
+
+void apd_solver_recall(apd_solver *solver) {
+    for (int i = 0; i < solver->array_count && solver->kept; i++)
+        if (solver->arrays[i].parameter)
+            memcpy(solver->arrays[i].values, solver->arrays[i].copy,
+                   (size_t)solver->arrays[i].count * sizeof(float));
+}
+
+int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, apd_sparse *tau,
+                             int64_t next) {
+    const float *sigma = block->sigma + row * block->cols, *own = block->tau + row * block->cols;
+    float mask = block->mask[row];
+    for (int64_t c = 0; c < block->cols; c++) {
+        float shared = mask * sigma[c], theta = shared + own[c];
+        if (!keep[c] || theta == shared)
+            continue;
+        tau->columns[next] = (int32_t)c;
+        tau->values[next++] = theta;
+    }
+    tau->offsets[row + 1] = next;
+    return next;
+}
+
+void apd_solver_end_task(apd_solver *solver) {
+    apd_decomposition *d = solver->decomposition;
+    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->kind->decomposed);
+    for (int b = 0; b < d->layout->block_count; b++) {
+        const solver_block *block = &solver->blocks[b];
+        apd_task_block *stored = &part->blocks[b];
+        memcpy(stored->bias, block->bias, (size_t)block->rows * sizeof(float));
+        if (block->dense != NULL) {
+            memcpy(stored->dense, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+            continue;
+        }
+        memcpy(stored->mask, block->mask, (size_t)block->rows * sizeof(float));
+        solver->kind->end_task(solver, b, part);
+    }
+    apd_decomposition_append(d, part);
+    release_blocks(solver);
+}
+
+int64_t apd_solver_bytes(const apd_solver *solver) {
+    int64_t bytes = (int64_t)sizeof *solver;
+    for (int i = 0; i < solver->array_count; i++)
+        bytes += solver->arrays[i].count * (int64_t)sizeof(float) * (solver->arrays[i].copy != NULL ? 2 : 1);
+    return bytes;
+}

@@ -1,0 +1,96 @@
+/* solver_internal: what the three solvers share. Included by solver*.c only.
+ *
+ * Every array that training changes is registered once (apd_solver_track), so that keeping, recalling and
+ * sizing are loops over one list, whichever solver it is. */
+#ifndef APD_METHOD_SOLVER_INTERNAL_H
+#define APD_METHOD_SOLVER_INTERNAL_H
+
+#include "method/solver.h"
+
+/* First and second moments of one array (Kingma & Ba 2015). */
+typedef struct adam_moments {
+    float *first, *second;
+} adam_moments;
+
+/* This step's constants: direction = first*first_scale, eta = rate/(sqrt(second*second_scale) + epsilon). */
+typedef struct adam_step {
+    float rate, beta1, beta2, epsilon;
+    float first_scale, second_scale; /* 1/(1 - beta^step) */
+} adam_step;
+
+/* The task in training, one block of it. (local rows, C) unless said otherwise; NULL where a block has none.
+ */
+typedef struct solver_block {
+    int64_t rows, cols;
+    float *sigma; /* the decomposition's */
+    float *tau;
+    float *logit, *mask; /* (rows): v and sigmoid(v) */
+    float *dense;        /* head, or a single task's theta */
+    float *bias;         /* (rows) */
+    adam_moments sigma_moments, tau_moments, logit_moments, dense_moments, bias_moments;
+    void *own; /* what one kind of solver adds */
+} solver_block;
+
+/* A registered array. Parameters are kept and recalled, moments are not. */
+typedef struct solver_array {
+    float *values, *copy;
+    int64_t count;
+    bool parameter, borrowed; /* borrowed: somebody else frees it */
+} solver_array;
+
+typedef struct solver_kind {
+    bool decomposed; /* sigma, mask and tau; else every block is dense */
+    void (*begin_task)(apd_solver *solver, int block);
+    void (*step)(apd_solver *solver, int block, const float *gradient, float *theta);
+    void (*end_task)(apd_solver *solver, int block, apd_task_part *part);
+    void (*release)(apd_solver *solver, int block); /* free `own` */
+} solver_kind;
+
+struct apd_solver {
+    const solver_kind *kind;
+    const apd_network *network;
+    apd_decomposition *decomposition;
+    apd_solver_settings settings;
+    int task_id, classes;
+    int64_t steps;
+    bool polishing, kept;
+    adam_step adam;
+    solver_block *blocks; /* (B) */
+    solver_array *arrays;
+    int array_count;
+};
+
+extern const solver_kind apd_solver_exact, apd_solver_joint, apd_solver_single;
+
+/* A zeroed array of `count` floats, registered. */
+float *apd_solver_track(apd_solver *solver, int64_t count, bool parameter);
+adam_moments apd_solver_track_moments(apd_solver *solver, int64_t count);
+
+/* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
+float apd_dot(const float *a, const float *b, int64_t count);
+
+/* Move `values` by a plain Adam step along gradient + decay*values. */
+void apd_adam_update(const adam_step *adam, float *values, adam_moments *moments, const float *gradient,
+                     float decay, int64_t count);
+
+/* The step of a row's mask from d loss/d mask's logit. */
+void apd_solver_step_mask(apd_solver *solver, solver_block *block, int64_t row, float gradient);
+
+/* Move `moments` at i by gradient g and give Adam's direction and rate for that number. */
+static inline void adam_direction(const adam_step *adam, float *first, float *second, float g,
+                                  float *direction, float *eta) {
+    float m = adam->beta1 * *first + (1.0f - adam->beta1) * g;
+    float v = adam->beta2 * *second + (1.0f - adam->beta2) * g * g;
+    *first = m;
+    *second = v;
+    *direction = m * adam->first_scale;
+    *eta = adam->rate / (__builtin_sqrtf(v * adam->second_scale) + adam->epsilon);
+}
+
+/* Store row r of theta as the new task's tau: entries where theta differs from mask*sigma. `keep[c]` says
+ * whether tau is not zero at c; entries go to tau->columns/values from `next` on, whose new value is
+ * returned. */
+int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, apd_sparse *tau,
+                             int64_t next);
+
+#endif
