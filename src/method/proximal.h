@@ -56,7 +56,7 @@ float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, flo
 /* sign(x) * max(|x| - k, 0). */
 static inline float apd_soft(float x, float k) {
     float above = x - k, below = x + k;
-    return above > 0.0f ? above : (below < 0.0f ? below : 0.0f);
+    return (above > 0.0f ? above : 0.0f) + (below < 0.0f ? below : 0.0f);
 }
 
 #endif

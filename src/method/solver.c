@@ -10,10 +10,21 @@ static solver_array *add_array(apd_solver *solver, float *values, int64_t count)
     solver->arrays = apd_reallocate(solver->arrays, solver->array_count, solver->array_count + 1,
                                     sizeof *solver->arrays, "the solver's arrays");
     solver_array *array = &solver->arrays[solver->array_count++];
-    *array = (solver_array){.count = count, .parameter = parameter};
-    array->values =
+    *array = (solver_array){.values = values, .count = count};
+    return array;
+}
+
+float *apd_solver_track(apd_solver *solver, int64_t count, bool parameter) {
+    float *values =
         apd_allocate(count, sizeof(float), parameter ? "parameters in training" : "Adam's moments");
-    return array->values;
+    add_array(solver, values, count)->parameter = parameter;
+    return values;
+}
+
+/* Sigma lies in the decomposition. */
+static void track_sigma(apd_solver *solver, float *sigma, int64_t count) {
+    solver_array *array = add_array(solver, sigma, count);
+    array->parameter = array->borrowed = true;
 }
 
 adam_moments apd_solver_track_moments(apd_solver *solver, int64_t count) {

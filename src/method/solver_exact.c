@@ -209,7 +209,9 @@ static void move_tau_row(apd_solver *solver, int b, int64_t r, const float *grad
     float *restrict sigma_second = block->sigma_moments.second + j;
     float *restrict tau_first = block->tau_moments.first + j;
     float *restrict tau_second = block->tau_moments.second + j;
-    for (int64_t c = 0; c < block->cols; c++) {
+    const int64_t cols = block->cols;
+#pragma GCC ivdep
+    for (int64_t c = 0; c < cols; c++) {
         float slope = g[c] + decay * (mask * sigma[c] + tau[c]);
         float direction, rate;
         adam_direction(&adam, &tau_first[c], &tau_second[c], slope, &direction, &rate);
