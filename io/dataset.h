@@ -21,8 +21,8 @@ typedef enum apd_split { APD_SPLIT_TRAIN, APD_SPLIT_TEST, APD_SPLITS } apd_split
 typedef struct apd_dataset {
     char *path;
     apd_image_shape shape;
-    bool is_float;                 /* images are float32; else uint8 */
-    int64_t image_bytes;           /* C*H*W * (1 or 4) */
+    bool is_float;       /* images are float32; else uint8 */
+    int64_t image_bytes; /* C*H*W * (1 or 4) */
     int64_t count[APD_SPLITS];
     int32_t *labels[APD_SPLITS];   /* (N), 0 .. classes-1: checked on opening */
     int32_t *coarse[APD_SPLITS];   /* (N) or NULL; 0 .. coarse_classes-1 */
@@ -42,18 +42,19 @@ apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *erro
 void apd_dataset_close(apd_dataset *dataset); /* Takes NULL. */
 
 /* Read `count` images by index (any order, ascending is fastest; neighbours are read in one piece) into
- * `images` (count * image_bytes). Checks digests where the file has them. Statuses: IO, DATA naming the index. */
+ * `images` (count * image_bytes). Checks digests where the file has them. Statuses: IO, DATA naming the
+ * index. */
 apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
                             void *images, apd_error *error);
 
 /* What an importer or a generator has made, to be written as a data file. */
 typedef struct apd_dataset_content {
-    const char *source;            /* "cifar100", "generate --classes 50 --seed 1", ... */
+    const char *source; /* "cifar100", "generate --classes 50 --seed 1", ... */
     apd_image_shape shape;
     int64_t count[APD_SPLITS];
-    uint8_t *images[APD_SPLITS];   /* (N, C, H, W) */
+    uint8_t *images[APD_SPLITS]; /* (N, C, H, W) */
     int32_t *labels[APD_SPLITS];
-    int32_t *coarse[APD_SPLITS];   /* or NULL */
+    int32_t *coarse[APD_SPLITS]; /* or NULL */
     int classes, coarse_classes;
     char **class_names, **coarse_names; /* or NULL */
 } apd_dataset_content;

@@ -80,6 +80,7 @@ typedef struct apd_description {
         double lambda2;        /* > 0 or inf; default inf; joint needs a finite one */
         double mask_init;      /* the masks' start, in (0, 1); default 0.5 */
         apd_recentre recentre; /* count | median | none; default count */
+        int recentre_every;    /* also after every this many tasks; 0: after the first only, the default */
         int polish_epochs;     /* the last epochs of a task, 0..epochs-1; default 6 (exact only) */
     } method;
 
@@ -104,7 +105,7 @@ typedef struct apd_description {
 
 /* Read `path`, then apply `count` settings "key=value" in order, then check what spans several keys and
  * resolve presets into layers. Statuses: IO (cannot read the file), USAGE (everything else). On success
- * `*out` is to be destroyed; on failure it is untouched. Local: rank 0 reads, see _encode. */
+ * `*out` is to be destroyed; on failure it is untouched. Local: rank 0 reads, see _write. */
 apd_status apd_description_read(const char *path, const char *const *settings, int count, apd_description **out,
                                 apd_error *error);
 

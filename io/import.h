@@ -5,9 +5,10 @@
 #include "io/dataset.h"
 
 typedef struct apd_importer {
-    const char *name;   /* "cifar100" */
-    const char *source; /* what the argument is: "a folder with train.bin and test.bin (also .gz, .xz, parts)" */
-    const char *help;   /* one line */
+    const char *name; /* "cifar100" */
+    const char
+        *source; /* what the argument is: "a folder with train.bin and test.bin (also .gz, .xz, parts)" */
+    const char *help; /* one line */
     /* Read everything under `path` into `content`, with progress through apd_progress. Statuses: IO, DATA. */
     apd_status (*read)(const char *path, apd_dataset_content *content, apd_error *error);
 } apd_importer;

@@ -1,9 +1,9 @@
 /* exchange: theta out to everyone, gradients back to the rows' owners, in a fixed order.
  *
- * On one node theta is one array in a shared-memory window that all its ranks read, and every shard's gradient
- * is an array there too, so that an owner adds the shards' rows where they lie and writes new theta rows where
- * everyone reads them. Between nodes, one rank of a node for each owner sends what the owner lacks by
- * two-sided messages: sums of whole subtrees for gradients, rows for theta.
+ * On one node theta is one array in a shared-memory window that all its ranks read, and every shard's
+ * gradient is an array there too, so that an owner adds the shards' rows where they lie and writes new theta
+ * rows where everyone reads them. Between nodes, one rank of a node for each owner sends what the owner lacks
+ * by two-sided messages: sums of whole subtrees for gradients, rows for theta.
  *
  * The sum over shards follows apd_partition_tree_sum's tree elementwise in float, whatever P and however
  * the ranks lie on nodes: the same bits at every P <= S.
@@ -17,7 +17,8 @@
  *         ... write this rank's new rows with apd_exchange_theta_rows(x, block, &bias)
  *         apd_exchange_release(x, block)
  *     apd_exchange_end_step(x)                                  theta is whole and new on every node
- * Waiting polls, and yields the processor when it does not succeed soon, since tests run more ranks than cores. */
+ * Waiting polls, and yields the processor when it does not succeed soon, since tests run more ranks than
+ * cores. */
 #ifndef APD_MPI_EXCHANGE_H
 #define APD_MPI_EXCHANGE_H
 
@@ -27,27 +28,29 @@
 typedef struct apd_exchange apd_exchange;
 
 /* Collective. `layout` and `partition` must outlive the exchange. Everything starts at zero. */
-apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition, const apd_layout *layout);
+apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition,
+                                  const apd_layout *layout);
 void apd_exchange_destroy(apd_exchange *exchange); /* Collective. Takes NULL. */
 
-const float *apd_exchange_theta(const apd_exchange *exchange);      /* arena, whole, the node's copy */
-float *apd_exchange_gradient(apd_exchange *exchange, int shard);    /* arena of one of this rank's shards */
+const float *apd_exchange_theta(const apd_exchange *exchange);   /* arena, whole, the node's copy */
+float *apd_exchange_gradient(apd_exchange *exchange, int shard); /* arena of one of this rank's shards */
 
 /* Where this rank writes its rows of theta: (owned rows, C), and its biases (owned rows). */
 float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias);
 
-void apd_exchange_begin_step(apd_exchange *exchange);               /* Collective, but does not wait. */
-void apd_exchange_publish(apd_exchange *exchange, int block);       /* Local. */
+void apd_exchange_begin_step(apd_exchange *exchange);         /* Collective, but does not wait. */
+void apd_exchange_publish(apd_exchange *exchange, int block); /* Local. */
 /* The summed gradient of this rank's rows: (owned rows, C) and *bias (owned rows), valid until the next
  * collect. Collective: all ranks collect blocks in the same order. */
 const float *apd_exchange_collect(apd_exchange *exchange, int block, const float **bias);
-void apd_exchange_release(apd_exchange *exchange, int block);       /* Local. */
-void apd_exchange_end_step(apd_exchange *exchange);                 /* Collective. */
+void apd_exchange_release(apd_exchange *exchange, int block); /* Local. */
+void apd_exchange_end_step(apd_exchange *exchange);           /* Collective. */
 
-/* Outside a step: all ranks have written their rows of all blocks; afterwards theta is whole on every node.
- * A barrier before it (nobody may still be reading the old theta) is part of it. Collective. */
-void apd_exchange_begin_share(apd_exchange *exchange); /* waits until nobody reads the old theta. Collective. */
-void apd_exchange_end_share(apd_exchange *exchange);   /* waits until theta is whole. Collective. */
+/* Outside a step: begin_share waits until nobody on this node reads the old theta any more; then every rank
+ * writes its rows of all blocks (apd_exchange_theta_rows); end_share waits until theta is whole and new on
+ * this node. Collective. */
+void apd_exchange_begin_share(apd_exchange *exchange);
+void apd_exchange_end_share(apd_exchange *exchange);
 
 /* Bytes of this rank's own buffers, and of the node's shared ones. Local. */
 int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared);

@@ -1,8 +1,12 @@
 /* team: the processes of a run, and how they agree.
  *
  * The only way into MPI for the rest of the program: nobody outside mpi/ includes <mpi.h>. Every failing MPI
- * call is fatal (apd_fatal): there is no carrying on without a rank. Counts are 64-bit; where MPI takes an int
- * the work is cut in pieces here. "Collective." means: all ranks of the team call it, in the same order. */
+ * call is fatal (apd_fatal): there is no carrying on without a rank. Counts are 64-bit; where MPI takes an
+ * int the work is cut in pieces here. "Collective." means: all ranks of the team call it, in the same order.
+ *
+ * A testing aid: the environment variable APD_RANKS_A_NODE plays several nodes on one machine. k > 0 cuts the
+ * ranks that share memory into nodes of k consecutive ranks (the last may be smaller); k < 0 deals them like
+ * cards to -k nodes. No result depends on it. */
 #ifndef APD_MPI_TEAM_H
 #define APD_MPI_TEAM_H
 
@@ -14,10 +18,11 @@
 typedef struct apd_team apd_team;
 
 /* Start MPI (if it is not started yet), find the ranks that share memory with this one, install the abort of
- * apd_fatal and switch the log off on ranks other than 0. Collective. One BLAS thread is the caller's business. */
+ * apd_fatal and switch the log off on ranks other than 0. Fatal when srun started copies that do not find one
+ * another. Collective. One BLAS thread is the caller's business. */
 apd_team *apd_team_create(int *argc, char ***argv);
 
-/* Collective. Ends MPI. Takes NULL. */
+/* Collective. Ends MPI if this team started it: the first team made goes last. Takes NULL. */
 void apd_team_destroy(apd_team *team);
 
 int apd_team_rank(const apd_team *team); /* 0 .. P-1; rank 0 coordinates */
@@ -28,10 +33,10 @@ int apd_team_size(const apd_team *team); /* P */
  * Collective. */
 apd_status apd_team_agree(const apd_team *team, apd_status local, apd_error *error);
 
-void apd_team_barrier(const apd_team *team);                             /* Collective. */
+void apd_team_barrier(const apd_team *team);                               /* Collective. */
 void apd_team_broadcast(const apd_team *team, void *bytes, int64_t count); /* from rank 0. Collective. */
-bool apd_team_any(const apd_team *team, bool local);                     /* Collective. */
-bool apd_team_same(const apd_team *team, uint64_t value);                /* equal on all ranks? Collective. */
+bool apd_team_any(const apd_team *team, bool local);                       /* Collective. */
+bool apd_team_same(const apd_team *team, uint64_t value); /* equal on all ranks? Collective. */
 
 /* Elementwise sums and maxima over ranks, the result on every rank, in place. Integers only: sums of floating
  * point numbers over ranks would depend on P. Collective. */

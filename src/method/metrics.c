@@ -57,6 +57,6 @@ apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_ca
             network += (double)layout->blocks[b].rows;
     double kept = (double)(counts->sigma + counts->tau + counts->masks), own = (double)counts->own;
     return (apd_capacity){.weights = dense > 0.0 ? kept / dense : 0.0,
-                          .all = (kept + own) / (dense + own),
+                          .all = dense + own > 0.0 ? (kept + own) / (dense + own) : 0.0,
                           .bytes = (double)counts->file_bytes / (network * (double)sizeof(float))};
 }

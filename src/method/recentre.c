@@ -32,23 +32,32 @@ static float point_of(float theta, float mask) {
     return point;
 }
 
+typedef struct choice {
+    float sigma;
+    int zeros;
+    double pull;
+} choice;
+
+static void consider(choice *best, const float *values, const float *masks, int count, float s) {
+    int zeros = zeros_at(values, masks, count, s);
+    if (zeros < best->zeros)
+        return;
+    double pull = pull_at(values, masks, count, s);
+    if (zeros > best->zeros || pull < best->pull)
+        *best = (choice){s, zeros, pull};
+}
+
+/* Tasks that share a sigma have theta = mask*sigma rounded, each its own way, and several floats give back one
+ * task's theta: only among all neighbours of theta/mask is there the one that gives back all of theirs. */
 static float fewest_nonzeros(const float *values, const float *masks, int count, float sigma) {
-    float best = sigma;
-    int best_zeros = zeros_at(values, masks, count, sigma);
-    double best_pull = pull_at(values, masks, count, sigma);
+    choice best = {sigma, zeros_at(values, masks, count, sigma), pull_at(values, masks, count, sigma)};
     for (int i = 0; i < count; i++) {
-        float s = point_of(values[i], masks[i]);
-        int zeros = zeros_at(values, masks, count, s);
-        if (zeros < best_zeros)
-            continue;
-        double pull = pull_at(values, masks, count, s);
-        if (zeros > best_zeros || pull < best_pull) {
-            best = s;
-            best_zeros = zeros;
-            best_pull = pull;
-        }
+        float point = values[i] / masks[i];
+        consider(&best, values, masks, count, point);
+        consider(&best, values, masks, count, nextafterf(point, INFINITY));
+        consider(&best, values, masks, count, nextafterf(point, -INFINITY));
     }
-    return best;
+    return best.sigma;
 }
 
 static float weighted_median(const float *values, const float *masks, int count, float sigma, int *order) {

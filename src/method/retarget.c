@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Unlike ==, tells 0 from -0. */
+static bool same_bits(float a, float b) {
+    uint32_t bits_a, bits_b;
+    memcpy(&bits_a, &a, sizeof bits_a);
+    memcpy(&bits_b, &b, sizeof bits_b);
+    return bits_a == bits_b;
+}
+
 /* The weights of a block whose sigma moved, row by row. */
 typedef struct moves {
     int64_t *offsets; /* (rows+1) */
@@ -17,13 +25,13 @@ static int64_t moves_find(const apd_decomposition *d, int block, const float *ol
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, count = 0;
     const float *sigma = d->sigma[block];
     for (int64_t j = 0; j < rows * cols; j++)
-        count += sigma[j] != old_sigma[j];
+        count += !same_bits(sigma[j], old_sigma[j]);
     out->offsets = apd_allocate(rows + 1, sizeof *out->offsets, "sigma's moves");
     out->columns = apd_allocate(count, sizeof *out->columns, "sigma's moves");
     int64_t next = 0;
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t c = 0; c < cols; c++)
-            if (sigma[r * cols + c] != old_sigma[r * cols + c])
+            if (!same_bits(sigma[r * cols + c], old_sigma[r * cols + c]))
                 out->columns[next++] = (int32_t)c;
         out->offsets[r + 1] = next;
     }
@@ -47,8 +55,8 @@ static void put(rewrite *w, int32_t column, float kept, float mask, float sigma)
         double soft = copysign(fmax(fabs(tau) - w->threshold, 0.0), tau);
         theta = soft == 0.0 ? product : (float)(shared + soft);
     }
-    w->moved = w->moved || theta != kept;
-    if (theta == product)
+    w->moved = w->moved || !same_bits(theta, kept);
+    if (same_bits(theta, product))
         return;
     w->to->columns[w->next] = column;
     w->to->values[w->next++] = theta;

@@ -13,16 +13,16 @@
 #include <stdint.h>
 
 typedef struct apd_block {
-    char name[32];    /* "conv1", "dense3", "head"; unique */
-    int64_t rows;     /* R: output channels or units; the head's: the most classes a task has */
-    int64_t cols;     /* C: fan-in; a convolution's are (input channel, kernel row, kernel column), C order */
-    int64_t weight;   /* offset of the (R, C) weights in the arena, in floats */
-    int64_t bias;     /* offset of the (R) biases */
-    bool decomposed;  /* theta = mask*sigma + tau; false for the head, which is each task's own */
+    char name[32];   /* "conv1", "dense3", "head"; unique */
+    int64_t rows;    /* R: output channels or units; the head's: the most classes a task has */
+    int64_t cols;    /* C: fan-in; a convolution's are (input channel, kernel row, kernel column), C order */
+    int64_t weight;  /* offset of the (R, C) weights in the arena, in floats */
+    int64_t bias;    /* offset of the (R) biases */
+    bool decomposed; /* theta = mask*sigma + tau; false for the head, which is each task's own */
 } apd_block;
 
 typedef struct apd_layout {
-    int block_count;    /* B; the head is the last block */
+    int block_count; /* B; the head is the last block */
     apd_block *blocks;
     int64_t size;       /* floats in an arena, padding included */
     int64_t decomposed; /* D: sum of R*C over decomposed blocks */

@@ -14,12 +14,12 @@
 #include "network/layout.h"
 
 typedef enum apd_layer_kind {
-    APD_LAYER_CONV,     /* 2-D convolution (cross-correlation), bias, no activation */
-    APD_LAYER_DENSE,    /* flattens (channel, row, column) in C order when its input is an image */
+    APD_LAYER_CONV,  /* 2-D convolution (cross-correlation), bias, no activation */
+    APD_LAYER_DENSE, /* flattens (channel, row, column) in C order when its input is an image */
     APD_LAYER_RELU,
     APD_LAYER_MAX_POOL,
-    APD_LAYER_LRN,      /* local response normalisation across channels */
-    APD_LAYER_DROPOUT   /* kept values are scaled by 1/(1-rate) while training; the identity in evaluation */
+    APD_LAYER_LRN,    /* local response normalisation across channels */
+    APD_LAYER_DROPOUT /* kept values are scaled by 1/(1-rate) while training; the identity in evaluation */
 } apd_layer_kind;
 
 typedef enum apd_padding {
@@ -30,12 +30,12 @@ typedef enum apd_padding {
 /* One layer of the trunk; fields that the kind does not name are ignored. */
 typedef struct apd_layer_spec {
     apd_layer_kind kind;
-    int units;              /* DENSE: outputs; CONV: output channels; 1 .. 1e6 */
-    int kernel_h, kernel_w; /* CONV, MAX_POOL; 1 .. 1024 */
-    int stride_h, stride_w; /* CONV, MAX_POOL; 1 .. 1024 */
-    apd_padding padding;    /* CONV, MAX_POOL */
-    float rate;             /* DROPOUT: share dropped, 0 <= rate < 1 */
-    int radius;             /* LRN: channels c-radius .. c+radius are summed; >= 0 */
+    int units;               /* DENSE: outputs; CONV: output channels; 1 .. 1e6 */
+    int kernel_h, kernel_w;  /* CONV, MAX_POOL; 1 .. 1024 */
+    int stride_h, stride_w;  /* CONV, MAX_POOL; 1 .. 1024 */
+    apd_padding padding;     /* CONV, MAX_POOL */
+    float rate;              /* DROPOUT: share dropped, 0 <= rate < 1 */
+    int radius;              /* LRN: channels c-radius .. c+radius are summed; >= 0 */
     float bias, alpha, beta; /* LRN: y = x / (bias + alpha * sum x^2)^beta */
 } apd_layer_spec;
 
@@ -56,12 +56,16 @@ void apd_network_destroy(apd_network *network);
 const apd_layout *apd_network_layout(const apd_network *network);
 apd_image_shape apd_network_input(const apd_network *network);
 
+/* Most numbers of dropout's stream that one image uses in a layer: micro-batches whose `first` lie n times
+ * this apart never share a number. 0 without dropout layers. */
+int64_t apd_network_dropout_numbers(const apd_network *network);
+
 /* Multiply-adds of a forward pass of one image with `classes` outputs. */
 int64_t apd_network_multiply_adds(const apd_network *network, int classes);
 
 /* He initialisation (He et al. 2015): normal, mean 0, standard deviation scale*sqrt(2/cols), for rows
- * `rows.begin .. rows.end-1` of block `block` into weights (rows, C). A weight's value depends on `random` and
- * its (row, column) only. The head's deviation is sqrt(1/cols). Biases start at 0. */
+ * `rows.begin .. rows.end-1` of block `block` into weights (rows, C). A weight's value depends on `random`
+ * and its (row, column) only. The head's deviation is scale*sqrt(1/cols). Biases start at 0. */
 void apd_network_initialise(const apd_network *network, int block, apd_rows rows, float scale,
                             const apd_random *random, float *weights);
 
@@ -88,12 +92,14 @@ typedef struct apd_score {
 } apd_score;
 
 /* The loss of the last forward pass against labels (n) in 0 .. classes-1, and its derivative by the logits
- * times `weight` (one over the images of the whole batch, say), kept in the workspace for the backward pass. */
+ * times `weight` (one over the images of the whole batch, say), kept in the workspace for the backward pass.
+ */
 apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
                            apd_workspace *workspace);
 
 /* Count correct images only: no derivative. */
-apd_score apd_network_score(const apd_network *network, const int32_t *labels, const apd_workspace *workspace);
+apd_score apd_network_score(const apd_network *network, const int32_t *labels,
+                            const apd_workspace *workspace);
 
 /* Called when block `block`'s gradient is complete and theta's rows of that block are no longer needed. */
 typedef void (*apd_block_done)(void *context, int block);

@@ -1,0 +1,58 @@
+#include "io/checkpoint.h"
+
+#include "io/checkpoint_parcel.h"
+#include "io/checkpoint_read.h"
+
+#include <stdlib.h>
+
+void apd_run_state_clear(apd_run_state *state) {
+    for (int t = 0; t < state->task_count; t++)
+        free(state->records[t].classes);
+    free(state->records);
+    free(state->accuracy);
+    free(state->run_yaml);
+    *state = (apd_run_state){0};
+}
+
+apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error) {
+    apd_checkpoint_reader *reader = NULL;
+    apd_status status;
+    APD_GO(apd_checkpoint_reader_open(path, &reader, error));
+    APD_GO(apd_checkpoint_reader_records(reader, error));
+    *state = *apd_checkpoint_reader_state(reader);
+    *apd_checkpoint_reader_state(reader) = (apd_run_state){0};
+out:
+    apd_checkpoint_reader_destroy(reader);
+    return status;
+}
+
+static apd_status verify_task(apd_checkpoint_reader *reader, int place, apd_error *error) {
+    apd_checkpoint_facts facts;
+    APD_TRY(apd_checkpoint_reader_begin_task(reader, place, &facts, error));
+    for (int b = 0; facts.present && b < apd_checkpoint_reader_layout(reader)->block_count; b++) {
+        apd_task_block *whole = NULL;
+        APD_TRY(apd_checkpoint_reader_task_block(reader, b, facts.classes, &whole, error));
+        apd_checkpoint_block_destroy(whole);
+    }
+    return facts.present ? apd_checkpoint_reader_end_task(reader, error) : APD_OK;
+}
+
+apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
+    apd_checkpoint_reader *reader = NULL;
+    apd_status status;
+    APD_GO(apd_checkpoint_reader_open(path, &reader, error));
+    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
+    for (int b = 0; b < layout->block_count; b++) {
+        float *sigma = NULL;
+        if (layout->blocks[b].decomposed)
+            APD_GO(apd_checkpoint_reader_sigma(reader, b, &sigma, error));
+        free(sigma);
+    }
+    for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
+        APD_GO(verify_task(reader, t, error));
+    APD_GO(apd_checkpoint_reader_finish(reader, error));
+    *groups = apd_checkpoint_reader_groups(reader);
+out:
+    apd_checkpoint_reader_destroy(reader);
+    return status;
+}

@@ -1,0 +1,207 @@
+#include "io/checkpoint_driver.h"
+
+#include "base/memory.h"
+
+#include <H5FDpublic.h>
+#if H5_VERSION_GE(1, 13, 0)
+#include <H5FDdevelop.h>
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A write that the system refused. */
+typedef struct kept {
+    struct kept *next;
+    haddr_t address;
+    size_t size;
+    unsigned char bytes[];
+} kept;
+
+typedef struct open_file {
+    H5FD_t base; /* HDF5's own part: first */
+    int descriptor;
+    haddr_t allocated, end; /* HDF5's "eoa" and "eof" */
+    apd_checkpoint_fault *fault;
+    kept *first, *last; /* in the order of writing */
+} open_file;
+
+static void note(open_file *file) {
+    if (file->fault->number == 0)
+        file->fault->number = errno != 0 ? errno : EIO;
+}
+
+static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t largest) {
+    apd_checkpoint_fault *const *fault = H5Pget_driver_info(access);
+    (void)largest;
+    if (fault == NULL)
+        return NULL;
+    int mode =
+        O_RDWR | O_CLOEXEC | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) | (flags & H5F_ACC_CREAT ? O_CREAT : 0);
+    int descriptor = open(name, mode, 0666);
+    struct stat facts;
+    if (descriptor < 0 || fstat(descriptor, &facts) != 0) {
+        (*fault)->number = errno;
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        return NULL;
+    }
+    open_file *file = apd_allocate(1, sizeof *file, "a checkpoint file");
+    file->descriptor = descriptor;
+    file->end = (haddr_t)facts.st_size;
+    file->fault = *fault;
+    file->fault->number = 0; /* HDF5 first tries to open what is not there yet */
+    return &file->base;
+}
+
+static herr_t driver_close(H5FD_t *base) {
+    open_file *file = (open_file *)base;
+    errno = 0;
+    if (close(file->descriptor) != 0)
+        note(file);
+    while (file->first != NULL) {
+        kept *next = file->first->next;
+        free(file->first);
+        file->first = next;
+    }
+    free(file);
+    return 0;
+}
+
+static herr_t driver_query(const H5FD_t *base, unsigned long *flags) {
+    (void)base;
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+static haddr_t driver_get_allocated(const H5FD_t *base, H5FD_mem_t type) {
+    (void)type;
+    return ((const open_file *)base)->allocated;
+}
+
+static herr_t driver_set_allocated(H5FD_t *base, H5FD_mem_t type, haddr_t address) {
+    (void)type;
+    ((open_file *)base)->allocated = address;
+    return 0;
+}
+
+static haddr_t driver_get_end(const H5FD_t *base, H5FD_mem_t type) {
+    (void)type;
+    return ((const open_file *)base)->end;
+}
+
+static void keep(open_file *file, haddr_t address, size_t size, const void *bytes) {
+    kept *piece = apd_allocate((int64_t)(sizeof *piece + size), 1, "what could not be written");
+    *piece = (kept){.address = address, .size = size};
+    memcpy(piece->bytes, bytes, size);
+    if (file->last != NULL)
+        file->last->next = piece;
+    else
+        file->first = piece;
+    file->last = piece;
+}
+
+/* Lay the kept pieces over what was read from `address`. */
+static void overlay(const open_file *file, haddr_t address, size_t size, unsigned char *bytes) {
+    for (const kept *piece = file->first; piece != NULL; piece = piece->next) {
+        haddr_t begin = piece->address > address ? piece->address : address;
+        haddr_t piece_end = piece->address + piece->size, read_end = address + size;
+        haddr_t end = piece_end < read_end ? piece_end : read_end;
+        if (begin < end)
+            memcpy(bytes + (begin - address), piece->bytes + (begin - piece->address), (size_t)(end - begin));
+    }
+}
+
+static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                          void *buffer) {
+    open_file *file = (open_file *)base;
+    unsigned char *bytes = buffer;
+    size_t done = 0;
+    (void)type;
+    (void)transfer;
+    memset(bytes, 0, size); /* what lies beyond the end reads as zeros, as in HDF5's own drivers */
+    while (done < size) {
+        errno = 0;
+        ssize_t got = pread(file->descriptor, bytes + done, size - done, (off_t)(address + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            note(file);
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    overlay(file, address, size, bytes);
+    return 0;
+}
+
+static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                           const void *buffer) {
+    open_file *file = (open_file *)base;
+    const unsigned char *bytes = buffer;
+    size_t done = 0;
+    (void)type;
+    (void)transfer;
+    while (done < size && file->fault->number == 0) {
+        errno = 0;
+        ssize_t put = pwrite(file->descriptor, bytes + done, size - done, (off_t)(address + done));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            note(file);
+        else
+            done += (size_t)put;
+    }
+    if (done < size)
+        keep(file, address + done, size - done, bytes + done);
+    if (address + size > file->end)
+        file->end = address + size;
+    return 0;
+}
+
+static herr_t driver_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
+    open_file *file = (open_file *)base;
+    (void)transfer;
+    (void)closing;
+    if (file->end == file->allocated)
+        return 0;
+    errno = 0;
+    if (file->fault->number == 0 && ftruncate(file->descriptor, (off_t)file->allocated) != 0)
+        note(file);
+    file->end = file->allocated;
+    return 0;
+}
+
+herr_t apd_checkpoint_driver_use(hid_t access, apd_checkpoint_fault *fault) {
+    static const H5FD_class_t driver = {
+#ifdef H5FD_CLASS_VERSION
+        .version = H5FD_CLASS_VERSION,
+        .value = (H5FD_class_value_t)600, /* of the range for drivers of one's own */
+#endif
+        .name = "apd_checkpoint",
+        .maxaddr = ((haddr_t)1 << (8 * sizeof(off_t) - 1)) - 1,
+        .fc_degree = H5F_CLOSE_WEAK,
+        .fapl_size = sizeof(apd_checkpoint_fault *),
+        .open = driver_open,
+        .close = driver_close,
+        .query = driver_query,
+        .get_eoa = driver_get_allocated,
+        .set_eoa = driver_set_allocated,
+        .get_eof = driver_get_end,
+        .read = driver_read,
+        .write = driver_write,
+        .truncate = driver_truncate,
+        .fl_map = H5FD_FLMAP_DICHOTOMY,
+    };
+    hid_t registered = H5FDregister(&driver);
+    if (registered < 0)
+        return -1;
+    herr_t result = H5Pset_driver(access, registered, (const void *)&fault);
+    (void)H5FDunregister(registered);
+    return result;
+}

@@ -1,0 +1,84 @@
+#include "io/checkpoint_parcel.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+apd_task_block *apd_checkpoint_block_create(int64_t rows, int64_t cols, bool sparse, int64_t entries) {
+    apd_task_block *block = apd_allocate(1, sizeof *block, "a block");
+    block->bias = apd_allocate(rows, sizeof(float), "biases");
+    if (!sparse) {
+        block->dense = apd_allocate(rows * cols, sizeof(float), "a block's weights");
+        return block;
+    }
+    block->mask = apd_allocate(rows, sizeof(float), "masks");
+    apd_sparse_resize(&block->tau, rows, entries);
+    return block;
+}
+
+void apd_checkpoint_block_destroy(apd_task_block *block) {
+    if (block == NULL)
+        return;
+    free(block->mask);
+    free(block->bias);
+    free(block->dense);
+    apd_sparse_clear(&block->tau);
+    free(block);
+}
+
+int64_t apd_checkpoint_parcel_words(const apd_task_block *block, int64_t cols, apd_rows rows) {
+    int64_t count = rows.end - rows.begin;
+    if (block->dense != NULL)
+        return count * (1 + cols);
+    return 3 * count + 2 * (block->tau.offsets[rows.end] - block->tau.offsets[rows.begin]);
+}
+
+static uint32_t *put(uint32_t *words, const void *from, int64_t count) {
+    memcpy(words, from, (size_t)count * sizeof *words);
+    return words + count;
+}
+
+static const uint32_t *take(const uint32_t *words, void *into, int64_t count) {
+    memcpy(into, words, (size_t)count * sizeof *words);
+    return words + count;
+}
+
+void apd_checkpoint_parcel_pack(const apd_task_block *block, int64_t cols, apd_rows rows, uint32_t *words) {
+    int64_t count = rows.end - rows.begin;
+    words = put(words, block->bias + rows.begin, count);
+    if (block->dense != NULL) {
+        (void)put(words, block->dense + rows.begin * cols, count * cols);
+        return;
+    }
+    const int64_t *offsets = block->tau.offsets;
+    words = put(words, block->mask + rows.begin, count);
+    for (int64_t r = rows.begin; r < rows.end; r++)
+        *words++ = (uint32_t)(offsets[r + 1] - offsets[r]);
+    int64_t first = offsets[rows.begin], entries = offsets[rows.end] - first;
+    words = put(words, block->tau.columns + first, entries);
+    (void)put(words, block->tau.values + first, entries);
+}
+
+int64_t apd_checkpoint_parcel_entries(const uint32_t *words, int64_t count) {
+    int64_t entries = 0;
+    for (int64_t r = 0; r < count; r++)
+        entries += words[2 * count + r];
+    return entries;
+}
+
+int64_t apd_checkpoint_parcel_unpack(apd_task_block *block, int64_t cols, apd_rows rows,
+                                     const uint32_t *words) {
+    const uint32_t *start = words;
+    int64_t count = rows.end - rows.begin;
+    int64_t entries = block->dense == NULL ? apd_checkpoint_parcel_entries(words, count) : 0;
+    words = take(words, block->bias + rows.begin, count);
+    if (block->dense != NULL)
+        return take(words, block->dense + rows.begin * cols, count * cols) - start;
+    words = take(words, block->mask + rows.begin, count);
+    int64_t *offsets = block->tau.offsets, first = offsets[rows.begin];
+    for (int64_t r = rows.begin; r < rows.end; r++)
+        offsets[r + 1] = offsets[r] + *words++;
+    words = take(words, block->tau.columns + first, entries);
+    return take(words, block->tau.values + first, entries) - start;
+}

@@ -1,0 +1,65 @@
+/* checkpoint_put: a group of a checkpoint while it is written, and its digest.
+ *
+ * The mirror of checkpoint_get: attributes and data sets are folded into the group's digest in the order of
+ * the calls, and closing writes the digest. Objects carry no times, so that equal contents give equal files.
+ * Up to 4 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
+ * chunks of at most 256 KiB with fletcher32. Nothing is compressed: on trained weights shuffle and deflate
+ * save a tenth for ten times the time.
+ *
+ * Statuses: IO "PATH: cannot write OBJECT: what the system said"; INTERNAL when HDF5 itself gives up. */
+#ifndef APD_IO_CHECKPOINT_PUT_H
+#define APD_IO_CHECKPOINT_PUT_H
+
+#include "io/checkpoint_driver.h"
+#include "io/checkpoint_format.h"
+
+typedef struct apd_checkpoint_out {
+    hid_t id;
+    const char *path;                  /* of the checkpoint, for messages; not owned */
+    const apd_checkpoint_fault *fault; /* not owned */
+    char name[96];                     /* "/tasks/000017" */
+    uint64_t digest;
+} apd_checkpoint_out;
+
+/* A data set that is written a run of rows at a time. */
+typedef struct apd_checkpoint_sink {
+    hid_t id;
+    const char *name; /* not owned */
+    apd_checkpoint_shape shape;
+    int64_t row; /* rows of the first extent written so far */
+    apd_checkpoint_digest bytes;
+} apd_checkpoint_sink;
+
+/* APD_OK, or the failure of the step "write NAME" when `good` is false or the driver met a fault. */
+apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, const char *name,
+                                    apd_error *error);
+
+/* A group of its own without digest: "/tasks", or "tau" in a task. */
+apd_status apd_checkpoint_put_folder(const apd_checkpoint_out *out, const char *name, apd_error *error);
+
+/* Make group `name` (absolute) in the file of `root` and start its digest. */
+apd_status apd_checkpoint_put_open(const apd_checkpoint_out *root, const char *name, apd_checkpoint_out *out,
+                                   apd_error *error);
+
+/* Write the digest attribute and close; on failure earlier, _abandon. */
+apd_status apd_checkpoint_put_close(apd_checkpoint_out *out, apd_error *error);
+void apd_checkpoint_put_abandon(apd_checkpoint_out *out);
+
+apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *name,
+                                        const apd_checkpoint_shape *shape, const void *value,
+                                        apd_error *error);
+apd_status apd_checkpoint_put_fields(apd_checkpoint_out *out, const apd_checkpoint_field *fields, int count,
+                                     const void *from, apd_error *error);
+
+/* A data set in one call, or begin, append..., end; it enters the group's digest at the end. */
+apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
+                                   const apd_checkpoint_shape *shape, const void *bytes, apd_error *error);
+apd_status apd_checkpoint_sink_begin(const apd_checkpoint_out *out, const char *name,
+                                     const apd_checkpoint_shape *shape, apd_checkpoint_sink *sink,
+                                     apd_error *error);
+apd_status apd_checkpoint_sink_append(const apd_checkpoint_out *out, apd_checkpoint_sink *sink, int64_t rows,
+                                      const void *bytes, apd_error *error);
+apd_status apd_checkpoint_sink_end(apd_checkpoint_out *out, apd_checkpoint_sink *sink, apd_error *error);
+void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink); /* Takes a sink that never began (id < 0). */
+
+#endif

@@ -1,0 +1,186 @@
+#include "io/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct reason_text {
+    char *text;
+    size_t size;
+} reason_text;
+
+static herr_t take_first(unsigned depth, const H5E_error2_t *entry, void *context) {
+    reason_text *reason = context;
+    if (depth == 0 && entry->desc != NULL)
+        (void)snprintf(reason->text, reason->size, "%s", entry->desc);
+    return 0;
+}
+
+void apd_h5_reason(char *text, size_t size) {
+    reason_text reason = {text, size};
+    (void)snprintf(text, size, "no reason given");
+    (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &reason);
+}
+
+void apd_h5_locate(hid_t place, const char *name, char *text, size_t size) {
+    char file[512] = "?", object[256] = "";
+    (void)H5Fget_name(place, file, sizeof file);
+    (void)H5Iget_name(place, object, sizeof object);
+    if (name == NULL)
+        (void)snprintf(text, size, "%s: %s", file, object);
+    else
+        (void)snprintf(text, size, "%s: %s%s%s", file, object,
+                       name[0] == '/' || object[0] == '\0' || object[strlen(object) - 1] == '/' ? "" : "/",
+                       name[0] == '/' && object[0] != '\0' ? name + 1 : name);
+}
+
+apd_status apd_h5_fail(apd_error *error, apd_status status, hid_t place, const char *name, const char *what) {
+    char reason[256], where[800];
+    apd_h5_reason(reason, sizeof reason);
+    apd_h5_locate(place, name, where, sizeof where);
+    return apd_fail(error, status, "%s: cannot %s (HDF5: %s)", where, what, reason);
+}
+
+/* --- files -------------------------------------------------------------------------------------------- */
+
+static hid_t access_list(void) {
+    (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    bool good = list >= 0 && H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) >= 0 &&
+                H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_LATEST) >= 0;
+#if H5_VERSION_GE(1, 10, 7)
+    good = good && H5Pset_file_locking(list, false, true) >= 0;
+#endif
+    if (!good)
+        apd_fatal(APD_ERROR_INTERNAL, "HDF5 does not start: cannot make a file access list");
+    return list;
+}
+
+static apd_status fail_file(apd_error *error, apd_status status, const char *path, const char *what) {
+    char reason[256];
+    apd_h5_reason(reason, sizeof reason);
+    return apd_fail(error, status, "%s: cannot %s (HDF5: %s)", path, what, reason);
+}
+
+apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
+    hid_t list = access_list();
+    hid_t made = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+    apd_status status = made >= 0 ? APD_OK : fail_file(error, APD_ERROR_IO, path, "create the file");
+    (void)H5Pclose(list);
+    if (status == APD_OK)
+        *file = made;
+    return status;
+}
+
+apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error) {
+    int probe = open(path, O_RDONLY | O_CLOEXEC);
+    if (probe < 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    char first;
+    ssize_t got = read(probe, &first, 1);
+    int read_error = errno;
+    (void)close(probe);
+    if (got < 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", path, strerror(read_error));
+    hid_t list = access_list();
+    hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, list);
+    apd_status status =
+        opened >= 0 ? APD_OK
+                    : fail_file(error, APD_ERROR_DATA, path, "open as HDF5: not such a file, or damaged");
+    (void)H5Pclose(list);
+    if (status == APD_OK)
+        *file = opened;
+    return status;
+}
+
+apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error) {
+    if (*file < 0)
+        return APD_OK;
+    herr_t closed = H5Fclose(*file);
+    *file = -1;
+    return closed >= 0 ? APD_OK : fail_file(error, APD_ERROR_IO, path, "close the file");
+}
+
+static apd_status sync_path(const char *path, int flags, apd_error *error) {
+    int handle = open(path, flags | O_CLOEXEC);
+    if (handle < 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot open for fsync: %s", path, strerror(errno));
+    int result = fsync(handle);
+    int sync_error = errno;
+    (void)close(handle);
+    /* Some file systems cannot sync a folder and say EINVAL; the rename is as safe there as they make it. */
+    if (result != 0 && !(sync_error == EINVAL && (flags & O_DIRECTORY) != 0))
+        return apd_fail(error, APD_ERROR_IO, "%s: fsync: %s", path, strerror(sync_error));
+    return APD_OK;
+}
+
+static apd_status sync_folder_of(const char *path, apd_error *error) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return sync_path(".", O_RDONLY | O_DIRECTORY, error);
+    char *folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (folder == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", path);
+    apd_status status = sync_path(folder, O_RDONLY | O_DIRECTORY, error);
+    free(folder);
+    return status;
+}
+
+apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error) {
+    APD_TRY(sync_path(temporary, O_RDONLY, error));
+    if (rename(temporary, path) != 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot rename to %s: %s", temporary, path, strerror(errno));
+    return sync_folder_of(path, error);
+}
+
+/* --- groups and links --------------------------------------------------------------------------------- */
+
+static hid_t link_list(void) {
+    hid_t list = H5Pcreate(H5P_LINK_CREATE);
+    if (list < 0 || H5Pset_create_intermediate_group(list, 1) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "HDF5 cannot make a link list");
+    return list;
+}
+
+apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_error *error) {
+    hid_t list = link_list();
+    hid_t made = H5Gcreate2(place, name, list, H5P_DEFAULT, H5P_DEFAULT);
+    apd_status status =
+        made >= 0 ? APD_OK : apd_h5_fail(error, APD_ERROR_IO, place, name, "create the group");
+    (void)H5Pclose(list);
+    if (status == APD_OK)
+        *group = made;
+    return status;
+}
+
+apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error) {
+    hid_t opened = H5Gopen2(place, name, H5P_DEFAULT);
+    if (opened < 0)
+        return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the group");
+    *group = opened;
+    return APD_OK;
+}
+
+void apd_h5_group_close(hid_t group) {
+    if (group >= 0)
+        (void)H5Gclose(group);
+}
+
+bool apd_h5_exists(hid_t place, const char *name) {
+    char part[256];
+    size_t length = strlen(name);
+    if (length >= sizeof part)
+        return false;
+    for (size_t i = 1; i <= length; i++) {
+        if (name[i] != '/' && name[i] != '\0')
+            continue;
+        memcpy(part, name, i);
+        part[i] = '\0';
+        if (H5Lexists(place, part, H5P_DEFAULT) <= 0 || H5Oexists_by_name(place, part, H5P_DEFAULT) <= 0)
+            return false;
+    }
+    return length > 0;
+}

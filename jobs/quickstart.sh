@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# From nothing to a trained run in a few minutes: set-up, build, data, training, results.
+# Needs no download of data and no argument; may be run again, and then goes on from where it was.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=build/release
+data=data/glyphs.h5
+run=runs/quickstart
+log=build/quickstart.log
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+
+# OpenBLAS's threads would only get in the way of the ranks.
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+
+configure() {
+    local options=()
+    pkg-config --exists cmocka 2>/dev/null || options=(-DAPD_TESTS=OFF)
+    cmake --preset release "${options[@]}"
+}
+
+# What a cluster's modules or Spack give is as good as packages: only when the build cannot be configured, or
+# there is no mpirun, is anything installed.
+ready() {
+    command -v cmake >/dev/null && command -v ninja >/dev/null && command -v mpirun >/dev/null &&
+        configure >"$log" 2>&1
+}
+
+mkdir -p build
+step "1/4 Set-up"
+if ready; then
+    echo "All that the build needs is there."
+else
+    rm -f "$build/CMakeCache.txt"
+    jobs/setup.sh
+    configure >"$log" 2>&1 || { cat "$log"; exit 2; }
+fi
+
+step "2/4 Build (into $build)"
+cmake --build --preset release --target apd
+
+step "3/4 Data"
+if [ -e "$data" ]; then
+    echo "$data is there already."
+else
+    mkdir -p data
+    "$build/apd" generate --classes 50 --train 100 --test 30 --size 28 --seed 1 --output "$data"
+fi
+
+step "4/4 Training on 2 ranks (Ctrl-C stops it)"
+mpirun -n 2 --oversubscribe --bind-to none "$build/apd" train jobs/quickstart.yaml || {
+    status=$?
+    echo "quickstart: training stopped with exit status $status; 'man jobs/apd.1' says what that means." >&2
+    exit "$status"
+}
+
+cat <<TEXT
+
+== Where everything is (in $PWD)
+  $build/apd               the program; 'man jobs/apd.1' is its manual
+  $data                  the data: 50 classes of drawn glyphs
+  $run/run.yaml        the description as resolved, every value with its origin
+  $run/checkpoint.h5   what was learned; h5ls, h5dump and h5py read it
+  $run/accuracy.csv    accuracy on every task after every task
+  $run/...             tasks.csv, metrics.jsonl, manifest.json
+
+== What to try next
+  $build/apd inspect $run
+  $build/apd verify $run
+  mpirun -n 2 --oversubscribe $build/apd evaluate $run
+  mpirun -n 2 --oversubscribe $build/apd train jobs/quickstart.yaml --fresh --set output=runs/other --set seed=7
+TEXT
+if [ "$(id -u)" = 0 ]; then
+    echo "(as root, first: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"
+fi

@@ -1,0 +1,243 @@
+#include "mpi/exchange.h"
+
+#include "base/memory.h"
+#include "mpi/relay.h"
+#include "mpi/tree.h"
+#include "mpi/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The flags of a rank in the window: block b's flag is the last step in which its shards' gradients of the
+ * block were ready; flag B, after them, is the number of the last meeting that it came to. */
+struct apd_exchange {
+    const apd_team *team;
+    const apd_partition *partition;
+    const apd_layout *layout;
+    apd_window *window;
+    apd_relay *relay;
+    int64_t arena;           /* floats from one arena of a segment to the next */
+    float *theta;            /* arena of this node */
+    const float **gradients; /* (S): arenas of this node's shards, NULL for other nodes' */
+    float *own_gradients;    /* (own shards, arena) */
+    apd_rows *rows;          /* (B): this rank's slice */
+
+    apd_tree *tree;       /* of this node's shards and other nodes' runs */
+    const float **leaves; /* (leaves of the tree): scratch */
+    float *sum;           /* (most owned rows of a block * C) */
+    float *sum_bias;      /* (most owned rows of a block) */
+    int64_t sum_floats;   /* of both */
+
+    uint64_t step, meeting;
+    bool *passed_on; /* (B): all shards of this node are ready and our part for other nodes is sent */
+    int released;    /* blocks of this step */
+};
+
+/* --- create and destroy ------------------------------------------------------------------------------- */
+
+/* Segments are this rank's shards' arenas in order; the first rank's begins with theta. */
+static void open_window(apd_exchange *x) {
+    const apd_team *team = x->team;
+    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
+    bool first = team->place_of[team->rank] == 0;
+    int64_t own = x->partition->shard_end - x->partition->shard_begin;
+    x->arena = (x->layout->size + unit - 1) / unit * unit;
+    APD_ASSERT(x->arena >= 0 && x->arena <= INT64_MAX / 16 / (own + 1));
+    x->window = apd_window_create(team, x->arena * (own + (first ? 1 : 0)), x->layout->block_count + 1);
+    x->theta = apd_window_segment(x->window, 0);
+    x->gradients = apd_allocate(x->partition->shards, sizeof *x->gradients, "places of gradients");
+    int node = team->node_of[team->rank];
+    for (int place = 0; place < apd_team_node_size(team, node); place++) {
+        int rank = team->node_ranks[team->node_begin[node] + place];
+        apd_rows shards = apd_partition_shards(x->partition, rank);
+        float *segment = apd_window_segment(x->window, place) + (place == 0 ? x->arena : 0);
+        if (rank == team->rank)
+            x->own_gradients = segment;
+        for (int64_t s = shards.begin; s < shards.end; s++)
+            x->gradients[s] = segment + (s - shards.begin) * x->arena;
+    }
+}
+
+static bool run_is_near(const apd_exchange *x, apd_rows run) {
+    return x->gradients[run.begin] != NULL;
+}
+
+/* Near shards are leaves of their own, other nodes' runs come summed. */
+static void plant_tree(apd_exchange *x) {
+    int run_count = 0, leaf_count = 0;
+    const apd_rows *runs = apd_relay_runs(x->relay, &run_count);
+    apd_rows *leaves = apd_allocate(x->partition->shards, sizeof *leaves, "leaves of the tree");
+    for (int k = 0; k < run_count; k++)
+        if (!run_is_near(x, runs[k]))
+            leaves[leaf_count++] = runs[k];
+        else
+            for (int64_t s = runs[k].begin; s < runs[k].end; s++)
+                leaves[leaf_count++] = (apd_rows){s, s + 1};
+    x->tree = apd_tree_create(leaves, leaf_count);
+    x->leaves = apd_allocate(leaf_count, sizeof *x->leaves, "leaves of the tree");
+    free(leaves);
+}
+
+static void make_room_for_sums(apd_exchange *x) {
+    int64_t weights = 0, biases = 0;
+    for (int b = 0; b < x->layout->block_count; b++) {
+        int64_t height = x->rows[b].end - x->rows[b].begin, size = height * x->layout->blocks[b].cols;
+        biases = height > biases ? height : biases;
+        weights = size > weights ? size : weights;
+    }
+    x->sum = apd_allocate(weights, sizeof *x->sum, "summed gradients");
+    x->sum_bias = apd_allocate(biases, sizeof *x->sum_bias, "summed gradients");
+    x->sum_floats = weights + biases;
+}
+
+apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition,
+                                  const apd_layout *layout) {
+    APD_ASSERT(partition->ranks == team->size && partition->rank == team->rank);
+    apd_exchange *x = apd_allocate(1, sizeof *x, "an exchange");
+    x->team = team;
+    x->partition = partition;
+    x->layout = layout;
+    x->rows = apd_partition_slice(partition, layout);
+    x->passed_on = apd_allocate(layout->block_count, sizeof *x->passed_on, "an exchange");
+    open_window(x);
+    x->relay = apd_relay_create(team, partition, layout, x->gradients, x->theta);
+    plant_tree(x);
+    make_room_for_sums(x);
+    return x;
+}
+
+void apd_exchange_destroy(apd_exchange *exchange) {
+    if (exchange == NULL)
+        return;
+    apd_relay_destroy(exchange->relay);
+    apd_window_destroy(exchange->window);
+    apd_tree_destroy(exchange->tree);
+    free(exchange->gradients);
+    free(exchange->rows);
+    free(exchange->leaves);
+    free(exchange->sum);
+    free(exchange->sum_bias);
+    free(exchange->passed_on);
+    free(exchange);
+}
+
+/* --- where things are --------------------------------------------------------------------------------- */
+
+const float *apd_exchange_theta(const apd_exchange *exchange) {
+    return exchange->theta;
+}
+
+float *apd_exchange_gradient(apd_exchange *exchange, int shard) {
+    const apd_partition *partition = exchange->partition;
+    APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end);
+    return exchange->own_gradients + (shard - partition->shard_begin) * exchange->arena;
+}
+
+float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias) {
+    const apd_block *shape = &exchange->layout->blocks[block];
+    int64_t first = exchange->rows[block].begin;
+    *bias = exchange->theta + shape->bias + first;
+    return exchange->theta + shape->weight + first * shape->cols;
+}
+
+/* --- a step ------------------------------------------------------------------------------------------- */
+
+/* Whatever other nodes can have by now: a block that all ranks of this node have published is theirs, and
+ * since nobody here reads its old theta any more, its new rows may come. Does not wait. */
+static void pass_on(apd_exchange *x) {
+    for (int b = x->layout->block_count - 1; b >= 0; b--) {
+        if (x->passed_on[b] || !apd_window_reached(x->window, b, x->step))
+            continue;
+        apd_relay_expect_rows(x->relay, b);
+        apd_relay_send_sums(x->relay, b);
+        x->passed_on[b] = true;
+    }
+}
+
+/* Wait until all ranks of this node are here, and see what they wrote before. */
+static void meet(apd_exchange *x) {
+    int flag = x->layout->block_count, looks = 0;
+    apd_window_raise(x->window, flag, ++x->meeting);
+    while (!apd_window_reached(x->window, flag, x->meeting)) {
+        (void)apd_relay_quiet(x->relay);
+        apd_window_pause(&looks);
+    }
+}
+
+/* Finish this rank's messages, then meet: the node's theta is whole, its gradients are read. */
+static void settle(apd_exchange *x) {
+    int looks = 0;
+    while (!apd_relay_quiet(x->relay))
+        apd_window_pause(&looks);
+    meet(x);
+}
+
+void apd_exchange_begin_step(apd_exchange *exchange) {
+    exchange->step++;
+    exchange->released = 0;
+    memset(exchange->passed_on, 0, (size_t)exchange->layout->block_count * sizeof *exchange->passed_on);
+    apd_relay_begin_step(exchange->relay);
+}
+
+void apd_exchange_publish(apd_exchange *exchange, int block) {
+    apd_window_raise(exchange->window, block, exchange->step);
+    pass_on(exchange);
+    (void)apd_relay_quiet(exchange->relay);
+}
+
+/* The tree's leaves for floats that begin at `offset` of an arena, or at `within` of another node's sums. */
+static const float *add_leaves(apd_exchange *x, int block, int64_t offset, int64_t within, int64_t count,
+                               float *out) {
+    int run_count = 0, leaf = 0;
+    const apd_rows *runs = apd_relay_runs(x->relay, &run_count);
+    for (int k = 0; k < run_count; k++)
+        if (!run_is_near(x, runs[k]))
+            x->leaves[leaf++] = apd_relay_sum(x->relay, block, k) + within;
+        else
+            for (int64_t s = runs[k].begin; s < runs[k].end; s++)
+                x->leaves[leaf++] = x->gradients[s] + offset;
+    return apd_tree_sum(x->tree, x->leaves, count, out);
+}
+
+const float *apd_exchange_collect(apd_exchange *exchange, int block, const float **bias) {
+    apd_exchange *x = exchange;
+    int looks = 0;
+    for (pass_on(x); !x->passed_on[block] || !apd_relay_arrived(x->relay, block); pass_on(x)) {
+        (void)apd_relay_quiet(x->relay);
+        apd_window_pause(&looks);
+    }
+    const apd_block *shape = &x->layout->blocks[block];
+    int64_t first = x->rows[block].begin, height = x->rows[block].end - first, weights = height * shape->cols;
+    *bias = add_leaves(x, block, shape->bias + first, weights, height, x->sum_bias);
+    return add_leaves(x, block, shape->weight + first * shape->cols, 0, weights, x->sum);
+}
+
+void apd_exchange_release(apd_exchange *exchange, int block) {
+    exchange->released++;
+    apd_relay_send_rows(exchange->relay, block);
+}
+
+void apd_exchange_end_step(apd_exchange *exchange) {
+    APD_ASSERT(exchange->released == exchange->layout->block_count);
+    settle(exchange);
+}
+
+/* --- outside a step ----------------------------------------------------------------------------------- */
+
+void apd_exchange_begin_share(apd_exchange *exchange) {
+    meet(exchange);
+    for (int b = 0; b < exchange->layout->block_count; b++)
+        apd_relay_expect_rows(exchange->relay, b);
+}
+
+void apd_exchange_end_share(apd_exchange *exchange) {
+    for (int b = 0; b < exchange->layout->block_count; b++)
+        apd_relay_send_rows(exchange->relay, b);
+    settle(exchange);
+}
+
+int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared) {
+    *shared = apd_window_bytes(exchange->window);
+    return exchange->sum_floats * (int64_t)sizeof(float) + apd_tree_bytes(exchange->tree) +
+           apd_relay_bytes(exchange->relay);
+}

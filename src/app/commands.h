@@ -1,0 +1,10 @@
+/* commands: one file a command, each of which is a row of main's table. */
+#ifndef APD_APP_COMMANDS_H
+#define APD_APP_COMMANDS_H
+
+#include "app/options.h"
+
+extern const apd_command apd_command_train, apd_command_evaluate, apd_command_inspect, apd_command_verify,
+    apd_command_import, apd_command_generate, apd_command_contact;
+
+#endif

@@ -1,0 +1,75 @@
+/* run: all that a process holds of one run, and how it is set up: the same way for training and for looking
+ * at a finished run. */
+#ifndef APD_APP_RUN_H
+#define APD_APP_RUN_H
+
+#include "io/checkpoint.h"
+#include "io/dataset.h"
+#include "io/description.h"
+#include "io/loader.h"
+#include "io/runlog.h"
+#include "io/stream.h"
+#include "method/metrics.h"
+#include "method/solver.h"
+#include "mpi/exchange.h"
+#include "mpi/partition.h"
+#include "mpi/team.h"
+#include "network/network.h"
+
+typedef struct apd_run {
+    apd_team *team;
+    apd_description *description;
+    apd_dataset *dataset;
+    apd_stream *stream;
+    apd_network *network;
+    apd_partition partition;
+    apd_exchange *exchange;
+    apd_decomposition *decomposition;
+    apd_solver *solver; /* training only */
+    apd_run_state state;
+    apd_runlog *log; /* training, rank 0 only */
+    apd_workspace *workspace;
+    int batch_room;   /* images that fit in what follows */
+    float *images;    /* (batch_room, C, H, W) */
+    int32_t *labels;  /* (batch_room) */
+    char *checkpoint; /* path of checkpoint.h5 */
+    double started;
+} apd_run;
+
+static inline bool apd_run_speaks(const apd_run *run) {
+    return apd_team_rank(run->team) == 0;
+}
+
+/* Start MPI. Collective; comes first. */
+apd_status apd_run_begin(apd_run *run, apd_error *error);
+
+/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same. Collective.
+ */
+apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
+                            int count, apd_error *error);
+
+/* Data, stream, network, partition for S shards (0: as many as there are ranks), exchange, buffers.
+ * Collective. */
+apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error);
+
+/* Load run->checkpoint into state and decomposition. Collective. */
+apd_status apd_run_load(apd_run *run, apd_error *error);
+
+/* Set up a finished run from its folder (or a checkpoint's path): describe, prepare, load. Collective. */
+apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
+                        apd_error *error);
+
+/* Whether a file is there. Local. */
+bool apd_file_exists(const char *path);
+
+/* folder/name; free it. */
+char *apd_join_path(const char *folder, const char *name);
+
+/* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL.
+ */
+apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);
+
+/* Release everything and end MPI. Collective. */
+void apd_run_end(apd_run *run);
+
+#endif

@@ -1,0 +1,98 @@
+#include "app/step.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const apd_phase_names[APD_PHASES] = {"gather", "forward", "backward",
+                                                 "reduce", "update",  "share"};
+
+void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, int id, int classes) {
+    *stepper = (apd_stepper){.run = run, .set = set, .id = id, .classes = classes};
+    stepper->shard_numbers = apd_network_dropout_numbers(run->network) *
+                             apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    stepper->tallies = apd_allocate(run->partition.shard_end - run->partition.shard_begin,
+                                    sizeof *stepper->tallies, "the shards' losses");
+}
+
+void apd_stepper_clear(apd_stepper *stepper) {
+    free(stepper->tallies);
+    stepper->tallies = NULL;
+}
+
+/* The time since the last mark belongs to `phase`. */
+static void lap(apd_stepper *stepper, apd_phase phase) {
+    double now = apd_seconds();
+    stepper->phases[phase] += now - stepper->mark;
+    stepper->mark = now;
+}
+
+static void publish(void *exchange, int block) {
+    apd_exchange_publish(exchange, block);
+}
+
+/* One shard's forward and backward pass. The last shard of a rank publishes each block as it is done. */
+static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
+    apd_run *run = stepper->run;
+    const float *theta = apd_exchange_theta(run->exchange);
+    int n = apd_train_set_gather(stepper->set, shard, epoch, step, run->images, run->labels);
+    lap(stepper, APD_PHASE_GATHER);
+    apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
+                                           (uint32_t)stepper->done);
+    (void)apd_network_forward(run->network, theta, run->images, n, stepper->classes, &dropout,
+                              shard * stepper->shard_numbers, run->workspace);
+    apd_score score = apd_network_loss(run->network, run->labels, weight, run->workspace);
+    apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
+    tally->loss += score.loss;
+    tally->correct += (double)score.correct;
+    tally->images += n;
+    lap(stepper, APD_PHASE_FORWARD);
+    bool last = shard == run->partition.shard_end - 1;
+    apd_network_backward(run->network, theta, apd_exchange_gradient(run->exchange, shard), false,
+                         run->workspace, last ? publish : NULL, run->exchange);
+    lap(stepper, APD_PHASE_BACKWARD);
+}
+
+static void update(apd_stepper *stepper) {
+    apd_run *run = stepper->run;
+    for (int b = apd_network_layout(run->network)->block_count - 1; b >= 0; b--) {
+        const float *bias_gradient = NULL;
+        const float *gradient = apd_exchange_collect(run->exchange, b, &bias_gradient);
+        lap(stepper, APD_PHASE_REDUCE);
+        float *bias = NULL;
+        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+        apd_solver_step(run->solver, b, gradient, bias_gradient, weights, bias);
+        apd_exchange_release(run->exchange, b);
+        lap(stepper, APD_PHASE_UPDATE);
+    }
+}
+
+void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
+    apd_run *run = stepper->run;
+    float weight = (float)(1.0 / (double)apd_train_set_batch_count(stepper->set, step));
+    stepper->mark = apd_seconds();
+    apd_exchange_begin_step(run->exchange);
+    for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
+        pass(stepper, shard, epoch, step, weight);
+    apd_solver_begin_step(run->solver, learning_rate);
+    update(stepper);
+    apd_exchange_end_step(run->exchange);
+    lap(stepper, APD_PHASE_SHARE);
+    stepper->done++;
+}
+
+apd_tally apd_stepper_read(apd_stepper *stepper) {
+    const apd_run *run = stepper->run;
+    enum { WIDTH = 3 };
+    int64_t shards = run->partition.shard_end - run->partition.shard_begin, total = 0;
+    void *all = NULL;
+    apd_team_gather_all(run->team, stepper->tallies, shards * (int64_t)sizeof *stepper->tallies, &all,
+                        &total);
+    double sums[WIDTH];
+    apd_partition_tree_sum(run->partition.shards, WIDTH, all, sums);
+    free(all);
+    memset(stepper->tallies, 0, (size_t)shards * sizeof *stepper->tallies);
+    return (apd_tally){.loss = sums[0], .correct = sums[1], .images = sums[2]};
+}

@@ -1,0 +1,281 @@
+/* The stream as prose: for each task, its epochs of steps, then its end: old tasks' tau, re-centring,
+ * accuracies, a commit. Every rank walks through here in the same order; rank 0 is the one that writes and
+ * speaks. */
+#include "app/trainer.h"
+
+#include "app/evaluator.h"
+#include "app/results.h"
+#include "app/step.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "method/recentre.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A task while it trains. */
+typedef struct training {
+    apd_run *run;
+    int place, id;
+    apd_train_set *set;
+    apd_stepper stepper;
+    int64_t total_steps;
+    apd_tally epoch_tally;
+    double rate; /* the last step's */
+    double best; /* validation accuracy of the epoch that was kept; -1 before */
+    double started;
+    int64_t recentred; /* weights of sigma that re-centring moved */
+} training;
+
+static double learning_rate(const training *t, int epoch) {
+    const apd_description *described = t->run->description;
+    double rate = described->training.lr, share = (double)t->stepper.done / (double)t->total_steps;
+    switch (described->training.schedule) {
+    case APD_SCHEDULE_CONSTANT: break;
+    case APD_SCHEDULE_EXPONENTIAL: return rate * pow(described->training.decay, epoch);
+    case APD_SCHEDULE_COSINE: return rate * 0.5 * (1.0 + cos(3.14159265358979323846 * share));
+    }
+    return rate;
+}
+
+/* Theta of the task in training, as the solver has it now, into the exchange. Collective. */
+static void share_theta(apd_run *run) {
+    apd_exchange_begin_share(run->exchange);
+    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
+        float *bias = NULL;
+        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+        apd_solver_theta(run->solver, b, weights, bias);
+    }
+    apd_exchange_end_share(run->exchange);
+}
+
+static void show_progress(const training *t, int epoch) {
+    const apd_run *run = t->run;
+    double share = (double)t->stepper.done / (double)t->total_steps;
+    double left = (apd_seconds() - t->started) * ((run->stream->task_count - t->place) / share - 1.0);
+    apd_progress("task %d of %d (%s)  epoch %d of %d  loss %.3f  %.0f s left", t->place + 1,
+                 run->stream->task_count, run->stream->tasks[t->id].name, epoch + 1,
+                 run->description->training.epochs,
+                 t->epoch_tally.images > 0.0 ? t->epoch_tally.loss / t->epoch_tally.images : 0.0, left);
+}
+
+/* Losses since the last call: a line of metrics, and an error when they are no numbers. Collective. */
+static apd_status log_losses(training *t, int epoch, apd_error *error) {
+    apd_run *run = t->run;
+    apd_tally tally = apd_stepper_read(&t->stepper);
+    t->epoch_tally.loss += tally.loss;
+    t->epoch_tally.correct += tally.correct;
+    t->epoch_tally.images += tally.images;
+    double loss = tally.loss / tally.images;
+    if (!isfinite(loss))
+        return apd_fail(
+            error, APD_ERROR_DATA,
+            "training diverged: the loss of task %d (%s) is not a number at step %lld (training.lr is "
+            "%g; try a lower one)",
+            t->place, run->stream->tasks[t->id].name, (long long)t->stepper.done,
+            run->description->training.lr);
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run)) {
+        apd_runlog_begin(run->log, "step");
+        apd_runlog_integer(run->log, "place", t->place);
+        apd_runlog_integer(run->log, "task", t->id);
+        apd_runlog_integer(run->log, "epoch", epoch);
+        apd_runlog_integer(run->log, "step", t->stepper.done);
+        apd_runlog_number(run->log, "loss", loss);
+        apd_runlog_number(run->log, "training_accuracy", tally.correct / tally.images);
+        apd_runlog_number(run->log, "learning_rate", t->rate);
+        status = apd_runlog_end(run->log, error);
+        show_progress(t, epoch);
+    }
+    return apd_team_agree(run->team, status, error);
+}
+
+/* With keep_best: measure the last n epochs on the validation images and keep the best. Collective. */
+static apd_status keep_best(training *t, int epoch, apd_error *error) {
+    const apd_description *described = t->run->description;
+    if (epoch < described->training.epochs - described->training.keep_best)
+        return APD_OK;
+    double accuracy = 0.0;
+    APD_TRY(apd_evaluate_part(t->run, t->id, APD_PART_VALIDATION, apd_train_set_normalisation(t->set),
+                              &accuracy, error));
+    if (accuracy <= t->best)
+        return APD_OK;
+    t->best = accuracy;
+    apd_solver_keep(t->run->solver);
+    return APD_OK;
+}
+
+static apd_status train_epoch(training *t, int epoch, apd_error *error) {
+    const apd_description *described = t->run->description;
+    int steps = apd_train_set_steps(t->set);
+    if (epoch == described->training.epochs - described->method.polish_epochs)
+        apd_solver_begin_polish(t->run->solver);
+    t->epoch_tally = (apd_tally){0};
+    for (int step = 0; step < steps; step++) {
+        t->rate = learning_rate(t, epoch);
+        apd_step(&t->stepper, epoch, step, t->rate);
+        if (t->stepper.done % described->log.interval == 0 || step == steps - 1)
+            APD_TRY(log_losses(t, epoch, error));
+    }
+    return keep_best(t, epoch, error);
+}
+
+static apd_status train_epochs(training *t, apd_error *error) {
+    int epochs = t->run->description->training.epochs;
+    t->total_steps = (int64_t)epochs * apd_train_set_steps(t->set);
+    t->best = -1.0;
+    for (int epoch = 0; epoch < epochs; epoch++)
+        APD_TRY(train_epoch(t, epoch, error));
+    if (t->run->description->training.keep_best > 0)
+        apd_solver_recall(t->run->solver);
+    return APD_OK;
+}
+
+/* After the first task, and every recentre_every tasks: sigma where fewest tau are needed. */
+static int64_t recentre(apd_run *run) {
+    const apd_description *described = run->description;
+    int tasks = run->decomposition->task_count;
+    bool due =
+        tasks == 1 || (described->method.recentre_every > 0 && tasks % described->method.recentre_every == 0);
+    if (!due || described->method.recentre == APD_RECENTRE_NONE || described->method.name != APD_METHOD_APD)
+        return 0;
+    int64_t moved = apd_recentre_sigma(run->decomposition, described->method.recentre == APD_RECENTRE_COUNT
+                                                               ? APD_RULE_COUNT
+                                                               : APD_RULE_MEDIAN);
+    apd_team_sum(run->team, &moved, 1);
+    return moved;
+}
+
+/* Room for one more task in the run's state, with the accuracies so far. */
+static apd_task_record *grow_state(apd_run_state *state) {
+    int tasks = state->task_count;
+    double *grown = apd_allocate((int64_t)(tasks + 1) * (tasks + 1), sizeof *grown, "the accuracies");
+    for (int i = 0; i <= tasks; i++)
+        for (int j = 0; j <= tasks; j++)
+            grown[i * (tasks + 1) + j] = i < tasks && j < tasks ? state->accuracy[i * tasks + j] : NAN;
+    free(state->accuracy);
+    state->accuracy = grown;
+    state->records =
+        apd_reallocate(state->records, tasks, tasks + 1, sizeof *state->records, "the tasks' records");
+    state->task_count = tasks + 1;
+    return &state->records[tasks];
+}
+
+static void record_task(const training *t) {
+    const apd_task *task = &t->run->stream->tasks[t->id];
+    apd_task_record *record = grow_state(&t->run->state);
+    record->id = t->id;
+    (void)snprintf(record->name, sizeof record->name, "%s", task->name);
+    record->class_count = task->class_count;
+    record->classes = apd_allocate(task->class_count, sizeof(int), "a task's classes");
+    memcpy(record->classes, task->classes, (size_t)task->class_count * sizeof(int));
+    record->epochs = t->run->description->training.epochs;
+    record->normalisation = *apd_train_set_normalisation(t->set);
+}
+
+/* The last row of R: tasks whose theta moved on any rank are measured, the others' accuracies are carried.
+ * Collective. */
+static apd_status measure_tasks(apd_run *run, int *measured, apd_error *error) {
+    apd_run_state *state = &run->state;
+    int tasks = state->task_count, last = tasks - 1;
+    int64_t *moved = apd_allocate(tasks, sizeof *moved, "which tasks moved");
+    for (int t = 0; t < tasks; t++)
+        moved[t] = run->decomposition->tasks[t] != NULL && run->decomposition->tasks[t]->moved;
+    apd_team_maximum(run->team, moved, tasks);
+    apd_status status = APD_OK;
+    *measured = 0;
+    for (int t = 0; t < tasks && status == APD_OK; t++) {
+        double *cell = &state->accuracy[last * tasks + t];
+        if (moved[t] == 0) {
+            *cell = last > 0 ? state->accuracy[(last - 1) * tasks + t] : NAN;
+            continue;
+        }
+        status = apd_evaluate_task(run, t, cell, error);
+        if (run->decomposition->tasks[t] != NULL)
+            run->decomposition->tasks[t]->moved = false;
+        ++*measured;
+    }
+    state->records[last].accuracy = state->accuracy[last * tasks + last];
+    free(moved);
+    return status;
+}
+
+static apd_status commit(apd_run *run, apd_error *error) {
+    run->state.commit++;
+    APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
+                                error));
+    return apd_results_write(run, error);
+}
+
+static apd_status log_task(const training *t, int measured, double commit_seconds, apd_error *error) {
+    apd_run *run = t->run;
+    apd_capacity_counts counts = apd_run_count(run, NULL);
+    apd_capacity capacity =
+        apd_capacity_of(apd_network_layout(run->network), run->stream->tasks[t->id].class_count, &counts);
+    const apd_task_record *record = &run->state.records[t->place];
+    if (!apd_run_speaks(run))
+        return APD_OK;
+    apd_metrics metrics = apd_metrics_of(run->state.accuracy, run->state.task_count, run->state.task_count);
+    apd_log("task %3d of %d  %-28s %6.2f %%   average %6.2f %%   capacity %6.1f %%   %5.1f s", t->place + 1,
+            run->stream->task_count, record->name, 100.0 * record->accuracy, 100.0 * metrics.average,
+            100.0 * capacity.weights, record->seconds);
+    apd_runlog_begin(run->log, "task");
+    apd_runlog_integer(run->log, "place", t->place);
+    apd_runlog_integer(run->log, "task", t->id);
+    apd_runlog_text(run->log, "name", record->name);
+    apd_runlog_number(run->log, "accuracy", record->accuracy);
+    apd_runlog_number(run->log, "average_accuracy", metrics.average);
+    apd_runlog_number(run->log, "backward_transfer", metrics.backward);
+    apd_runlog_number(run->log, "capacity", capacity.weights);
+    apd_runlog_integer(run->log, "tau_nonzeros", counts.tau);
+    apd_runlog_integer(run->log, "recentred_weights", t->recentred);
+    apd_runlog_integer(run->log, "evaluated_tasks", measured);
+    apd_runlog_number(run->log, "seconds", record->seconds);
+    apd_runlog_number(run->log, "commit_seconds", commit_seconds);
+    apd_runlog_integer(run->log, "commit_bytes", counts.file_bytes);
+    for (int phase = 0; phase < APD_PHASES; phase++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "%s_ms", apd_phase_names[phase]);
+        apd_runlog_number(run->log, key, 1e3 * t->stepper.phases[phase] / (double)t->stepper.done);
+    }
+    return apd_runlog_end(run->log, error);
+}
+
+static apd_status finish_task(training *t, apd_error *error) {
+    apd_run *run = t->run;
+    int measured = 0;
+    apd_solver_end_task(run->solver);
+    t->recentred = recentre(run);
+    record_task(t);
+    APD_TRY(measure_tasks(run, &measured, error));
+    run->state.records[t->place].seconds = apd_seconds() - t->started;
+    double before = apd_seconds();
+    APD_TRY(commit(run, error));
+    return apd_team_agree(run->team, log_task(t, measured, apd_seconds() - before, error), error);
+}
+
+static apd_status train_task(apd_run *run, int place, apd_error *error) {
+    training t = {.run = run, .place = place, .id = run->stream->order[place], .started = apd_seconds()};
+    const apd_task *task = &run->stream->tasks[t.id];
+    apd_status status =
+        apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, t.id, &t.set, error);
+    status = apd_team_agree(run->team, status, error);
+    if (status == APD_OK) {
+        apd_stepper_init(&t.stepper, run, t.set, t.id, task->class_count);
+        apd_solver_begin_task(run->solver, t.id, task->class_count);
+        share_theta(run);
+        status = train_epochs(&t, error);
+    }
+    if (status == APD_OK)
+        status = finish_task(&t, error);
+    apd_stepper_clear(&t.stepper);
+    apd_train_set_destroy(t.set);
+    return status;
+}
+
+apd_status apd_train_stream(apd_run *run, apd_error *error) {
+    for (int place = run->state.task_count; place < run->stream->task_count; place++)
+        APD_TRY(train_task(run, place, error));
+    return APD_OK;
+}

@@ -1,0 +1,66 @@
+/* lanes: the machine's vector of floats and its multiply-add, with one spelling.
+ *
+ * Fusing is asked for here by name, where the processor has it, because the compiler is told not to fuse
+ * anything on its own (-ffp-contract=off). */
+#ifndef APD_NETWORK_LANES_H
+#define APD_NETWORK_LANES_H
+
+#include <stdint.h>
+
+#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define APD_LANES 16
+#elif defined(__AVX2__) && defined(__FMA__)
+#define APD_LANES 8
+#else
+#define APD_LANES 4
+#endif
+
+typedef float apd_lanes __attribute__((vector_size(APD_LANES * 4)));
+
+typedef int32_t apd_lane_ints __attribute__((vector_size(APD_LANES * 4)));
+
+/* in memory, aligned as floats are */
+typedef float apd_lanes_at __attribute__((vector_size(APD_LANES * 4), aligned(4), may_alias));
+typedef int32_t apd_lane_ints_at __attribute__((vector_size(APD_LANES * 4), aligned(4), may_alias));
+
+static inline apd_lanes apd_lanes_load(const float *from) {
+    return *(const apd_lanes_at *)from;
+}
+
+static inline void apd_lanes_store(float *to, apd_lanes value) {
+    *(apd_lanes_at *)to = value;
+}
+
+static inline apd_lane_ints apd_lane_ints_load(const int32_t *from) {
+    return *(const apd_lane_ints_at *)from;
+}
+
+static inline void apd_lane_ints_store(int32_t *to, apd_lane_ints value) {
+    *(apd_lane_ints_at *)to = value;
+}
+
+/* Lane by lane: yes where which is -1, no where it is 0. */
+static inline apd_lanes apd_lanes_choose(apd_lane_ints which, apd_lanes yes, apd_lanes no) {
+    return (apd_lanes)((which & (apd_lane_ints)yes) | (~which & (apd_lane_ints)no));
+}
+
+/* sum + scalar * factor */
+static inline apd_lanes apd_lanes_multiply_add(apd_lanes sum, float scalar, apd_lanes factor) {
+#if defined(__AVX512F__)
+    return (apd_lanes)_mm512_fmadd_ps(_mm512_set1_ps(scalar), (__m512)factor, (__m512)sum);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (apd_lanes)_mm256_fmadd_ps(_mm256_set1_ps(scalar), (__m256)factor, (__m256)sum);
+#elif defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
+    return (apd_lanes)vfmaq_n_f32((float32x4_t)sum, (float32x4_t)factor, scalar);
+#else
+    return sum + scalar * factor;
+#endif
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* Softmax cross-entropy, in double: there are few logits, and the loss is compared bit for bit. */
+#include "base/status.h"
+#include "network/workspace.h"
+
+#include <math.h>
+
+static int largest_of(const float *logits, int classes) {
+    int best = 0;
+    for (int k = 1; k < classes; k++)
+        if (logits[k] > logits[best])
+            best = k;
+    return best;
+}
+
+/* -log softmax(logits)[label] = log sum_k exp(z_k - z_max) - (z_label - z_max), and
+ * gradient_k = weight * (softmax_k - [k = label]). */
+static double image_loss(const float *logits, int classes, int32_t label, double weight, float *gradient) {
+    double most = (double)logits[largest_of(logits, classes)];
+    double sum = 0.0;
+    for (int k = 0; k < classes; k++)
+        sum += exp((double)logits[k] - most);
+    for (int k = 0; k < classes; k++) {
+        double softmax = exp((double)logits[k] - most) / sum;
+        gradient[k] = (float)(weight * (softmax - (k == label ? 1.0 : 0.0)));
+    }
+    return log(sum) - ((double)logits[label] - most);
+}
+
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
+                           apd_workspace *workspace) {
+    apd_score score = apd_network_score(network, labels, workspace);
+    int classes = workspace->classes;
+    for (int64_t image = 0; image < workspace->n; image++)
+        score.loss += image_loss(workspace->logits + image * classes, classes, labels[image], (double)weight,
+                                 workspace->logit_gradient + image * classes);
+    return score;
+}
+
+apd_score apd_network_score(const apd_network *network, const int32_t *labels,
+                            const apd_workspace *workspace) {
+    apd_score score = {0};
+    int classes = workspace->classes;
+    (void)network;
+    for (int64_t image = 0; image < workspace->n; image++) {
+        APD_ASSERT(labels[image] >= 0 && labels[image] < classes);
+        score.correct += largest_of(workspace->logits + image * classes, classes) == labels[image];
+    }
+    return score;
+}

@@ -1,0 +1,79 @@
+#include "network/network.h"
+
+#include "base/memory.h"
+#include "network/workspace.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int first_trained(const apd_network *network) {
+    int l = 0;
+    while (!network->layers[l].operation->trained)
+        l++;
+    return l;
+}
+
+apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layers, int layer_count,
+                              int max_classes, apd_network **out, apd_error *error) {
+    APD_ASSERT(layer_count >= 0 && layer_count < 65536);
+    apd_layer *resolved = apd_allocate(layer_count + 1, sizeof *resolved, "the network's layers");
+    apd_status status = apd_layers_resolve(input, layers, layer_count, max_classes, resolved, error);
+    if (status != APD_OK) {
+        free(resolved);
+        return status;
+    }
+    apd_network *made = apd_allocate(1, sizeof *made, "the network");
+    made->input = input;
+    made->depth = layer_count;
+    made->layers = resolved;
+    made->first_trained = first_trained(made);
+    apd_layout_init(&made->layout, resolved, layer_count + 1);
+    *out = made;
+    return APD_OK;
+}
+
+void apd_network_destroy(apd_network *network) {
+    if (network == NULL)
+        return;
+    apd_layout_clear(&network->layout);
+    free(network->layers);
+    free(network);
+}
+
+const apd_layout *apd_network_layout(const apd_network *network) {
+    return &network->layout;
+}
+
+apd_image_shape apd_network_input(const apd_network *network) {
+    return network->input;
+}
+
+int64_t apd_network_dropout_numbers(const apd_network *network) {
+    int64_t most = 0;
+    for (int l = 0; l < network->depth; l++) {
+        const apd_layer *layer = &network->layers[l];
+        if (layer->spec.kind == APD_LAYER_DROPOUT && apd_features(layer->out) > most)
+            most = apd_features(layer->out);
+    }
+    return most;
+}
+
+int64_t apd_network_multiply_adds(const apd_network *network, int classes) {
+    int64_t sum = 0;
+    for (int l = 0; l < network->depth; l++)
+        sum += apd_layer_multiply_adds(&network->layers[l], network->layers[l].out.channels);
+    return sum + apd_layer_multiply_adds(&network->layers[network->depth], classes);
+}
+
+void apd_network_initialise(const apd_network *network, int block, apd_rows rows, float scale,
+                            const apd_random *random, float *weights) {
+    APD_ASSERT(block >= 0 && block < network->layout.block_count);
+    const apd_block *shape = &network->layout.blocks[block];
+    APD_ASSERT(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= shape->rows);
+    double variance = (shape->decomposed ? 2.0 : 1.0) / (double)shape->cols;
+    float deviation = (float)((double)scale * sqrt(variance));
+    int64_t count = (rows.end - rows.begin) * shape->cols;
+    apd_random_normal(random, rows.begin * shape->cols, count, weights);
+    for (int64_t i = 0; i < count; i++)
+        weights[i] *= deviation;
+}

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# The program as its user meets it: tests/program.sh CASE, with APD naming the program. Each case makes its own
+# data and folder under a temporary one. Run by ctest, once a case.
+set -euo pipefail
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${APD:?APD names the program under test}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# ranks P COMMAND...: on P ranks
+ranks() {
+    local count=$1
+    shift
+    mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" "$@"
+}
+
+# refused CODE TEXT COMMAND...: the command ends with this exit code and one line on stderr that holds the text
+refused() {
+    local code=$1 text=$2 status=0
+    shift 2
+    "$@" >out.txt 2>err.txt || status=$?
+    [ "$status" = "$code" ] || fail "exit status $status, not $code: $* ($(cat err.txt))"
+    grep -qF -- "$text" err.txt || fail "no \"$text\" in: $(cat err.txt)"
+    [ "$(grep -c '^apd' err.txt)" = 1 ] || fail "not one line: $(cat err.txt)"
+}
+
+make_data() {
+    "$APD" generate --classes 12 --train 24 --test 9 --size 16 --output glyphs.h5 >/dev/null
+}
+
+# describe NAME: a small run of four tasks with every kind of layer
+describe() {
+    cat >"$1.yaml" <<YAML
+name: $1
+output: $work/$1
+seed: 5
+shards: 4
+data: {file: glyphs.h5, validation: 0.2, flip: true, shift: 1}
+stream: {kind: split, tasks: 4, classes_per_task: 3, order: "seed 3"}
+network:
+  layers:
+    - conv: {units: 6, kernel: [3, 5]}
+    - relu
+    - lrn
+    - max_pool: {kernel: 3, stride: 2, padding: same}
+    - conv: {units: 5, kernel: 3, padding: valid}
+    - relu
+    - dense: {units: 20}
+    - relu
+    - dropout: {rate: 0.2}
+method: {lambda1: 1e-3, polish_epochs: 1, recentre_every: 2}
+training: {epochs: 4, batch: 14, lr: 3e-3, weight_decay: 1e-4, keep_best: 2}
+log: {interval: 2, evaluate_batch: 7}
+YAML
+}
+
+# fingerprint FOLDER: everything that must not depend on the number of ranks
+fingerprint() {
+    h5dump -a /digest "$1/checkpoint.h5" | grep '(0)'
+    cat "$1/accuracy.csv"
+    grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
+    cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'
+}
+
+# same_bits EXTRA...: the same run at 1, 2, 3 and 4 ranks
+same_bits() {
+    make_data
+    describe run
+    for count in 1 2 3 4; do
+        ranks "$count" train run.yaml --set "output=$work/p$count" "$@" >"p$count.txt" 2>&1 ||
+            fail "$count ranks: $(cat "p$count.txt")"
+        fingerprint "p$count" >"p$count.fingerprint"
+        [ "$(grep -c '"event"' "p$count/metrics.jsonl")" -gt 20 ] || fail "hardly any metrics"
+        cmp p1.fingerprint "p$count.fingerprint" || fail "$count ranks gave other bits than one"
+    done
+    for count in 1 3; do
+        ranks "$count" evaluate p4 | grep -q 'all as recorded' || fail "evaluate on $count ranks"
+    done
+    "$APD" verify p3 | grep -q 'every digest is right' || fail "verify"
+}
+
+case_same_bits_exact() { same_bits; }
+case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
+case_same_bits_joint() { same_bits --set method.solver=joint --set method.lambda2=100; }
+case_same_bits_stl() { same_bits --set method.name=stl; }
+
+# A node's ranks split into several nodes take the road of messages between nodes.
+case_same_bits_nodes() {
+    make_data
+    describe run
+    for nodes in 0 1 2 -2; do
+        APD_RANKS_A_NODE=$nodes ranks 4 train run.yaml --set "output=$work/n$nodes" >log.txt 2>&1 ||
+            fail "APD_RANKS_A_NODE=$nodes: $(cat log.txt)"
+        fingerprint "n$nodes" >"n$nodes.fingerprint"
+        cmp n0.fingerprint "n$nodes.fingerprint" || fail "APD_RANKS_A_NODE=$nodes gave other bits"
+    done
+}
+
+# With lambda2 = inf an old task's accuracy is exactly what it was; another seed gives another run.
+case_old_tasks_keep() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >out.txt 2>&1 || fail "$(cat out.txt)"
+    grep -q 'backward transfer +0.00 %   forgetting 0.00 %' out.txt || fail "forgetting: $(cat out.txt)"
+    awk -F, 'NR > 2 { for (j = 2; j < NR; j++) if ($j != last[j]) bad = 1 } { for (j = 2; j <= NF; j++) last[j] = $j }
+             END { exit bad }' run/accuracy.csv || fail "an accuracy changed: $(cat run/accuracy.csv)"
+    ranks 2 train run.yaml --set seed=6 --set "output=$work/other" >out.txt 2>&1
+    ! cmp -s run/accuracy.csv other/accuracy.csv || fail "the seed changes nothing"
+}
+
+# A run cut after its second task goes on to the very same end, on another number of ranks.
+case_resume() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >/dev/null 2>&1
+    fingerprint run >undisturbed
+    ranks 4 train run.yaml --set "output=$work/cut" >log.txt 2>&1 &
+    local job=$!
+    for _ in $(seq 600); do
+        [ "$(grep -c '"event": *"task"' cut/metrics.jsonl 2>/dev/null)" -lt 2 ] || break
+        sleep 0.05
+    done
+    kill -9 $job 2>/dev/null || true
+    wait $job 2>/dev/null || true
+    sleep 1
+    ranks 3 train run.yaml --set "output=$work/cut" >log.txt 2>&1 || fail "$(cat log.txt)"
+    diff <(grep -v '"step"' undisturbed) <(fingerprint cut | grep -v '"step"') || fail "another end than undisturbed"
+    refused 2 "another description" ranks 2 train run.yaml --set "output=$work/cut" --set training.lr=1e-2
+    refused 2 "shards is 3" ranks 2 train run.yaml --set "output=$work/cut" --set shards=3
+    refused 2 "holds a commit" ranks 2 train run.yaml --set "output=$work/cut" --fresh
+    ranks 2 train run.yaml --set "output=$work/cut" --fresh --force >log.txt 2>&1 || fail "$(cat log.txt)"
+    fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"
+}
+
+case_bad_input() {
+    make_data
+    describe run
+    refused 2 "is not a command" "$APD" trian run.yaml
+    refused 2 "an argument is missing" "$APD" train
+    refused 2 "--fast is not an option" "$APD" train run.yaml --fast
+    refused 74 "missing.yaml" ranks 2 train missing.yaml
+    refused 2 "training.epoch" ranks 2 train run.yaml --set training.epoch=3
+    refused 2 "method.lambda1" ranks 1 train run.yaml --set method.lambda1=much
+    refused 2 "shards" ranks 4 train run.yaml --set shards=3
+    refused 2 "training.batch" ranks 2 train run.yaml --set training.batch=3
+    refused 74 "nothing.h5" ranks 2 train run.yaml --set data.file=nothing.h5
+    refused 2 "stream.tasks" ranks 2 train run.yaml --set stream.tasks=5
+    printf 'network: {layers: [{conv: {units: 4, kernel: 17, padding: valid}}]}\n' >wide.yaml
+    sed '/^network:/,/rate: 0.2/d' run.yaml | cat - wide.yaml >bad.yaml
+    refused 2 "layer 1" ranks 2 train bad.yaml
+    head -c 5000 glyphs.h5 >cut.h5
+    refused 65 "cut.h5" ranks 2 train run.yaml --set data.file=cut.h5
+    python3 "$repository/tests/damage.py" glyphs.h5 label.h5 label
+    refused 65 "label.h5" ranks 2 train run.yaml --set data.file=label.h5
+    python3 "$repository/tests/damage.py" glyphs.h5 pixel.h5 pixel
+    refused 65 "pixel.h5" ranks 2 train run.yaml --set data.file=pixel.h5
+    refused 74 "/proc/nowhere" ranks 2 train run.yaml --set output=/proc/nowhere
+    refused 74 "no-such-run" "$APD" verify no-such-run
+}
+
+# A file system too small for a checkpoint: exit code 74, and the last commit stays good.
+case_full_disk() {
+    make_data
+    describe run
+    mkdir small
+    mount -t tmpfs -o size=100k tmpfs small 2>/dev/null || { echo "skipped: mounting needs root"; exit 77; }
+    local status=0
+    ranks 2 train run.yaml --set "output=$work/small/run" --set log.interval=1000 >out.txt 2>err.txt || status=$?
+    "$APD" verify small/run >verify.txt 2>&1 || true
+    local kept
+    kept=$(ls small/run)
+    umount small
+    [ "$status" = 74 ] || fail "exit status $status: $(cat err.txt)"
+    grep -qE '^apd.*small/run.*[Nn]o space' err.txt || fail "$(cat err.txt)"
+    ! grep -q 'tmp' <<<"$kept" || fail "a temporary file is left: $kept"
+    ! grep -q checkpoint.h5 <<<"$kept" || grep -q 'every digest is right' verify.txt || fail "$(cat verify.txt)"
+}
+
+case_help() {
+    for command in train evaluate inspect verify import generate contact; do
+        "$APD" "$command" --help | grep -q "^usage: .*apd $command" || fail "$command --help"
+        "$APD" --help | grep -q "apd $command" || fail "--help does not name $command"
+        grep -q "\.B.*$command" "$repository/jobs/apd.1" || fail "the manual does not name $command"
+    done
+    "$APD" train --help-keys | grep -q 'method.lambda2' || fail "--help-keys"
+    [ "$("$APD" --version)" = "apd $(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")" ]
+    [ "$(ranks 3 --version | wc -l)" = 1 ] || fail "every rank speaks"
+}
+
+"case_${1:?a case}"
+echo "passed: $1"

@@ -1,0 +1,314 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agreed.h"
+#include "mpi/exchange.h"
+#include "mpi/piece.h"
+
+#define STEPS 4
+
+static apd_team *first_team; /* the one that starts and ends MPI */
+
+/* How this run of the test plays nodes: APD_RANKS_A_NODE, or NULL for the machine as it is. */
+static const char *const groupings[] = {NULL, "1", "2", "3", "-2"};
+#define GROUPINGS ((int)(sizeof groupings / sizeof *groupings))
+
+/* --- a layout with a 1-row block, one longer than a chunk of the sum, and an empty one --------------------
+ */
+
+static apd_block odd_blocks[] = {{.name = "one", .rows = 1, .cols = 7},
+                                 {.name = "small", .rows = 5, .cols = 3},
+                                 {.name = "long", .rows = 33, .cols = 260},
+                                 {.name = "none", .rows = 0, .cols = 4},
+                                 {.name = "head", .rows = 4, .cols = 1}};
+
+static int64_t aligned(int64_t floats) {
+    return (floats + 15) / 16 * 16;
+}
+
+static apd_layout place_blocks(apd_block *blocks, int count) {
+    apd_layout layout = {.block_count = count, .blocks = blocks};
+    for (int b = 0; b < count; b++) {
+        blocks[b].weight = layout.size;
+        blocks[b].bias = blocks[b].weight + aligned(blocks[b].rows * blocks[b].cols);
+        layout.size = blocks[b].bias + aligned(blocks[b].rows);
+    }
+    return layout;
+}
+
+/* --- numbers that depend on (step, who, place) alone ------------------------------------------------------
+ */
+
+/* Signs and sizes vary, so that the order of a sum shows in its bits. */
+static float number(int step, int who, int64_t place) {
+    uint64_t z = (uint64_t)place * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)(step * 131 + who + 7);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    float scale = (float)(1 << (z & 7));
+    return scale * ((float)(int32_t)(uint32_t)(z >> 32) / 2147483648.0f);
+}
+
+#define THETA (-1) /* as who: the number that theta gets in a step */
+
+static void fill_block(float *arena, const apd_block *block, int step, int who) {
+    for (int64_t i = block->weight; i < block->weight + block->rows * block->cols; i++)
+        arena[i] = number(step, who, i);
+    for (int64_t i = block->bias; i < block->bias + block->rows; i++)
+        arena[i] = number(step, who, i);
+}
+
+static bool theta_block_is(const float *theta, const apd_block *block, int step) {
+    bool right = true;
+    for (int64_t i = block->weight; i < block->weight + block->rows * block->cols; i++)
+        right = right && theta[i] == (step == 0 ? 0.0f : number(step, THETA, i));
+    for (int64_t i = block->bias; i < block->bias + block->rows; i++)
+        right = right && theta[i] == (step == 0 ? 0.0f : number(step, THETA, i));
+    return right;
+}
+
+static bool theta_is(const apd_exchange *x, const apd_layout *layout, int step) {
+    bool right = true;
+    for (int b = 0; b < layout->block_count; b++)
+        right = theta_block_is(apd_exchange_theta(x), &layout->blocks[b], step) && right;
+    return right;
+}
+
+/* The sum of one place over shards lo .. lo+count-1: the tree as the method's description has it. */
+static float serial_sum(int step, int64_t place, int lo, int count) {
+    int left = (count + 1) / 2;
+    if (count == 1)
+        return number(step, lo, place);
+    return serial_sum(step, place, lo, left) + serial_sum(step, place, lo + left, count - left);
+}
+
+static bool same_bits(const float *sum, int64_t count, int step, int64_t place, int shards) {
+    bool right = true;
+    for (int64_t i = 0; i < count; i++) {
+        float expected = serial_sum(step, place + i, 0, shards);
+        right = right && memcmp(&sum[i], &expected, sizeof expected) == 0;
+    }
+    return right;
+}
+
+/* --- a run ------------------------------------------------------------------------------------------------
+ */
+
+typedef struct run {
+    apd_team *team;
+    apd_partition partition;
+    const apd_layout *layout;
+    apd_exchange *exchange;
+    bool upwards; /* collect blocks from the first to the last */
+    bool dawdle;  /* ranks sleep now and then, each at other places */
+    bool right;   /* all that this rank saw so far */
+} run;
+
+static run begin_run(const char *grouping, int shards, const apd_layout *layout) {
+    run r = {.layout = layout, .right = true};
+    if (grouping != NULL)
+        (void)setenv("APD_RANKS_A_NODE", grouping, 1);
+    else
+        (void)unsetenv("APD_RANKS_A_NODE");
+    r.team = apd_team_create(NULL, NULL);
+    apd_status status =
+        apd_partition_init(&r.partition, shards, apd_team_size(r.team), apd_team_rank(r.team), NULL);
+    assert_agreed(first_team, status == APD_OK);
+    return r;
+}
+
+static void end_run(run *r) {
+    apd_exchange_destroy(r->exchange);
+    apd_team_destroy(r->team);
+    assert_agreed(first_team, r->right);
+}
+
+static void open_exchange(run *r) {
+    r->exchange = apd_exchange_create(r->team, &r->partition, r->layout);
+}
+
+static void maybe_sleep(const run *r, int step, int64_t place) {
+    float x = number(step, apd_team_rank(r->team) + 1000, place);
+    if (r->dawdle && x > 0)
+        (void)usleep((useconds_t)(x * 5));
+}
+
+/* The backward passes; the old theta must stay until this rank has published a block. */
+static void backward(run *r, int step) {
+    const apd_layout *layout = r->layout;
+    for (int s = r->partition.shard_begin; s < r->partition.shard_end; s++)
+        for (int b = layout->block_count - 1; b >= 0; b--) {
+            maybe_sleep(r, step, 10 * s + b);
+            r->right =
+                r->right && theta_block_is(apd_exchange_theta(r->exchange), &layout->blocks[b], step - 1);
+            fill_block(apd_exchange_gradient(r->exchange, s), &layout->blocks[b], step, s);
+            if (s == r->partition.shard_end - 1)
+                apd_exchange_publish(r->exchange, b);
+        }
+}
+
+static void write_rows(run *r, int b, int step) {
+    const apd_block *block = &r->layout->blocks[b];
+    apd_rows rows = apd_partition_rows(&r->partition, r->layout, b, r->partition.rank);
+    float *bias = NULL, *weights = apd_exchange_theta_rows(r->exchange, b, &bias);
+    for (int64_t i = 0; i < (rows.end - rows.begin) * block->cols; i++)
+        weights[i] = number(step, THETA, block->weight + rows.begin * block->cols + i);
+    for (int64_t i = 0; i < rows.end - rows.begin; i++)
+        bias[i] = number(step, THETA, block->bias + rows.begin + i);
+}
+
+static void collect_block(run *r, int b, int step) {
+    const apd_block *block = &r->layout->blocks[b];
+    apd_rows rows = apd_partition_rows(&r->partition, r->layout, b, r->partition.rank);
+    int64_t height = rows.end - rows.begin;
+    const float *bias = NULL, *gradient = apd_exchange_collect(r->exchange, b, &bias);
+    int shards = r->partition.shards;
+    r->right = r->right && gradient != NULL && bias != NULL;
+    r->right = r->right && same_bits(gradient, height * block->cols, step,
+                                     block->weight + rows.begin * block->cols, shards);
+    r->right = r->right && same_bits(bias, height, step, block->bias + rows.begin, shards);
+    maybe_sleep(r, step, 500 + b);
+    write_rows(r, b, step);
+    apd_exchange_release(r->exchange, b);
+}
+
+static void one_step(run *r, int step) {
+    int blocks = r->layout->block_count;
+    apd_exchange_begin_step(r->exchange);
+    backward(r, step);
+    for (int k = 0; k < blocks; k++)
+        collect_block(r, r->upwards ? k : blocks - 1 - k, step);
+    apd_exchange_end_step(r->exchange);
+    r->right = r->right && theta_is(r->exchange, r->layout, step);
+}
+
+static void check_steps(const char *grouping, int shards, const apd_layout *layout, bool upwards,
+                        bool dawdle) {
+    run r = begin_run(grouping, shards, layout);
+    r.upwards = upwards;
+    r.dawdle = dawdle;
+    open_exchange(&r);
+    r.right = theta_is(r.exchange, layout, 0);
+    for (int step = 1; step <= STEPS; step++)
+        one_step(&r, step);
+    end_run(&r);
+}
+
+/* --- cases ------------------------------------------------------------------------------------------------
+ */
+
+static void numbers_another_order_of_the_sum_gives_other_bits(void **state) {
+    (void)state;
+    int differ = 0;
+    for (int64_t place = 0; place < 100; place++) {
+        float from_left = number(1, 0, place);
+        for (int s = 1; s < 8; s++)
+            from_left += number(1, s, place);
+        differ += from_left != serial_sum(1, place, 0, 8);
+    }
+    assert_agreed(first_team, differ > 20);
+}
+
+static void step_any_shards_and_nodes_has_the_bits_of_the_serial_tree(void **state) {
+    (void)state;
+    static const int shards[] = {1, 2, 3, 4, 5, 7, 8};
+    apd_layout layout = place_blocks(odd_blocks, 5);
+    for (int g = 0; g < GROUPINGS; g++)
+        for (int i = 0; i < 7; i++)
+            if (shards[i] >= apd_team_size(first_team))
+                check_steps(groupings[g], shards[i], &layout, false, false);
+}
+
+static void step_ranks_that_dawdle_change_nothing(void **state) {
+    (void)state;
+    apd_layout layout = place_blocks(odd_blocks, 5);
+    for (int g = 0; g < GROUPINGS; g++) {
+        check_steps(groupings[g], apd_team_size(first_team), &layout, false, true);
+        check_steps(groupings[g], 7, &layout, true, true);
+    }
+}
+
+static void step_messages_of_many_pieces_change_nothing(void **state) {
+    (void)state;
+    apd_layout layout = place_blocks(odd_blocks, 5);
+    int last = apd_piece_set_limit(1001);
+    for (int g = 0; g < GROUPINGS; g++)
+        check_steps(groupings[g], 8, &layout, false, true);
+    (void)apd_piece_set_limit(last);
+}
+
+static void step_blocks_of_a_row_leave_ranks_with_nothing(void **state) {
+    (void)state;
+    apd_block blocks[] = {{.rows = 1, .cols = 1}, {.rows = 1, .cols = 40}};
+    apd_layout layout = place_blocks(blocks, 2);
+    for (int g = 0; g < GROUPINGS; g++)
+        check_steps(groupings[g], 5, &layout, false, false);
+}
+
+static void create_layout_without_blocks_works(void **state) {
+    (void)state;
+    apd_layout layout = {0};
+    for (int g = 0; g < GROUPINGS; g++)
+        check_steps(groupings[g], 4, &layout, false, false);
+}
+
+/* Shares before, between and after steps; a share writes what step `step` would. */
+static void share_rows_of_all_ranks_are_whole_on_every_node(void **state) {
+    (void)state;
+    apd_layout layout = place_blocks(odd_blocks, 5);
+    for (int g = 0; g < GROUPINGS; g++) {
+        run r = begin_run(groupings[g], 6, &layout);
+        r.dawdle = true;
+        open_exchange(&r);
+        for (int step = 1; step <= 6; step++) {
+            if (step % 3 == 0) {
+                one_step(&r, step);
+                continue;
+            }
+            apd_exchange_begin_share(r.exchange);
+            maybe_sleep(&r, step, 1);
+            for (int b = 0; b < layout.block_count; b++)
+                write_rows(&r, b, step);
+            apd_exchange_end_share(r.exchange);
+            maybe_sleep(&r, step, 2);
+            r.right = r.right && theta_is(r.exchange, &layout, step);
+        }
+        end_run(&r);
+    }
+}
+
+static void bytes_cover_what_is_held(void **state) {
+    (void)state;
+    apd_layout layout = place_blocks(odd_blocks, 5);
+    run r = begin_run(NULL, 8, &layout);
+    open_exchange(&r);
+    int64_t shared = 0, own = apd_exchange_bytes(r.exchange, &shared), arena = layout.size * 4;
+    r.right = own >= 33 / apd_team_size(r.team) * 260 * 4 && own < 4 * arena && shared >= 9 * arena &&
+              shared < 9 * arena + 65536;
+    end_run(&r);
+}
+
+int main(int argc, char **argv) {
+    first_team = apd_team_create(&argc, &argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_another_order_of_the_sum_gives_other_bits),
+        cmocka_unit_test(step_any_shards_and_nodes_has_the_bits_of_the_serial_tree),
+        cmocka_unit_test(step_ranks_that_dawdle_change_nothing),
+        cmocka_unit_test(step_messages_of_many_pieces_change_nothing),
+        cmocka_unit_test(step_blocks_of_a_row_leave_ranks_with_nothing),
+        cmocka_unit_test(create_layout_without_blocks_works),
+        cmocka_unit_test(share_rows_of_all_ranks_are_whole_on_every_node),
+        cmocka_unit_test(bytes_cover_what_is_held),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    apd_exchange_destroy(NULL);
+    apd_team_destroy(first_team);
+    return failures;
+}
