@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "io/checkpoint.h"
 
+#include <hdf5.h>
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
@@ -51,7 +52,7 @@ int64_t apd_checkpoint_row(const apd_checkpoint_shape *shape) {
     return shape->rank == 2 ? shape->extents[1] : 1;
 }
 
-hid_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file) {
+int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file) {
     if (shape->kind == APD_CHECKPOINT_TEXT) {
         hid_t text = H5Tcopy(H5T_C_S1);
         if (text >= 0 &&

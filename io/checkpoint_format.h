@@ -8,7 +8,6 @@
 
 #include "base/status.h"
 
-#include <hdf5.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,8 +44,8 @@ int64_t apd_checkpoint_element(const apd_checkpoint_shape *shape);
 /* Elements of one row of the first extent (1 for rank 0 and 1). */
 int64_t apd_checkpoint_row(const apd_checkpoint_shape *shape);
 
-/* HDF5's type in the file (little-endian) or in memory; to be closed with H5Tclose. */
-hid_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file);
+/* HDF5's type in the file (little-endian) or in memory, a hid_t to be closed with H5Tclose. */
+int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file);
 
 /* A row of a table of attributes: the field of a C struct that attribute `name` holds. */
 typedef struct apd_checkpoint_field {

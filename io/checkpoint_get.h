@@ -10,6 +10,8 @@
 
 #include "io/checkpoint_format.h"
 
+#include <hdf5.h>
+
 typedef struct apd_checkpoint_in {
     hid_t id;
     const char *path; /* of the file, for messages; not owned */

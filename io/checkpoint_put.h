@@ -13,6 +13,8 @@
 #include "io/checkpoint_driver.h"
 #include "io/checkpoint_format.h"
 
+#include <hdf5.h>
+
 typedef struct apd_checkpoint_out {
     hid_t id;
     const char *path;                  /* of the checkpoint, for messages; not owned */

@@ -133,6 +133,8 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     if (status == APD_OK)
         status = save_all(&s, error);
     apd_checkpoint_writer_destroy(s.writer);
+    if (status != APD_OK)
+        apd_team_barrier(team); /* nobody returns before the temporary file is gone */
     free(entries);
     return status;
 }

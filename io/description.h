@@ -119,7 +119,8 @@ void apd_description_destroy(apd_description *description); /* Takes NULL. */
  * Rank 0 broadcasts this text so that all ranks parse the same. */
 char *apd_description_write(const apd_description *description);
 
-/* A digest of every value that results depend on (not name, output, log.*). Shards as resolved. */
+/* A digest of every value that results depend on (not name, output, log.interval; not data.file either: what
+ * is in it has a digest of its own). Shards as resolved. */
 uint64_t apd_description_digest(const apd_description *description);
 
 /* Set shards when it is auto (0), noting the source. */

@@ -221,11 +221,11 @@ static void write_seed(FILE *file, const apd_option *option, const void *base) {
     (void)fprintf(file, "%" PRIu64, *value);
 }
 
-/* The shortest text that reads back to the same bits. */
+/* No more digits than it takes to read back to the same bits; from 15 (6) on, since %g drops zeros. */
 static void write_real(FILE *file, const apd_option *option, const void *base) {
     const double *value = (const void *)((const char *)base + option->offset);
     char text[40] = "inf";
-    for (int digits = 1; digits <= 17 && isfinite(*value); digits++) {
+    for (int digits = 15; digits <= 17 && isfinite(*value); digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, *value);
         if (strtod(text, NULL) == *value)
             break;
@@ -236,7 +236,7 @@ static void write_real(FILE *file, const apd_option *option, const void *base) {
 static void write_single(FILE *file, const apd_option *option, const void *base) {
     const float *value = (const void *)((const char *)base + option->offset);
     char text[40] = "";
-    for (int digits = 1; digits <= 9; digits++) {
+    for (int digits = 6; digits <= 9; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, (double)*value);
         if ((float)strtod(text, NULL) == *value)
             break;

@@ -1,5 +1,6 @@
-/* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105x105, 1 bit, ink 0 on paper 1. Sorted by
- * alphabet and character within each tree, characters come in the order of their ids 0001 .. 1623. */
+/* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105x105, 1 bit, ink 0 on paper 1. Classes are
+ * sorted by tree, alphabet and character, so that an alphabet's are together; the published ids 0001 .. 1623
+ * are in another order of the alphabets. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/import_folder.h"

@@ -25,170 +25,182 @@ apd_status apd_place_fail(const apd_place *place, int line, const char *format, 
     return apd_fail(place->error, APD_ERROR_USAGE, "%s: %s", where, text);
 }
 
-/* libyaml's document on its way into nodes. */
-typedef struct conversion {
+/* Events on their way into nodes. libyaml's own document loader is not used: it reads a text to its end
+ * before anything can be refused, and takes time that grows with the square of the depth. */
+typedef struct reader {
     const apd_place *place;
-    yaml_document_t *document;
-    bool *seen; /* by node index: a node met twice was named by an alias */
-} conversion;
+    const char *text;
+    int64_t bytes;
+    yaml_parser_t parser;
+} reader;
 
-static apd_status convert(const conversion *job, int index, int depth, apd_yaml_node *out);
+static apd_status build(reader *in, const yaml_event_t *event, int depth, apd_yaml_node *out);
 
-static bool has_plain_tag(const yaml_node_t *node) {
-    static const char *const tags[] = {YAML_STR_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-        if (node->tag == NULL || strcmp((const char *)node->tag, tags[i]) == 0)
-            return true;
-    return false;
+static int line_of(const yaml_event_t *event) {
+    return (int)event->start_mark.line + 1;
 }
 
-static apd_status convert_text(const conversion *job, const yaml_node_t *node, apd_yaml_node *out) {
-    const char *text = (const char *)node->data.scalar.value;
-    size_t bytes = node->data.scalar.length;
-    if (!apd_utf8_printable(text, bytes))
-        return apd_place_fail(job->place, out->line,
+static int line_of_offset(const reader *in, size_t offset) {
+    int line = 1;
+    for (size_t i = 0; i < offset && i < (size_t)in->bytes; i++)
+        line += in->text[i] == '\n';
+    return line;
+}
+
+static apd_status syntax_error(const reader *in) {
+    const yaml_parser_t *parser = &in->parser;
+    if (parser->error == YAML_MEMORY_ERROR)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory reading YAML of %lld bytes", (long long)in->bytes);
+    int line = parser->error == YAML_READER_ERROR ? line_of_offset(in, parser->problem_offset)
+                                                  : (int)parser->problem_mark.line + 1;
+    return apd_place_fail(in->place, line, "not YAML: %s%s%s",
+                          parser->problem != NULL ? parser->problem : "unreadable",
+                          parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
+}
+
+/* The next event, to be deleted. */
+static apd_status next_event(reader *in, yaml_event_t *event) {
+    return yaml_parser_parse(&in->parser, event) ? APD_OK : syntax_error(in);
+}
+
+static const yaml_char_t *tag_of(const yaml_event_t *event) {
+    if (event->type == YAML_SCALAR_EVENT)
+        return event->data.scalar.tag;
+    return event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
+                                                    : event->data.mapping_start.tag;
+}
+
+static apd_status build_text(const reader *in, const yaml_event_t *event, apd_yaml_node *out) {
+    const char *text = (const char *)event->data.scalar.value;
+    if (!apd_utf8_printable(text, event->data.scalar.length))
+        return apd_place_fail(in->place, out->line,
                               "a text with a control character or a line break; one line of "
                               "printable characters is needed");
     out->kind = APD_YAML_TEXT;
-    out->plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    out->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     out->text = apd_duplicate_text(text);
     return APD_OK;
 }
 
-static apd_status convert_list(const conversion *job, const yaml_node_t *node, int depth,
-                               apd_yaml_node *out) {
-    const yaml_node_item_t *items = node->data.sequence.items.start;
-    ptrdiff_t count = node->data.sequence.items.top - items;
-    out->kind = APD_YAML_LIST;
-    out->items = apd_allocate(count, sizeof *out->items, "a YAML list");
-    for (; out->count < count; out->count++)
-        APD_TRY(convert(job, items[out->count], depth + 1, &out->items[out->count]));
-    return APD_OK;
+/* Room for one more of `list`'s nodes; `nodes` are there. Doubling keeps long lists linear. */
+static apd_yaml_node *next_room(apd_yaml_node *list, int nodes) {
+    bool is_full = nodes == 0 || (nodes >= 4 && (nodes & (nodes - 1)) == 0);
+    if (is_full)
+        list->items = apd_reallocate(list->items, nodes, nodes == 0 ? 4 : 2 * (int64_t)nodes,
+                                     sizeof *list->items, "a YAML list");
+    return &list->items[nodes];
 }
 
-static apd_status check_key(const conversion *job, const apd_yaml_node *map, const apd_yaml_node *key) {
+static apd_status check_key(const reader *in, const apd_yaml_node *map, const apd_yaml_node *key) {
     if (key->kind != APD_YAML_TEXT)
-        return apd_place_fail(job->place, key->line, "a key is a %s; a name is needed",
+        return apd_place_fail(in->place, key->line, "a key is a %s; a name is needed",
                               key->kind == APD_YAML_LIST ? "list" : "map");
+    if (map->count == APD_YAML_KEYS)
+        return apd_place_fail(in->place, key->line, "a map of more than %d keys", APD_YAML_KEYS);
     for (int k = 0; k < map->count; k++)
         if (strcmp(map->items[2 * k].text, key->text) == 0)
-            return apd_place_fail(job->place, key->line, "%.100s is given twice (first in line %d)",
-                                  key->text, map->items[2 * k].line);
+            return apd_place_fail(in->place, key->line, "%.100s is given twice (first in line %d)", key->text,
+                                  map->items[2 * k].line);
     return APD_OK;
 }
 
-static apd_status convert_map(const conversion *job, const yaml_node_t *node, int depth, apd_yaml_node *out) {
-    const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
-    ptrdiff_t count = node->data.mapping.pairs.top - pairs;
-    out->kind = APD_YAML_MAP;
-    if (count > APD_YAML_KEYS)
-        return apd_place_fail(job->place, out->line, "a map of %td keys; at most %d are allowed", count,
-                              APD_YAML_KEYS);
-    out->items = apd_allocate(2 * count, sizeof *out->items, "a YAML map");
-    for (; out->count < count; out->count++) {
-        apd_yaml_node *key = &out->items[2 * out->count];
-        apd_status status = convert(job, pairs[out->count].key, depth + 1, key);
-        if (status == APD_OK)
-            status = check_key(job, out, key);
-        if (status == APD_OK)
-            status = convert(job, pairs[out->count].value, depth + 1, key + 1);
-        if (status != APD_OK) {
-            apd_yaml_clear(key);
-            return status;
-        }
+/* One node of a list or map, number `nodes`; `*at_end` instead when there is none left. On failure it is
+ * clear. */
+static apd_status build_next(reader *in, int nodes, int depth, apd_yaml_node *out, bool *at_end) {
+    yaml_event_t event;
+    APD_TRY(next_event(in, &event));
+    *at_end = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+    apd_status status = APD_OK;
+    if (!*at_end) {
+        apd_yaml_node *node = next_room(out, nodes);
+        status = build(in, &event, depth + 1, node);
+        if (status == APD_OK && out->kind == APD_YAML_MAP && nodes % 2 == 0)
+            status = check_key(in, out, node);
+        if (status != APD_OK)
+            apd_yaml_clear(node);
     }
-    return APD_OK;
+    yaml_event_delete(&event);
+    return status;
+}
+
+static apd_status build_nodes(reader *in, int depth, apd_yaml_node *out) {
+    bool is_map = out->kind == APD_YAML_MAP;
+    bool at_end = false;
+    for (int nodes = 0;; nodes++) {
+        apd_status status = build_next(in, nodes, depth, out, &at_end);
+        bool has_lone_key = is_map && nodes % 2 == 1; /* not covered by `count` yet */
+        if (status != APD_OK && has_lone_key)
+            apd_yaml_clear(&out->items[nodes - 1]);
+        if (status != APD_OK || at_end)
+            return status;
+        out->count += !is_map || has_lone_key;
+    }
 }
 
 /* On failure `out` is left clear. */
-static apd_status convert(const conversion *job, int index, int depth, apd_yaml_node *out) {
-    const yaml_node_t *node = yaml_document_get_node(job->document, index);
+static apd_status build(reader *in, const yaml_event_t *event, int depth, apd_yaml_node *out) {
     apd_status status = APD_OK;
-    *out = (apd_yaml_node){.line = (int)node->start_mark.line + 1};
-    if (job->seen[index])
-        return apd_place_fail(job->place, out->line,
-                              "an alias (*name) repeats this value; write the value out instead");
-    job->seen[index] = true;
+    *out = (apd_yaml_node){.line = line_of(event)};
+    if (event->type == YAML_ALIAS_EVENT)
+        return apd_place_fail(in->place, out->line, "the alias *%.60s; the value itself is needed",
+                              (const char *)event->data.alias.anchor);
     if (depth > APD_YAML_DEPTH)
-        return apd_place_fail(job->place, out->line, "lists and maps more than %d deep", APD_YAML_DEPTH);
-    if (!has_plain_tag(node))
-        return apd_place_fail(job->place, out->line, "the tag %.60s; values without tags are needed",
-                              (const char *)node->tag);
-    if (node->type == YAML_SCALAR_NODE)
-        status = convert_text(job, node, out);
-    else if (node->type == YAML_SEQUENCE_NODE)
-        status = convert_list(job, node, depth, out);
-    else
-        status = convert_map(job, node, depth, out);
+        return apd_place_fail(in->place, out->line, "lists and maps more than %d deep", APD_YAML_DEPTH);
+    if (tag_of(event) != NULL)
+        return apd_place_fail(in->place, out->line, "the tag %.60s; values without tags are needed",
+                              (const char *)tag_of(event));
+    if (event->type == YAML_SCALAR_EVENT) {
+        status = build_text(in, event, out);
+    } else {
+        bool is_list = event->type == YAML_SEQUENCE_START_EVENT;
+        out->kind = is_list ? APD_YAML_LIST : APD_YAML_MAP;
+        status = build_nodes(in, depth, out);
+    }
     if (status != APD_OK)
         apd_yaml_clear(out);
     return status;
 }
 
-static int line_of_offset(const char *text, int64_t bytes, size_t offset) {
-    int line = 1;
-    for (size_t i = 0; i < offset && i < (size_t)bytes; i++)
-        line += text[i] == '\n';
-    return line;
-}
-
-static apd_status syntax_error(const apd_place *place, const yaml_parser_t *parser, const char *text,
-                               int64_t bytes) {
-    if (parser->error == YAML_MEMORY_ERROR)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory reading YAML of %lld bytes", (long long)bytes);
-    int line = parser->error == YAML_READER_ERROR ? line_of_offset(text, bytes, parser->problem_offset)
-                                                  : (int)parser->problem_mark.line + 1;
-    return apd_place_fail(place, line, "not YAML: %s%s%s",
-                          parser->problem != NULL ? parser->problem : "unreadable",
-                          parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
-}
-
-static apd_status check_no_more(const apd_place *place, yaml_parser_t *parser, const char *text,
-                                int64_t bytes) {
-    yaml_document_t next;
-    apd_status status = APD_OK;
-    if (!yaml_parser_load(parser, &next))
-        return syntax_error(place, parser, text, bytes);
-    const yaml_node_t *node = yaml_document_get_root_node(&next);
-    if (node != NULL)
-        status = apd_place_fail(place, (int)node->start_mark.line + 1,
-                                "a second document; one description a file is needed");
-    yaml_document_delete(&next);
-    return status;
-}
-
-static apd_status convert_document(const apd_place *place, yaml_document_t *document, apd_yaml_node *root) {
-    if (yaml_document_get_root_node(document) == NULL) {
+/* Stream and document frames; the first value becomes the root, and a second one is refused. */
+static apd_status build_root(reader *in, apd_yaml_node *root) {
+    bool has_root = false;
+    for (;;) {
+        yaml_event_t event;
+        apd_status status = APD_OK;
+        APD_TRY(next_event(in, &event));
+        yaml_event_type_t type = event.type;
+        if (type == YAML_DOCUMENT_START_EVENT && has_root)
+            status = apd_place_fail(in->place, line_of(&event),
+                                    "a second document; one description a file is needed");
+        bool is_frame = type == YAML_STREAM_START_EVENT || type == YAML_STREAM_END_EVENT ||
+                        type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT;
+        if (status == APD_OK && !is_frame) {
+            status = build(in, &event, 0, root);
+            has_root = true;
+        }
+        yaml_event_delete(&event);
+        if (status != APD_OK)
+            return status;
+        if (type == YAML_STREAM_END_EVENT)
+            break;
+    }
+    if (!has_root) {
         *root = (apd_yaml_node){.kind = APD_YAML_TEXT, .line = 1, .plain = true};
         root->text = apd_duplicate_text("");
-        return APD_OK;
     }
-    int64_t nodes = document->nodes.top - document->nodes.start;
-    conversion job = {place, document, apd_allocate(nodes + 1, sizeof(bool), "the YAML nodes met")};
-    apd_status status = convert(&job, 1, 0, root);
-    free(job.seen);
-    return status;
+    return APD_OK;
 }
 
 apd_status apd_yaml_parse(const apd_place *place, const char *text, int64_t bytes, apd_yaml_node *root) {
-    yaml_parser_t parser;
-    yaml_document_t document;
+    reader in = {.place = place, .text = text, .bytes = bytes};
     apd_yaml_node made = {0};
     if (bytes > APD_YAML_BYTES)
         return apd_place_fail(place, 0, "longer than %d bytes: not a run description", APD_YAML_BYTES);
-    if (!yaml_parser_initialize(&parser))
+    if (!yaml_parser_initialize(&in.parser))
         apd_fatal(APD_ERROR_INTERNAL, "out of memory starting libyaml");
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, (size_t)bytes);
-    if (!yaml_parser_load(&parser, &document)) {
-        apd_status failed = syntax_error(place, &parser, text, bytes);
-        yaml_parser_delete(&parser);
-        return failed;
-    }
-    apd_status status = convert_document(place, &document, &made);
-    yaml_document_delete(&document);
-    if (status == APD_OK)
-        status = check_no_more(place, &parser, text, bytes);
-    yaml_parser_delete(&parser);
+    yaml_parser_set_input_string(&in.parser, (const unsigned char *)text, (size_t)bytes);
+    apd_status status = build_root(&in, &made);
+    yaml_parser_delete(&in.parser);
     if (status == APD_OK)
         *root = made;
     else

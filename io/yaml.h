@@ -1,6 +1,6 @@
 /* yaml: YAML text as a tree that remembers its lines, within limits.
  *
- * libyaml reads; what it gives is copied into plain nodes. What a run description never needs is refused
+ * libyaml's events are built into plain nodes. What a run description never needs is refused
  * where it stands: aliases (they make cycles and bombs), tags, a second document, keys given twice, more than
  * APD_YAML_DEPTH levels, more than APD_YAML_KEYS keys in a map, texts with control characters. */
 #ifndef APD_IO_YAML_H

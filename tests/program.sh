@@ -62,7 +62,7 @@ YAML
 
 # fingerprint FOLDER: everything that must not depend on the number of ranks
 fingerprint() {
-    h5dump -a /digest "$1/checkpoint.h5" | grep '(0)'
+    /usr/bin/python3 "$repository/tests/contents.py" "$1/checkpoint.h5"
     cat "$1/accuracy.csv"
     grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
     cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'
@@ -94,11 +94,11 @@ case_same_bits_stl() { same_bits --set method.name=stl; }
 case_same_bits_nodes() {
     make_data
     describe run
-    for nodes in 0 1 2 -2; do
+    for nodes in 4 1 2 -2; do
         APD_RANKS_A_NODE=$nodes ranks 4 train run.yaml --set "output=$work/n$nodes" >log.txt 2>&1 ||
             fail "APD_RANKS_A_NODE=$nodes: $(cat log.txt)"
         fingerprint "n$nodes" >"n$nodes.fingerprint"
-        cmp n0.fingerprint "n$nodes.fingerprint" || fail "APD_RANKS_A_NODE=$nodes gave other bits"
+        cmp n4.fingerprint "n$nodes.fingerprint" || fail "APD_RANKS_A_NODE=$nodes gave other bits"
     done
 }
 
@@ -123,7 +123,7 @@ case_resume() {
     ranks 4 train run.yaml --set "output=$work/cut" >log.txt 2>&1 &
     local job=$!
     for _ in $(seq 600); do
-        [ "$(grep -c '"event": *"task"' cut/metrics.jsonl 2>/dev/null)" -lt 2 ] || break
+        [ "$(cat cut/metrics.jsonl 2>/dev/null | grep -c '"event": *"task"')" -lt 2 ] || break
         sleep 0.05
     done
     kill -9 $job 2>/dev/null || true
@@ -156,9 +156,9 @@ case_bad_input() {
     refused 2 "layer 1" ranks 2 train bad.yaml
     head -c 5000 glyphs.h5 >cut.h5
     refused 65 "cut.h5" ranks 2 train run.yaml --set data.file=cut.h5
-    python3 "$repository/tests/damage.py" glyphs.h5 label.h5 label
+    /usr/bin/python3 "$repository/tests/damage.py" glyphs.h5 label.h5 label
     refused 65 "label.h5" ranks 2 train run.yaml --set data.file=label.h5
-    python3 "$repository/tests/damage.py" glyphs.h5 pixel.h5 pixel
+    /usr/bin/python3 "$repository/tests/damage.py" glyphs.h5 pixel.h5 pixel
     refused 65 "pixel.h5" ranks 2 train run.yaml --set data.file=pixel.h5
     refused 74 "/proc/nowhere" ranks 2 train run.yaml --set output=/proc/nowhere
     refused 74 "no-such-run" "$APD" verify no-such-run
@@ -186,7 +186,7 @@ case_help() {
     for command in train evaluate inspect verify import generate contact; do
         "$APD" "$command" --help | grep -q "^usage: .*apd $command" || fail "$command --help"
         "$APD" --help | grep -q "apd $command" || fail "--help does not name $command"
-        grep -q "\.B.*$command" "$repository/jobs/apd.1" || fail "the manual does not name $command"
+        grep -q "apd $command" "$repository/jobs/apd.1" || fail "the manual does not name $command"
     done
     "$APD" train --help-keys | grep -q 'method.lambda2' || fail "--help-keys"
     [ "$("$APD" --version)" = "apd $(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")" ]

@@ -134,6 +134,8 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
     return s;
 }
 
+/* A piece that holds nothing may give a NaN, so both stay_ functions ask whether s lies on the piece, not
+ * whether it lies off it. */
 enum { CHUNK = 64 };
 
 /* lambda2 = inf: sigma as if it stayed on its piece. Returns whether any weight of the chunk left its own. */
@@ -148,7 +150,7 @@ static int stay_absolute(const exact_block *own, int64_t j, int64_t c, int64_t c
         float s = high[i] < from_below ? high[i] : from_below;
         s = from_above > s ? from_above : s;
         out[i] = s;
-        left |= (s < low[i]) | (s > high[i]);
+        left |= !(s >= low[i]) | !(s <= high[i]);
     }
     return left;
 }
@@ -164,7 +166,7 @@ static int stay_huber(const exact_block *own, int64_t j, int64_t c, int64_t coun
         float end = low[i] > -INFINITY ? low[i] : (high[i] < INFINITY ? high[i] : z[i]);
         float s = end + (z[i] - end - eta[i] * a[i]) / (1.0f + eta[i] * b[i]);
         out[i] = s;
-        left |= (s < low[i]) | (s > high[i]);
+        left |= !(s >= low[i]) | !(s <= high[i]);
     }
     return left;
 }
@@ -178,7 +180,7 @@ static void move_sigma_row(apd_solver *solver, int b, int64_t r) {
                                       : stay_absolute(own, j, c, count, block->sigma);
         for (int64_t i = 0; left && i < count; i++) {
             float s = block->sigma[j + i];
-            if (s < own->low[j + i] || s > own->high[j + i])
+            if (!(s >= own->low[j + i] && s <= own->high[j + i]))
                 block->sigma[j + i] = solve(solver, b, r, c + i, own->z[c + i], own->eta[c + i]);
         }
     }

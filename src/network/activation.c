@@ -39,6 +39,7 @@ static apd_random stream_of_layer(const apd_layer *layer, const apd_random *drop
 
 /* Element e, in the order (image, row, column, channel), uses number first+e. */
 static void draw_factors(const apd_layer *layer, const apd_pass *pass, float *factors) {
+    APD_ASSERT(pass->first >= 0 && pass->first + pass->n * apd_features(layer->out) <= (INT64_C(1) << 34));
     apd_random stream = stream_of_layer(layer, pass->dropout);
     int64_t stride = apd_channel_stride(layer->out.channels);
     int64_t number = pass->first;

@@ -79,7 +79,8 @@ void apd_workspace_destroy(apd_workspace *workspace);
  *   classes  outputs of the head in use, 1 .. max_classes
  *   dropout  the stream for dropout's choices, or NULL for evaluation (dropout is the identity then); element
  *            e of dropout layer l of the micro-batch uses a number that depends on (stream, l, first+e)
- *   first    where this micro-batch's elements start in that stream (a shard's number times something)
+ *   first    where this micro-batch's elements start in that stream (a shard's number times n times
+ *            apd_network_dropout_numbers); all numbers are below 2^34
  * Returns (n, classes) logits inside the workspace, valid until its next use. 0 <= n <= max_images. */
 const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
                                  int classes, const apd_random *dropout, int64_t first,
