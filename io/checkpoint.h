@@ -1,26 +1,22 @@
 /* checkpoint: all that a run has learned, in one HDF5 file with a group a task.
  *
- *   /                    attributes: format "apd-checkpoint", format_version, commit, config_digest, data_digest,
- *                        shards, seed, task_count, digest (over all groups' digests, in a fixed order)
- *   /layout              what the blocks are: name (strings), rows, cols, decomposed (B)
- *   /shared/NAME/sigma   float32 (R, C); group attribute digest
- *   /tasks/000017/       a group for each finished task by its place in the stream; attributes: id, name, classes
- *                        (int array), accuracy, seconds, epochs, single (0/1), digest
- *       mask             float32 (sum of R over decomposed blocks), block after block
- *       bias             float32 (sum of R over decomposed blocks)
+ *   /                    attributes: format "apd-checkpoint", format_version, commit, config_digest,
+ * data_digest, shards, seed, task_count, digest (over all groups' digests, in a fixed order) /layout what the
+ * blocks are: name (strings), rows, cols, decomposed (B) /shared/NAME/sigma   float32 (R, C); group attribute
+ * digest /tasks/000017/       a group for each finished task by its place in the stream; attributes: id,
+ * name, classes (int array), accuracy, seconds, epochs, single (0/1), digest mask             float32 (sum of
+ * R over decomposed blocks), block after block bias             float32 (sum of R over decomposed blocks)
  *       head/weight      float32 (classes, C), head/bias float32 (classes)
- *       tau/theta        float32 (entries): the value of theta where tau is not zero, all blocks one after the
- *                        other, rows in order (see src/method/decomposition.h for why theta and not tau)
- *       tau/columns      int32 (entries), tau/row_offsets int64 (sum of R + 1)
- *       weight           float32 (D) instead of mask and tau for a single task
- *       normalisation    float32 (2, channels): mean, deviation
- *   /accuracy            float64 (T, T): R[i][j], NaN above the diagonal
- *   /run_yaml            the description as resolved (string)
+ *       tau/theta        float32 (entries): the value of theta where tau is not zero, all blocks one after
+ * the other, rows in order (see src/method/decomposition.h for why theta and not tau) tau/columns      int32
+ * (entries), tau/row_offsets int64 (sum of R + 1) weight           float32 (D) instead of mask and tau for a
+ * single task normalisation    float32 (2, channels): mean, deviation /accuracy            float64 (T, T):
+ * R[i][j], NaN above the diagonal /run_yaml            the description as resolved (string)
  *
- * The layout knows neither P nor who wrote it. Data sets carry fletcher32 where chunked; every group carries an
- * XXH3 digest of its contents, so a missing, stale or changed part is found. h5py and h5dump read it alone.
- * Writing: rank 0 writes what the others send, a piece of at most a block at a time; new file, flush, close,
- * fsync, read back and compare digests, rename, fsync of the folder. */
+ * The layout knows neither P nor who wrote it. Data sets carry fletcher32 where chunked; every group carries
+ * an XXH3 digest of its contents, so a missing, stale or changed part is found. h5py and h5dump read it
+ * alone. Writing: rank 0 writes what the others send, a piece of at most a block at a time; new file, flush,
+ * close, fsync, read back and compare digests, rename, fsync of the folder. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 
@@ -31,11 +27,11 @@
 #include "mpi/team.h"
 
 typedef struct apd_task_record {
-    int id;                /* the task's identity in the stream */
+    int id; /* the task's identity in the stream */
     char name[64];
     int class_count;
-    int *classes;          /* owned by the record */
-    double accuracy;       /* when it was learned, 0..1 */
+    int *classes;    /* owned by the record */
+    double accuracy; /* when it was learned, 0..1 */
     double seconds;
     int epochs;
     apd_normalisation normalisation;
@@ -43,31 +39,32 @@ typedef struct apd_task_record {
 
 /* What a run knows besides parameters; the same on all ranks. */
 typedef struct apd_run_state {
-    int commit;            /* grows by one with each */
+    int commit; /* grows by one with each */
     uint64_t config_digest, data_digest, seed;
     int shards;
     int task_count;
     apd_task_record *records; /* (task_count) by place in the stream */
-    double *accuracy;      /* (task_count, task_count), NaN above the diagonal */
+    double *accuracy;         /* (task_count, task_count), NaN above the diagonal */
     char *run_yaml;
 } apd_run_state;
 
 void apd_run_state_clear(apd_run_state *state);
 
-/* Collective. Statuses: IO naming path and step (with what the system said), INTERNAL. All ranks return the same.
- * On failure the former file is untouched and the temporary one removed. */
+/* Collective. Statuses: IO naming path and step (with what the system said), INTERNAL. All ranks return the
+ * same. On failure the former file is untouched and the temporary one removed. */
 apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_decomposition *decomposition, const apd_run_state *state,
                                apd_error *error);
 
-/* Load at any P: rank 0 reads and checks every digest, each rank gets its rows. `*decomposition` is created for
- * `layout` (which must equal the file's: DATA names the block that differs). Collective. Statuses: IO, DATA. */
+/* Load at any P: rank 0 reads and checks every digest, each rank gets its rows. `*decomposition` is created
+ * for `layout` (which must equal the file's: DATA names the block that differs). Collective. Statuses: IO,
+ * DATA. */
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);
 
-/* Read the run's state alone (no parameters; task groups' attributes): for inspect, evaluate and resume, before a network can be
- * built. Local. */
+/* Read the run's state alone (no parameters; task groups' attributes): for inspect, evaluate and resume,
+ * before a network can be built. Local. */
 apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error);
 
 /* Read the file through and check every digest, without MPI: `*groups` is how many groups were good.

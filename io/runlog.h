@@ -4,7 +4,8 @@
  *   metrics.jsonl   one JSON object a line: {"event": "step" | "epoch" | "task" | "checkpoint" | ..., ...}
  *   accuracy.csv    the matrix R: one row a finished task, one column a task
  *   tasks.csv       one row a task
- * Only rank 0 has one. Lines of metrics.jsonl are flushed one by one; the whole files are written new and renamed. */
+ * Only rank 0 has one. Lines of metrics.jsonl are flushed one by one; the whole files are written new and
+ * renamed. */
 #ifndef APD_IO_RUNLOG_H
 #define APD_IO_RUNLOG_H
 
@@ -27,11 +28,13 @@ void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value);
 void apd_runlog_number(apd_runlog *log, const char *key, double value);
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
 
-/* A whole small file, written as NAME.tmp, flushed, fsynced, renamed, folder fsynced. `folder`/`name`. Status: IO. */
+/* A whole small file, written as NAME.tmp, flushed, fsynced, renamed, folder fsynced. `folder`/`name`.
+ * Status: IO. */
 apd_status apd_write_file(const char *folder, const char *name, const char *text, int64_t bytes,
                           apd_error *error);
 
-/* Read a whole file of at most `limit` bytes into `*text` (0-terminated, free it). Statuses: IO; DATA when longer. */
+/* Read a whole file of at most `limit` bytes into `*text` (0-terminated, free it). Statuses: IO; DATA when
+ * longer. */
 apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error);
 
 /* Make a folder and those above it. Status: IO. */
