@@ -130,7 +130,12 @@ static herr_t set_storage(hid_t list, const apd_checkpoint_shape *shape) {
         return H5Pset_layout(list, H5D_COMPACT);
     if (shape->rank == 0)
         return H5Pset_layout(list, H5D_CONTIGUOUS);
-    return set_chunks(list, shape) < 0 ? -1 : H5Pset_fletcher32(list);
+    if (set_chunks(list, shape) < 0)
+        return -1;
+    bool integers = shape->kind == APD_CHECKPOINT_INT32 || shape->kind == APD_CHECKPOINT_INT64;
+    if (integers && (H5Pset_shuffle(list) < 0 || H5Pset_deflate(list, 1) < 0))
+        return -1;
+    return H5Pset_fletcher32(list);
 }
 
 apd_status apd_checkpoint_sink_begin(const apd_checkpoint_out *out, const char *name,

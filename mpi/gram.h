@@ -1,0 +1,61 @@
+/* gram: the Gram matrix of the tasks' adaptive parameters, over slices and over ranks.
+ *
+ * The long dimension (millions of weights) is summed where it lies: each rank takes the inner products of its
+ * own rows, in double. The T x T side is held whole on every rank while T is small (the direct road), and
+ * block-cyclic on a process grid over all ranks when T is large (the ScaLAPACK road): products with an
+ * assignment by PBLAS, eigenvalues by the symmetric eigensolver.
+ *
+ * Exact, whatever P: a row's inner products are rounded to whole numbers on a fixed grid and added over rows
+ * and ranks as integers, where order does not matter; the sums are then rounded once more, to whole numbers
+ * so small (at most 2^(52 - 2*ceil(log2 N))) that every sum K-means takes of them is exact in double. So
+ * assignments are the same to the bit at every P and on every grid. What remains of the grid is in the
+ * eigenvectors' last bits. */
+#ifndef APD_MPI_GRAM_H
+#define APD_MPI_GRAM_H
+
+#include "method/decomposition.h"
+#include "method/kmeans.h"
+#include "mpi/team.h"
+
+typedef enum apd_gram_road { APD_GRAM_AUTO, APD_GRAM_DIRECT, APD_GRAM_SCALAPACK } apd_gram_road;
+
+typedef struct apd_gram apd_gram;
+
+/* Where gram's vectors come from: rows of sparse vectors, so that tests can bring any. */
+typedef struct apd_gram_source {
+    int vectors;  /* N: tasks, then former locally shared parameters */
+    int tasks;    /* T */
+    int64_t rows; /* local rows of the block */
+    int64_t cols; /* C */
+    void *context;
+    /* row `row` of vector `vector`: ascending columns, values; returns the count. NULL context is the
+     * caller's. */
+    int64_t (*row)(void *context, int vector, int64_t row, int32_t *columns, double *values);
+    const bool *changed; /* (N) which vectors changed since `former` was made; NULL: all */
+} apd_gram_source;
+
+/* Collective. `former` (may be NULL): the same vectors' matrix of the last consolidation, of which rows and
+ * columns of unchanged vectors are taken over; vectors keep their indices. `auto` takes ScaLAPACK from a
+ * measured number of vectors on. */
+apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
+                          apd_gram_road road);
+void apd_gram_destroy(apd_gram *gram); /* Collective. Takes NULL. */
+
+/* K-means' view. Its callbacks are Collective: all ranks run K-means with the same arguments. */
+apd_gram_view apd_gram_view_of(apd_gram *gram);
+
+/* The factor from the matrix's whole numbers to inner products of parameters. */
+double apd_gram_unit(const apd_gram *gram);
+bool apd_gram_is_distributed(const apd_gram *gram);
+
+/* Eigenvalues of the tasks' centred Gram matrix, descending (T), in units of squared parameters; and the
+ * first `count` eigenvectors (count, T) when `vectors` is not NULL. LAPACK's dsyev on the direct road,
+ * ScaLAPACK's pdsyev on the other; rounded to 40 bits, so that the roads agree. Collective. */
+void apd_gram_eigen(const apd_gram *gram, double *values, int count, double *vectors);
+
+/* exp of the entropy of the normalised eigenvalues (Roy & Vetterli 2007), and the share of the first `count`.
+ */
+double apd_effective_rank(const double *eigenvalues, int count);
+double apd_explained_variance(const double *eigenvalues, int total, int first);
+
+#endif
