@@ -1,22 +1,36 @@
 /* checkpoint: all that a run has learned, in one HDF5 file with a group a task.
  *
- *   /                    attributes: format "apd-checkpoint", format_version, commit, config_digest,
- * data_digest, shards, seed, task_count, digest (over all groups' digests, in a fixed order) /layout what the
- * blocks are: name (strings), rows, cols, decomposed (B) /shared/NAME/sigma   float32 (R, C); group attribute
- * digest /tasks/000017/       a group for each finished task by its place in the stream; attributes: id,
- * name, classes (int array), accuracy, seconds, epochs, single (0/1), digest mask             float32 (sum of
- * R over decomposed blocks), block after block bias             float32 (sum of R over decomposed blocks)
- *       head/weight      float32 (classes, C), head/bias float32 (classes)
- *       tau/theta        float32 (entries): the value of theta where tau is not zero, all blocks one after
- * the other, rows in order (see src/method/decomposition.h for why theta and not tau) tau/columns      int32
- * (entries), tau/row_offsets int64 (sum of R + 1) weight           float32 (D) instead of mask and tau for a
- * single task normalisation    float32 (2, channels): mean, deviation /accuracy            float64 (T, T):
- * R[i][j], NaN above the diagonal /run_yaml            the description as resolved (string)
+ *   /                      attributes: format "apd-checkpoint", format_version, commit, config_digest,
+ *                          data_digest, shards, seed, task_count, digest (over all groups, in this order)
+ *   /accuracy              float64 (T, T): R[i][j], NaN above the diagonal
+ *   /run_yaml              the description as resolved (string)
+ *   /layout/               what the blocks are, in order: name (strings), rows, cols (int64), decomposed
+ *                          (int32), each (B); attribute digest
+ *   /shared/NAME/          sigma: float32 (R, C); attribute digest
+ *   /tasks/000017/         a finished task by its place in the stream; attributes: id, name, accuracy,
+ *                          seconds, epochs, classes (int32 list), single (0 or 1), digest
+ *       normalisation      float32 (2, channels): mean, deviation; channels up to the last not all zero
+ *       mask               float32 (sum of R over decomposed blocks), block after block
+ *       bias               float32 (sum of R over decomposed blocks)
+ *       head/weight        float32 (classes, C)
+ *       head/bias          float32 (classes)
+ *       tau/theta          float32 (entries): theta where tau is not zero, all blocks one after the other,
+ *                          rows in order (src/method/decomposition.h says why theta and not tau)
+ *       tau/columns        int32 (entries)
+ *       tau/row_offsets    int64 (sum of R + 1)
+ *       weight             float32 (D) instead of mask and tau for a single task
+ *   /forgotten/000004/     in place of /tasks/000004 for a forgotten task: attributes id, name, accuracy,
+ *                          seconds, epochs, digest, and nothing that it learned
  *
- * The layout knows neither P nor who wrote it. Data sets carry fletcher32 where chunked; every group carries
- * an XXH3 digest of its contents, so a missing, stale or changed part is found. h5py and h5dump read it
- * alone. Writing: rank 0 writes what the others send, a piece of at most a block at a time; new file, flush,
- * close, fsync, read back and compare digests, rename, fsync of the folder. */
+ * The layout knows neither P nor who wrote it: equal contents give equal files, byte for byte, at every P.
+ * Large data sets carry fletcher32; every group carries an XXH3 digest of its contents, so that a missing,
+ * stale or changed part is found. h5py and h5dump read it alone.
+ * Writing: rank 0 writes what the others send, a piece of at most a block at a time; new file PATH.tmp,
+ * flush, close, fsync, read back and compare digests, rename, fsync of the folder.
+ *
+ * The files: checkpoint_save and _load move rows between ranks (_parcel); one process writes (_write, _put,
+ * over a file driver that survives a full disk, _driver) and reads (_read, _read_root, _get); _format and
+ * _task hold what both sides share. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 
@@ -29,7 +43,7 @@
 typedef struct apd_task_record {
     int id; /* the task's identity in the stream */
     char name[64];
-    int class_count;
+    int class_count; /* 0: forgotten */
     int *classes;    /* owned by the record */
     double accuracy; /* when it was learned, 0..1 */
     double seconds;
@@ -51,24 +65,28 @@ typedef struct apd_run_state {
 void apd_run_state_clear(apd_run_state *state);
 
 /* Collective. Statuses: IO naming path and step (with what the system said), INTERNAL. All ranks return the
- * same. On failure the former file is untouched and the temporary one removed. */
+ * same. On failure the former file is untouched and the temporary one removed (if the last step alone fails,
+ * the fsync of the folder, the new file is in place already). A task whose part is NULL is saved as
+ * forgotten.
+ */
 apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_decomposition *decomposition, const apd_run_state *state,
                                apd_error *error);
 
 /* Load at any P: rank 0 reads and checks every digest, each rank gets its rows. `*decomposition` is created
- * for `layout` (which must equal the file's: DATA names the block that differs). Collective. Statuses: IO,
- * DATA. */
+ * for `layout` (which must equal the file's: DATA names the block that differs) and `*state` overwritten, on
+ * success only. All ranks return the same. Collective. Statuses: IO, DATA. */
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);
 
 /* Read the run's state alone (no parameters; task groups' attributes): for inspect, evaluate and resume,
- * before a network can be built. Local. */
+ * before a network can be built. Of the task groups the attributes alone are checked. `*state` is set on
+ * success only. Local. Statuses: IO, DATA. */
 apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error);
 
-/* Read the file through and check every digest, without MPI: `*groups` is how many groups were good.
- * Local. Statuses: IO, DATA naming the group. */
+/* Read the file through and check every digest, without MPI: `*groups` is how many groups were good,
+ * the root included; set on success only. Local. Statuses: IO, DATA naming the group. */
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error);
 
 #endif
