@@ -3,7 +3,10 @@
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_read.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 void apd_run_state_clear(apd_run_state *state) {
     for (int t = 0; t < state->task_count; t++)
@@ -19,6 +22,58 @@ apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &reader, error));
     APD_GO(apd_checkpoint_reader_records(reader, error));
+    *state = *apd_checkpoint_reader_state(reader);
+    *apd_checkpoint_reader_state(reader) = (apd_run_state){0};
+out:
+    apd_checkpoint_reader_destroy(reader);
+    return status;
+}
+
+/* Non-zeros of sigma. */
+static apd_status count_shared(apd_checkpoint_reader *reader, apd_capacity_counts *counts, apd_error *error) {
+    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
+    for (int b = 0; b < layout->block_count; b++) {
+        float *sigma = NULL;
+        if (!layout->blocks[b].decomposed)
+            continue;
+        APD_TRY(apd_checkpoint_reader_sigma(reader, b, &sigma, error));
+        for (int64_t j = 0; j < layout->blocks[b].rows * layout->blocks[b].cols; j++)
+            counts->sigma += sigma[j] != 0.0f;
+        free(sigma);
+    }
+    return APD_OK;
+}
+
+static apd_status count_task(apd_checkpoint_reader *reader, int place, apd_capacity_counts *counts,
+                             apd_error *error) {
+    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
+    int64_t rows = apd_checkpoint_decomposed_rows(layout);
+    apd_checkpoint_facts facts;
+    APD_TRY(apd_checkpoint_reader_begin_task(reader, place, &facts, error));
+    if (!facts.present)
+        return APD_OK;
+    counts->tau += facts.single ? apd_checkpoint_decomposed_weights(layout) : facts.entries;
+    counts->masks += facts.single ? 0 : rows;
+    counts->own += rows + facts.classes * (layout->blocks[layout->block_count - 1].cols + 1);
+    return apd_checkpoint_reader_skip_task(reader, error);
+}
+
+apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
+                                 apd_error *error) {
+    apd_checkpoint_reader *reader = NULL;
+    apd_capacity_counts counts = {0};
+    struct stat info;
+    apd_status status;
+    APD_GO(apd_checkpoint_reader_open(path, &reader, error));
+    APD_GO(count_shared(reader, &counts, error));
+    for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
+        APD_GO(count_task(reader, t, &counts, error));
+    APD_GO(apd_checkpoint_reader_finish(reader, error));
+    if (stat(path, &info) != 0)
+        APD_GO(apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", path, strerror(errno)));
+    counts.file_bytes = (int64_t)info.st_size;
+    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
+    *capacity = apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts);
     *state = *apd_checkpoint_reader_state(reader);
     *apd_checkpoint_reader_state(reader) = (apd_run_state){0};
 out:

@@ -37,6 +37,7 @@
 #include "base/status.h"
 #include "io/loader.h"
 #include "method/decomposition.h"
+#include "method/metrics.h"
 #include "mpi/partition.h"
 #include "mpi/team.h"
 
@@ -84,6 +85,12 @@ apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partit
  * before a network can be built. Of the task groups the attributes alone are checked. `*state` is set on
  * success only. Local. Statuses: IO, DATA. */
 apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error);
+
+/* Read the run's state, and from the same opening count what the file keeps (apd_capacity_of's counts; sigma
+ * is read, tau's entries are what its data sets hold). Both outputs are set on success only. Local.
+ * Statuses: IO, DATA. */
+apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
+                                 apd_error *error);
 
 /* Read the file through and check every digest, without MPI: `*groups` is how many groups were good,
  * the root included; set on success only. Local. Statuses: IO, DATA naming the group. */

@@ -255,6 +255,12 @@ static apd_status trust_group(apd_checkpoint_reader *reader, apd_error *error) {
     return APD_OK;
 }
 
+apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error) {
+    for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
+        apd_checkpoint_source_abandon(&reader->sources[s]);
+    return trust_group(reader, error);
+}
+
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error) {
     char name[64];
     for (int b = 0; b < reader->layout.block_count; b++) {

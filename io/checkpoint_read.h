@@ -33,6 +33,9 @@ apd_status apd_checkpoint_reader_begin_task(apd_checkpoint_reader *reader, int p
 apd_status apd_checkpoint_reader_task_block(apd_checkpoint_reader *reader, int block, int64_t head_rows,
                                             apd_task_block **whole, apd_error *error);
 apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_error *error);
+
+/* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
+apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error);
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error);
 
 /* Instead of all the above after open: the records and the groups' stored digests alone, then the file's. */

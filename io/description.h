@@ -130,6 +130,18 @@ char *apd_description_write(const apd_description *description);
  * is in it has a digest of its own). Shards as resolved. */
 uint64_t apd_description_digest(const apd_description *description);
 
+/* A key in which two descriptions differ, and both values as YAML (a long one is cut around the place). */
+typedef struct apd_description_difference {
+    const char *key; /* a literal */
+    char first[128], second[128];
+} apd_description_difference;
+
+/* Whether some value that results depend on (see _digest) differs, keys in `ignored` (ending in NULL; or
+ * NULL) left aside; `*difference` is then the first, in the order of run.yaml. Networks are compared by their
+ * layers: a preset equals its layers written out. */
+bool apd_description_differs(const apd_description *a, const apd_description *b, const char *const *ignored,
+                             apd_description_difference *difference);
+
 /* Set shards when it is auto (0), noting the source. */
 void apd_description_set_shards(apd_description *description, int shards);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a trained run in a few minutes: set-up, build, data, training, results.
+# From nothing to a trained run in a minute or two: set-up, build, data, training, results.
 # Needs no download of data and no argument; may be run again, and then goes on from where it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -71,10 +71,11 @@ cat <<TEXT
   $run/...             tasks.csv, metrics.jsonl, manifest.json
 
 == What to try next
-  $build/apd inspect $run
+  $build/apd inspect $run --layers
+  $build/apd contact $data sheet.png
   $build/apd verify $run
   mpirun -n 2 --oversubscribe $build/apd evaluate $run
-  mpirun -n 2 --oversubscribe $build/apd train jobs/quickstart.yaml --fresh --set output=runs/other --set seed=7
+  mpirun -n 2 --oversubscribe $build/apd train jobs/quickstart.yaml --set output=runs/other --set seed=7
 TEXT
 if [ "$(id -u)" = 0 ]; then
     echo "(as root, first: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"

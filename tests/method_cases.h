@@ -65,9 +65,8 @@ static inline apd_layout toy_layout(apd_block blocks[TOY_BLOCKS]) {
 /* All rows of a layout, cut at `from` and `to` thirds (0 .. 3) of every block. */
 static inline void toy_rows(const apd_layout *layout, int from, int to, apd_rows *rows) {
     for (int b = 0; b < layout->block_count; b++)
-        rows[b] =
-            (apd_rows){layout->blocks[b].rows * from / 3, to == 3 ? layout->blocks[b].rows
-                                                                  : layout->blocks[b].rows * to / 3};
+        rows[b] = (apd_rows){layout->blocks[b].rows * from / 3,
+                             to == 3 ? layout->blocks[b].rows : layout->blocks[b].rows * to / 3};
 }
 
 static inline numbers weight_numbers(const apd_decomposition *d, int task, int block, int64_t r, int64_t c) {
@@ -84,8 +83,8 @@ static inline void fill_sigma(apd_decomposition *d, double scale) {
             }
 }
 
-/* A row of a random task's tau: theta at `density` of the weights, away from mask*sigma by up to `spread`, or,
- * at half of them when `ties`, at mask*point with a point that all tasks share. */
+/* A row of a random task's tau: theta at `density` of the weights, away from mask*sigma by up to `spread`,
+ * or, at half of them when `ties`, at mask*point with a point that all tasks share. */
 static inline int64_t random_row(const apd_decomposition *d, int task, int b, int64_t r, double density,
                                  double spread, bool ties, apd_task_block *part, int64_t next) {
     int64_t cols = d->layout->blocks[b].cols;

@@ -1,4 +1,5 @@
-/* The decomposition: sparse theta against dense arithmetic, counts against counting, digests against slices. */
+/* The decomposition: sparse theta against dense arithmetic, counts against counting, digests against slices.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,8 +111,8 @@ static void theta_is_mask_times_sigma_with_the_stored_values(void **state) {
             apd_decomposition_theta(bed.d, t, b, weights, bias);
             assert_memory_equal(bias, part->bias, (size_t)rows * sizeof(float));
             for (int64_t j = 0; j < rows * cols; j++) {
-                float expected = part->dense != NULL ? part->dense[j]
-                                                     : part->mask[j / cols] * bed.d->sigma[b][j];
+                float expected =
+                    part->dense != NULL ? part->dense[j] : part->mask[j / cols] * bed.d->sigma[b][j];
                 for (int64_t e = 0; part->mask != NULL && e < part->tau.offsets[rows]; e++)
                     if (e >= part->tau.offsets[j / cols] && e < part->tau.offsets[j / cols + 1] &&
                         part->tau.columns[e] == j % cols)
@@ -166,7 +167,8 @@ static void bytes_single_task_is_its_dense_weights(void **state) {
     int64_t added = apd_decomposition_bytes(bed.d) - before;
     assert_true(added >= (62 + 12) * 4);
     assert_int_equal(added - (62 + 12) * 4,
-                     sizeof(apd_task_part) + TOY_BLOCKS * sizeof(apd_task_block)); /* no more than its structs */
+                     sizeof(apd_task_part) +
+                         TOY_BLOCKS * sizeof(apd_task_block)); /* no more than its structs */
     bed_clear(&bed);
 }
 
@@ -274,15 +276,18 @@ static void cells_hold_every_entry_once_in_order(void **state) {
                 const apd_task_block *part = &bed.d->tasks[t]->blocks[0];
                 for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
                     bool found = false;
-                    for (int64_t k = cell < 0 ? 0 : cells.starts[cell]; cell >= 0 && k < cells.starts[cell + 1]; k++)
-                        found = found || (cells.entries[k].task == t && cells.entries[k].theta == part->tau.values[e] &&
+                    for (int64_t k = cell < 0 ? 0 : cells.starts[cell];
+                         cell >= 0 && k < cells.starts[cell + 1]; k++)
+                        found = found || (cells.entries[k].task == t &&
+                                          cells.entries[k].theta == part->tau.values[e] &&
                                           cells.entries[k].point == part->tau.values[e] / part->mask[r]);
                     here += part->tau.columns[e] == c;
                     assert_true(found || part->tau.columns[e] != c);
                 }
             }
             assert_int_equal(cell < 0 ? 0 : cells.starts[cell + 1] - cells.starts[cell], here);
-            for (int64_t k = cell < 0 ? 0 : cells.starts[cell] + 1; cell >= 0 && k < cells.starts[cell + 1]; k++)
+            for (int64_t k = cell < 0 ? 0 : cells.starts[cell] + 1; cell >= 0 && k < cells.starts[cell + 1];
+                 k++)
                 assert_true(cells.entries[k - 1].point <= cells.entries[k].point);
             met += here;
             most = here > most ? here : most;

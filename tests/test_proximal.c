@@ -144,7 +144,7 @@ static void check_piece(const problem *p, const apd_piece *piece, double s) {
         double x = far_low + 0.25 * k * width;
         double slope = isinf(p->lambda2) ? 0.0 : (double)piece->b;
         assert_near(slope_by_difference(p, x, width / 16.0), (double)piece->a + slope * (x - end),
-                            1e-5 * scale + 2.0 * blur * total_curve(p));
+                    1e-5 * scale + 2.0 * blur * total_curve(p));
     }
     if (isinf(p->lambda2))
         assert_true(piece->a == piece->b);
@@ -164,7 +164,8 @@ static int stray_order(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* A random problem. Points lie on a grid of 1/1024, so that ties are frequent and differences are not tiny. */
+/* A random problem. Points lie on a grid of 1/1024, so that ties are frequent and differences are not tiny.
+ */
 static problem random_problem(numbers *n, int most, double lambda2) {
     problem p = {.lambda1 = magnitude(n, 1e-4, 1e-2), .lambda2 = lambda2};
     bool equal = below(n, 3) == 0;
@@ -217,7 +218,8 @@ static void huber_many_tasks_is_the_minimum(void **state) {
         many_problems(20 + k, MOST_TASKS, lambda2[k], 1000);
 }
 
-/* --- cases that random numbers seldom meet ----------------------------------------------------------------- */
+/* --- cases that random numbers seldom meet -----------------------------------------------------------------
+ */
 
 static void no_task_leaves_z_alone(void **state) {
     (void)state;
@@ -297,7 +299,8 @@ static void soft_matches_its_definition(void **state) {
         assert_near((double)apd_soft(x, k), expected, 1e-7);
         assert_true((apd_soft(x, k) == 0.0f) == (expected == 0.0));
     }
-    assert_true(apd_soft(0.5f, 0.5f) == 0.0f && apd_soft(-0.5f, 0.5f) == 0.0f && apd_soft(0.0f, 0.0f) == 0.0f);
+    assert_true(apd_soft(0.5f, 0.5f) == 0.0f && apd_soft(-0.5f, 0.5f) == 0.0f &&
+                apd_soft(0.0f, 0.0f) == 0.0f);
 }
 
 int main(void) {

@@ -86,7 +86,7 @@ static void weight_count_rule_has_the_fewest_nonzeros(void **state) {
     for (int k = 0; k < 50000; k++) {
         weight w = random_weight(&n);
         int scratch[MOST];
-        float s = apd_recentre_weight(APD_RULE_COUNT, w.values, w.masks, w.count, w.sigma, scratch);
+        float s = apd_recentre_weight(APD_RULE_COUNT, w.values, w.masks, NULL, w.count, w.sigma, scratch);
         best found = {.zeros = -1};
         each_candidate(&w, best_count, &found);
         assert_int_equal(zeros_at(&w, s), found.zeros);
@@ -99,12 +99,12 @@ static void weight_count_rule_stays_when_nothing_is_gained(void **state) {
     int scratch[MOST];
     const float masks[3] = {0.5f, 0.5f, 0.5f}, values[3] = {0.125f, 0.125f, 0.25f};
     /* two tasks at 0.25, where sigma is: not moved for the third */
-    assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, 3, 0.25f, scratch) == 0.25f);
+    assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, NULL, 3, 0.25f, scratch) == 0.25f);
     /* elsewhere: taken to the two */
-    assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, 3, 0.5f, scratch) == 0.25f);
+    assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, NULL, 3, 0.5f, scratch) == 0.25f);
     /* no two agree: the median has the least pull */
     const float apart[3] = {0.125f, 0.375f, 0.25f};
-    assert_true(apd_recentre_weight(APD_RULE_COUNT, apart, masks, 3, 0.25f, scratch) == 0.5f);
+    assert_true(apd_recentre_weight(APD_RULE_COUNT, apart, masks, NULL, 3, 0.25f, scratch) == 0.5f);
 }
 
 static void weight_median_rule_has_the_least_pull(void **state) {
@@ -113,7 +113,7 @@ static void weight_median_rule_has_the_least_pull(void **state) {
     for (int k = 0; k < 50000; k++) {
         weight w = random_weight(&n);
         int scratch[MOST];
-        float s = apd_recentre_weight(APD_RULE_MEDIAN, w.values, w.masks, w.count, w.sigma, scratch);
+        float s = apd_recentre_weight(APD_RULE_MEDIAN, w.values, w.masks, NULL, w.count, w.sigma, scratch);
         best found = {.pull = INFINITY};
         each_candidate(&w, best_pull, &found);
         assert_near(pull_at(&w, s), found.pull, 1e-6);
@@ -125,11 +125,12 @@ static void weight_no_task_keeps_sigma(void **state) {
     (void)state;
     int scratch[1];
     const float none[1] = {0.0f};
-    assert_true(apd_recentre_weight(APD_RULE_COUNT, none, none, 0, 0.25f, scratch) == 0.25f);
-    assert_true(apd_recentre_weight(APD_RULE_MEDIAN, none, none, 0, 0.25f, scratch) == 0.25f);
+    assert_true(apd_recentre_weight(APD_RULE_COUNT, none, none, NULL, 0, 0.25f, scratch) == 0.25f);
+    assert_true(apd_recentre_weight(APD_RULE_MEDIAN, none, none, NULL, 0, 0.25f, scratch) == 0.25f);
 }
 
-/* --- whole decompositions ---------------------------------------------------------------------------------- */
+/* --- whole decompositions ----------------------------------------------------------------------------------
+ */
 
 typedef struct toy_bed {
     apd_block blocks[TOY_BLOCKS];
@@ -218,7 +219,8 @@ static void check_support(const apd_decomposition *d) {
 }
 
 /* Returns how many weights moved. */
-static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes, bool ties, bool equal_masks) {
+static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes, bool ties,
+                                  bool equal_masks) {
     toy_bed bed;
     bed_fill(&bed, tasks, holes, 0.4, ties, equal_masks);
     float *before = all_thetas(bed.d);
@@ -260,27 +262,36 @@ static void sigma_median_rule_keeps_thetas_and_never_adds_pull(void **state) {
     }
 }
 
+/* Weight `j` of block 0 in all decomposed tasks. */
+static weight weight_at(const apd_decomposition *d, const float *thetas, int64_t j) {
+    weight w = {.sigma = d->sigma[0][j]};
+    for (int t = 0; t < d->task_count; t++)
+        if (d->tasks[t] != NULL && d->tasks[t]->blocks[0].mask != NULL) {
+            w.masks[w.count] = d->tasks[t]->blocks[0].mask[j / 6];
+            w.values[w.count++] = thetas[t * TOY_BLOCKS * ROOM + j];
+        }
+    return w;
+}
+
 /* What every weight becomes is what the rule says for it with all tasks in view. */
 static void sigma_every_weight_has_the_fewest_nonzeros(void **state) {
     (void)state;
-    toy_bed bed;
-    bed_fill(&bed, 5, true, 0.5, true, false);
-    float *thetas = all_thetas(bed.d);
-    (void)apd_recentre_sigma(bed.d, APD_RULE_COUNT);
-    for (int64_t j = 0; j < 30; j++) {
-        weight w = {.sigma = bed.d->sigma[0][j]};
-        for (int t = 0; t < bed.d->task_count; t++)
-            if (bed.d->tasks[t] != NULL && bed.d->tasks[t]->blocks[0].mask != NULL) {
-                w.masks[w.count] = bed.d->tasks[t]->blocks[0].mask[j / 6];
-                w.values[w.count++] = thetas[t * TOY_BLOCKS * ROOM + j];
-            }
-        assert_int_equal(w.count, 5);
-        best found = {.zeros = -1};
-        each_candidate(&w, best_count, &found);
-        assert_int_equal(zeros_at(&w, w.sigma), found.zeros);
+    for (int tasks = 2; tasks <= MOST; tasks++) {
+        toy_bed bed;
+        bed_fill(&bed, tasks, true, 0.5, true, false);
+        float *thetas = all_thetas(bed.d);
+        (void)apd_recentre_sigma(bed.d, APD_RULE_COUNT);
+        for (int64_t j = 0; j < 30; j++) {
+            weight w = weight_at(bed.d, thetas, j);
+            assert_int_equal(w.count, tasks);
+            best found = {.zeros = -1};
+            each_candidate(&w, best_count, &found);
+            assert_int_equal(zeros_at(&w, w.sigma), found.zeros);
+            assert_near(pull_at(&w, w.sigma), found.pull, 1e-6);
+        }
+        free(thetas);
+        bed_clear(&bed);
     }
-    free(thetas);
-    bed_clear(&bed);
 }
 
 /* A point that two of three tasks share, left by sigma: the case of every second task. */
@@ -295,7 +306,7 @@ static void sigma_returns_to_the_point_that_most_share(void **state) {
             w.values[i] = w.masks[i] * (i < 2 ? shared : w.sigma);
         }
         int scratch[MOST];
-        float s = apd_recentre_weight(APD_RULE_COUNT, w.values, w.masks, 3, w.sigma, scratch);
+        float s = apd_recentre_weight(APD_RULE_COUNT, w.values, w.masks, NULL, 3, w.sigma, scratch);
         assert_true(zeros_at(&w, s) >= 2);
     }
 }
@@ -338,7 +349,8 @@ static void sigma_nothing_to_centre_stays(void **state) {
     bed_clear(&bed);
 }
 
-/* --- retarget ---------------------------------------------------------------------------------------------- */
+/* --- retarget ----------------------------------------------------------------------------------------------
+ */
 
 /* Move half of block 0's sigma; gives back what it was. */
 static float *move_sigma(apd_decomposition *d, double by) {
@@ -407,7 +419,8 @@ static void retarget_finite_lambda2_is_the_closed_form(void **state) {
             const apd_task_part *part = bed.d->tasks[t];
             bool changed = false;
             for (int64_t j = 0; part != NULL && part->blocks[0].mask != NULL && j < 30; j++) {
-                double theta = (double)before[t * TOY_BLOCKS * ROOM + j], now = (double)after[t * TOY_BLOCKS * ROOM + j];
+                double theta = (double)before[t * TOY_BLOCKS * ROOM + j],
+                       now = (double)after[t * TOY_BLOCKS * ROOM + j];
                 float product = part->blocks[0].mask[j / 6] * bed.d->sigma[0][j];
                 double shared = (double)part->blocks[0].mask[j / 6] * (double)bed.d->sigma[0][j];
                 double tau = copysign(fmax(fabs(theta - shared) - thresholds[k], 0.0), theta - shared);

@@ -1,12 +1,13 @@
 /* main: the table of commands, and how a command's failure becomes one line and an exit code. */
 #include "app/commands.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const apd_command *const commands[] = {
-    &apd_command_train,  &apd_command_evaluate, &apd_command_inspect, &apd_command_verify,
-    &apd_command_import, &apd_command_generate, &apd_command_contact};
+    &apd_command_train,   &apd_command_evaluate, &apd_command_inspect,  &apd_command_verify,
+    &apd_command_compare, &apd_command_import,   &apd_command_generate, &apd_command_contact};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *file) {
@@ -41,7 +42,7 @@ static const apd_command *find_command(const char *name) {
 }
 
 static int run_command(const apd_command *command, int argc, char **argv) {
-    const char *arguments[16] = {NULL};
+    const char **arguments = apd_allocate(command->most, sizeof *arguments, "the arguments");
     int count = 0;
     bool help = false, speaks = !is_other_rank();
     apd_error error = {0};
@@ -49,6 +50,7 @@ static int run_command(const apd_command *command, int argc, char **argv) {
     if (status == APD_OK && help) {
         if (speaks)
             apd_options_usage(command, stdout);
+        free((void *)arguments);
         return APD_OK;
     }
     if (status == APD_OK && (command->parallel || speaks))
@@ -57,6 +59,7 @@ static int run_command(const apd_command *command, int argc, char **argv) {
         status = apd_fail(&error, APD_ERROR_IO, "writing to the standard output failed");
     if (status != APD_OK && speaks && error.message[0] != '\0')
         (void)fprintf(stderr, "apd %s: %s\n", command->name, error.message);
+    free((void *)arguments);
     return (int)status;
 }
 

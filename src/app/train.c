@@ -22,7 +22,9 @@ static const apd_option options[] = {
      .list = &settings},
     {.name = "fresh", .help = "start anew instead of going on from the run's last commit", .flag = &fresh},
     {.name = "force", .help = "with --fresh: throw an existing commit away", .flag = &force},
-    {.name = "help-keys", .help = "list the keys of a run description, with ranges and defaults", .flag = &keys},
+    {.name = "help-keys",
+     .help = "list the keys of a run description, with ranges and defaults",
+     .flag = &keys},
     {0},
 };
 
@@ -56,13 +58,22 @@ static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error
 
 /* A commit belongs to one description: the values that results depend on must not have changed. */
 static apd_status compare_description(const apd_run *run, apd_error *error) {
-    if (run->state.config_digest == apd_description_digest(run->description))
+    const apd_run_state *state = &run->state;
+    apd_description *before = NULL;
+    apd_description_difference found;
+    if (state->config_digest == apd_description_digest(run->description))
+        return APD_OK;
+    APD_TRY(apd_description_parse(run->checkpoint, state->run_yaml, (int64_t)strlen(state->run_yaml), NULL, 0,
+                                  &before, error));
+    bool differs = apd_description_differs(run->description, before, NULL, &found);
+    apd_description_destroy(before);
+    if (!differs) /* the digest is another program's, which knew fewer keys */
         return APD_OK;
     return apd_fail(
         error, APD_ERROR_USAGE,
-        "%s was trained with another description (its run.yaml says which); give this run another output, "
-        "or start anew with --fresh --force",
-        run->checkpoint);
+        "%s was trained with another description: %s is %s now and was %s; put it back, give this run "
+        "another output, or start anew with --fresh --force",
+        run->checkpoint, found.key, found.first, found.second);
 }
 
 static void begin_state(apd_run *run) {

@@ -6,8 +6,8 @@
 #include "method/decomposition.h"
 
 /* Row `row` (local) of a_t of the task at `place` (decomposed): ascending columns and values (double: theta -
- * mask*sigma exactly as doubles give it); entries with value 0 are left out. `columns` and `values` have room
- * for C. Returns how many. */
+ * mask*sigma exactly as doubles give it) where the task has an entry of tau or its group one of sigma_g.
+ * `columns` and `values` have room for C. Returns how many. */
 int64_t apd_adaptive_row(const apd_decomposition *decomposition, int place, int block, int64_t row,
                          int32_t *columns, double *values);
 

@@ -24,6 +24,21 @@ static int64_t count_columns(const apd_decomposition *d, int block, int64_t r, i
     return total;
 }
 
+/* sigma_g of the task's group at an ascending sequence of columns of one row; 0 where it has no entry. */
+typedef struct group_walk {
+    const int32_t *columns;
+    const float *values;
+    int64_t left;
+} group_walk;
+
+static float group_at(group_walk *walk, int32_t column) {
+    for (; walk->left > 0 && *walk->columns < column; walk->left--) {
+        walk->columns++;
+        walk->values++;
+    }
+    return walk->left > 0 && *walk->columns == column ? *walk->values : 0.0f;
+}
+
 /* Put row r's entries in place; next[column] is where that column's next one goes. */
 static void place_entries(const apd_decomposition *d, int block, int64_t r, int64_t *next,
                           apd_cell_entry *entries) {
@@ -31,10 +46,12 @@ static void place_entries(const apd_decomposition *d, int block, int64_t r, int6
         if (!apd_task_is_decomposed(d, t, block))
             continue;
         const apd_task_block *part = &d->tasks[t]->blocks[block];
+        group_walk group = {0};
+        group.left = apd_group_entries(d, block, part->group, r, &group.columns, &group.values);
         for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
-            float theta = part->tau.values[e];
-            entries[next[part->tau.columns[e]]++] =
-                (apd_cell_entry){.point = theta / part->mask[r], .theta = theta, .task = t};
+            float theta = part->tau.values[e], shared = group_at(&group, part->tau.columns[e]);
+            entries[next[part->tau.columns[e]]++] = (apd_cell_entry){
+                .point = (theta - shared) / part->mask[r], .theta = theta, .group = shared, .task = t};
         }
     }
 }

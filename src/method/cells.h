@@ -1,17 +1,18 @@
 /* cells: the finished tasks' sparse parameters turned round, by weight instead of by task.
  *
  * A *cell* is a weight of a block at which at least one finished task has tau != 0. Its entries are those
- * tasks, ordered by their breakpoint theta/mask: the value of sigma at which the task would need no tau
- * there. The solver of the one-dimensional problem and re-centring walk along these; weights that are no cell
- * have all their tasks at sigma itself. Built in one pass, cost O(R*C + entries). */
+ * tasks, ordered by their breakpoint (theta - sigma_g)/mask: the value of sigma at which the task would need
+ * no tau there. The solver of the one-dimensional problem and re-centring walk along these; weights that are
+ * no cell have all their tasks at sigma itself. Built in one pass, cost O(R*C + entries). */
 #ifndef APD_METHOD_CELLS_H
 #define APD_METHOD_CELLS_H
 
 #include "method/decomposition.h"
 
 typedef struct apd_cell_entry {
-    float point; /* theta/mask */
+    float point; /* (theta - sigma_g)/mask */
     float theta;
+    float group;  /* sigma_g of the task's group there */
     int32_t task; /* its place in the stream */
 } apd_cell_entry;
 

@@ -18,6 +18,7 @@ apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_
     made->rows = apd_allocate(blocks, sizeof *made->rows, "the decomposition's rows");
     memcpy(made->rows, rows, (size_t)blocks * sizeof *rows);
     made->sigma = apd_allocate(blocks, sizeof *made->sigma, "sigma's blocks");
+    made->groups = apd_allocate(blocks, sizeof *made->groups, "the blocks' groups");
     for (int b = 0; b < blocks; b++)
         if (layout->blocks[b].decomposed)
             made->sigma[b] =
@@ -30,8 +31,11 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
         return;
     for (int t = 0; t < decomposition->task_count; t++)
         apd_task_part_destroy(decomposition, decomposition->tasks[t]);
-    for (int b = 0; b < decomposition->layout->block_count; b++)
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
         free(decomposition->sigma[b]);
+        apd_block_groups_clear(&decomposition->groups[b]);
+    }
+    free(decomposition->groups);
     free(decomposition->sigma);
     free(decomposition->rows);
     free((void *)decomposition->tasks);
@@ -47,6 +51,7 @@ apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int 
         const apd_block *shape = block_of(decomposition, b);
         apd_task_block *block = &part->blocks[b];
         int64_t rows = apd_local_rows(decomposition, b);
+        block->group = -1;
         block->bias = apd_allocate(rows, sizeof(float), "a task's biases");
         if (!shape->decomposed || single) {
             block->dense = apd_allocate(rows * shape->cols, sizeof(float), "a task's own weights");
@@ -94,13 +99,52 @@ void apd_sparse_clear(apd_sparse *sparse) {
     *sparse = (apd_sparse){0};
 }
 
-/* Row `r` of theta of a decomposed block. */
-static void theta_row(const apd_task_block *part, const float *sigma, int64_t cols, int64_t r, float *out) {
-    float mask = part->mask[r];
+void apd_block_groups_clear(apd_block_groups *groups) {
+    for (int g = 0; g < groups->count; g++)
+        apd_sparse_clear(&groups->shared[g]);
+    free(groups->shared);
+    *groups = (apd_block_groups){0};
+}
+
+int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                          const int32_t **columns, const float **values) {
+    if (group < 0)
+        return 0;
+    APD_ASSERT(group < decomposition->groups[block].count);
+    const apd_sparse *shared = &decomposition->groups[block].shared[group];
+    *columns = shared->columns + shared->offsets[row];
+    *values = shared->values + shared->offsets[row];
+    return shared->offsets[row + 1] - shared->offsets[row];
+}
+
+float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                      int32_t column) {
+    const int32_t *columns = NULL;
+    const float *values = NULL;
+    int64_t low = 0, count = apd_group_entries(decomposition, block, group, row, &columns, &values),
+            high = count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (columns[middle] < column)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && columns[low] == column ? values[low] : 0.0f;
+}
+
+void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,
+                                  const float *sigma, float *out) {
+    const apd_task_block *part = &decomposition->tasks[task]->blocks[block];
+    const int64_t cols = block_of(decomposition, block)->cols;
+    const float mask = part->mask[row];
     for (int64_t c = 0; c < cols; c++)
         out[c] = mask * sigma[c];
-    for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
-        out[part->tau.columns[e]] = part->tau.values[e];
+    const int32_t *columns = NULL;
+    const float *values = NULL;
+    int64_t entries = apd_group_entries(decomposition, block, part->group, row, &columns, &values);
+    for (int64_t e = 0; e < entries; e++)
+        out[columns[e]] += values[e];
 }
 
 void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
@@ -115,8 +159,11 @@ void apd_decomposition_theta(const apd_decomposition *decomposition, int task, i
         return;
     }
     const float *sigma = decomposition->sigma[block];
-    for (int64_t r = 0; r < rows; r++)
-        theta_row(part, sigma + r * cols, cols, r, weights + r * cols);
+    for (int64_t r = 0; r < rows; r++) {
+        apd_decomposition_shared_row(decomposition, task, block, r, sigma + r * cols, weights + r * cols);
+        for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
+            weights[r * cols + part->tau.columns[e]] = part->tau.values[e];
+    }
 }
 
 int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task) {
@@ -169,6 +216,20 @@ static int64_t task_bytes(const apd_decomposition *decomposition, const apd_task
                      block->tau.offsets[rows] * (int64_t)(sizeof(int32_t) + sizeof(float));
     }
     return bytes;
+}
+
+static int64_t group_entries_of_block(const apd_decomposition *decomposition, int block) {
+    int64_t entries = 0;
+    for (int g = 0; g < decomposition->groups[block].count; g++)
+        entries += decomposition->groups[block].shared[g].offsets[apd_local_rows(decomposition, block)];
+    return entries;
+}
+
+int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition) {
+    int64_t entries = 0;
+    for (int b = 0; b < decomposition->layout->block_count; b++)
+        entries += group_entries_of_block(decomposition, b);
+    return entries;
 }
 
 int64_t apd_decomposition_bytes(const apd_decomposition *decomposition) {

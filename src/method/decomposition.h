@@ -10,6 +10,11 @@
  * bits of its theta from before. With tau itself stored, every move of sigma would round every old theta
  * anew, and every checkpoint would have to write every task again.
  *
+ * Groups. Hierarchical consolidation (method/consolidate) moves what a cluster of tasks agrees on into
+ * locally shared parameters sigma_g, sparse too, one set of clusters for each block: theta_t = mask_t * sigma
+ * + sigma_g(t) + tau_t and with stored theta the rule stays as simple: where tau_t is zero, theta_t[j] is
+ * (float)((float)(mask_t * sigma[j]) + sigma_g[j]), or the product alone where sigma_g has no entry.
+ *
  * Rows: a rank's slice has rows[b].begin .. rows[b].end-1 of block b; local row 0 is row rows[b].begin.
  * Biases and the head are each task's own and dense. `single` tasks (one network a task) keep all blocks
  * dense. */
@@ -18,18 +23,28 @@
 
 #include "network/layout.h"
 
+/* Equal to the bit: 0 and -0 differ, since digests tell them apart. */
+static inline bool apd_same_bits(float a, float b) {
+    union {
+        float number;
+        uint32_t bits;
+    } left = {a}, right = {b};
+    return left.bits == right.bits;
+}
+
 /* Compressed sparse rows. */
 typedef struct apd_sparse {
     int64_t rows;
     int64_t *offsets; /* (rows+1); row r's entries are offsets[r] .. offsets[r+1]-1 */
     int32_t *columns; /* ascending within a row */
-    float *values;    /* theta's values */
+    float *values;    /* tau: theta's values; sigma_g: its own */
 } apd_sparse;
 
 typedef struct apd_task_block {
     float *mask;    /* (local rows), in (0, 1); NULL for the head and for single tasks */
     float *bias;    /* (local rows) */
     apd_sparse tau; /* decomposed blocks */
+    int group;      /* which of the block's groups the task belongs to; -1: none */
     float *dense;   /* (local rows, C) where the block is not decomposed, or the task is single; else NULL */
 } apd_task_block;
 
@@ -39,10 +54,17 @@ typedef struct apd_task_part {
     apd_task_block *blocks; /* (B) */
 } apd_task_part;
 
+/* The locally shared parameters of a block: clusters of tasks in the order of their centroids. */
+typedef struct apd_block_groups {
+    int count;          /* clusters of the last consolidation; 0 before the first */
+    apd_sparse *shared; /* (count): sigma_g; without entries where a cluster has fewer than two members */
+} apd_block_groups;
+
 typedef struct apd_decomposition {
     const apd_layout *layout; /* not owned */
     apd_rows *rows;           /* (B) this slice; owned */
     float **sigma;            /* (B): (local rows, C), NULL for the head; owned */
+    apd_block_groups *groups; /* (B) */
     int task_count;
     apd_task_part **tasks; /* (task_count) by place in the stream; NULL: forgotten */
 } apd_decomposition;
@@ -61,6 +83,23 @@ void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *p
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
 void apd_sparse_clear(apd_sparse *sparse);
 
+/* What a row of a task is without its tau: mask*sigma, plus sigma_g where the task's group has entries. `out`
+ * (C). `sigma` is the row of sigma to use: the decomposition's own, or a former one. */
+void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,
+                                  const float *sigma, float *out);
+
+/* The group's entries in row `row` of block `block`: columns and values inside the decomposition; returns how
+ * many (0 for group -1). */
+int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                          const int32_t **columns, const float **values);
+
+/* sigma_g at one weight; 0 where the group has no entry, or there is none. Cost O(log entries of the row). */
+float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                      int32_t column);
+
+/* Throw a block's groups away; tasks must not refer to them any more. */
+void apd_block_groups_clear(apd_block_groups *groups);
+
 static inline int64_t apd_local_rows(const apd_decomposition *decomposition, int block) {
     return decomposition->rows[block].end - decomposition->rows[block].begin;
 }
@@ -77,6 +116,9 @@ int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int t
 /* Row digests of sigma (task < 0) or of a task's theta and bias in block `block`: out (local rows). */
 void apd_decomposition_row_digests(const apd_decomposition *decomposition, int task, int block,
                                    uint64_t *out);
+
+/* Non-zeros of all sigma_g over this slice. */
+int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition);
 
 /* Bytes of everything held. */
 int64_t apd_decomposition_bytes(const apd_decomposition *decomposition);

@@ -1,13 +1,14 @@
 /* kmeans: K-means of T vectors of which only the inner products are known.
  *
- * Lloyd's algorithm on a Gram matrix: with the matrix of inner products, the squared distance of vector i to
- * the mean of cluster c is G_ii - 2*S_ic/n_c + W_c/n_c^2 with S_ic the sum of G_ij over members j of c and
- * W_c the sum of S_ic over members i; the D-long vectors are never touched (kernel K-means with a linear
- * kernel).
+ * Lloyd's algorithm on a Gram matrix G: the squared distance of vector i to the mean of the n members of
+ * cluster c is
+ *     d_ic = (n^2*G_ii - 2*n*S_ic + W_c) / n^2,   S_ic = sum of G_ij over members j,   W_c = sum of S_ic over
+ * members i; the D-long vectors are never touched (kernel K-means with a linear kernel).
  *
- * Same bits everywhere: the Gram matrix holds whole numbers in double (see mpi/gram.h) so small that every
- * sum S and W is exact, in any order and on any process grid. Distances are then made of exact numbers by one
- * fixed sequence of operations, ties go to the lowest index, and nothing depends on ranks.
+ * Same bits everywhere: the Gram matrix holds whole numbers in double (see mpi/gram.h) so small that each of
+ * the three terms is exact, in any order and on any process grid. Distances are then made of exact numbers by
+ * one fixed sequence of operations with one division at the end, so that equal distances compare equal; ties
+ * go to the lowest index, and nothing depends on ranks.
  *
  * Yoon et al. 2020, algorithm 1 (hierarchical knowledge consolidation); k-means++: Arthur & Vassilvitskii
  * 2007. */
@@ -34,7 +35,8 @@ typedef struct apd_gram_view {
 
 typedef struct apd_kmeans_settings {
     int clusters; /* K; more than T is taken as T */
-    int warm;     /* how many first centroids are the vectors T .. T+warm-1; 0 <= warm <= N - T, <= K */
+    int warm;     /* how many first centroids are the vectors T .. T+warm-1; 0 <= warm <= N - T; those
+                   * beyond K are not used */
     int most_iterations; /* of Lloyd's algorithm; 100 */
     const int *start;    /* (T) a start's assignment instead of centroids (spectral start), or NULL */
     apd_random random;   /* k-means++'s numbers */

@@ -183,7 +183,7 @@ float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, flo
         narrow(&h, (double)z, (double)eta, strays[i].point - half, &low, &high);
         narrow(&h, (double)z, (double)eta, strays[i].point + half, &low, &high);
     }
-    narrow(&h, (double)z, (double)eta, (double)centre, &low, &high);
+    /* the centre itself is no breakpoint: sigma crosses it all the time, and would leave its piece */
     narrow_by_row(&h, (double)z, (double)eta, -1.0, &low, &high);
     narrow_by_row(&h, (double)z, (double)eta, 1.0, &low, &high);
 

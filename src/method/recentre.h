@@ -18,9 +18,9 @@ typedef enum apd_recentre_rule { APD_RULE_COUNT, APD_RULE_MEDIAN } apd_recentre_
 /* Returns how many weights of sigma moved in this slice. */
 int64_t apd_recentre_sigma(apd_decomposition *decomposition, apd_recentre_rule rule);
 
-/* One weight: the new sigma. values[i] = theta_i, masks[i] for i < count: all tasks; `sigma` the present
- * value. `scratch` has room for `count` indices. */
-float apd_recentre_weight(apd_recentre_rule rule, const float *values, const float *masks, int count,
-                          float sigma, int *scratch);
+/* One weight: the new sigma. values[i] = theta_i, masks[i], groups[i] = sigma_g(i) for i < count: all tasks
+ * (groups NULL: none has any); `sigma` the present value. `scratch` has room for `count` indices. */
+float apd_recentre_weight(apd_recentre_rule rule, const float *values, const float *masks,
+                          const float *groups, int count, float sigma, int *scratch);
 
 #endif

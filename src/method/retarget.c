@@ -7,14 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Unlike ==, tells 0 from -0. */
-static bool same_bits(float a, float b) {
-    uint32_t bits_a, bits_b;
-    memcpy(&bits_a, &a, sizeof bits_a);
-    memcpy(&bits_b, &b, sizeof bits_b);
-    return bits_a == bits_b;
-}
-
 /* The weights of a block whose sigma moved, row by row. */
 typedef struct moves {
     int64_t *offsets; /* (rows+1) */
@@ -25,13 +17,13 @@ static int64_t moves_find(const apd_decomposition *d, int block, const float *ol
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, count = 0;
     const float *sigma = d->sigma[block];
     for (int64_t j = 0; j < rows * cols; j++)
-        count += !same_bits(sigma[j], old_sigma[j]);
+        count += !apd_same_bits(sigma[j], old_sigma[j]);
     out->offsets = apd_allocate(rows + 1, sizeof *out->offsets, "sigma's moves");
     out->columns = apd_allocate(count, sizeof *out->columns, "sigma's moves");
     int64_t next = 0;
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t c = 0; c < cols; c++)
-            if (!same_bits(sigma[r * cols + c], old_sigma[r * cols + c]))
+            if (!apd_same_bits(sigma[r * cols + c], old_sigma[r * cols + c]))
                 out->columns[next++] = (int32_t)c;
         out->offsets[r + 1] = next;
     }
@@ -45,18 +37,34 @@ typedef struct rewrite {
     int64_t next; /* entries written */
     double threshold;
     bool moved;
+    const int32_t *group_columns; /* what is left of the row of the task's group */
+    const float *group_values;
+    int64_t group_left;
 } rewrite;
 
-/* theta at (mask, sigma) had the value `kept`: write the entry that keeps it, if one is needed. */
-static void put(rewrite *w, int32_t column, float kept, float mask, float sigma) {
-    float product = mask * sigma, theta = kept;
-    if (w->threshold > 0.0) {
-        double shared = (double)mask * (double)sigma, tau = (double)kept - shared;
-        double soft = copysign(fmax(fabs(tau) - w->threshold, 0.0), tau);
-        theta = soft == 0.0 ? product : (float)(shared + soft);
+/* theta without tau at `column`: mask*sigma, plus sigma_g where the group has an entry. Columns ascend. */
+static float shared_at(rewrite *w, int32_t column, float mask, float sigma, float *group) {
+    while (w->group_left > 0 && *w->group_columns < column) {
+        w->group_columns++;
+        w->group_values++;
+        w->group_left--;
     }
-    w->moved = w->moved || !same_bits(theta, kept);
-    if (same_bits(theta, product))
+    bool found = w->group_left > 0 && *w->group_columns == column;
+    *group = found ? *w->group_values : 0.0f;
+    return found ? mask * sigma + *group : mask * sigma;
+}
+
+/* theta at (mask, sigma) had the value `kept`: write the entry that keeps it, if one is needed. `plain` is
+ * theta without one. */
+static void put(rewrite *w, int32_t column, float kept, double shared, float plain) {
+    float theta = kept;
+    if (w->threshold > 0.0) {
+        double tau = (double)kept - shared;
+        double soft = copysign(fmax(fabs(tau) - w->threshold, 0.0), tau);
+        theta = soft == 0.0 ? plain : (float)(shared + soft);
+    }
+    w->moved = w->moved || !apd_same_bits(theta, kept);
+    if (apd_same_bits(theta, plain))
         return;
     w->to->columns[w->next] = column;
     w->to->values[w->next++] = theta;
@@ -68,15 +76,15 @@ static void rewrite_row(rewrite *w, int64_t r, float mask, const float *old_sigm
     const apd_sparse *from = w->from;
     int64_t e = from->offsets[r], end = from->offsets[r + 1], k = 0;
     while (e < end || k < moved_count) {
-        int32_t column = e < end ? from->columns[e] : INT32_MAX;
-        if (k < moved_count && moved[k] <= column) {
-            int64_t same = moved[k] == column;
-            column = moved[k++];
-            put(w, column, same ? from->values[e] : mask * old_sigma[column], mask, sigma[column]);
-            e += same;
-            continue;
-        }
-        put(w, column, from->values[e++], mask, sigma[column]);
+        int32_t own = e < end ? from->columns[e] : INT32_MAX;
+        int32_t changed = k < moved_count ? moved[k] : INT32_MAX;
+        int32_t column = own < changed ? own : changed;
+        float group, before = shared_at(w, column, mask, old_sigma[column], &group);
+        float plain = shared_at(w, column, mask, sigma[column], &group);
+        put(w, column, own == column ? from->values[e] : before,
+            (double)mask * (double)sigma[column] + (double)group, plain);
+        e += own == column;
+        k += changed == column;
     }
     w->to->offsets[r + 1] = w->next;
 }
@@ -94,9 +102,11 @@ static bool rewrite_task(const apd_decomposition *d, int block, apd_task_block *
     apd_sparse made = {0};
     apd_sparse_resize(&made, rows, room);
     rewrite w = {.from = &part->tau, .to = &made, .threshold = threshold};
-    for (int64_t r = 0; r < rows; r++)
+    for (int64_t r = 0; r < rows; r++) {
+        w.group_left = apd_group_entries(d, block, part->group, r, &w.group_columns, &w.group_values);
         rewrite_row(&w, r, part->mask[r], old_sigma + r * cols, d->sigma[block] + r * cols,
                     moved->columns + moved->offsets[r], moved->offsets[r + 1] - moved->offsets[r]);
+    }
     shrink_to(&made, room, w.next);
     apd_sparse_clear(&part->tau);
     part->tau = made;

@@ -258,13 +258,17 @@ void apd_solver_recall(apd_solver *solver) {
                    (size_t)solver->arrays[i].count * sizeof(float));
 }
 
-int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, apd_sparse *tau,
-                             int64_t next) {
+int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, const float *shared,
+                             apd_sparse *tau, int64_t next) {
     const float *sigma = block->sigma + row * block->cols, *own = block->tau + row * block->cols;
+    const float *group = shared != NULL ? shared + row * block->cols : NULL;
     float mask = block->mask[row];
     for (int64_t c = 0; c < block->cols; c++) {
-        float shared = mask * sigma[c], theta = shared + own[c];
-        if (!keep[c] || theta == shared)
+        float plain = mask * sigma[c];
+        if (group != NULL && group[c] != 0.0f)
+            plain += group[c];
+        float theta = plain + own[c];
+        if (!keep[c] || theta == plain)
             continue;
         tau->columns[next] = (int32_t)c;
         tau->values[next++] = theta;
@@ -295,5 +299,8 @@ int64_t apd_solver_bytes(const apd_solver *solver) {
     int64_t bytes = (int64_t)sizeof *solver;
     for (int i = 0; i < solver->array_count; i++)
         bytes += solver->arrays[i].count * (int64_t)sizeof(float) * (solver->arrays[i].copy != NULL ? 2 : 1);
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++)
+        if (solver->blocks[b].own != NULL)
+            bytes += solver->kind->bytes(solver, b);
     return bytes;
 }

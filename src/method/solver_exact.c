@@ -103,6 +103,16 @@ static void exact_release(apd_solver *solver, int b) {
         free(arrays[i]);
 }
 
+/* The pieces and the cells; the rest is a few numbers a row. */
+static int64_t exact_bytes(const apd_solver *solver, int b) {
+    const solver_block *block = &solver->blocks[b];
+    const apd_cells *cells = &own_of(solver, b)->cells;
+    int64_t count = cells->row_offsets[block->rows];
+    return 5 * block->rows * block->cols * (int64_t)sizeof(float) +
+           count * (int64_t)(sizeof *cells->columns + sizeof *cells->starts) +
+           cells->starts[count] * (int64_t)sizeof *cells->entries;
+}
+
 /* Solve weight (r, c) from scratch and remember its piece. */
 static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, float eta) {
     exact_block *own = own_of(solver, b);
@@ -255,7 +265,7 @@ static void exact_end_task(apd_solver *solver, int b, apd_task_part *part) {
     for (int64_t r = 0; r < block->rows; r++) {
         for (int64_t c = 0; c < block->cols; c++)
             keep[c] = block->tau[r * block->cols + c] != 0.0f;
-        next = apd_solver_store_row(block, r, keep, tau, next);
+        next = apd_solver_store_row(block, r, keep, NULL, tau, next);
     }
     free(keep);
     double threshold =
@@ -267,4 +277,5 @@ const solver_kind apd_solver_exact = {.decomposed = true,
                                       .begin_task = exact_begin_task,
                                       .step = exact_step,
                                       .end_task = exact_end_task,
-                                      .release = exact_release};
+                                      .release = exact_release,
+                                      .bytes = exact_bytes};

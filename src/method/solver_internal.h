@@ -43,7 +43,8 @@ typedef struct solver_kind {
     void (*begin_task)(apd_solver *solver, int block);
     void (*step)(apd_solver *solver, int block, const float *gradient, float *theta);
     void (*end_task)(apd_solver *solver, int block, apd_task_part *part);
-    void (*release)(apd_solver *solver, int block); /* free `own` */
+    void (*release)(apd_solver *solver, int block);        /* free what `own` holds */
+    int64_t (*bytes)(const apd_solver *solver, int block); /* of what `own` holds */
 } solver_kind;
 
 struct apd_solver {
@@ -87,10 +88,10 @@ static inline void adam_direction(const adam_step *adam, float *first, float *se
     *eta = adam->rate / (__builtin_sqrtf(v * adam->second_scale) + adam->epsilon);
 }
 
-/* Store row r of theta as the new task's tau: entries where theta differs from mask*sigma. `keep[c]` says
- * whether tau is not zero at c; entries go to tau->columns/values from `next` on, whose new value is
- * returned. */
-int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, apd_sparse *tau,
-                             int64_t next);
+/* Store row r of a task's theta as tau: entries where theta differs from what it is without tau. `keep[c]`
+ * says whether tau is not zero at c; `shared` (rows, C) is sigma_g, NULL for none. Entries go to tau's
+ * columns and values from `next` on, whose new value is returned. */
+int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, const float *shared,
+                             apd_sparse *tau, int64_t next);
 
 #endif

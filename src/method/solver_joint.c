@@ -17,7 +17,7 @@
 /* One finished task while another trains: (rows, C) each. */
 typedef struct old_task {
     int place;
-    float *tau, *target;
+    float *tau, *target, *shared; /* shared: sigma_g, which stays */
     adam_moments moments;
 } old_task;
 
@@ -30,16 +30,23 @@ static void begin_old(apd_solver *solver, int b, int place, old_task *old) {
     const solver_block *block = &solver->blocks[b];
     const float *mask = solver->decomposition->tasks[place]->blocks[b].mask;
     int64_t size = block->rows * block->cols;
-    float **arrays[] = {&old->tau, &old->target, &old->moments.first, &old->moments.second};
+    float **arrays[] = {&old->tau, &old->target, &old->shared, &old->moments.first, &old->moments.second};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         *arrays[i] = apd_allocate(size, sizeof(float), "an old task in the joint solver");
     old->place = place;
     float *bias = apd_allocate(block->rows, sizeof(float), "an old task's biases");
     apd_decomposition_theta(solver->decomposition, place, b, old->target, bias);
     free(bias);
-    for (int64_t r = 0; r < block->rows; r++)
+    for (int64_t r = 0; r < block->rows; r++) {
+        const int32_t *columns = NULL;
+        const float *values = NULL;
+        int group = solver->decomposition->tasks[place]->blocks[b].group;
+        int64_t entries = apd_group_entries(solver->decomposition, b, group, r, &columns, &values);
+        for (int64_t e = 0; e < entries; e++)
+            old->shared[r * block->cols + columns[e]] = values[e];
         for (int64_t j = r * block->cols; j < (r + 1) * block->cols; j++)
-            old->tau[j] = old->target[j] - mask[r] * block->sigma[j];
+            old->tau[j] = old->target[j] - (mask[r] * block->sigma[j] + old->shared[j]);
+    }
 }
 
 static void joint_begin_task(apd_solver *solver, int b) {
@@ -56,10 +63,17 @@ static void joint_release(apd_solver *solver, int b) {
     for (int i = 0; i < own->count; i++) {
         free(own->tasks[i].tau);
         free(own->tasks[i].target);
+        free(own->tasks[i].shared);
         free(own->tasks[i].moments.first);
         free(own->tasks[i].moments.second);
     }
     free(own->tasks);
+}
+
+static int64_t joint_bytes(const apd_solver *solver, int b) {
+    const solver_block *block = &solver->blocks[b];
+    const joint_block *own = block->own;
+    return own->count * 5 * block->rows * block->cols * (int64_t)sizeof(float);
 }
 
 static float sign_of(float x) {
@@ -73,7 +87,8 @@ static void step_old_row(apd_solver *solver, const solver_block *block, old_task
     const float twice_lambda2 = (float)(2.0 * solver->settings.lambda2);
     const float lambda1 = (float)solver->settings.lambda1;
     for (int64_t c = 0; c < block->cols; c++) {
-        float residual = mask * block->sigma[j + c] + old->tau[j + c] - old->target[j + c];
+        float residual =
+            mask * block->sigma[j + c] + old->shared[j + c] + old->tau[j + c] - old->target[j + c];
         float direction, eta;
         sigma_gradient[c] += twice_lambda2 * mask * residual;
         adam_direction(&adam, &old->moments.first[j + c], &old->moments.second[j + c],
@@ -116,8 +131,9 @@ static void joint_step(apd_solver *solver, int b, const float *gradient, float *
     free(scratch);
 }
 
-/* Write `block`'s tau, cut at |tau| <= lambda1, into a task's sparse rows. */
-static void store_cut(const apd_solver *solver, const solver_block *block, apd_sparse *tau) {
+/* Write `block`'s tau, cut at |tau| <= lambda1, into a task's sparse rows. `shared`: its sigma_g, or NULL. */
+static void store_cut(const apd_solver *solver, const solver_block *block, const float *shared,
+                      apd_sparse *tau) {
     int64_t entries = 0;
     bool *keep = apd_allocate(block->cols, sizeof *keep, "a row's support");
     for (int64_t j = 0; j < block->rows * block->cols; j++)
@@ -127,7 +143,7 @@ static void store_cut(const apd_solver *solver, const solver_block *block, apd_s
     for (int64_t r = 0; r < block->rows; r++) {
         for (int64_t c = 0; c < block->cols; c++)
             keep[c] = fabs((double)block->tau[r * block->cols + c]) > solver->settings.lambda1;
-        next = apd_solver_store_row(block, r, keep, tau, next);
+        next = apd_solver_store_row(block, r, keep, shared, tau, next);
     }
     free(keep);
 }
@@ -135,13 +151,13 @@ static void store_cut(const apd_solver *solver, const solver_block *block, apd_s
 static void joint_end_task(apd_solver *solver, int b, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
     joint_block *own = block->own;
-    store_cut(solver, block, &part->blocks[b].tau);
+    store_cut(solver, block, NULL, &part->blocks[b].tau);
     for (int i = 0; i < own->count; i++) {
         apd_task_part *old = solver->decomposition->tasks[own->tasks[i].place];
         solver_block view = *block;
         view.tau = own->tasks[i].tau;
         view.mask = old->blocks[b].mask;
-        store_cut(solver, &view, &old->blocks[b].tau);
+        store_cut(solver, &view, own->tasks[i].shared, &old->blocks[b].tau);
         old->moved = true;
     }
 }
@@ -150,4 +166,5 @@ const solver_kind apd_solver_joint = {.decomposed = true,
                                       .begin_task = joint_begin_task,
                                       .step = joint_step,
                                       .end_task = joint_end_task,
-                                      .release = joint_release};
+                                      .release = joint_release,
+                                      .bytes = joint_bytes};

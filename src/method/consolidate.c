@@ -1,0 +1,303 @@
+#include "method/consolidate.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "method/adaptive.h"
+#include "method/cells.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A sparse matrix written row by row. */
+typedef struct writer {
+    apd_sparse sparse;
+    int64_t room, next;
+} writer;
+
+static void writer_begin(writer *w, int64_t rows) {
+    *w = (writer){0};
+    apd_sparse_resize(&w->sparse, rows, 0);
+}
+
+static void writer_put(writer *w, int32_t column, float value) {
+    if (w->next == w->room) {
+        int64_t room = w->room < 64 ? 64 : 2 * w->room;
+        w->sparse.columns =
+            apd_reallocate(w->sparse.columns, w->next, room, sizeof *w->sparse.columns, "tau's columns");
+        w->sparse.values =
+            apd_reallocate(w->sparse.values, w->next, room, sizeof *w->sparse.values, "tau's values");
+        w->room = room;
+    }
+    w->sparse.columns[w->next] = column;
+    w->sparse.values[w->next++] = value;
+}
+
+static apd_sparse writer_end(writer *w) {
+    w->sparse.columns =
+        apd_reallocate(w->sparse.columns, w->next, w->next, sizeof *w->sparse.columns, "tau's columns");
+    w->sparse.values =
+        apd_reallocate(w->sparse.values, w->next, w->next, sizeof *w->sparse.values, "tau's values");
+    return w->sparse;
+}
+
+/* What is known of one weight of a row over a cluster's members. */
+typedef struct weight {
+    double sum, least, most;
+    int nonzero;  /* members with a != 0 */
+    float shared; /* the sigma_g it gets; 0: not merged */
+} weight;
+
+/* One block on its way to new groups. */
+typedef struct merge {
+    apd_decomposition *d;
+    int block;
+    int64_t rows, cols;
+    const int *places, *cluster;
+    int tasks, clusters;
+    double beta;
+    apd_merge_rule rule;
+    apd_consolidation *report;
+    writer *tau;      /* (tasks) */
+    writer *shared;   /* (clusters) */
+    int *members;     /* (clusters) how many */
+    weight *weights;  /* (C) */
+    int32_t *touched; /* (C) columns that some member of the cluster has, ascending */
+    int32_t *columns; /* (C) a member's row */
+    double *values;   /* (C) */
+    float *theta;     /* (C) a member's row of theta */
+} merge;
+
+/* Gather a cluster's members in row r; returns how many columns they touch. */
+static int64_t gather(merge *m, int cluster, int64_t r) {
+    int64_t touched = 0;
+    for (int i = 0; i < m->tasks; i++) {
+        if (m->cluster[i] != cluster)
+            continue;
+        int64_t count = apd_adaptive_row(m->d, m->places[i], m->block, r, m->columns, m->values);
+        for (int64_t e = 0; e < count; e++) {
+            weight *w = &m->weights[m->columns[e]];
+            double a = m->values[e];
+            if (w->nonzero == 0)
+                m->touched[touched++] = m->columns[e];
+            w->sum += a;
+            w->least = w->nonzero == 0 || a < w->least ? a : w->least;
+            w->most = w->nonzero == 0 || a > w->most ? a : w->most;
+            w->nonzero++;
+        }
+    }
+    return touched;
+}
+
+static int ascending(const void *left, const void *right) {
+    int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The rule of eq. 4 for one weight of a cluster with `members` members. */
+static float agreed(const merge *m, const weight *w, int members) {
+    double least = w->nonzero < members && w->least > 0.0 ? 0.0 : w->least;
+    double most = w->nonzero < members && w->most < 0.0 ? 0.0 : w->most;
+    if (members < 2 || most - least > m->beta || (m->rule == APD_MERGE_SAVING && w->nonzero < 2))
+        return 0.0f;
+    return (float)(w->sum / members);
+}
+
+/* Decide row r's weights for a cluster and write sigma_g. */
+static void share_row(merge *m, int cluster, int64_t touched) {
+    qsort(m->touched, (size_t)touched, sizeof *m->touched, ascending);
+    for (int64_t k = 0; k < touched; k++) {
+        weight *w = &m->weights[m->touched[k]];
+        w->shared = agreed(m, w, m->members[cluster]);
+        if (w->shared != 0.0f) {
+            writer_put(&m->shared[cluster], m->touched[k], w->shared);
+            m->report->merged++;
+        }
+    }
+}
+
+static int64_t in_units(double change) {
+    return (int64_t)llround(change * 0x1p40);
+}
+
+/* Write member i's row of tau, and count what its theta changes by. */
+static void keep_row(merge *m, int i, int64_t r, int64_t touched) {
+    apd_task_part *part = m->d->tasks[m->places[i]];
+    const float *sigma = m->d->sigma[m->block] + r * m->cols;
+    float mask = part->blocks[m->block].mask[r];
+    for (int64_t k = 0; k < touched; k++) {
+        int32_t column = m->touched[k];
+        float product = mask * sigma[column], before = m->theta[column], shared = m->weights[column].shared;
+        if (shared == 0.0f) {
+            if (!apd_same_bits(before, product))
+                writer_put(&m->tau[i], column, before);
+            continue;
+        }
+        float after = product + shared;
+        if (apd_same_bits(after, before))
+            continue;
+        int64_t change = in_units(fabs((double)after - (double)before));
+        m->report->changed++;
+        m->report->change_sum += change;
+        m->report->largest_change = change > m->report->largest_change ? change : m->report->largest_change;
+        part->moved = true;
+    }
+    m->tau[i].sparse.offsets[r + 1] = m->tau[i].next;
+}
+
+/* Theta of the task at `place` in row r, as it is before the merge. */
+static void theta_row(const merge *m, int place, int64_t r) {
+    const apd_sparse *tau = &m->d->tasks[place]->blocks[m->block].tau;
+    apd_decomposition_shared_row(m->d, place, m->block, r, m->d->sigma[m->block] + r * m->cols, m->theta);
+    for (int64_t e = tau->offsets[r]; e < tau->offsets[r + 1]; e++)
+        m->theta[tau->columns[e]] = tau->values[e];
+}
+
+static void merge_row(merge *m, int cluster, int64_t r) {
+    int64_t touched = gather(m, cluster, r);
+    share_row(m, cluster, touched);
+    for (int i = 0; i < m->tasks; i++) {
+        if (m->cluster[i] != cluster)
+            continue;
+        theta_row(m, m->places[i], r);
+        keep_row(m, i, r, touched);
+    }
+    for (int64_t k = 0; k < touched; k++)
+        m->weights[m->touched[k]] = (weight){0};
+    m->shared[cluster].sparse.offsets[r + 1] = m->shared[cluster].next;
+}
+
+static int64_t tau_entries(const merge *m) {
+    int64_t entries = 0;
+    for (int i = 0; i < m->tasks; i++)
+        entries += m->d->tasks[m->places[i]]->blocks[m->block].tau.offsets[m->rows];
+    return entries;
+}
+
+static int64_t shared_entries(const merge *m) {
+    int64_t entries = 0;
+    const apd_block_groups *groups = &m->d->groups[m->block];
+    for (int g = 0; g < groups->count; g++)
+        entries += groups->shared[g].offsets[m->rows];
+    return entries;
+}
+
+static void merge_begin(merge *m) {
+    m->tau = apd_allocate(m->tasks, sizeof *m->tau, "the merged tasks");
+    m->shared = apd_allocate(m->clusters, sizeof *m->shared, "the locally shared parameters");
+    m->members = apd_allocate(m->clusters, sizeof *m->members, "the clusters' members");
+    m->weights = apd_allocate(m->cols, sizeof *m->weights, "a row's weights");
+    m->touched = apd_allocate(m->cols, sizeof *m->touched, "a row's columns");
+    m->columns = apd_allocate(m->cols, sizeof *m->columns, "a row's columns");
+    m->values = apd_allocate(m->cols, sizeof *m->values, "a row's values");
+    m->theta = apd_allocate(m->cols, sizeof *m->theta, "a row of theta");
+    for (int i = 0; i < m->tasks; i++) {
+        APD_ASSERT(m->cluster[i] >= 0 && m->cluster[i] < m->clusters);
+        m->members[m->cluster[i]]++;
+        writer_begin(&m->tau[i], m->rows);
+    }
+    for (int g = 0; g < m->clusters; g++)
+        writer_begin(&m->shared[g], m->rows);
+}
+
+/* Put the new tau and groups in place of the old ones. */
+static void merge_end(merge *m) {
+    apd_block_groups *groups = &m->d->groups[m->block];
+    m->report->tau_before += tau_entries(m);
+    m->report->shared_before += shared_entries(m);
+    apd_block_groups_clear(groups);
+    groups->count = m->clusters;
+    groups->shared = apd_allocate(m->clusters, sizeof *groups->shared, "the locally shared parameters");
+    for (int g = 0; g < m->clusters; g++)
+        groups->shared[g] = writer_end(&m->shared[g]);
+    for (int i = 0; i < m->tasks; i++) {
+        apd_task_block *part = &m->d->tasks[m->places[i]]->blocks[m->block];
+        apd_sparse_clear(&part->tau);
+        part->tau = writer_end(&m->tau[i]);
+        part->group = m->cluster[i];
+    }
+    m->report->tau_after += tau_entries(m);
+    m->report->shared_after += shared_entries(m);
+    void *const arrays[] = {m->tau,     m->shared,  m->members, m->weights,
+                            m->touched, m->columns, m->values,  m->theta};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        free(arrays[i]);
+}
+
+void apd_consolidate(apd_decomposition *d, int block, const int *places, const int *cluster, int tasks,
+                     int clusters, double beta, apd_merge_rule rule, apd_consolidation *report) {
+    merge m = {.d = d,
+               .block = block,
+               .rows = apd_local_rows(d, block),
+               .cols = d->layout->blocks[block].cols,
+               .places = places,
+               .cluster = cluster,
+               .tasks = tasks,
+               .clusters = clusters,
+               .beta = beta,
+               .rule = rule,
+               .report = report};
+    merge_begin(&m);
+    for (int g = 0; g < clusters; g++)
+        for (int64_t r = 0; r < m.rows; r++)
+            merge_row(&m, g, r);
+    merge_end(&m);
+}
+
+/* The only member left of a group of block `block`, or -1 when there are none or several. */
+static int only_member(const apd_decomposition *d, int block, int group) {
+    int found = -1;
+    for (int t = 0; t < d->task_count; t++) {
+        if (!apd_task_is_decomposed(d, t, block) || d->tasks[t]->blocks[block].group != group)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = t;
+    }
+    return found;
+}
+
+/* Give the task at `place` its full tau and empty its group. */
+static void fold(apd_decomposition *d, int block, int place, int group) {
+    apd_task_block *part = &d->tasks[place]->blocks[block];
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
+    float *theta = apd_allocate(rows * cols, sizeof(float), "a member's theta");
+    float *bias = apd_allocate(rows, sizeof(float), "a member's biases");
+    apd_decomposition_theta(d, place, block, theta, bias);
+    writer tau;
+    writer_begin(&tau, rows);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t j = r * cols; j < (r + 1) * cols; j++)
+            if (!apd_same_bits(theta[j], part->mask[r] * d->sigma[block][j]))
+                writer_put(&tau, (int32_t)(j - r * cols), theta[j]);
+        tau.sparse.offsets[r + 1] = tau.next;
+    }
+    apd_sparse_clear(&part->tau);
+    part->tau = writer_end(&tau);
+    apd_sparse_resize(&d->groups[block].shared[group], rows, 0);
+    free(bias);
+    free(theta);
+}
+
+int apd_forget(apd_decomposition *d, int place) {
+    APD_ASSERT(place >= 0 && place < d->task_count && d->tasks[place] != NULL);
+    int folded = 0;
+    apd_task_part *forgotten = d->tasks[place];
+    d->tasks[place] = NULL;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        int group = forgotten->blocks[b].mask != NULL ? forgotten->blocks[b].group : -1;
+        if (group < 0)
+            continue;
+        int left = only_member(d, b, group), others = 0;
+        for (int t = 0; t < d->task_count; t++)
+            others += apd_task_is_decomposed(d, t, b) && d->tasks[t]->blocks[b].group == group;
+        if (left >= 0) {
+            fold(d, b, left, group);
+            folded++;
+        }
+        if (others == 0)
+            apd_sparse_resize(&d->groups[b].shared[group], apd_local_rows(d, b), 0);
+    }
+    apd_task_part_destroy(d, forgotten);
+    return folded;
+}
