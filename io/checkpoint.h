@@ -58,6 +58,7 @@ typedef struct apd_run_state {
     uint64_t config_digest, data_digest, seed;
     int shards;
     int task_count;
+    int consolidations; /* how many have been done */
     apd_task_record *records; /* (task_count) by place in the stream */
     double *accuracy;         /* (task_count, task_count), NaN above the diagonal */
     char *run_yaml;

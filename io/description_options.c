@@ -17,6 +17,9 @@ static const char *const preset_names[] = {"lenet", "lenet-large", "mlp", "custo
 static const char *const methods[] = {"apd", "stl", NULL};
 static const char *const solvers[] = {"exact", "joint", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
+static const char *const merges[] = {"plain", "saving", NULL};
+static const char *const starts[] = {"centroids", "spectral", NULL};
+static const char *const roads[] = {"auto", "direct", "scalapack", NULL};
 static const char *const schedules[] = {"constant", "exponential", "cosine", NULL};
 
 /* clang-format off: a row a key */
@@ -55,6 +58,10 @@ const apd_option apd_options[] = {
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,
      .help = "A: as described; B to E: the published orders of 10 or 20 tasks"},
 
+    {"stream.forget", APD_KIND_NUMBERS, AT(stream.forget), .count_offset = AT(stream.forget_count),
+     .maximum = INT_MAX, .initial = "[]", .counts = true,
+     .help = "pairs: a task's id, and after how many finished tasks it is forgotten for good"},
+
     {"network.preset", APD_KIND_TEXT, AT(network.preset), .names = preset_names, .initial = "lenet",
      .help = "a network by name; custom: network.layers"},
     {"network.widths", APD_KIND_NUMBERS, AT(network.widths), .count_offset = AT(network.width_count),
@@ -79,6 +86,19 @@ const apd_option apd_options[] = {
      .counts = true, .help = "how sigma is moved without a change to any theta"},
     {"method.recentre_every", APD_KIND_WHOLE, AT(method.recentre_every), .maximum = 1e6, .initial = "0",
      .counts = true, .help = "re-centre also after every this many tasks; 0: after the first only"},
+    {"method.consolidate_every", APD_KIND_WHOLE, AT(method.consolidate_every), .maximum = 1e6, .initial = "0",
+     .counts = true, .help = "tasks from one hierarchical consolidation to the next; 0: none"},
+    {"method.clusters_added", APD_KIND_WHOLE, AT(method.clusters_added), .minimum = 1, .maximum = 1e6,
+     .initial = "2", .counts = true, .help = "clusters a consolidation adds to those of the last"},
+    {"method.beta", APD_KIND_REAL, AT(method.beta), .maximum = DBL_MAX, .initial = "0.01", .counts = true,
+     .help = "a cluster's members agree on a weight when they lie this near each other"},
+    {"method.merge", APD_KIND_CHOICE, AT(method.merge), .names = merges, .initial = "saving", .counts = true,
+     .help = "plain: merge all agreeing weights; saving: those where it saves a non-zero"},
+    {"method.cluster_start", APD_KIND_CHOICE, AT(method.cluster_start), .names = starts,
+     .initial = "centroids", .counts = true,
+     .help = "K-means starts from the last centroids, or from the principal components"},
+    {"method.cluster_road", APD_KIND_CHOICE, AT(method.cluster_road), .names = roads, .initial = "auto",
+     .help = "who holds the tasks' inner products: every rank, or ScaLAPACK; same clusters"},
     {"method.polish_epochs", APD_KIND_WHOLE, AT(method.polish_epochs), .maximum = 99999, .initial = "6",
      .counts = true, .help = "exact: last epochs of a task, on tau's support alone; below training.epochs"},
 
@@ -105,6 +125,8 @@ const apd_option apd_options[] = {
 
     {"log.interval", APD_KIND_WHOLE, AT(log.interval), .minimum = 1, .maximum = 1e9, .initial = "50",
      .help = "steps between lines of metrics.jsonl"},
+    {"log.spectrum", APD_KIND_WHOLE, AT(log.spectrum), .maximum = 1e6, .initial = "500",
+     .help = "up to so many tasks the eigenvalues of the tasks' inner products are logged"},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
      .initial = "250", .counts = true, .help = "images a pass in evaluation"}};
 /* clang-format on */

@@ -37,13 +37,30 @@ typedef struct sketch {
     int classes, first_class;
 } sketch;
 
-#define SKETCH(...) ((sketch){.forgotten = NONE, .single = NONE, .tasks = TASKS, .classes = 2, __VA_ARGS__})
-#define SPLIT       "stream: {classes_per_task: 2}\n"
+#define SPLIT "stream: {classes_per_task: 2}\n"
+
+static const sketch good = {.seed = 1,
+                            .data = 7,
+                            .tasks = TASKS,
+                            .ids = {3, 5, 8},
+                            .last = {0.5, 0.5, 0.5},
+                            .forgotten = NONE,
+                            .single = NONE,
+                            .classes = 2};
+
+static sketch draw(const char *name, uint64_t seed, const int ids[TASKS], const double last[TASKS]) {
+    sketch s = good;
+    s.name = name;
+    s.seed = seed;
+    memcpy(s.ids, ids, sizeof s.ids);
+    memcpy(s.last, last, sizeof s.last);
+    return s;
+}
 
 static const char *path_of(const char *name) {
-    static char paths[4][128];
+    static char paths[16][128];
     static int next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 16];
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }
@@ -143,11 +160,10 @@ static void refuse(sketch first, sketch second, apd_status code, const char *wor
 /* Orders 3 5 8 (seeds 1, 2) and 8 3 5 (seeds 1, 2); everything in eighths. */
 static void make_two_orders_of_two_seeds_agree_with_hand(void **state) {
     (void)state;
-    const char *names[4] = {
-        write_run(SKETCH(.name = "a1", .seed = 1, .ids = {3, 5, 8}, .last = {0.5, 0.75, 0.25})),
-        write_run(SKETCH(.name = "b1", .seed = 1, .ids = {8, 3, 5}, .last = {0.5, 0.25, 1.0})),
-        write_run(SKETCH(.name = "a2", .seed = 2, .ids = {3, 5, 8}, .last = {0.75, 0.25, 0.5})),
-        write_run(SKETCH(.name = "b2", .seed = 2, .ids = {8, 3, 5}, .last = {0.75, 0.25, 0.5}))};
+    const char *names[4] = {write_run(draw("a1", 1, (int[]){3, 5, 8}, (double[]){0.5, 0.75, 0.25})),
+                            write_run(draw("b1", 1, (int[]){8, 3, 5}, (double[]){0.5, 0.25, 1.0})),
+                            write_run(draw("a2", 2, (int[]){3, 5, 8}, (double[]){0.75, 0.25, 0.5})),
+                            write_run(draw("b2", 2, (int[]){8, 3, 5}, (double[]){0.75, 0.25, 0.5}))};
     apd_comparison c;
     compare(names, 4, &c);
     assert_true(c.order_count == 2 && c.task_count == TASKS);
@@ -172,10 +188,10 @@ static void make_two_orders_of_two_seeds_agree_with_hand(void **state) {
 /* Left out of both runs, or their averages would be of different tasks. */
 static void make_task_forgotten_in_one_run_is_left_out_of_all(void **state) {
     (void)state;
-    const char *names[2] = {
-        write_run(SKETCH(.name = "a1", .seed = 1, .ids = {3, 5, 8}, .last = {0.5, 0.75, 0.25})),
-        write_run(
-            SKETCH(.name = "b1", .seed = 1, .ids = {8, 3, 5}, .last = {0.5, 0.25, 1.0}, .forgotten = 2))};
+    sketch forgetful = draw("b1", 1, (int[]){8, 3, 5}, (double[]){0.5, 0.25, 1.0});
+    forgetful.forgotten = 2;
+    const char *names[2] = {write_run(draw("a1", 1, (int[]){3, 5, 8}, (double[]){0.5, 0.75, 0.25})),
+                            write_run(forgetful)};
     apd_comparison c;
     compare(names, 2, &c);
     assert_true(c.left_out[0] == NONE && c.left_out[1] == 1 && c.left_out[2] == NONE);
@@ -188,7 +204,7 @@ static void make_task_forgotten_in_one_run_is_left_out_of_all(void **state) {
 
 static void make_unmeasured_task_is_left_out(void **state) {
     (void)state;
-    const char *name = write_run(SKETCH(.name = "a1", .ids = {3, 5, 8}, .last = {0.5, NAN, 0.25}));
+    const char *name = write_run(draw("a1", 1, (int[]){3, 5, 8}, (double[]){0.5, NAN, 0.25}));
     apd_comparison c;
     compare(&name, 1, &c);
     assert_true(c.left_out[1] == 0 && c.runs[0].metrics.average == 0.375);
@@ -197,7 +213,7 @@ static void make_unmeasured_task_is_left_out(void **state) {
 
 static void make_one_run_has_no_spread(void **state) {
     (void)state;
-    const char *name = write_run(SKETCH(.name = "a1", .ids = {3, 5, 8}, .last = {0.5, 0.75, 0.25}));
+    const char *name = write_run(draw("a1", 1, (int[]){3, 5, 8}, (double[]){0.5, 0.75, 0.25}));
     apd_comparison c;
     compare(&name, 1, &c);
     assert_true(c.order_count == 1 && isnan(c.spread.average) && isnan(c.spread.largest));
@@ -213,7 +229,7 @@ static double file_bytes(const char *path) {
 
 static void survey_counts_agree_with_hand(void **state) {
     (void)state;
-    const char *path = write_run(SKETCH(.name = "a1", .ids = {3, 5, 8}, .last = {0.5, 0.5, 0.5}));
+    const char *path = write_run(draw("a1", 1, (int[]){3, 5, 8}, (double[]){0.5, 0.5, 0.5}));
     apd_run_state found;
     apd_capacity capacity;
     apd_error error = {0};
@@ -225,8 +241,11 @@ static void survey_counts_agree_with_hand(void **state) {
     /* one network: 6 weights, 2 biases, a head of 4*2 + 4 */
     assert_true(fabs(capacity.bytes - file_bytes(path) / (4.0 * 20.0)) < 1e-9);
     apd_run_state_clear(&found);
-    path = write_run(
-        SKETCH(.name = "a1", .ids = {3, 5, 8}, .last = {0.5, 0.5, 0.5}, .forgotten = 1, .single = 2));
+    sketch mixed = good;
+    mixed.name = "a1";
+    mixed.forgotten = 1;
+    mixed.single = 2;
+    path = write_run(mixed);
     assert_int_equal(apd_checkpoint_survey(path, &found, &capacity, &error), APD_OK);
     /* sigma 4, tau 0 + 6 dense weights, masks 2; own 2*8 */
     assert_true(fabs(capacity.weights - 12.0 / 6.0) < 1e-15);
@@ -237,15 +256,6 @@ static void survey_counts_agree_with_hand(void **state) {
 /* --- refusals
  * -----------------------------------------------------------------------------------------------
  */
-
-static const sketch good = {.seed = 1,
-                            .data = 7,
-                            .tasks = TASKS,
-                            .ids = {3, 5, 8},
-                            .last = {0.5, 0.5, 0.5},
-                            .forgotten = NONE,
-                            .single = NONE,
-                            .classes = 2};
 
 static sketch other_seed(void) {
     sketch s = good;

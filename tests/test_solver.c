@@ -296,9 +296,9 @@ static int64_t bytes_while_training(apd_solver_name name, int tasks) {
 static void bytes_training_adds_what_the_solver_needs(void **state) {
     (void)state;
     assert_int_equal(bytes_while_training(APD_SINGLE, 3), 0);
-    /* joint: tau, target and two moments of 50 weights for every old task */
+    /* joint: tau, target, sigma_g and two moments of 50 weights for every old task */
     assert_int_equal(bytes_while_training(APD_JOINT, 0), 0);
-    assert_int_equal(bytes_while_training(APD_JOINT, 3), 3 * 4 * 50 * 4);
+    assert_int_equal(bytes_while_training(APD_JOINT, 3), 3 * 5 * 50 * 4);
     /* exact: five numbers a weight, and what the entries of tau need */
     assert_int_equal(bytes_while_training(APD_EXACT, 0), 5 * 50 * 4);
     assert_true(bytes_while_training(APD_EXACT, 6) > bytes_while_training(APD_EXACT, 3));

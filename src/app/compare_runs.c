@@ -98,7 +98,7 @@ static bool has_seed(const apd_comparison *c, int order, uint64_t seed) {
     return false;
 }
 
-/* A run given twice would weigh twice. Permuted pixels are drawn from the seed, so that a task is the same
+/* A run given twice is no second seed. Permuted pixels are drawn from the seed, so that a task is the same
  * one in two orders only at equal seeds. */
 static apd_status check_seeds(const apd_comparison *c, apd_error *error) {
     bool drawn = c->runs[0].description->stream.kind == APD_STREAM_PERMUTATION;
@@ -107,8 +107,8 @@ static apd_status check_seeds(const apd_comparison *c, apd_error *error) {
         for (int q = 0; q < r; q++)
             if (c->order_of[q] == c->order_of[r] && c->runs[q].state.seed == seed)
                 return apd_fail(error, APD_ERROR_USAGE,
-                                "%s and %s have the same order and the same seed %" PRIu64
-                                ": they are one run given twice; leave one out",
+                                "%s and %s have the same tasks in the same order with the same seed %" PRIu64
+                                ": one of them would weigh twice; leave it out",
                                 c->runs[q].name, c->runs[r].name, seed);
         for (int q = 0; drawn && q < c->run_count; q++)
             if (!has_seed(c, c->order_of[q], seed))

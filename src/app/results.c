@@ -82,6 +82,8 @@ static int64_t own_numbers(const apd_layout *layout, int classes) {
 /* What a task adds to a checkpoint: values and columns of tau, row offsets, masks, biases and head. */
 static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
     const apd_layout *layout = apd_network_layout(run->network);
+    if (run->state.records[task].class_count == 0)
+        return 0; /* forgotten */
     int64_t rows = 0, own = own_numbers(layout, run->state.records[task].class_count);
     for (int b = 0; b < layout->block_count; b++)
         rows += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
@@ -168,6 +170,10 @@ apd_status apd_results_write(apd_run *run, apd_error *error) {
 static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     const apd_task_record *record = &run->state.records[t];
     double dense = (double)apd_network_layout(run->network)->decomposed;
+    if (record->class_count == 0) {
+        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, record->name);
+        return;
+    }
     (void)printf("%5d %5d  %-30s %8.2f %8.2f %10" PRId64 " %7.2f %9.1f\n", t, record->id, record->name,
                  100.0 * record->accuracy, 100.0 * last_accuracy(&run->state, t), nonzeros,
                  100.0 * (double)nonzeros / dense, record->seconds);

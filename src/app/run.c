@@ -130,6 +130,14 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static char *parent_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = apd_duplicate_text(slash != NULL ? path : ".");
+    if (slash != NULL)
+        folder[slash > path ? slash - path : 1] = '\0';
+    return folder;
+}
+
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error) {
     run->checkpoint = is_folder(path) ? apd_join_path(path, "checkpoint.h5") : apd_duplicate_text(path);
@@ -145,8 +153,11 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
                                   count, error);
     }
     apd_run_state_clear(&state);
-    if (status == APD_OK)
+    if (status == APD_OK) { /* the folder may have been moved since */
+        free(run->description->output);
+        run->description->output = parent_folder(run->checkpoint);
         status = apd_run_prepare(run, shards, error);
+    }
     if (status == APD_OK)
         status = apd_run_load(run, error);
     return status;
@@ -182,6 +193,7 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     for (int b = 0; b < d->layout->block_count && shared; b++)
         if (d->sigma[b] != NULL)
             counts.sigma += count_nonzeros(d->sigma[b], apd_local_rows(d, b) * d->layout->blocks[b].cols);
+    counts.tau = apd_decomposition_group_nonzeros(d);
     for (int t = 0; t < d->task_count; t++) {
         nonzeros[t] = apd_decomposition_nonzeros(d, t);
         counts.tau += nonzeros[t];
@@ -199,6 +211,24 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     if (run->checkpoint != NULL && stat(run->checkpoint, &info) == 0)
         counts.file_bytes = (int64_t)info.st_size;
     return counts;
+}
+
+uint64_t apd_run_digest(const apd_run *run, int place) {
+    const apd_decomposition *d = run->decomposition;
+    uint64_t digest = 0;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        if (place < 0 && d->sigma[b] == NULL)
+            continue;
+        int64_t rows = apd_local_rows(d, b), total = 0;
+        uint64_t *own = apd_allocate(rows, sizeof *own, "row digests"), *all = NULL;
+        apd_decomposition_row_digests(d, place, b, own);
+        apd_team_gather_all(run->team, own, rows * (int64_t)sizeof *own, (void **)&all, &total);
+        for (int64_t r = 0; r < total / (int64_t)sizeof *all; r++)
+            digest = apd_digest_join(digest, all[r]);
+        free(all);
+        free(own);
+    }
+    return digest;
 }
 
 void apd_run_end(apd_run *run) {

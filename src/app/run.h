@@ -69,6 +69,9 @@ char *apd_join_path(const char *folder, const char *name);
  */
 apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);
 
+/* A digest of a task's theta and biases in all layers (of sigma: place < 0), the same at every P. Collective. */
+uint64_t apd_run_digest(const apd_run *run, int place);
+
 /* Release everything and end MPI. Collective. */
 void apd_run_end(apd_run *run);
 

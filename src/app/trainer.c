@@ -3,7 +3,9 @@
  * speaks. */
 #include "app/trainer.h"
 
+#include "app/consolidation.h"
 #include "app/evaluator.h"
+#include "app/forgetting.h"
 #include "app/results.h"
 #include "app/step.h"
 #include "base/log.h"
@@ -26,6 +28,8 @@ typedef struct training {
     double best; /* validation accuracy of the epoch that was kept; -1 before */
     double started;
     int64_t recentred; /* weights of sigma that re-centring moved */
+    int measured;      /* tasks evaluated at its end */
+    apd_consolidator *consolidator;
 } training;
 
 static double learning_rate(const training *t, int epoch) {
@@ -132,19 +136,22 @@ static apd_status train_epochs(training *t, apd_error *error) {
     return APD_OK;
 }
 
-/* After the first task, and every recentre_every tasks: sigma where fewest tau are needed. */
+/* Sigma to where fewest tau are needed; returns how many of its weights moved. Collective. */
 static int64_t recentre(apd_run *run) {
     const apd_description *described = run->description;
-    int tasks = run->decomposition->task_count;
-    bool due =
-        tasks == 1 || (described->method.recentre_every > 0 && tasks % described->method.recentre_every == 0);
-    if (!due || described->method.recentre == APD_RECENTRE_NONE || described->method.name != APD_METHOD_APD)
+    if (described->method.recentre == APD_RECENTRE_NONE || described->method.name != APD_METHOD_APD)
         return 0;
     int64_t moved = apd_recentre_sigma(run->decomposition, described->method.recentre == APD_RECENTRE_COUNT
                                                                ? APD_RULE_COUNT
                                                                : APD_RULE_MEDIAN);
     apd_team_sum(run->team, &moved, 1);
     return moved;
+}
+
+/* After the first task, and when asked every so many tasks. */
+static bool recentring_due(const apd_run *run) {
+    int tasks = run->decomposition->task_count, every = run->description->method.recentre_every;
+    return tasks == 1 || (every > 0 && tasks % every == 0);
 }
 
 /* Room for one more task in the run's state, with the accuracies so far. */
@@ -176,7 +183,8 @@ static void record_task(const training *t) {
 
 /* The last row of R: tasks whose theta moved on any rank are measured, the others' accuracies are carried.
  * Collective. */
-static apd_status measure_tasks(apd_run *run, int *measured, apd_error *error) {
+static apd_status measure_tasks(training *current, apd_error *error) {
+    apd_run *run = current->run;
     apd_run_state *state = &run->state;
     int tasks = state->task_count, last = tasks - 1;
     int64_t *moved = apd_allocate(tasks, sizeof *moved, "which tasks moved");
@@ -184,7 +192,6 @@ static apd_status measure_tasks(apd_run *run, int *measured, apd_error *error) {
         moved[t] = run->decomposition->tasks[t] != NULL && run->decomposition->tasks[t]->moved;
     apd_team_maximum(run->team, moved, tasks);
     apd_status status = APD_OK;
-    *measured = 0;
     for (int t = 0; t < tasks && status == APD_OK; t++) {
         double *cell = &state->accuracy[last * tasks + t];
         if (moved[t] == 0) {
@@ -194,7 +201,7 @@ static apd_status measure_tasks(apd_run *run, int *measured, apd_error *error) {
         status = apd_evaluate_task(run, t, cell, error);
         if (run->decomposition->tasks[t] != NULL)
             run->decomposition->tasks[t]->moved = false;
-        ++*measured;
+        current->measured++;
     }
     state->records[last].accuracy = state->accuracy[last * tasks + last];
     free(moved);
@@ -208,7 +215,7 @@ static apd_status commit(apd_run *run, apd_error *error) {
     return apd_results_write(run, error);
 }
 
-static apd_status log_task(const training *t, int measured, double commit_seconds, apd_error *error) {
+static apd_status log_task(const training *t, double commit_seconds, apd_error *error) {
     apd_run *run = t->run;
     apd_capacity_counts counts = apd_run_count(run, NULL);
     apd_capacity capacity =
@@ -230,7 +237,7 @@ static apd_status log_task(const training *t, int measured, double commit_second
     apd_runlog_number(run->log, "capacity", capacity.weights);
     apd_runlog_integer(run->log, "tau_nonzeros", counts.tau);
     apd_runlog_integer(run->log, "recentred_weights", t->recentred);
-    apd_runlog_integer(run->log, "evaluated_tasks", measured);
+    apd_runlog_integer(run->log, "evaluated_tasks", t->measured);
     apd_runlog_number(run->log, "seconds", record->seconds);
     apd_runlog_number(run->log, "commit_seconds", commit_seconds);
     apd_runlog_integer(run->log, "commit_bytes", counts.file_bytes);
@@ -242,21 +249,55 @@ static apd_status log_task(const training *t, int measured, double commit_second
     return apd_runlog_end(run->log, error);
 }
 
+static double average_accuracy(const apd_run *run) {
+    return apd_metrics_of(run->state.accuracy, run->state.task_count, run->state.task_count).average;
+}
+
+/* Hierarchical consolidation, re-centring, and the accuracies after it. Collective. */
+static apd_status consolidate(training *t, apd_error *error) {
+    apd_run *run = t->run;
+    double before = average_accuracy(run), started = apd_seconds();
+    APD_TRY(apd_consolidate_run(run, t->consolidator, error));
+    double seconds = apd_seconds() - started;
+    t->recentred += recentre(run);
+    APD_TRY(measure_tasks(t, error));
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run)) {
+        apd_log("consolidated %d tasks in %.1f s: average %.2f %% -> %.2f %%", run->state.task_count, seconds,
+                100.0 * before, 100.0 * average_accuracy(run));
+        apd_runlog_begin(run->log, "consolidated");
+        apd_runlog_integer(run->log, "after_tasks", run->state.task_count);
+        apd_runlog_number(run->log, "average_accuracy_before", before);
+        apd_runlog_number(run->log, "average_accuracy", average_accuracy(run));
+        apd_runlog_integer(run->log, "recentred_weights", t->recentred);
+        apd_runlog_number(run->log, "seconds", seconds);
+        status = apd_runlog_end(run->log, error);
+    }
+    return apd_team_agree(run->team, status, error);
+}
+
 static apd_status finish_task(training *t, apd_error *error) {
     apd_run *run = t->run;
-    int measured = 0;
     apd_solver_end_task(run->solver);
-    t->recentred = recentre(run);
+    if (recentring_due(run))
+        t->recentred = recentre(run);
     record_task(t);
-    APD_TRY(measure_tasks(run, &measured, error));
+    APD_TRY(measure_tasks(t, error));
+    if (apd_consolidation_due(run))
+        APD_TRY(consolidate(t, error));
+    APD_TRY(apd_forget_due(run, error));
     run->state.records[t->place].seconds = apd_seconds() - t->started;
     double before = apd_seconds();
     APD_TRY(commit(run, error));
-    return apd_team_agree(run->team, log_task(t, measured, apd_seconds() - before, error), error);
+    return apd_team_agree(run->team, log_task(t, apd_seconds() - before, error), error);
 }
 
-static apd_status train_task(apd_run *run, int place, apd_error *error) {
-    training t = {.run = run, .place = place, .id = run->stream->order[place], .started = apd_seconds()};
+static apd_status train_task(apd_run *run, int place, apd_consolidator *consolidator, apd_error *error) {
+    training t = {.run = run,
+                  .place = place,
+                  .id = run->stream->order[place],
+                  .started = apd_seconds(),
+                  .consolidator = consolidator};
     const apd_task *task = &run->stream->tasks[t.id];
     apd_status status =
         apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, t.id, &t.set, error);
@@ -275,7 +316,10 @@ static apd_status train_task(apd_run *run, int place, apd_error *error) {
 }
 
 apd_status apd_train_stream(apd_run *run, apd_error *error) {
-    for (int place = run->state.task_count; place < run->stream->task_count; place++)
-        APD_TRY(train_task(run, place, error));
-    return APD_OK;
+    apd_consolidator consolidator = {0};
+    apd_status status = APD_OK;
+    for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++)
+        status = train_task(run, place, &consolidator, error);
+    apd_consolidator_clear(&consolidator, run);
+    return status;
 }

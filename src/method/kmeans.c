@@ -143,20 +143,23 @@ static void measure(clustering *work) {
     }
 }
 
+/* The squared distance of a task to the mean of a cluster that has members. */
+static double distance_to(const clustering *work, int task, int cluster) {
+    double n = work->members[cluster], own = work->gram->diagonal[task];
+    double product = work->sums[(int64_t)task * work->clusters + cluster];
+    return ((n * n * own - 2.0 * n * product) + work->within[cluster]) / (n * n);
+}
+
 /* `next` from the nearest mean. No cluster of `assignment` is empty. */
 static void assign_nearest(clustering *work) {
-    for (int i = 0; i < work->tasks; i++) {
-        const double *sums = work->sums + (int64_t)i * work->clusters;
-        double own = work->gram->diagonal[i];
+    for (int i = 0; i < work->tasks; i++)
         for (int c = 0; c < work->clusters; c++) {
-            double n = work->members[c];
-            double distance = ((n * n * own - 2.0 * n * sums[c]) + work->within[c]) / (n * n);
+            double distance = distance_to(work, i, c);
             if (c == 0 || distance < work->distance[i]) {
                 work->distance[i] = distance;
                 work->next[i] = c;
             }
         }
-    }
 }
 
 /* Make `next` the assignment; true when that changes nothing. */
@@ -185,16 +188,19 @@ static void check(const apd_gram_view *gram, const apd_kmeans_settings *settings
     APD_ASSERT(settings->warm >= 0 && settings->warm <= gram->vectors - gram->tasks);
 }
 
-/* `next` from a given assignment. Of a task that fills an empty cluster only the index counts then: all
- * distances are 0. */
+/* `next` from a given assignment, which may leave clusters empty. */
 static void start_from_assignment(clustering *work, const int *start) {
     for (int i = 0; i < work->tasks; i++) {
         APD_ASSERT(start[i] >= 0 && start[i] < work->clusters);
-        work->next[i] = start[i];
+        work->assignment[i] = work->next[i] = start[i];
     }
+    measure(work);
+    for (int i = 0; i < work->tasks; i++)
+        work->distance[i] = distance_to(work, i, start[i]);
 }
 
-apd_kmeans_result apd_kmeans(const apd_gram_view *gram, const apd_kmeans_settings *settings, int *assignment) {
+apd_kmeans_result apd_kmeans(const apd_gram_view *gram, const apd_kmeans_settings *settings,
+                             int *assignment) {
     check(gram, settings);
     int clusters = settings->clusters < gram->tasks ? settings->clusters : gram->tasks;
     apd_kmeans_result result = {.clusters = clusters};
@@ -213,8 +219,6 @@ apd_kmeans_result apd_kmeans(const apd_gram_view *gram, const apd_kmeans_setting
         result.converged = settle(&work);
         if (!result.converged)
             measure(&work);
-        else
-            count_members(&work, assignment);
     }
     result.inertia = total_inertia(&work);
     clear_clustering(&work);

@@ -34,9 +34,9 @@ typedef struct apd_gram_view {
 } apd_gram_view;
 
 typedef struct apd_kmeans_settings {
-    int clusters; /* K; more than T is taken as T */
-    int warm;     /* how many first centroids are the vectors T .. T+warm-1; 0 <= warm <= N - T; those
-                   * beyond K are not used */
+    int clusters;        /* K; more than T is taken as T */
+    int warm;            /* how many first centroids are the vectors T .. T+warm-1; 0 <= warm <= N - T; those
+                          * beyond K are not used */
     int most_iterations; /* of Lloyd's algorithm; 100 */
     const int *start;    /* (T) a start's assignment instead of centroids (spectral start), or NULL */
     apd_random random;   /* k-means++'s numbers */
