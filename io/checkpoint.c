@@ -58,6 +58,19 @@ static apd_status count_task(apd_checkpoint_reader *reader, int place, apd_capac
     return apd_checkpoint_reader_skip_task(reader, error);
 }
 
+static apd_status count_clusters(apd_checkpoint_reader *reader, apd_capacity_counts *counts,
+                                 apd_error *error) {
+    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
+    int64_t entries;
+    for (int b = 0; apd_checkpoint_reader_clustered(reader) && b < layout->block_count; b++) {
+        if (!layout->blocks[b].decomposed)
+            continue;
+        APD_TRY(apd_checkpoint_reader_skip_clusters(reader, b, &entries, error));
+        counts->tau += entries; /* the sum of tau and sigma_g is what is asked for */
+    }
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
                                  apd_error *error) {
     apd_checkpoint_reader *reader = NULL;
@@ -68,6 +81,7 @@ apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_cap
     APD_GO(count_shared(reader, &counts, error));
     for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
         APD_GO(count_task(reader, t, &counts, error));
+    APD_GO(count_clusters(reader, &counts, error));
     APD_GO(apd_checkpoint_reader_finish(reader, error));
     if (stat(path, &info) != 0)
         APD_GO(apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", path, strerror(errno)));
@@ -92,6 +106,19 @@ static apd_status verify_task(apd_checkpoint_reader *reader, int place, apd_erro
     return facts.present ? apd_checkpoint_reader_end_task(reader, error) : APD_OK;
 }
 
+static apd_status verify_clusters(apd_checkpoint_reader *reader, int block, apd_error *error) {
+    int32_t *assignment = NULL;
+    int clusters;
+    APD_TRY(apd_checkpoint_reader_clusters(reader, block, &clusters, &assignment, error));
+    free(assignment);
+    for (int g = 0; g < clusters; g++) {
+        apd_sparse shared = {0};
+        APD_TRY(apd_checkpoint_reader_cluster(reader, block, g, &shared, error));
+        apd_sparse_clear(&shared);
+    }
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
     apd_checkpoint_reader *reader = NULL;
     apd_status status;
@@ -105,6 +132,9 @@ apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error
     }
     for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
         APD_GO(verify_task(reader, t, error));
+    for (int b = 0; b < layout->block_count; b++)
+        if (apd_checkpoint_reader_clustered(reader) && layout->blocks[b].decomposed)
+            APD_GO(verify_clusters(reader, b, error));
     APD_GO(apd_checkpoint_reader_finish(reader, error));
     *groups = apd_checkpoint_reader_groups(reader);
 out:

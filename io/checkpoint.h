@@ -1,7 +1,8 @@
 /* checkpoint: all that a run has learned, in one HDF5 file with a group a task.
  *
  *   /                      attributes: format "apd-checkpoint", format_version, commit, config_digest,
- *                          data_digest, shards, seed, task_count, digest (over all groups, in this order)
+ *                          data_digest, shards, seed, task_count, consolidations (from the first one on),
+ *                          digest (over all groups, in this order)
  *   /accuracy              float64 (T, T): R[i][j], NaN above the diagonal
  *   /run_yaml              the description as resolved (string)
  *   /layout/               what the blocks are, in order: name (strings), rows, cols (int64), decomposed
@@ -21,6 +22,17 @@
  *       weight             float32 (D) instead of mask and tau for a single task
  *   /forgotten/000004/     in place of /tasks/000004 for a forgotten task: attributes id, name, accuracy,
  *                          seconds, epochs, digest, and nothing that it learned
+ *   /groups/NAME/          locally shared parameters of a block; only from the first consolidation on.
+ *                          Attributes clusters (int32), digest
+ *       assignment         int32 (T): the cluster of the task at each place; -1: none, or forgotten
+ *       003/               sigma_g of a cluster, without entries where nothing is shared; attribute digest
+ *           values         float32 (entries): rows in order
+ *           columns        int32 (entries)
+ *           row_offsets    int64 (R + 1)
+ *
+ * A task's theta, to the bit, in float32 arithmetic and in this order: the product mask * sigma, row by row;
+ * plus the values of the task's cluster at their columns, where it is in one; then, at tau/columns, what
+ * tau/theta says instead.
  *
  * The layout knows neither P nor who wrote it: equal contents give equal files, byte for byte, at every P.
  * Large data sets carry fletcher32; every group carries an XXH3 digest of its contents, so that a missing,
@@ -29,8 +41,8 @@
  * flush, close, fsync, read back and compare digests, rename, fsync of the folder.
  *
  * The files: checkpoint_save and _load move rows between ranks (_parcel); one process writes (_write, _put,
- * over a file driver that survives a full disk, _driver) and reads (_read, _read_root, _get); _format and
- * _task hold what both sides share. */
+ * over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _format, _task and
+ * _cluster hold what both sides share. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 
@@ -58,7 +70,7 @@ typedef struct apd_run_state {
     uint64_t config_digest, data_digest, seed;
     int shards;
     int task_count;
-    int consolidations; /* how many have been done */
+    int consolidations;       /* how many have been done */
     apd_task_record *records; /* (task_count) by place in the stream */
     double *accuracy;         /* (task_count, task_count), NaN above the diagonal */
     char *run_yaml;

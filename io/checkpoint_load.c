@@ -39,6 +39,14 @@ static apd_status check_layout(const loading *l, apd_error *error) {
     return APD_OK;
 }
 
+/* Rank 0's `*array` to all; the others' is allocated here. Collective. */
+static void share(const apd_team *team, bool root, void **array, int64_t count, size_t size,
+                  const char *what) {
+    if (!root)
+        *array = apd_allocate(count, size, what);
+    apd_team_broadcast(team, *array, count * (int64_t)size);
+}
+
 /* Rank 0's `words` in runs of counts[r] words to their ranks; returns this rank's run. Collective. */
 static uint32_t *deal(const loading *l, const void *words, const int64_t *counts, int64_t *count) {
     int ranks = l->partition->ranks;
@@ -145,11 +153,60 @@ out:
     return status;
 }
 
-static void share(const apd_team *team, bool root, void **array, int64_t count, size_t size,
-                  const char *what) {
-    if (!root)
-        *array = apd_allocate(count, size, what);
-    apd_team_broadcast(team, *array, count * (int64_t)size);
+/* Collective. */
+static apd_status load_cluster(const loading *l, int block, int cluster, apd_error *error) {
+    apd_sparse whole = {0}, *local = &l->decomposition->groups[block].shared[cluster];
+    int64_t *counts = NULL, count, at = 0;
+    uint32_t *words = NULL;
+    apd_rows rows = {0, apd_local_rows(l->decomposition, block)};
+    apd_status status = APD_OK;
+    if (l->reader != NULL)
+        status = apd_checkpoint_reader_cluster(l->reader, block, cluster, &whole, error);
+    APD_GO(apd_team_agree(l->team, status, error));
+    if (l->reader != NULL) {
+        apd_rows all = {0, whole.rows};
+        counts = apd_allocate(l->partition->ranks, sizeof *counts, "sizes");
+        words = apd_allocate(apd_checkpoint_sparse_words(&whole, all), sizeof *words, "sigma_g's parcels");
+        for (int r = 0; r < l->partition->ranks; r++) {
+            apd_rows part = apd_partition_rows(l->partition, l->layout, block, r);
+            apd_checkpoint_sparse_pack(&whole, part, words + at);
+            counts[r] = apd_checkpoint_sparse_words(&whole, part);
+            at += counts[r];
+        }
+    }
+    uint32_t *mine = deal(l, words, counts, &count);
+    apd_sparse_resize(local, rows.end, apd_checkpoint_sparse_entries(mine, rows.end));
+    int64_t used = apd_checkpoint_sparse_unpack(local, rows, mine);
+    APD_ASSERT(used == count);
+    free(mine);
+out:
+    free(words);
+    free(counts);
+    apd_sparse_clear(&whole);
+    return status;
+}
+
+/* Collective. */
+static apd_status load_clusters(const loading *l, int block, apd_error *error) {
+    apd_decomposition *d = l->decomposition;
+    int32_t *assignment = NULL;
+    int count = 0;
+    apd_status status = APD_OK;
+    if (l->reader != NULL)
+        status = apd_checkpoint_reader_clusters(l->reader, block, &count, &assignment, error);
+    APD_TRY(apd_team_agree(l->team, status, error));
+    apd_team_broadcast(l->team, &count, sizeof count);
+    share(l->team, l->reader != NULL, (void **)&assignment, d->task_count, sizeof *assignment,
+          "tasks' clusters");
+    for (int t = 0; t < d->task_count; t++)
+        if (d->tasks[t] != NULL)
+            d->tasks[t]->blocks[block].group = assignment[t];
+    free(assignment);
+    d->groups[block].shared = apd_allocate(count, sizeof *d->groups[block].shared, "clusters");
+    d->groups[block].count = count;
+    for (int g = 0; g < count; g++)
+        APD_TRY(load_cluster(l, block, g, error));
+    return APD_OK;
 }
 
 /* Rank 0's state to all; the others' pointers are their own. Collective. */
@@ -176,12 +233,17 @@ static void share_state(const apd_team *team, apd_run_state *state) {
 /* Collective. */
 static apd_status load_all(const loading *l, apd_error *error) {
     int32_t tasks = l->reader != NULL ? apd_checkpoint_reader_state(l->reader)->task_count : 0;
+    bool clustered = l->reader != NULL && apd_checkpoint_reader_clustered(l->reader);
     apd_team_broadcast(l->team, &tasks, sizeof tasks);
+    apd_team_broadcast(l->team, &clustered, sizeof clustered);
     for (int b = 0; b < l->layout->block_count; b++)
         if (l->layout->blocks[b].decomposed)
             APD_TRY(load_sigma(l, b, error));
     for (int t = 0; t < tasks; t++)
         APD_TRY(load_task(l, t, error));
+    for (int b = 0; b < l->layout->block_count; b++)
+        if (clustered && l->layout->blocks[b].decomposed)
+            APD_TRY(load_clusters(l, b, error));
     apd_status status = l->reader != NULL ? apd_checkpoint_reader_finish(l->reader, error) : APD_OK;
     return apd_team_agree(l->team, status, error);
 }

@@ -27,13 +27,6 @@ void apd_checkpoint_block_destroy(apd_task_block *block) {
     free(block);
 }
 
-int64_t apd_checkpoint_parcel_words(const apd_task_block *block, int64_t cols, apd_rows rows) {
-    int64_t count = rows.end - rows.begin;
-    if (block->dense != NULL)
-        return count * (1 + cols);
-    return 3 * count + 2 * (block->tau.offsets[rows.end] - block->tau.offsets[rows.begin]);
-}
-
 static uint32_t *put(uint32_t *words, const void *from, int64_t count) {
     memcpy(words, from, (size_t)count * sizeof *words);
     return words + count;
@@ -44,6 +37,43 @@ static const uint32_t *take(const uint32_t *words, void *into, int64_t count) {
     return words + count;
 }
 
+int64_t apd_checkpoint_sparse_words(const apd_sparse *sparse, apd_rows rows) {
+    return rows.end - rows.begin + 2 * (sparse->offsets[rows.end] - sparse->offsets[rows.begin]);
+}
+
+void apd_checkpoint_sparse_pack(const apd_sparse *sparse, apd_rows rows, uint32_t *words) {
+    const int64_t *offsets = sparse->offsets;
+    for (int64_t r = rows.begin; r < rows.end; r++)
+        *words++ = (uint32_t)(offsets[r + 1] - offsets[r]);
+    int64_t first = offsets[rows.begin], entries = offsets[rows.end] - first;
+    words = put(words, sparse->columns + first, entries);
+    (void)put(words, sparse->values + first, entries);
+}
+
+int64_t apd_checkpoint_sparse_entries(const uint32_t *words, int64_t count) {
+    int64_t entries = 0;
+    for (int64_t r = 0; r < count; r++)
+        entries += words[r];
+    return entries;
+}
+
+int64_t apd_checkpoint_sparse_unpack(apd_sparse *sparse, apd_rows rows, const uint32_t *words) {
+    const uint32_t *start = words;
+    int64_t entries = apd_checkpoint_sparse_entries(words, rows.end - rows.begin);
+    int64_t *offsets = sparse->offsets, first = offsets[rows.begin];
+    for (int64_t r = rows.begin; r < rows.end; r++)
+        offsets[r + 1] = offsets[r] + *words++;
+    words = take(words, sparse->columns + first, entries);
+    return take(words, sparse->values + first, entries) - start;
+}
+
+int64_t apd_checkpoint_parcel_words(const apd_task_block *block, int64_t cols, apd_rows rows) {
+    int64_t count = rows.end - rows.begin;
+    if (block->dense != NULL)
+        return count * (1 + cols);
+    return 2 * count + apd_checkpoint_sparse_words(&block->tau, rows);
+}
+
 void apd_checkpoint_parcel_pack(const apd_task_block *block, int64_t cols, apd_rows rows, uint32_t *words) {
     int64_t count = rows.end - rows.begin;
     words = put(words, block->bias + rows.begin, count);
@@ -51,34 +81,21 @@ void apd_checkpoint_parcel_pack(const apd_task_block *block, int64_t cols, apd_r
         (void)put(words, block->dense + rows.begin * cols, count * cols);
         return;
     }
-    const int64_t *offsets = block->tau.offsets;
     words = put(words, block->mask + rows.begin, count);
-    for (int64_t r = rows.begin; r < rows.end; r++)
-        *words++ = (uint32_t)(offsets[r + 1] - offsets[r]);
-    int64_t first = offsets[rows.begin], entries = offsets[rows.end] - first;
-    words = put(words, block->tau.columns + first, entries);
-    (void)put(words, block->tau.values + first, entries);
+    apd_checkpoint_sparse_pack(&block->tau, rows, words);
 }
 
 int64_t apd_checkpoint_parcel_entries(const uint32_t *words, int64_t count) {
-    int64_t entries = 0;
-    for (int64_t r = 0; r < count; r++)
-        entries += words[2 * count + r];
-    return entries;
+    return apd_checkpoint_sparse_entries(words + 2 * count, count);
 }
 
 int64_t apd_checkpoint_parcel_unpack(apd_task_block *block, int64_t cols, apd_rows rows,
                                      const uint32_t *words) {
     const uint32_t *start = words;
     int64_t count = rows.end - rows.begin;
-    int64_t entries = block->dense == NULL ? apd_checkpoint_parcel_entries(words, count) : 0;
     words = take(words, block->bias + rows.begin, count);
     if (block->dense != NULL)
         return take(words, block->dense + rows.begin * cols, count * cols) - start;
     words = take(words, block->mask + rows.begin, count);
-    int64_t *offsets = block->tau.offsets, first = offsets[rows.begin];
-    for (int64_t r = rows.begin; r < rows.end; r++)
-        offsets[r + 1] = offsets[r] + *words++;
-    words = take(words, block->tau.columns + first, entries);
-    return take(words, block->tau.values + first, entries) - start;
+    return words - start + apd_checkpoint_sparse_unpack(&block->tau, rows, words);
 }

@@ -11,16 +11,16 @@
 #ifndef APD_IO_CHECKPOINT_PUT_H
 #define APD_IO_CHECKPOINT_PUT_H
 
-#include "io/checkpoint_driver.h"
 #include "io/checkpoint_format.h"
+#include "io/h5_driver.h"
 
 #include <hdf5.h>
 
 typedef struct apd_checkpoint_out {
     hid_t id;
-    const char *path;                  /* of the checkpoint, for messages; not owned */
-    const apd_checkpoint_fault *fault; /* not owned */
-    char name[96];                     /* "/tasks/000017" */
+    const char *path;          /* of the checkpoint, for messages; not owned */
+    const apd_h5_fault *fault; /* not owned */
+    char name[96];             /* "/tasks/000017" */
     uint64_t digest;
 } apd_checkpoint_out;
 

@@ -2,11 +2,13 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/checkpoint_cluster.h"
 #include "io/checkpoint_get.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_read_root.h"
 #include "io/h5.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,7 @@ struct apd_checkpoint_reader {
     apd_checkpoint_in root;
     apd_layout layout;
     apd_run_state state;
+    bool *sparse;    /* (T): the task at the place is neither forgotten nor single */
     uint64_t groups; /* all groups' digests so far */
     int good;
     apd_checkpoint_in task;
@@ -50,6 +53,7 @@ apd_status apd_checkpoint_reader_open(const char *path, apd_checkpoint_reader **
     reader->root = (apd_checkpoint_in){.id = -1, .path = path, .name = "/", .digest = apd_digest("/", 1)};
     APD_GO(apd_h5_group_open(reader->file, "/", &reader->root.id, error));
     APD_GO(apd_checkpoint_read_root(&reader->root, &reader->state, error));
+    reader->sparse = apd_allocate(reader->state.task_count, sizeof *reader->sparse, "kinds of tasks");
     APD_GO(read_layout(reader, error));
     *out = reader;
     return APD_OK;
@@ -68,6 +72,7 @@ void apd_checkpoint_reader_destroy(apd_checkpoint_reader *reader) {
     (void)apd_h5_close(&reader->file, reader->path, NULL);
     apd_run_state_clear(&reader->state);
     free(reader->layout.blocks);
+    free(reader->sparse);
     free(reader);
 }
 
@@ -109,8 +114,10 @@ static apd_status open_task(apd_checkpoint_reader *reader, int place, apd_error 
     reader->facts = (apd_checkpoint_facts){.present = present};
     apd_checkpoint_task_name(place, !present, name, sizeof name);
     APD_TRY(apd_checkpoint_get_open(&reader->root, name, &reader->task, error));
-    return apd_checkpoint_read_record(&reader->task, &reader->layout, &reader->state.records[place],
-                                      &reader->facts, error);
+    APD_TRY(apd_checkpoint_read_record(&reader->task, &reader->layout, &reader->state.records[place],
+                                       &reader->facts, error));
+    reader->sparse[place] = present && !reader->facts.single;
+    return APD_OK;
 }
 
 /* Open all the data sets of a task; how many entries tau has is what tau/theta holds. */
@@ -156,40 +163,15 @@ apd_status apd_checkpoint_reader_begin_task(apd_checkpoint_reader *reader, int p
     return APD_OK;
 }
 
-/* Row ends of a block in the file's count of entries: rising, no row longer than `cols`. */
-static apd_status check_ends(const apd_checkpoint_reader *reader, const int64_t *ends, int64_t rows,
-                             int64_t cols, apd_error *error) {
-    int64_t before = reader->entries;
-    for (int64_t r = 0; r < rows; r++) {
-        if (ends[r] < before || ends[r] > reader->facts.entries || ends[r] - before > cols)
-            return fail_set(reader, APD_CHECKPOINT_ROW_OFFSETS,
-                            "an offset falls, or is past the entries or the row's columns", error);
-        before = ends[r];
-    }
-    return APD_OK;
-}
-
-static apd_status check_columns(const apd_checkpoint_reader *reader, const apd_sparse *tau, int64_t cols,
-                                apd_error *error) {
-    for (int64_t r = 0; r < tau->rows; r++) {
-        int64_t before = -1;
-        for (int64_t e = tau->offsets[r]; e < tau->offsets[r + 1]; e++) {
-            if (tau->columns[e] <= before || tau->columns[e] >= cols)
-                return fail_set(reader, APD_CHECKPOINT_COLUMNS,
-                                "a row's columns do not rise, or are past the row's end", error);
-            before = tau->columns[e];
-        }
-    }
-    return APD_OK;
-}
-
 static apd_status read_sparse(apd_checkpoint_reader *reader, const apd_block *shape, apd_task_block **out,
                               apd_error *error) {
     int64_t rows = shape->rows, *ends = apd_allocate(rows, sizeof *ends, "row offsets");
     apd_task_block *whole = NULL;
     apd_status status;
     APD_GO(next(reader, APD_CHECKPOINT_ROW_OFFSETS, rows, ends, error));
-    APD_GO(check_ends(reader, ends, rows, shape->cols, error));
+    APD_GO(apd_checkpoint_check_ends(&reader->task, apd_checkpoint_set_names[APD_CHECKPOINT_ROW_OFFSETS],
+                                     ends, rows, (apd_rows){reader->entries, reader->facts.entries},
+                                     shape->cols, error));
     int64_t entries = ends[rows - 1] - reader->entries;
     whole = apd_checkpoint_block_create(rows, shape->cols, true, entries);
     for (int64_t r = 0; r < rows; r++)
@@ -197,7 +179,8 @@ static apd_status read_sparse(apd_checkpoint_reader *reader, const apd_block *sh
     APD_GO(next(reader, APD_CHECKPOINT_BIAS, rows, whole->bias, error));
     APD_GO(next(reader, APD_CHECKPOINT_MASK, rows, whole->mask, error));
     APD_GO(next(reader, APD_CHECKPOINT_COLUMNS, entries, whole->tau.columns, error));
-    APD_GO(check_columns(reader, &whole->tau, shape->cols, error));
+    APD_GO(apd_checkpoint_check_columns(&reader->task, apd_checkpoint_set_names[APD_CHECKPOINT_COLUMNS],
+                                        &whole->tau, shape->cols, error));
     APD_GO(next(reader, APD_CHECKPOINT_THETA, entries, whole->tau.values, error));
     reader->entries += entries;
     *out = whole;
@@ -239,13 +222,6 @@ apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_err
     return end_group(reader, &reader->task, error);
 }
 
-apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error) {
-    reader->root.digest = apd_digest_join(reader->root.digest, reader->groups);
-    APD_TRY(apd_checkpoint_get_end(&reader->root, error));
-    reader->good++;
-    return APD_OK;
-}
-
 /* Take a group's digest as it stands in the file. */
 static apd_status trust_group(apd_checkpoint_reader *reader, apd_error *error) {
     uint64_t digest;
@@ -261,8 +237,92 @@ apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_er
     return trust_group(reader, error);
 }
 
+/* --- locally shared parameters ------------------------------------------------------------------------ */
+
+bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader) {
+    return reader->state.consolidations > 0 || H5Lexists(reader->root.id, "groups", H5P_DEFAULT) > 0;
+}
+
+static apd_status open_cluster(apd_checkpoint_reader *reader, int block, int cluster, apd_error *error) {
+    char name[64];
+    apd_checkpoint_cluster_name(&reader->layout.blocks[block], cluster, name, sizeof name);
+    return apd_checkpoint_get_open(&reader->root, name, &reader->task, error);
+}
+
+/* Only a task with a mask and a tau can have a sigma_g. */
+static apd_status check_members(const apd_checkpoint_reader *reader, const int32_t *assignment,
+                                apd_error *error) {
+    char reason[120];
+    for (int t = 0; t < reader->state.task_count; t++) {
+        if (assignment[t] < 0 || reader->sparse[t])
+            continue;
+        (void)snprintf(reason, sizeof reason,
+                       "the task at place %d is in a cluster, but forgotten or a network of its own", t);
+        return apd_checkpoint_get_fail(&reader->task, "assignment", reason, error);
+    }
+    return APD_OK;
+}
+
+apd_status apd_checkpoint_reader_clusters(apd_checkpoint_reader *reader, int block, int *clusters,
+                                          int32_t **assignment, apd_error *error) {
+    int32_t *read = NULL;
+    int count;
+    apd_status status;
+    APD_TRY(open_cluster(reader, block, -1, error));
+    APD_GO(apd_checkpoint_get_clusters(&reader->task, &count, error));
+    APD_GO(apd_checkpoint_get_assignment(&reader->task, reader->state.task_count, count, &read, error));
+    APD_GO(check_members(reader, read, error));
+    APD_GO(end_group(reader, &reader->task, error));
+    *clusters = count;
+    *assignment = read;
+    return APD_OK;
+out:
+    free(read);
+    return status;
+}
+
+apd_status apd_checkpoint_reader_cluster(apd_checkpoint_reader *reader, int block, int cluster,
+                                         apd_sparse *shared, apd_error *error) {
+    apd_sparse read = {0};
+    APD_TRY(open_cluster(reader, block, cluster, error));
+    APD_TRY(apd_checkpoint_get_shared(&reader->task, &reader->layout.blocks[block], &read, error));
+    apd_status status = end_group(reader, &reader->task, error);
+    if (status == APD_OK)
+        *shared = read;
+    else
+        apd_sparse_clear(&read);
+    return status;
+}
+
+apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, int block, int64_t *entries,
+                                               apd_error *error) {
+    int clusters;
+    int64_t sum = 0, found = 0;
+    APD_TRY(open_cluster(reader, block, -1, error));
+    APD_TRY(apd_checkpoint_get_clusters(&reader->task, &clusters, error));
+    APD_TRY(trust_group(reader, error));
+    for (int g = 0; g < clusters; g++) {
+        APD_TRY(open_cluster(reader, block, g, error));
+        APD_TRY(apd_checkpoint_get_entries(&reader->task, &found, error));
+        APD_TRY(trust_group(reader, error));
+        sum += found;
+    }
+    *entries = sum;
+    return APD_OK;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error) {
+    reader->root.digest = apd_digest_join(reader->root.digest, reader->groups);
+    APD_TRY(apd_checkpoint_get_end(&reader->root, error));
+    reader->good++;
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error) {
     char name[64];
+    int64_t entries;
     for (int b = 0; b < reader->layout.block_count; b++) {
         if (!reader->layout.blocks[b].decomposed)
             continue;
@@ -274,5 +334,8 @@ apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_erro
         APD_TRY(open_task(reader, t, error));
         APD_TRY(trust_group(reader, error));
     }
+    for (int b = 0; b < reader->layout.block_count; b++)
+        if (apd_checkpoint_reader_clustered(reader) && reader->layout.blocks[b].decomposed)
+            APD_TRY(apd_checkpoint_reader_skip_clusters(reader, b, &entries, error));
     return apd_checkpoint_reader_finish(reader, error);
 }

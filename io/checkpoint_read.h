@@ -1,7 +1,8 @@
 /* checkpoint_read: one process reads a checkpoint, piece by piece, and checks all of it.
  *
  * Order of calls: open, sigma of every decomposed block, then for every place begin_task and, when present,
- * task_block of every block and end_task; then finish. The group digests are compared as each group ends, the
+ * task_block of every block and end_task; then, when the file is clustered, for every decomposed block
+ * clusters and each cluster; then finish. The group digests are compared as each group ends, the
  * file's when it is finished. Every size is held against the file before room is made.
  * Statuses as apd_checkpoint_load. Local. */
 #ifndef APD_IO_CHECKPOINT_READ_H
@@ -36,6 +37,22 @@ apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_err
 
 /* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
 apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error);
+/* Whether the file has locally shared parameters. */
+bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader);
+
+/* How many clusters a block has, and in which the task at each place is (T; free it), -1: in none. */
+apd_status apd_checkpoint_reader_clusters(apd_checkpoint_reader *reader, int block, int *clusters,
+                                          int32_t **assignment, apd_error *error);
+
+/* sigma_g of one cluster (clear it). */
+apd_status apd_checkpoint_reader_cluster(apd_checkpoint_reader *reader, int block, int cluster,
+                                         apd_sparse *shared, apd_error *error);
+
+/* Instead of clusters and each cluster: counts the entries of all sigma_g of the block; contents stay unread,
+ * stored digests are trusted. */
+apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, int block, int64_t *entries,
+                                               apd_error *error);
+
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error);
 
 /* Instead of all the above after open: the records and the groups' stored digests alone, then the file's. */

@@ -46,11 +46,26 @@ static apd_status check_tasks(const apd_checkpoint_in *root, const apd_run_state
     return APD_OK;
 }
 
+/* There is none before the first. */
+static apd_status read_consolidations(apd_checkpoint_in *root, int *consolidations, apd_error *error) {
+    int32_t count = 0;
+    apd_checkpoint_shape number = apd_checkpoint_scalar(APD_CHECKPOINT_INT32);
+    if (H5Aexists(root->id, "consolidations") <= 0)
+        return APD_OK;
+    APD_TRY(apd_checkpoint_get_attribute(root, "consolidations", &number, &count, error));
+    if (count < 1)
+        return apd_checkpoint_get_fail(root, "consolidations", "must be at least 1", error);
+    *consolidations = count;
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *state, apd_error *error) {
     APD_TRY(check_format(root, error));
     APD_TRY(apd_checkpoint_get_fields(root, apd_checkpoint_root_fields, apd_checkpoint_root_field_count,
                                       state, error));
-    apd_status status = check_tasks(root, state, error);
+    apd_status status = read_consolidations(root, &state->consolidations, error);
+    if (status == APD_OK)
+        status = check_tasks(root, state, error);
     int tasks = state->task_count;
     state->task_count = 0; /* no records yet, should the caller have to clear */
     APD_TRY(status);

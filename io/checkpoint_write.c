@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/checkpoint_cluster.h"
 #include "io/checkpoint_put.h"
 #include "io/h5.h"
 
@@ -17,13 +18,14 @@ struct apd_checkpoint_writer {
     char *temporary;
     const apd_layout *layout;
     const apd_run_state *state;
-    apd_checkpoint_fault fault;
+    apd_h5_fault fault;
     hid_t file;
     apd_checkpoint_out root;
     uint64_t groups; /* all groups' digests so far */
     apd_checkpoint_out task;
     apd_checkpoint_facts facts;
     int64_t entries; /* of this task's tau written so far */
+    bool clustered;  /* there is a folder /groups */
     apd_checkpoint_sink sinks[APD_CHECKPOINT_SETS];
 };
 
@@ -41,8 +43,8 @@ static apd_status create_file(apd_checkpoint_writer *writer, apd_error *error) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = H5Pcreate(H5P_FILE_CREATE);
     /* Format 1.10: its metadata carry checksums. Attributes in the object's header, as they are few. */
     if (access >= 0 && create >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
-        apd_checkpoint_driver_use(access, &writer->fault) >= 0 &&
-        H5Pset_obj_track_times(create, false) >= 0 && H5Pset_attr_phase_change(create, 32, 16) >= 0)
+        apd_h5_driver_use(access, &writer->fault) >= 0 && H5Pset_obj_track_times(create, false) >= 0 &&
+        H5Pset_attr_phase_change(create, 32, 16) >= 0)
         writer->file = H5Fcreate(writer->temporary, H5F_ACC_TRUNC, create, access);
     apd_status status = writer->file >= 0 ? APD_OK : fail_step(writer, "create", error);
     if (create >= 0)
@@ -64,7 +66,7 @@ static apd_status put_root(apd_checkpoint_writer *writer, apd_error *error) {
     static const char *const folders[] = {"shared", "tasks", "forgotten"};
     const apd_run_state *state = writer->state;
     const char format[16] = APD_CHECKPOINT_FORMAT;
-    const int32_t version = APD_CHECKPOINT_VERSION;
+    const int32_t version = APD_CHECKPOINT_VERSION, consolidations = state->consolidations;
     const char *yaml = state->run_yaml != NULL ? state->run_yaml : "";
     size_t length = strlen(yaml);
     apd_checkpoint_shape text = apd_checkpoint_text(sizeof format);
@@ -76,6 +78,9 @@ static apd_status put_root(apd_checkpoint_writer *writer, apd_error *error) {
     APD_TRY(apd_checkpoint_put_attribute(&writer->root, "format_version", &number, &version, error));
     APD_TRY(apd_checkpoint_put_fields(&writer->root, apd_checkpoint_root_fields,
                                       apd_checkpoint_root_field_count, state, error));
+    if (consolidations > 0)
+        APD_TRY(
+            apd_checkpoint_put_attribute(&writer->root, "consolidations", &number, &consolidations, error));
     APD_TRY(apd_checkpoint_put_data(&writer->root, "accuracy", &accuracy, state->accuracy, error));
     APD_TRY(apd_checkpoint_put_data(&writer->root, "run_yaml", &run_yaml, yaml, error));
     for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++)
@@ -280,6 +285,34 @@ apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_err
             APD_TRY(apd_checkpoint_sink_end(&writer->task, &writer->sinks[s], error));
     return end_group(writer, &writer->task, error);
 }
+
+/* --- locally shared parameters ------------------------------------------------------------------------ */
+
+static apd_status open_cluster(apd_checkpoint_writer *writer, int block, int cluster, apd_error *error) {
+    char name[64];
+    apd_checkpoint_cluster_name(&writer->layout->blocks[block], cluster, name, sizeof name);
+    return apd_checkpoint_put_open(&writer->root, name, &writer->task, error);
+}
+
+apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int block, int clusters,
+                                          const int32_t *assignment, apd_error *error) {
+    if (!writer->clustered)
+        APD_TRY(apd_checkpoint_put_folder(&writer->root, "groups", error));
+    writer->clustered = true;
+    APD_TRY(open_cluster(writer, block, -1, error));
+    APD_TRY(
+        apd_checkpoint_put_assignment(&writer->task, clusters, assignment, writer->state->task_count, error));
+    return end_group(writer, &writer->task, error);
+}
+
+apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int block, int cluster,
+                                         const apd_sparse *shared, apd_error *error) {
+    APD_TRY(open_cluster(writer, block, cluster, error));
+    APD_TRY(apd_checkpoint_put_shared(&writer->task, shared, error));
+    return end_group(writer, &writer->task, error);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
 
 static apd_status sync_file(apd_checkpoint_writer *writer, apd_error *error) {
     errno = 0;

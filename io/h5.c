@@ -1,5 +1,8 @@
 #include "io/h5.h"
 
+#include "base/memory.h"
+#include "io/h5_driver.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,13 +68,26 @@ static apd_status fail_file(apd_error *error, apd_status status, const char *pat
     return apd_fail(error, status, "%s: cannot %s (HDF5: %s)", path, what, reason);
 }
 
+static apd_status fail_system(apd_error *error, const char *path, const char *what,
+                              const apd_h5_fault *fault) {
+    return apd_fail(error, APD_ERROR_IO, "%s: cannot %s: %s", path, what, strerror(fault->number));
+}
+
 apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
-    hid_t list = access_list();
-    hid_t made = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
-    apd_status status = made >= 0 ? APD_OK : fail_file(error, APD_ERROR_IO, path, "create the file");
+    hid_t list = access_list(), made = -1;
+    apd_h5_fault *fault = apd_allocate(1, sizeof *fault, "an HDF5 file");
+    if (apd_h5_driver_use(list, fault) >= 0)
+        made = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+    apd_status status = APD_OK;
+    if (made >= 0)
+        *file = made; /* and its driver has the fault, until apd_h5_close */
+    else if (fault->number != 0)
+        status = fail_system(error, path, "create the file", fault);
+    else
+        status = fail_file(error, APD_ERROR_IO, path, "create the file");
     (void)H5Pclose(list);
-    if (status == APD_OK)
-        *file = made;
+    if (status != APD_OK)
+        free(fault);
     return status;
 }
 
@@ -96,12 +112,28 @@ apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error) {
     return status;
 }
 
+/* Of a file from apd_h5_create; NULL of one from apd_h5_open, which is read-only. */
+static apd_h5_fault *fault_of(hid_t file) {
+    unsigned intent = H5F_ACC_RDONLY;
+    if (H5Fget_intent(file, &intent) < 0 || (intent & H5F_ACC_RDWR) == 0)
+        return NULL;
+    return apd_h5_driver_fault(file);
+}
+
 apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error) {
     if (*file < 0)
         return APD_OK;
+    apd_h5_fault *fault = fault_of(*file);
     herr_t closed = H5Fclose(*file);
     *file = -1;
-    return closed >= 0 ? APD_OK : fail_file(error, APD_ERROR_IO, path, "close the file");
+    apd_status status = APD_OK;
+    if (fault != NULL && fault->number != 0)
+        status = fail_system(error, path, "write the file", fault);
+    else if (closed < 0)
+        status = fail_file(error, APD_ERROR_IO, path, "close the file");
+    if (closed >= 0) /* else the driver may still be asked to write */
+        free(fault);
+    return status;
 }
 
 static apd_status sync_path(const char *path, int flags, apd_error *error) {

@@ -34,8 +34,9 @@ apd_status apd_h5_fail(apd_error *error, apd_status status, hid_t place, const c
 void apd_h5_locate(hid_t place, const char *name, char *text, size_t size);
 
 /* Files. Create replaces what is there; open is read-only and says IO for a file that is missing or
- * unreadable, DATA for one that is not HDF5. Close takes handles below 0 and sets *file to -1; after writing,
- * its status says whether the data got out. */
+ * unreadable, DATA for one that is not HDF5. Close takes handles below 0 and sets *file to -1. What the system
+ * refuses while a created file is written (no space, ...) is told by its close alone, as IO with what the
+ * system said: io/h5_driver says why. Every created file must be closed with it. */
 apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error);

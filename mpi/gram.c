@@ -66,7 +66,7 @@ apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, c
         road == APD_GRAM_SCALAPACK || (road == APD_GRAM_AUTO && source->vectors >= SCALAPACK_FROM);
     apd_gram_sums_build(&gram->sums, team, source, former == NULL ? NULL : &former->sums);
     int drop = bits_to_drop(&gram->sums);
-    gram->unit = ldexp(1.0, drop - 2 * gram->sums.exponent);
+    gram->unit = ldexp(1.0, drop - gram->sums.exponent);
     gram->diagonal = apd_allocate(gram->vectors, sizeof *gram->diagonal, "the Gram matrix's diagonal");
     for (int i = 0; i < gram->vectors; i++)
         gram->diagonal[i] = whole_number(&gram->sums, i, i, drop);

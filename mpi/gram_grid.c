@@ -25,8 +25,8 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
     char by_rows[] = "Row";
     *grid = (apd_grid){.rows = grid_rows(team->size)};
     grid->cols = team->size / grid->rows;
-    grid->handle = Csys2blacs_handle(team->everyone);
-    grid->context = grid->handle;
+    /* one handle a communicator, given again when asked again: it stays for the process's life */
+    grid->context = Csys2blacs_handle(team->everyone);
     Cblacs_gridinit(&grid->context, by_rows, grid->rows, grid->cols);
     Cblacs_gridinfo(grid->context, &grid->rows, &grid->cols, &grid->row, &grid->col);
     APD_ASSERT(grid->rows * grid->cols == team->size);
@@ -36,7 +36,6 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
 
 void apd_grid_clear(apd_grid *grid) {
     Cblacs_gridexit(grid->context);
-    Cfree_blacs_system_handle(grid->handle);
     *grid = (apd_grid){0};
 }
 

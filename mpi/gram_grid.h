@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 typedef struct apd_grid {
-    int handle, context; /* BLACS' names of the communicator and of the grid */
-    int rows, cols;      /* of processes */
-    int row, col;        /* this process */
-    int block;           /* rows and columns of a block */
+    int context;    /* BLACS' name of the grid */
+    int rows, cols; /* of processes */
+    int row, col;   /* this process */
+    int block;      /* rows and columns of a block */
 } apd_grid;
 
 typedef struct apd_grid_matrix {

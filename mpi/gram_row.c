@@ -2,21 +2,15 @@
 
 #include "base/memory.h"
 
-#include <cblas.h>
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE          128 /* vectors a side of a dense tile */
-#define DENSE_COLUMNS 4096
+/* Columns that the dense way takes together. */
+#define GROUP 8
 
-/* A dense product costs this share of a sparse one (measured: 0.08 and 1 ns a pair and column). */
-#define DENSE_COST 0.1
-
-/* Values are split as q = high * 2^16 + low, |low| <= 2^15, |high| <= 2^15: products of the parts, and of
- * high + low, added over DENSE_COLUMNS columns are below 2^53, so exact in double. */
-#define HALF_BITS 16
+/* What the dense way costs a pair of vectors and column, as a share of the sparse way's cost. */
+#define DENSE_COST 0.2
 
 /* --- start and end ------------------------------------------------------------------------------------ */
 
@@ -29,6 +23,7 @@ void apd_gram_row_init(apd_gram_row *row, const apd_gram_source *source, const b
     row->values = apd_allocate(row->cols, sizeof *row->values, "a vector's row");
     row->starts = apd_allocate(row->cols + 1, sizeof *row->starts, "a row's columns");
     row->movers = apd_allocate(vectors, sizeof *row->movers, "a column's changed vectors");
+    row->dense = apd_allocate((int64_t)vectors * GROUP, sizeof *row->dense, "dense columns");
     for (int v = 0; v < vectors; v++) {
         row->changed[v] = changed == NULL || v >= known || changed[v];
         row->row_start[v] = apd_gram_row_start(vectors, v);
@@ -46,7 +41,6 @@ void apd_gram_row_clear(apd_gram_row *row) {
     free(row->starts);
     free(row->movers);
     free(row->dense);
-    free(row->tile);
     *row = (apd_gram_row){0};
 }
 
@@ -89,7 +83,8 @@ static void sort_by_column(apd_gram_row *row) {
 }
 
 void apd_gram_row_read(apd_gram_row *row, const apd_gram_source *source, int64_t index, int exponent) {
-    double scale = ldexp(1.0, exponent);
+    int half = exponent >> 1; /* rounded down */
+    double scale = ldexp(exponent - 2 * half == 1 ? sqrt(2.0) : 1.0, half);
     row->count = 0;
     memset(row->starts, 0, (size_t)(row->cols + 1) * sizeof *row->starts);
     for (int v = 0; v < row->vectors; v++) {
@@ -130,86 +125,52 @@ static void add_column(const apd_gram_row *row, const apd_gram_entry *entries, i
     }
 }
 
-void apd_gram_row_add_sparse(const apd_gram_row *row, int64_t *sums) {
-    for (int64_t c = 0; c < row->cols; c++)
-        add_column(row, row->entries + row->starts[c], row->starts[c + 1] - row->starts[c], sums);
+/* Whether the dense way is cheaper for these columns. */
+static bool is_dense(const apd_gram_row *row, int64_t begin, int64_t end) {
+    double pairs = 0.0, vectors = row->vectors;
+    for (int64_t c = begin; c < end; c++) {
+        double count = (double)(row->starts[c + 1] - row->starts[c]);
+        pairs += count * count;
+    }
+    return pairs > DENSE_COST * vectors * vectors * GROUP;
 }
 
 /* --- the dense way ------------------------------------------------------------------------------------ */
 
-bool apd_gram_row_is_dense(const apd_gram_row *row) {
-    double pairs = 0.0;
-    for (int64_t c = 0; c < row->cols; c++) {
-        double count = (double)(row->starts[c + 1] - row->starts[c]);
-        pairs += count * count;
+/* One pass over the triangle adds the products of GROUP columns. */
+static void add_dense_vector(const apd_gram_row *row, int vector, int64_t *sums) {
+    const int32_t *x[GROUP];
+    int64_t value[GROUP];
+    for (int c = 0; c < GROUP; c++) {
+        x[c] = row->dense + (int64_t)c * row->vectors;
+        value[c] = x[c][vector];
     }
-    return pairs > DENSE_COST * (double)row->vectors * (double)row->vectors * (double)row->cols;
+    for (int j = vector; j < row->vectors; j++) {
+        int64_t sum = 0;
+        for (int c = 0; c < GROUP; c++)
+            sum += value[c] * x[c][j];
+        if (row->changed[vector] || row->changed[j])
+            sums[j] += sum;
+    }
 }
 
-/* Of (high*2^16 + low)(high'*2^16 + low') the BLAS makes three products: of the highs, of the lows, and of
- * the sums, from which the mixed terms follow. */
-typedef struct product_part {
-    int high, low;  /* the part is high*h + low*l */
-    int64_t factor; /* of its products in the whole */
-} product_part;
-
-static const product_part product_parts[] = {
-    {1, 0, (INT64_C(1) << 2 * HALF_BITS) - (INT64_C(1) << HALF_BITS)},
-    {0, 1, 1 - (INT64_C(1) << HALF_BITS)},
-    {1, 1, INT64_C(1) << HALF_BITS},
-};
-
-static double part_of(const product_part *part, int32_t value) {
-    int64_t low = (int16_t)(uint16_t)(uint32_t)value; /* the lowest 16 bits with their sign */
-    int64_t high = (value - low) / (1 << HALF_BITS);
-    return (double)(part->high * high + part->low * low);
-}
-
-static void fill_dense(apd_gram_row *row, const product_part *part, int64_t begin, int64_t end) {
-    memset(row->dense, 0, (size_t)row->vectors * DENSE_COLUMNS * sizeof *row->dense);
+/* Columns begin .. end-1, at most GROUP of them; those that lack are zeros. */
+static void add_dense(const apd_gram_row *row, int64_t begin, int64_t end, int64_t *sums) {
+    memset(row->dense, 0, (size_t)row->vectors * GROUP * sizeof *row->dense);
     for (int64_t c = begin; c < end; c++)
         for (int64_t k = row->starts[c]; k < row->starts[c + 1]; k++)
-            row->dense[(int64_t)row->entries[k].vector * DENSE_COLUMNS + (c - begin)] =
-                part_of(part, row->entries[k].value);
+            row->dense[(c - begin) * row->vectors + row->entries[k].vector] = row->entries[k].value;
+    for (int v = 0; v < row->vectors; v++)
+        add_dense_vector(row, v, sums + row->row_start[v]);
 }
 
-/* Sums wrap around between the three parts and come out right in the end. */
-static void add_tile(const apd_gram_row *row, int first_i, int first_j, int64_t factor, int64_t *sums) {
-    int last_i = first_i + TILE < row->vectors ? first_i + TILE : row->vectors;
-    int last_j = first_j + TILE < row->vectors ? first_j + TILE : row->vectors;
-    for (int i = first_i; i < last_i; i++) {
-        const double *products = row->tile + (int64_t)(i - first_i) * TILE;
-        for (int j = i > first_j ? i : first_j; j < last_j; j++) {
-            if (!row->changed[i] && !row->changed[j])
-                continue;
-            int64_t *sum = sums + row->row_start[i] + j;
-            *sum = (int64_t)((uint64_t)*sum + (uint64_t)factor * (uint64_t)(int64_t)products[j - first_j]);
-        }
-    }
-}
-
-static void add_dense_part(apd_gram_row *row, const product_part *part, int columns, int64_t *sums) {
-    for (int i = 0; i < row->vectors; i += TILE)
-        for (int j = i; j < row->vectors; j += TILE) {
-            int m = row->vectors - i < TILE ? row->vectors - i : TILE;
-            int n = row->vectors - j < TILE ? row->vectors - j : TILE;
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, columns, 1.0,
-                        row->dense + (int64_t)i * DENSE_COLUMNS, DENSE_COLUMNS,
-                        row->dense + (int64_t)j * DENSE_COLUMNS, DENSE_COLUMNS, 0.0, row->tile, TILE);
-            add_tile(row, i, j, part->factor, sums);
-        }
-}
-
-void apd_gram_row_add_dense(apd_gram_row *row, int64_t *sums) {
-    if (row->dense == NULL) {
-        row->dense = apd_allocate((int64_t)row->vectors * DENSE_COLUMNS, sizeof *row->dense, "a dense row");
-        row->tile = apd_allocate((int64_t)TILE * TILE, sizeof *row->tile, "a dense tile");
-    }
-    for (int64_t begin = 0; begin < row->cols; begin += DENSE_COLUMNS) {
-        int64_t end = begin + DENSE_COLUMNS < row->cols ? begin + DENSE_COLUMNS : row->cols;
-        for (size_t p = 0; p < sizeof product_parts / sizeof *product_parts; p++) {
-            fill_dense(row, &product_parts[p], begin, end);
-            add_dense_part(row, &product_parts[p], (int)(end - begin), sums);
-        }
+void apd_gram_row_add(const apd_gram_row *row, int64_t *sums) {
+    for (int64_t begin = 0; begin < row->cols; begin += GROUP) {
+        int64_t end = begin + GROUP < row->cols ? begin + GROUP : row->cols;
+        if (is_dense(row, begin, end))
+            add_dense(row, begin, end, sums);
+        else
+            for (int64_t c = begin; c < end; c++)
+                add_column(row, row->entries + row->starts[c], row->starts[c + 1] - row->starts[c], sums);
     }
 }

@@ -25,22 +25,17 @@ typedef struct apd_gram_row {
     int64_t *starts;          /* (C+1) column c's entries are starts[c] .. starts[c+1]-1 */
     int32_t *movers;          /* (N) places of one column's changed vectors among its entries */
 
-    double *dense; /* (N, DENSE_COLUMNS) once a dense row was met, else NULL */
-    double *tile;  /* (TILE, TILE) */
+    int32_t *dense; /* (some columns, N) */
 } apd_gram_row;
 
 /* `changed` (N) NULL: all; vectors from `known` on count as changed in any case. */
 void apd_gram_row_init(apd_gram_row *row, const apd_gram_source *source, const bool *changed, int known);
 void apd_gram_row_clear(apd_gram_row *row);
 
-/* Read local row `index` of all vectors, values times 2^exponent. */
+/* Read local row `index` of all vectors, values times 2^(exponent/2). */
 void apd_gram_row_read(apd_gram_row *row, const apd_gram_source *source, int64_t index, int exponent);
 
-/* Whether the BLAS is cheaper for this row; both ways give the same numbers. */
-bool apd_gram_row_is_dense(const apd_gram_row *row);
-
 /* Add the inner products of this row to the packed triangle. */
-void apd_gram_row_add_sparse(const apd_gram_row *row, int64_t *sums);
-void apd_gram_row_add_dense(apd_gram_row *row, int64_t *sums);
+void apd_gram_row_add(const apd_gram_row *row, int64_t *sums);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH_BITS 60        /* of the longest vector's squared length on the grid */
+#define LENGTH_BITS 62        /* of the longest vector's squared length on the grid */
 #define NORM_BITS   20        /* of a row's squared length while the grid is chosen */
 #define PIECE       (1 << 20) /* sums a reduction */
 
@@ -52,7 +52,7 @@ static int bit_length(int64_t value) {
     return bits;
 }
 
-/* g, from an upper bound of squared lengths that is the same wherever the rows lie: rows' squared lengths
+/* k, from an upper bound of squared lengths that is the same wherever the rows lie: rows' squared lengths
  * are rounded up to multiples of 2^(e-NORM_BITS) and added as whole numbers. */
 static int choose_exponent(const apd_team *team, const apd_gram_source *source) {
     double *norms = row_norms(source);
@@ -68,9 +68,10 @@ static int choose_exponent(const apd_team *team, const apd_gram_source *source) 
         longest = lengths[v] > longest ? lengths[v] : longest;
     free(lengths);
     free(norms);
-    /* squared lengths < 2^(bits + e - NORM_BITS); 2g may fill the rest up to LENGTH_BITS */
-    int room = LENGTH_BITS + NORM_BITS - bit_length(longest) - (int)e;
-    return longest == 0 ? 0 : (room >= 0 ? room / 2 : -((1 - room) / 2));
+    /* squared lengths < 2^(bits + e - NORM_BITS), with a little to spare so that no rounded value reaches
+     * 2^31; k fills the rest up to LENGTH_BITS */
+    int room = LENGTH_BITS + NORM_BITS - bit_length(longest + (longest >> NORM_BITS) + 1) - (int)e;
+    return longest == 0 ? 0 : room;
 }
 
 /* --- what is known already ---------------------------------------------------------------------------- */
@@ -101,10 +102,7 @@ static void add_rows(apd_gram_sums *sums, const apd_gram_source *source, int kno
     apd_gram_row_init(&row, source, source->changed, known);
     for (int64_t r = 0; r < source->rows; r++) {
         apd_gram_row_read(&row, source, r, sums->exponent);
-        if (apd_gram_row_is_dense(&row))
-            apd_gram_row_add_dense(&row, sums->sums);
-        else
-            apd_gram_row_add_sparse(&row, sums->sums);
+        apd_gram_row_add(&row, sums->sums);
     }
     apd_gram_row_clear(&row);
 }

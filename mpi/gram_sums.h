@@ -1,15 +1,15 @@
 /* gram_sums: inner products of sparse vectors as whole numbers. For gram's files only.
  *
- * All values are first rounded to whole numbers on one grid: x becomes q = round(x * 2^g), with g as large as
- * it may be so that the squared length of the longest vector stays below 2^60. Then |q| <= 2^30, every
+ * All values are first rounded to whole numbers on one grid: x becomes q = round(x * 2^(k/2)), with k as
+ * large as it may be so that the squared length of the longest vector stays below 2^62. Then |q| < 2^31, every
  * product is exact in 64 bits, and by Cauchy's inequality no sum of products, over any part of the columns,
  * rows and ranks, leaves 63 bits. So inner products do not depend on the order in which they are added, on
- * where a row lies, on the way (pairs of a sparse column, or a dense tile by the BLAS) or on which other
- * vectors there are. An inner product is off by at most 2^-30 of the longest vector's length times the
- * shorter sum of |x|, in practice some 1e-10 of the longest squared length.
+ * where a row lies, on the way (sparse or dense, below) or on which other vectors there are, but for k. What the grid costs: an error of some 1e-10 of the longest squared length in
+ * an inner product, which is about what the parameters' own float rounding costs.
  *
- * Sparse way: a row's entries sorted by column; each column adds the products of all its pairs. Its cost goes
- * with the sum of squares of column counts; a row in which the BLAS is cheaper is made dense. */
+ * The sparse way: a row's entries are sorted by column, and each column adds the products of all its pairs,
+ * at a cost that goes with the square of its count. The dense way: a few neighbouring columns are written out
+ * in full, and all pairs of vectors take them in one pass, without indices. */
 #ifndef APD_MPI_GRAM_SUMS_H
 #define APD_MPI_GRAM_SUMS_H
 
@@ -18,7 +18,7 @@
 /* Part of the packed upper triangle of N x N inner products: entries begin .. end-1 of the triangle. */
 typedef struct apd_gram_sums {
     int vectors;   /* N */
-    int exponent;  /* g: the inner product is sums * 2^(-2g) */
+    int exponent;  /* k: the inner product is sums * 2^(-k) */
     int64_t begin; /* of the triangle's N(N+1)/2 entries */
     int64_t end;
     int64_t *sums; /* (end-begin) */

@@ -10,9 +10,8 @@
 
 #define APD_DESCRIPTOR 9
 
-/* BLACS: process grids. Cblacs_exit(1) frees all that BLACS holds and leaves MPI running. */
+/* BLACS: process grids on any communicator. */
 int Csys2blacs_handle(MPI_Comm communicator);
-void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, char *order, int rows, int cols);
 void Cblacs_gridinfo(int context, int *rows, int *cols, int *row, int *col);
 void Cblacs_gridexit(int context);
@@ -33,10 +32,6 @@ void pdgemm_(const char *transpose_a, const char *transpose_b, const int *m, con
 void pdsyev_(const char *job, const char *triangle, const int *n, double *a, const int *ia, const int *ja,
              const int *descriptor_a, double *values, double *z, const int *iz, const int *jz,
              const int *descriptor_z, double *work, const int *lwork, int *info);
-void pdsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *ia, const int *ja,
-              const int *descriptor_a, double *values, double *z, const int *iz, const int *jz,
-              const int *descriptor_z, double *work, const int *lwork, int *iwork, const int *liwork,
-              int *info);
 void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *leading,
             double *values, double *work, const int *lwork, int *info);
 

@@ -5,7 +5,10 @@ Rebuilds every task's theta from what the file says of itself and prints, a line
     PLACE NON-ZEROS CHECKSUM
 where NON-ZEROS counts tau's entries (of a task of its own network: all its weights) and CHECKSUM is
 sum over k of (2k+1) * bits(theta_k) modulo 2^64 over all decomposed weights, biases, head weights and head
-biases in this order. Ends with status 1 and a line when the parts of the file do not fit each other.
+biases in this order; then a line
+    shared NON-ZEROS
+with the entries of all clusters' sigma_g. Ends with status 1 and a line when the parts of the file do not fit
+each other.
 """
 import sys
 
@@ -24,19 +27,48 @@ def checksum(parts):
     return int((odd * bits.astype(np.uint64)).sum(dtype=np.uint64))
 
 
-def sparse_weights(group, blocks, sigma):
+def check_rows(offsets, columns, entries, rows, cols):
+    demand(len(offsets) == rows + 1 and offsets[0] == 0, "row_offsets do not fit the rows")
+    demand(offsets[-1] == len(columns) == entries, "row_offsets do not span the entries")
+    demand((np.diff(offsets) >= 0).all(), "row_offsets fall")
+    demand(((columns >= 0) & (columns < cols)).all(), "a column is past the row's end")
+
+
+def read_shared(file, name, rows, cols):
+    """A block's clusters, each as (rows, columns, values) of its entries, and the assignment."""
+    if "groups" not in file:
+        demand("consolidations" not in file.attrs, "the tasks were consolidated, but there are no groups")
+        return [], np.full(file.attrs["task_count"], -1)
+    layer, clusters = file["groups"][name], []
+    assignment = layer["assignment"][()]
+    names = ["%03d" % cluster for cluster in range(layer.attrs["clusters"])]
+    demand(sorted(layer) == sorted(names + ["assignment"]), "clusters are missing or too many")
+    demand(len(assignment) == file.attrs["task_count"], "not every task is assigned")
+    demand(((assignment >= -1) & (assignment < len(names))).all(), "a task's cluster is not there")
+    for cluster in names:
+        offsets, columns, values = (layer[cluster][part][()] for part in ("row_offsets", "columns", "values"))
+        check_rows(offsets, columns, len(values), rows, cols)
+        clusters.append((np.repeat(np.arange(rows), np.diff(offsets)), columns, values))
+    return clusters, assignment
+
+
+def sparse_weights(group, place, blocks, sigma, shared):
     mask, offsets = group["mask"][()], group["tau/row_offsets"][()]
     columns, theta = group["tau/columns"][()], group["tau/theta"][()]
-    demand(offsets[0] == 0 and offsets[-1] == len(theta) == len(columns), "row_offsets do not span the entries")
-    demand((np.diff(offsets) >= 0).all(), "row_offsets fall")
+    check_rows(offsets, columns, len(theta), len(mask), max(cols for _, _, cols in blocks))
     demand(((mask > 0) & (mask < 1)).all(), "a mask is not in (0, 1)")
     weights, row = [], 0
     for name, rows, cols in blocks:
         block = mask[row:row + rows, None] * sigma[name]
+        clusters, assignment = shared[name]
+        if assignment[place] >= 0:
+            at_rows, at_columns, values = clusters[assignment[place]]
+            block[at_rows, at_columns] += values
         for r in range(rows):
             run = slice(offsets[row + r], offsets[row + r + 1])
             demand((np.diff(columns[run]) > 0).all(), "columns do not rise")
             block[r, columns[run]] = theta[run]
+        demand(block.dtype == np.float32, "theta is not float32")
         weights.append(block)
         row += rows
     return weights, len(theta)
@@ -51,6 +83,7 @@ def main(path):
         sigma = {name: file["shared"][name]["sigma"][()] for name, _, _ in blocks}
         for name, rows, cols in blocks:
             demand(sigma[name].shape == (rows, cols), "sigma of " + name + " does not have the layout's shape")
+        shared = {name: read_shared(file, name, rows, cols) for name, rows, cols in blocks}
         tasks, forgotten = set(file["tasks"]), set(file["forgotten"])
         places = ["%06d" % place for place in range(file.attrs["task_count"])]
         demand(sorted(tasks | forgotten) == places and not tasks & forgotten, "places are missing or double")
@@ -61,10 +94,15 @@ def main(path):
                 weights = [group["weight"][()]]
                 nonzeros = weights[0].size
             else:
-                weights, nonzeros = sparse_weights(group, blocks, sigma)
+                weights, nonzeros = sparse_weights(group, int(place), blocks, sigma, shared)
             demand(len(group["head/bias"]) == len(group.attrs["classes"]), "head and classes differ")
             parts = weights + [group["bias"][()], group["head/weight"][()], group["head/bias"][()]]
             print(int(place), nonzeros, checksum(parts))
+        for place in places:
+            alone = place in forgotten or file["tasks"][place].attrs["single"]
+            clustered = any(assignment[int(place)] >= 0 for _, assignment in shared.values())
+            demand(not (alone and clustered), "a task that is forgotten or single is in a cluster")
+        print("shared", sum(len(values) for clusters, _ in shared.values() for _, _, values in clusters))
 
 
 if __name__ == "__main__":

@@ -92,6 +92,60 @@ case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
 case_same_bits_joint() { same_bits --set method.solver=joint --set method.lambda2=100; }
 case_same_bits_stl() { same_bits --set method.name=stl; }
 
+# Consolidation twice, a task forgotten between, on both roads of the Gram matrix.
+consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05
+    --set 'stream.forget=[1, 3]')
+case_same_bits_consolidation() {
+    same_bits "${consolidating[@]}"
+    cp p1.fingerprint direct
+    grep -c '"event": *"consolidation"' p1/metrics.jsonl | grep -qx 6 || fail "not two consolidations of three layers"
+    grep '"event": *"consolidation"' p2/metrics.jsonl | grep -q '"merged_weights": *[1-9]' || fail "nothing was merged"
+    same_bits "${consolidating[@]}" --set method.cluster_road=scalapack --fresh --force
+    cmp direct p1.fingerprint || fail "the ScaLAPACK road gave other bits"
+    same_bits "${consolidating[@]}" --set method.merge=plain --set method.cluster_start=spectral --fresh --force
+}
+
+# First, middle and named task, on one rank and three; nothing of it is left in any file, the others stay equal.
+case_forget() {
+    make_data
+    describe run
+    ranks 2 train run.yaml --set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05 \
+        --set stream.tasks=4 >out.txt 2>&1 || fail "$(cat out.txt)"
+    cp -r run whole
+    refused 2 "no such task" ranks 2 forget run --task 9
+    refused 2 "named twice" ranks 2 forget run --task 1 --task 1
+    refused 2 "--task TASK is needed" ranks 1 forget run
+    for count in 1 3; do
+        for task in 0 2 "classes 3-5"; do
+            rm -rf run && cp -r whole run
+            ranks "$count" forget run --task "$task" >out.txt 2>err.txt || fail "$(cat err.txt out.txt)"
+            [ "$(grep -c ' equal$' out.txt)" = 3 ] || fail "not three tasks stayed equal: $(cat out.txt)"
+            ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
+            /usr/bin/python3 "$repository/tests/erased.py" whole/checkpoint.h5 run "$task" || fail "bytes remain"
+            "$APD" verify run >/dev/null || fail "verify"
+            ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
+            grep -q '"event": *"forget"' run/metrics.jsonl || fail "no audit line"
+        done
+    done
+    refused 2 "forgotten already" ranks 2 forget run --task "classes 3-5"
+    ranks 2 forget run --task 0 --task 2 --task 3 --recentre >out.txt 2>err.txt || fail "$(cat err.txt)"
+    ranks 2 inspect run | grep -c '(forgotten)' | grep -qx 4 || fail "not all four are forgotten"
+    rm -rf run && cp -r whole run
+    ranks 2 forget run --task 1 --keep-history >out.txt || fail "--keep-history"
+    grep -q 'NOT erased' out.txt || fail "erasure is claimed: $(cat out.txt)"
+    "$APD" verify run/checkpoint-000004.h5 >/dev/null || fail "the kept commit"
+}
+
+# A run that has forgotten a task goes on to its other tasks; the numbers of the others do not shift.
+case_forget_and_go_on() {
+    make_data
+    describe run
+    ranks 2 train run.yaml --set 'stream.forget=[1, 3]' >out.txt 2>&1 || fail "$(cat out.txt)"
+    grep -q '(forgotten)' out.txt || fail "$(cat out.txt)"
+    [ "$(tail -1 run/accuracy.csv | tr -cd , | wc -c)" = 4 ] || fail "columns shifted: $(cat run/accuracy.csv)"
+    refused 2 "not trained" ranks 2 train run.yaml --set 'stream.forget=[9, 2]' --set "output=$work/never"
+}
+
 # A node's ranks split into several nodes take the road of messages between nodes.
 case_same_bits_nodes() {
     make_data
@@ -135,7 +189,7 @@ case_resume() {
     ranks 3 train run.yaml --set "output=$work/cut" >log.txt 2>&1 || fail "$(cat log.txt)"
     diff <(grep -v '"step"' undisturbed) <(fingerprint cut | grep -v '"step"') || fail "another end than undisturbed"
     refused 2 "another description" ranks 2 train run.yaml --set "output=$work/cut" --set training.lr=1e-2
-    refused 2 "shards is 3" ranks 2 train run.yaml --set "output=$work/cut" --set shards=3
+    refused 2 "shards is 3 now and was 4" ranks 2 train run.yaml --set "output=$work/cut" --set shards=3
     refused 2 "holds a commit" ranks 2 train run.yaml --set "output=$work/cut" --fresh
     ranks 2 train run.yaml --set "output=$work/cut" --fresh --force >log.txt 2>&1 || fail "$(cat log.txt)"
     fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"

@@ -15,6 +15,7 @@
 #include "io/checkpoint.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_write.h"
+#include "method/consolidate.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -103,20 +104,81 @@ static apd_task_part *make_part(const apd_decomposition *made, int task, int cla
     return part;
 }
 
+/* --- clusters of tasks: three in every block, one of them empty ----------------------------------- */
+
+enum { CLUSTERS = 3, EMPTY_CLUSTER = 1 };
+
+/* NO_TAU and PLAIN share cluster 0; in cluster 2 either two share, or ONE_CLASS is alone and nothing is. */
+static int cluster_of(int task, int block) {
+    if (task == SINGLE || task == FORGOTTEN || task == DENSE_ROWS)
+        return -1;
+    if (block % 2 == 1)
+        return task == FULL || task == ONE_CLASS ? 2 : 0;
+    return task == ONE_CLASS ? 2 : task == FULL ? -1 : 0;
+}
+
+static bool has_shared(int cluster, int block, int64_t row, int64_t col) {
+    if (cluster == EMPTY_CLUSTER || (cluster == 2 && block % 2 == 0))
+        return false;
+    return mix(50 + cluster, block, row, col) % 7 == 0;
+}
+
+static void fill_shared(apd_sparse *shared, int cluster, int block, apd_rows rows, int64_t cols) {
+    int64_t count = rows.end - rows.begin, entries = 0;
+    apd_sparse_resize(shared, count, count * cols);
+    for (int64_t r = 0; r < count; r++) {
+        for (int64_t c = 0; c < cols; c++) {
+            if (!has_shared(cluster, block, rows.begin + r, c))
+                continue;
+            shared->columns[entries] = (int32_t)c;
+            shared->values[entries++] = number(60 + cluster, block, rows.begin + r, c);
+        }
+        shared->offsets[r + 1] = entries;
+    }
+}
+
+static void add_clusters(apd_decomposition *made) {
+    for (int b = 0; b < made->layout->block_count; b++) {
+        apd_block_groups *groups = &made->groups[b];
+        if (!made->layout->blocks[b].decomposed)
+            continue;
+        groups->count = CLUSTERS;
+        groups->shared = apd_allocate(CLUSTERS, sizeof *groups->shared, "clusters");
+        for (int g = 0; g < CLUSTERS; g++)
+            fill_shared(&groups->shared[g], g, b, made->rows[b], made->layout->blocks[b].cols);
+        for (int t = 0; t < made->task_count; t++)
+            if (made->tasks[t] != NULL)
+                made->tasks[t]->blocks[b].group = cluster_of(t, b);
+    }
+}
+
 static int class_count(int task) {
     return task == ONE_CLASS ? 1 : 2 + task % 5;
 }
 
-static apd_decomposition *make_decomposition(const apd_layout *layout, const apd_rows *rows, int tasks) {
+/* What a file is made of. */
+typedef struct sketch {
+    const apd_layout *layout;
+    int tasks;
+    bool clustered;
+} sketch;
+
+static apd_decomposition *make_decomposition(const sketch *s, const apd_rows *rows) {
+    const apd_layout *layout = s->layout;
     apd_decomposition *made = apd_decomposition_create(layout, rows);
     for (int b = 0; b < layout->block_count; b++)
         for (int64_t r = 0; layout->blocks[b].decomposed && r < apd_local_rows(made, b); r++)
             for (int64_t c = 0; c < layout->blocks[b].cols; c++)
                 made->sigma[b][r * layout->blocks[b].cols + c] = number(-1, b, rows[b].begin + r, c);
-    for (int t = 0; t < tasks; t++)
+    for (int t = 0; t < s->tasks; t++)
         apd_decomposition_append(made, t == FORGOTTEN ? NULL : make_part(made, t, class_count(t)));
+    if (s->clustered)
+        add_clusters(made);
     return made;
 }
+
+static const sketch large_run = {&large, TASKS, true}, small_run = {&small, TASKS, true};
+static const sketch large_plain = {&large, TASKS, false}, small_empty = {&small, 0, false};
 
 static void make_record(apd_task_record *record, int task) {
     record->id = 31 - task;
@@ -134,13 +196,15 @@ static void make_record(apd_task_record *record, int task) {
     }
 }
 
-static apd_run_state make_state(int tasks) {
+static apd_run_state make_state(const sketch *s) {
+    int tasks = s->tasks;
     apd_run_state state = {.commit = 12,
                            .config_digest = 1ULL << 63,
                            .data_digest = 77,
                            .seed = UINT64_MAX,
                            .shards = SHARDS,
                            .task_count = tasks,
+                           .consolidations = s->clustered ? 3 : 0,
                            .run_yaml = apd_duplicate_text("name: a run\nseed: 3  # default\n")};
     state.records = apd_allocate(tasks, sizeof *state.records, "records");
     state.accuracy = apd_allocate((int64_t)tasks * tasks, sizeof(double), "accuracy");
@@ -158,16 +222,26 @@ static bool same(const void *a, const void *b, int64_t count, size_t size) {
     return count == 0 || memcmp(a, b, (size_t)count * size) == 0;
 }
 
+static bool same_sparse(const apd_sparse *a, const apd_sparse *b, int64_t rows) {
+    return a->rows == rows && b->rows == rows && same(a->offsets, b->offsets, rows + 1, 8) &&
+           same(a->columns, b->columns, a->offsets[rows], 4) &&
+           same(a->values, b->values, a->offsets[rows], 4);
+}
+
 static bool same_block(const apd_task_block *a, const apd_task_block *b, int64_t rows, int64_t cols) {
     if ((a->mask == NULL) != (b->mask == NULL) || (a->dense == NULL) != (b->dense == NULL) ||
-        !same(a->bias, b->bias, rows, 4))
+        a->group != b->group || !same(a->bias, b->bias, rows, 4))
         return false;
     if (a->dense != NULL)
         return same(a->dense, b->dense, rows * cols, 4);
-    return a->tau.rows == rows && b->tau.rows == rows && same(a->mask, b->mask, rows, 4) &&
-           same(a->tau.offsets, b->tau.offsets, rows + 1, 8) &&
-           same(a->tau.columns, b->tau.columns, a->tau.offsets[rows], 4) &&
-           same(a->tau.values, b->tau.values, a->tau.offsets[rows], 4);
+    return same(a->mask, b->mask, rows, 4) && same_sparse(&a->tau, &b->tau, rows);
+}
+
+static bool same_groups(const apd_block_groups *a, const apd_block_groups *b, int64_t rows) {
+    bool equal = a->count == b->count;
+    for (int g = 0; equal && g < a->count; g++)
+        equal = same_sparse(&a->shared[g], &b->shared[g], rows);
+    return equal;
 }
 
 static bool same_decomposition(const apd_decomposition *a, const apd_decomposition *b) {
@@ -176,7 +250,8 @@ static bool same_decomposition(const apd_decomposition *a, const apd_decompositi
     for (int k = 0; k < a->layout->block_count; k++) {
         int64_t rows = apd_local_rows(a, k), cols = a->layout->blocks[k].cols;
         if (rows != apd_local_rows(b, k) ||
-            (a->sigma[k] != NULL && !same(a->sigma[k], b->sigma[k], rows * cols, 4)))
+            (a->sigma[k] != NULL && !same(a->sigma[k], b->sigma[k], rows * cols, 4)) ||
+            !same_groups(&a->groups[k], &b->groups[k], rows))
             return false;
         for (int t = 0; t < a->task_count; t++) {
             const apd_task_part *p = a->tasks[t], *q = b->tasks[t];
@@ -200,7 +275,8 @@ static bool same_record(const apd_task_record *a, const apd_task_record *b) {
 static bool same_state(const apd_run_state *a, const apd_run_state *b) {
     bool equal = a->commit == b->commit && a->config_digest == b->config_digest &&
                  a->data_digest == b->data_digest && a->seed == b->seed && a->shards == b->shards &&
-                 a->task_count == b->task_count && strcmp(a->run_yaml, b->run_yaml) == 0;
+                 a->task_count == b->task_count && a->consolidations == b->consolidations &&
+                 strcmp(a->run_yaml, b->run_yaml) == 0;
     for (int t = 0; equal && t < a->task_count; t++)
         equal = same_record(&a->records[t], &b->records[t]);
     return equal && same(a->accuracy, b->accuracy, (int64_t)a->task_count * a->task_count, 8);
@@ -244,13 +320,13 @@ typedef struct fixture {
     char path[300], temporary[310];
 } fixture;
 
-static fixture begin(const apd_layout *layout, int tasks, const char *name) {
-    fixture f = {.state = make_state(tasks)};
+static fixture begin(sketch s, const char *name) {
+    fixture f = {.state = make_state(&s)};
     apd_error error = {0};
     assert_agreed(team, apd_partition_init(&f.partition, SHARDS, apd_team_size(team), apd_team_rank(team),
                                            &error) == APD_OK);
-    apd_rows *rows = apd_partition_slice(&f.partition, layout);
-    f.decomposition = make_decomposition(layout, rows, tasks);
+    apd_rows *rows = apd_partition_slice(&f.partition, s.layout);
+    f.decomposition = make_decomposition(&s, rows);
     free(rows);
     place(f.path, sizeof f.path, name);
     (void)snprintf(f.temporary, sizeof f.temporary, "%s.tmp", f.path);
@@ -292,8 +368,8 @@ static apd_status load_and_compare(const fixture *f, const char *path, bool *equ
     return status;
 }
 
-static void round_trip(const apd_layout *layout, int tasks) {
-    fixture f = begin(layout, tasks, "round.h5");
+static void round_trip(sketch s) {
+    fixture f = begin(s, "round.h5");
     bool equal = false;
     apd_error error = {0};
     saved(&f);
@@ -306,29 +382,20 @@ static void round_trip(const apd_layout *layout, int tasks) {
 
 static void load_after_save_every_kind_of_task_is_identical_to_the_bit(void **state) {
     (void)state;
-    round_trip(&large, TASKS);
-    round_trip(&small, TASKS);
+    round_trip(large_plain);
+    round_trip(large_run);
+    round_trip(small_run);
 }
 
 static void load_after_save_no_tasks_is_identical_to_the_bit(void **state) {
     (void)state;
-    round_trip(&large, 0);
+    round_trip(small_empty);
+    round_trip((sketch){&large, 0, true});
 }
 
-/* Rank 0 alone, with all rows in one piece and no team. */
-static void write_alone(const apd_layout *layout, int tasks, const char *path) {
-    apd_partition alone;
+static void write_alone_tasks(apd_checkpoint_writer *writer, const apd_decomposition *whole) {
     apd_error error = {0};
-    apd_checkpoint_writer *writer = NULL;
-    assert_int_equal(apd_partition_init(&alone, SHARDS, 1, 0, &error), APD_OK);
-    apd_rows *rows = apd_partition_slice(&alone, layout);
-    apd_decomposition *whole = make_decomposition(layout, rows, tasks);
-    apd_run_state state = make_state(tasks);
-    assert_int_equal(apd_checkpoint_writer_open(path, layout, &state, &writer, &error), APD_OK);
-    for (int b = 0; b < layout->block_count; b++)
-        if (layout->blocks[b].decomposed)
-            assert_int_equal(apd_checkpoint_writer_sigma(writer, b, whole->sigma[b], &error), APD_OK);
-    for (int t = 0; t < tasks; t++) {
+    for (int t = 0; t < whole->task_count; t++) {
         if (whole->tasks[t] == NULL) {
             assert_int_equal(apd_checkpoint_writer_forgotten(writer, t, &error), APD_OK);
             continue;
@@ -336,28 +403,64 @@ static void write_alone(const apd_layout *layout, int tasks, const char *path) {
         apd_checkpoint_facts facts = {true, t == SINGLE, class_count(t),
                                       apd_decomposition_nonzeros(whole, t)};
         assert_int_equal(apd_checkpoint_writer_begin_task(writer, t, &facts, &error), APD_OK);
-        for (int b = 0; b < layout->block_count; b++)
+        for (int b = 0; b < whole->layout->block_count; b++)
             assert_int_equal(apd_checkpoint_writer_task_block(writer, b, &whole->tasks[t]->blocks[b], &error),
                              APD_OK);
         assert_int_equal(apd_checkpoint_writer_end_task(writer, &error), APD_OK);
     }
+}
+
+static void write_alone_clusters(apd_checkpoint_writer *writer, const apd_decomposition *whole) {
+    int32_t assignment[TASKS];
+    apd_error error = {0};
+    for (int b = 0; b < whole->layout->block_count - 1; b++) {
+        for (int t = 0; t < whole->task_count; t++)
+            assignment[t] = cluster_of(t, b);
+        assert_int_equal(apd_checkpoint_writer_clusters(writer, b, CLUSTERS, assignment, &error), APD_OK);
+        for (int g = 0; g < CLUSTERS; g++)
+            assert_int_equal(apd_checkpoint_writer_cluster(writer, b, g, &whole->groups[b].shared[g], &error),
+                             APD_OK);
+    }
+}
+
+static apd_decomposition *make_whole(const sketch *s) {
+    apd_partition alone;
+    apd_error error = {0};
+    APD_ASSERT(apd_partition_init(&alone, SHARDS, 1, 0, &error) == APD_OK);
+    apd_rows *rows = apd_partition_slice(&alone, s->layout);
+    apd_decomposition *whole = make_decomposition(s, rows);
+    free(rows);
+    return whole;
+}
+
+/* Rank 0 alone, with all rows in one piece and no team. */
+static void write_alone(const sketch *s, const char *path) {
+    apd_error error = {0};
+    apd_checkpoint_writer *writer = NULL;
+    apd_decomposition *whole = make_whole(s);
+    apd_run_state state = make_state(s);
+    assert_int_equal(apd_checkpoint_writer_open(path, s->layout, &state, &writer, &error), APD_OK);
+    for (int b = 0; b < s->layout->block_count; b++)
+        if (s->layout->blocks[b].decomposed)
+            assert_int_equal(apd_checkpoint_writer_sigma(writer, b, whole->sigma[b], &error), APD_OK);
+    write_alone_tasks(writer, whole);
+    if (s->clustered)
+        write_alone_clusters(writer, whole);
     assert_int_equal(apd_checkpoint_writer_commit(writer, &error), APD_OK);
     apd_checkpoint_writer_destroy(writer);
     apd_decomposition_destroy(whole);
     apd_run_state_clear(&state);
-    free(rows);
 }
 
-static void save_any_number_of_ranks_gives_the_file_of_one_process(void **state) {
-    (void)state;
-    fixture f = begin(&large, TASKS, "ranks.h5");
+static void ranks_and_one_process_agree(sketch s) {
+    fixture f = begin(s, "ranks.h5");
     saved(&f);
     bool equal = true;
     if (apd_team_rank(team) == 0) {
         char alone[300];
         int64_t size, other_size;
         place(alone, sizeof alone, "alone.h5");
-        write_alone(&large, TASKS, alone);
+        write_alone(&s, alone);
         unsigned char *bytes = read_bytes(f.path, &size), *other = read_bytes(alone, &other_size);
         equal = size == other_size && size > 100000 && same(bytes, other, size, 1);
         free(bytes);
@@ -365,6 +468,29 @@ static void save_any_number_of_ranks_gives_the_file_of_one_process(void **state)
         (void)unlink(alone);
     }
     assert_agreed(team, equal);
+    end(&f);
+}
+
+static void save_any_number_of_ranks_gives_the_file_of_one_process(void **state) {
+    (void)state;
+    ranks_and_one_process_agree(large_plain);
+    ranks_and_one_process_agree(large_run);
+}
+
+/* In one block FULL leaves a cluster with one member, whose sigma_g is folded into its tau. */
+static void load_after_save_task_forgotten_from_its_cluster_is_identical(void **state) {
+    (void)state;
+    fixture f = begin(large_run, "forgotten.h5");
+    apd_error error = {0};
+    bool equal;
+    assert_agreed(team, apd_forget(f.decomposition, FULL) == 1);
+    apd_task_record *record = &f.state.records[FULL];
+    record->class_count = 0;
+    free(record->classes);
+    record->classes = NULL;
+    record->normalisation = (apd_normalisation){{0}, {0}};
+    saved(&f);
+    assert_agreed(team, load_and_compare(&f, f.path, &equal, &error) == APD_OK && equal);
     end(&f);
 }
 
@@ -393,7 +519,7 @@ static void parcel_cut_anywhere_and_joined_is_the_block(void **state) {
 
 static void read_state_and_verify_after_save_agree_with_what_was_saved(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "state.h5");
+    fixture f = begin(small_run, "state.h5");
     apd_error error = {0};
     apd_run_state read = {0};
     int groups = 0;
@@ -402,8 +528,33 @@ static void read_state_and_verify_after_save_agree_with_what_was_saved(void **st
     assert_agreed(team, apd_checkpoint_read_state(f.path, &read, &error) == APD_OK);
     assert_agreed(team, same_state(&f.state, &read));
     assert_agreed(team, apd_checkpoint_verify(f.path, &groups, &error) == APD_OK);
-    assert_agreed(team, groups == 1 + 1 + 2 + TASKS); /* root, layout, two sigma, the tasks */
+    /* root, layout, two sigma, the tasks, two assignments with their clusters */
+    assert_agreed(team, groups == 1 + 1 + 2 + TASKS + 2 * (1 + CLUSTERS));
     apd_run_state_clear(&read);
+    end(&f);
+}
+
+static void survey_counts_what_every_group_holds(void **state) {
+    (void)state;
+    fixture f = begin(large_run, "survey.h5");
+    saved(&f);
+    apd_team_barrier(team);
+    apd_decomposition *whole = make_whole(&large_run);
+    apd_error error = {0};
+    apd_run_state read = {0};
+    apd_capacity capacity = {0};
+    int64_t kept = apd_decomposition_group_nonzeros(whole), weights = 7 * 25 + 3 * 40 + 90 * 801;
+    for (int t = 0; t < TASKS; t++)
+        kept += apd_decomposition_nonzeros(whole, t);
+    for (int b = 0; b < 3; b++)
+        for (int64_t j = 0; j < large_blocks[b].rows * large_blocks[b].cols; j++)
+            kept += whole->sigma[b][j] != 0;
+    kept += (TASKS - 2) * (7 + 3 + 90); /* masks */
+    assert_agreed(team, apd_checkpoint_survey(f.path, &read, &capacity, &error) == APD_OK);
+    assert_agreed(team, fabs(capacity.weights - (double)kept / (double)weights) < 1e-12);
+    assert_agreed(team, same_state(&f.state, &read));
+    apd_run_state_clear(&read);
+    apd_decomposition_destroy(whole);
     end(&f);
 }
 
@@ -433,26 +584,26 @@ static bool have_h5py(void) {
     return system("/usr/bin/python3 -c 'import h5py, numpy' 2>/dev/null") == 0;
 }
 
-static bool python_agrees(const apd_layout *layout, const char *path) {
+static bool python_agrees(const sketch *s, const char *path) {
     char command[1200], expected[200], line[200];
-    apd_partition alone;
-    apd_error error = {0};
-    bool agrees = apd_partition_init(&alone, SHARDS, 1, 0, &error) == APD_OK;
-    apd_rows *rows = apd_partition_slice(&alone, layout);
-    apd_decomposition *whole = make_decomposition(layout, rows, TASKS);
+    bool agrees = true;
+    apd_decomposition *whole = make_whole(s);
     (void)snprintf(command, sizeof command, "/usr/bin/python3 '%.*s/check_checkpoint.py' '%s'",
                    (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, path);
     FILE *output = popen(command, "r");
-    for (int t = 0; output != NULL && t < TASKS; t++) {
+    for (int t = 0; output != NULL && t <= TASKS; t++) {
         if (t == FORGOTTEN)
             continue;
-        (void)snprintf(expected, sizeof expected, "%d %" PRId64 " %" PRIu64 "\n", t,
-                       apd_decomposition_nonzeros(whole, t), theta_checksum(whole, t));
+        if (t == TASKS)
+            (void)snprintf(expected, sizeof expected, "shared %" PRId64 "\n",
+                           apd_decomposition_group_nonzeros(whole));
+        else
+            (void)snprintf(expected, sizeof expected, "%d %" PRId64 " %" PRIu64 "\n", t,
+                           apd_decomposition_nonzeros(whole, t), theta_checksum(whole, t));
         agrees = agrees && fgets(line, sizeof line, output) != NULL && strcmp(line, expected) == 0;
     }
     agrees = output != NULL && pclose(output) == 0 && agrees;
     apd_decomposition_destroy(whole);
-    free(rows);
     return agrees;
 }
 
@@ -463,17 +614,20 @@ static void save_read_by_h5py_gives_theta_and_nonzeros(void **state) {
         (void)fprintf(stderr, "skipped: /usr/bin/python3 has no h5py\n");
         skip();
     }
-    fixture f = begin(&large, TASKS, "python.h5");
-    saved(&f);
-    assert_agreed(team, apd_team_rank(team) != 0 || python_agrees(&large, f.path));
-    end(&f);
+    const sketch sketches[] = {large_plain, large_run};
+    for (int i = 0; i < 2; i++) {
+        fixture f = begin(sketches[i], "python.h5");
+        saved(&f);
+        assert_agreed(team, apd_team_rank(team) != 0 || python_agrees(&sketches[i], f.path));
+        end(&f);
+    }
 }
 
 /* --- damage --------------------------------------------------------------------------------------------- */
 
 static void load_one_byte_flipped_is_found_or_harmless(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "flip.h5");
+    fixture f = begin(small_run, "flip.h5");
     int64_t size = 0;
     unsigned char *bytes = NULL;
     int found = 0;
@@ -504,7 +658,7 @@ static void load_one_byte_flipped_is_found_or_harmless(void **state) {
 
 static void load_cut_anywhere_is_refused(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "cut.h5");
+    fixture f = begin(small_run, "cut.h5");
     int64_t size = 0;
     unsigned char *bytes = NULL;
     saved(&f);
@@ -558,6 +712,38 @@ static const struct {
     {"n = f['tasks/000000']; del n['mask']; n['mask'] = np.zeros(12, 'f4')", "mask: has another extent"},
     {"n = f['tasks/000003']; del n['normalisation']; n['normalisation'] = np.zeros((2, 17), 'f4')",
      "normalisation: must have 1 to 16"},
+    {"del f['groups']", "/groups/dense1: missing"},
+    {"del f['groups/dense2']", "/groups/dense2: missing"},
+    {"del f['groups/dense1/assignment']", "clusters: is 3, but the group holds 2"},
+    {"del f['groups/dense1/002']", "clusters: is 3, but the group holds 2"},
+    {"n = f['groups/dense1']; n.move('001', '003')", "/groups/dense1/001: missing"},
+    {"n = f['groups/dense1']; n.move('000', 'x'); n.move('001', '000'); n.move('x', '001')",
+     "/groups/dense1/000: damaged"},
+    {"f['groups/dense1'].attrs['clusters'] = np.int32(2147483647)", "clusters: is 2147483647"},
+    {"f['groups/dense1'].attrs['clusters'] = np.int32(-1)", "clusters: is -1"},
+    {"f['groups/dense1/assignment'][0] = 3",
+     "/groups/dense1/assignment: the task at place 0 is in cluster 3"},
+    {"f['groups/dense1/assignment'][6] = -2",
+     "/groups/dense1/assignment: the task at place 6 is in cluster -2"},
+    {"f['groups/dense1/assignment'][0] = 1", "/groups/dense1: damaged"},
+    {"f['groups/dense1/assignment'][4] = 0",
+     "/groups/dense1/assignment: the task at place 4 is in a cluster"},
+    {"f['groups/dense1/assignment'][2] = 0",
+     "/groups/dense1/assignment: the task at place 2 is in a cluster"},
+    {"n = f['groups/dense1']; del n['assignment']; n['assignment'] = np.zeros(6, 'i4')",
+     "assignment: has another extent"},
+    {"f['groups/dense2/000/values'][3] += 1", "/groups/dense2/000: damaged"},
+    {"f['groups/dense2/000/columns'][1] = 30", "/groups/dense2/000/columns: a row's columns do not rise"},
+    {"f['groups/dense2/000/columns'][1] = f['groups/dense2/000/columns'][0]",
+     "columns: a row's columns do not"},
+    {"f['groups/dense2/000/row_offsets'][0] = 1", "/groups/dense2/000/row_offsets: does not begin with 0"},
+    {"f['groups/dense2/000/row_offsets'][2] = 1 << 40", "/groups/dense2/000/row_offsets: an offset falls"},
+    {"f['groups/dense2/000/row_offsets'][-1] -= 1", "row_offsets: does not end with"},
+    {"n = f['groups/dense2/001']; del n['columns']; n['columns'] = np.zeros(1, 'i4')",
+     "columns: has another extent"},
+    {"del f['groups/dense2/001/values']", "/groups/dense2/001/values: missing"},
+    {"del f.attrs['consolidations']", "/: damaged"},
+    {"f.attrs['consolidations'] = np.int32(0)", "consolidations: must be at least 1"},
     {"f['layout/rows'][0] = 1 << 62", "/layout/rows"},
     {"f['layout/rows'][0] = 3", "/layout: damaged"},
     {"f['accuracy'][1, 0] = 1", "/: damaged"},
@@ -591,7 +777,7 @@ static void load_parts_missing_or_wrong_names_the_part(void **state) {
         (void)fprintf(stderr, "skipped: /usr/bin/python3 has no h5py\n");
         skip();
     }
-    fixture f = begin(&small, TASKS, "parts.h5");
+    fixture f = begin(small_run, "parts.h5");
     saved(&f);
     assert_agreed(team, apd_team_rank(team) != 0 || make_damaged(f.path));
     for (int d = 0; d < DAMAGES; d++) {
@@ -615,7 +801,7 @@ static void load_parts_missing_or_wrong_names_the_part(void **state) {
 
 static void load_another_network_names_the_block(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "other.h5");
+    fixture f = begin(small_run, "other.h5");
     apd_decomposition *loaded = NULL;
     apd_run_state read = {0};
     apd_error error = {0};
@@ -632,7 +818,7 @@ static void load_another_network_names_the_block(void **state) {
 
 static void load_missing_file_is_an_io_error(void **state) {
     (void)state;
-    fixture f = begin(&small, 0, "nowhere.h5");
+    fixture f = begin(small_empty, "nowhere.h5");
     apd_error error = {0};
     bool equal;
     assert_agreed(team, load_and_compare(&f, f.path, &equal, &error) == APD_ERROR_IO && !equal);
@@ -651,7 +837,7 @@ static void limit_files(rlim_t bytes) {
 
 static void save_no_room_at_any_point_keeps_the_former_file(void **state) {
     (void)state;
-    fixture f = begin(&large, TASKS, "full.h5");
+    fixture f = begin(large_run, "full.h5");
     int64_t size = 0;
     unsigned char *bytes = NULL;
     saved(&f);
@@ -679,7 +865,7 @@ static void save_no_room_at_any_point_keeps_the_former_file(void **state) {
 
 static void save_folder_missing_names_the_step(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "no-such-folder/file.h5");
+    fixture f = begin(small_run, "no-such-folder/file.h5");
     apd_error error = {0};
     assert_agreed(team, save(&f, &error) == APD_ERROR_IO);
     assert_agreed(team, strstr(error.message, "cannot create") != NULL);
@@ -689,7 +875,7 @@ static void save_folder_missing_names_the_step(void **state) {
 
 static void save_onto_a_folder_fails_at_the_rename_and_leaves_nothing(void **state) {
     (void)state;
-    fixture f = begin(&small, TASKS, "folder.h5");
+    fixture f = begin(small_run, "folder.h5");
     apd_error error = {0};
     assert_agreed(team, apd_team_rank(team) != 0 || mkdir(f.path, 0777) == 0);
     assert_agreed(team, save(&f, &error) == APD_ERROR_IO);
@@ -712,8 +898,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(load_after_save_every_kind_of_task_is_identical_to_the_bit),
         cmocka_unit_test(load_after_save_no_tasks_is_identical_to_the_bit),
         cmocka_unit_test(save_any_number_of_ranks_gives_the_file_of_one_process),
+        cmocka_unit_test(load_after_save_task_forgotten_from_its_cluster_is_identical),
         cmocka_unit_test(parcel_cut_anywhere_and_joined_is_the_block),
         cmocka_unit_test(read_state_and_verify_after_save_agree_with_what_was_saved),
+        cmocka_unit_test(survey_counts_what_every_group_holds),
         cmocka_unit_test(save_read_by_h5py_gives_theta_and_nonzeros),
         cmocka_unit_test(load_one_byte_flipped_is_found_or_harmless),
         cmocka_unit_test(load_cut_anywhere_is_refused),

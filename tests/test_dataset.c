@@ -5,11 +5,13 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -184,17 +186,71 @@ static void write_into_missing_folder_says_io(void **state) {
     assert_true(digest == 17);
 }
 
-/* --- damage -------------------------------------------------------------------------------------------- */
+/* --- refusals while writing ---------------------------------------------------------------------------- */
+
+enum { LARGE = 256, SIDE = 64 };
+
+/* A megabyte of images: more than HDF5 keeps in its caches. */
+static apd_dataset_content make_large_content(uint8_t *pixels, int32_t *zeros) {
+    apd_random random = apd_random_stream(6, APD_RANDOM_TEST, 0, 0);
+    for (int i = 0; i < LARGE * SIDE * SIDE; i++)
+        pixels[i] = (uint8_t)apd_random_bits(&random, i);
+    return (apd_dataset_content){.source = "a test",
+                                 .shape = {1, SIDE, SIDE},
+                                 .count = {LARGE, 1},
+                                 .images = {pixels, pixels},
+                                 .labels = {zeros, zeros},
+                                 .classes = 1};
+}
 
 static uint8_t *load(size_t *size) {
     FILE *file = fopen(data_path, "rb");
     assert_non_null(file);
-    uint8_t *bytes = malloc(1 << 16);
-    *size = fread(bytes, 1, 1 << 16, file);
-    assert_true(*size > 0 && *size < 1 << 16);
+    uint8_t *bytes = malloc(1 << 21);
+    *size = fread(bytes, 1, 1 << 21, file);
+    assert_true(*size > 0 && *size < 1 << 21);
     (void)fclose(file);
     return bytes;
 }
+
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit = {bytes, RLIM_INFINITY};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void write_no_room_at_any_point_keeps_the_former_file(void **state) {
+    (void)state;
+    static uint8_t pixels[LARGE * SIDE * SIDE];
+    static int32_t zeros[LARGE];
+    apd_dataset_content content = make_large_content(pixels, zeros);
+    apd_error error = {0};
+    char temporary[160];
+    (void)snprintf(temporary, sizeof temporary, "%s.tmp", data_path);
+    assert_int_equal(apd_dataset_write(data_path, &content, NULL, &error), APD_OK);
+    size_t size, size_now;
+    uint8_t *former = load(&size);
+    assert_true(size > LARGE * SIDE * SIDE);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i <= 16; i++) {
+        apd_error refusal = {0};
+        uint64_t digest = 17;
+        limit_files((rlim_t)(i == 16 ? size - 1 : size * i / 16));
+        apd_status status = apd_dataset_write(data_path, &content, &digest, &refusal);
+        limit_files(RLIM_INFINITY);
+        assert_int_equal(status, APD_ERROR_IO);
+        assert_non_null(strstr(refusal.message, "cannot write the file: File too large"));
+        assert_non_null(strstr(refusal.message, data_path));
+        assert_true(digest == 17 && access(temporary, F_OK) != 0);
+        assert_int_equal(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
+        uint8_t *now = load(&size_now);
+        assert_true(size_now == size && memcmp(now, former, size) == 0);
+        free(now);
+    }
+    free(former);
+    assert_int_equal(apd_dataset_write(data_path, &content, NULL, &error), APD_OK);
+}
+
+/* --- damage -------------------------------------------------------------------------------------------- */
 
 static void store(const uint8_t *bytes, size_t size) {
     FILE *file = fopen(data_path, "wb");
@@ -446,6 +502,7 @@ int main(void) {
         cmocka_unit_test(read_any_order_gives_those_images),
         cmocka_unit_test(write_one_black_image_of_one_class_opens),
         cmocka_unit_test(write_into_missing_folder_says_io),
+        cmocka_unit_test(write_no_room_at_any_point_keeps_the_former_file),
         cmocka_unit_test(read_flipped_pixel_names_its_image),
         cmocka_unit_test(open_flipped_label_says_edited),
         cmocka_unit_test(open_cut_file_fails_at_every_length),

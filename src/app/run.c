@@ -96,7 +96,8 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (!apd_team_same(run->team, run->dataset->digest))
         return apd_fail(error, APD_ERROR_DATA, "%s: the ranks see different data under this path",
                         run->description->data.file);
-    apd_description_set_shards(run->description, shards);
+    if (run->description->shards == 0)
+        apd_description_set_shards(run->description, shards);
     run->exchange = apd_exchange_create(run->team, &run->partition, apd_network_layout(run->network));
     int micro_batch = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
     run->batch_room = run->description->log.evaluate_batch;

@@ -28,37 +28,9 @@ static const apd_option options[] = {
     {0},
 };
 
-/* Rank 0 decides whether there is a commit to go on from; `shards` is then the commit's. Collective. */
-static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error *error) {
-    apd_status status = APD_OK;
-    apd_run_state state = {0};
-    int found = 0;
-    run->checkpoint = apd_join_path(run->description->output, "checkpoint.h5");
-    if (apd_run_speaks(run) && apd_file_exists(run->checkpoint)) {
-        if (fresh && !force)
-            status = apd_fail(error, APD_ERROR_USAGE,
-                              "%s holds a commit; --fresh --force throws it away, or choose another output",
-                              run->checkpoint);
-        else if (!fresh)
-            status = apd_checkpoint_read_state(run->checkpoint, &state, error);
-        found = !fresh && status == APD_OK;
-        if (found && run->description->shards != 0 && run->description->shards != state.shards)
-            status = apd_fail(error, APD_ERROR_USAGE,
-                              "shards is %d, but %s was begun with %d; the results would not be the same",
-                              run->description->shards, run->checkpoint, state.shards);
-    }
-    status = apd_team_agree(run->team, status, error);
-    int decision[2] = {found, found ? state.shards : run->description->shards};
-    apd_team_broadcast(run->team, decision, (int64_t)sizeof decision);
-    apd_run_state_clear(&state);
-    *resume = decision[0] != 0;
-    *shards = decision[1];
-    return status;
-}
-
-/* A commit belongs to one description: the values that results depend on must not have changed. */
-static apd_status compare_description(const apd_run *run, apd_error *error) {
-    const apd_run_state *state = &run->state;
+/* A commit belongs to one description: the values that results depend on must not have changed. `state` is the
+ * commit's. Rank 0. */
+static apd_status compare_description(const apd_run *run, const apd_run_state *state, apd_error *error) {
     apd_description *before = NULL;
     apd_description_difference found;
     if (state->config_digest == apd_description_digest(run->description))
@@ -74,6 +46,41 @@ static apd_status compare_description(const apd_run *run, apd_error *error) {
         "%s was trained with another description: %s is %s now and was %s; put it back, give this run "
         "another output, or start anew with --fresh --force",
         run->checkpoint, found.key, found.first, found.second);
+}
+
+/* Whether the run's commit can be gone on from, before anything is built on the description. Rank 0. */
+static apd_status check_commit(const apd_run *run, int *shards, apd_error *error) {
+    if (fresh && !force)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s holds a commit; --fresh --force throws it away, or choose another output",
+                        run->checkpoint);
+    if (fresh)
+        return APD_OK;
+    apd_run_state state = {0};
+    apd_status status = apd_checkpoint_read_state(run->checkpoint, &state, error);
+    if (status == APD_OK && run->description->shards == 0)
+        apd_description_set_shards(run->description, state.shards);
+    if (status == APD_OK)
+        status = compare_description(run, &state, error);
+    *shards = state.shards;
+    apd_run_state_clear(&state);
+    return status;
+}
+
+/* Rank 0 decides whether there is a commit to go on from; `shards` is then the commit's. Collective. */
+static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error *error) {
+    apd_status status = APD_OK;
+    int decision[2] = {0, run->description->shards};
+    run->checkpoint = apd_join_path(run->description->output, "checkpoint.h5");
+    if (apd_run_speaks(run) && apd_file_exists(run->checkpoint)) {
+        status = check_commit(run, &decision[1], error);
+        decision[0] = !fresh;
+    }
+    status = apd_team_agree(run->team, status, error);
+    apd_team_broadcast(run->team, decision, (int64_t)sizeof decision);
+    *resume = decision[0] != 0;
+    *shards = decision[1];
+    return status;
 }
 
 static void begin_state(apd_run *run) {
@@ -141,7 +148,6 @@ static apd_status train(apd_run *run, const char *path, apd_error *error) {
     APD_TRY(apd_run_prepare(run, shards, error));
     if (resume) {
         APD_TRY(apd_run_load(run, error));
-        APD_TRY(compare_description(run, error));
     } else {
         begin_state(run);
     }

@@ -45,7 +45,8 @@ static apd_sparse writer_end(writer *w) {
 typedef struct weight {
     double sum, least, most;
     int nonzero;  /* members with a != 0 */
-    float shared; /* the sigma_g it gets; 0: not merged */
+    bool merged;  /* the members' tau becomes 0 */
+    float shared; /* the sigma_g it gets; 0: none, not merged or its mean is 0 */
 } weight;
 
 /* One block on its way to new groups. */
@@ -95,12 +96,10 @@ static int ascending(const void *left, const void *right) {
 }
 
 /* The rule of eq. 4 for one weight of a cluster with `members` members. */
-static float agreed(const merge *m, const weight *w, int members) {
+static bool agreed(const merge *m, const weight *w, int members) {
     double least = w->nonzero < members && w->least > 0.0 ? 0.0 : w->least;
     double most = w->nonzero < members && w->most < 0.0 ? 0.0 : w->most;
-    if (members < 2 || most - least > m->beta || (m->rule == APD_MERGE_SAVING && w->nonzero < 2))
-        return 0.0f;
-    return (float)(w->sum / members);
+    return members >= 2 && most - least <= m->beta && (m->rule == APD_MERGE_PLAIN || w->nonzero >= 2);
 }
 
 /* Decide row r's weights for a cluster and write sigma_g. */
@@ -108,7 +107,8 @@ static void share_row(merge *m, int cluster, int64_t touched) {
     qsort(m->touched, (size_t)touched, sizeof *m->touched, ascending);
     for (int64_t k = 0; k < touched; k++) {
         weight *w = &m->weights[m->touched[k]];
-        w->shared = agreed(m, w, m->members[cluster]);
+        w->merged = agreed(m, w, m->members[cluster]);
+        w->shared = w->merged ? (float)(w->sum / m->members[cluster]) : 0.0f;
         if (w->shared != 0.0f) {
             writer_put(&m->shared[cluster], m->touched[k], w->shared);
             m->report->merged++;
@@ -127,13 +127,14 @@ static void keep_row(merge *m, int i, int64_t r, int64_t touched) {
     float mask = part->blocks[m->block].mask[r];
     for (int64_t k = 0; k < touched; k++) {
         int32_t column = m->touched[k];
-        float product = mask * sigma[column], before = m->theta[column], shared = m->weights[column].shared;
-        if (shared == 0.0f) {
+        const weight *w = &m->weights[column];
+        float product = mask * sigma[column], before = m->theta[column];
+        if (!w->merged) {
             if (!apd_same_bits(before, product))
                 writer_put(&m->tau[i], column, before);
             continue;
         }
-        float after = product + shared;
+        float after = w->shared != 0.0f ? product + w->shared : product;
         if (apd_same_bits(after, before))
             continue;
         int64_t change = in_units(fabs((double)after - (double)before));

@@ -232,12 +232,20 @@ int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition)
     return entries;
 }
 
+static int64_t group_bytes(const apd_decomposition *decomposition, int block) {
+    int64_t offsets = decomposition->groups[block].count * (apd_local_rows(decomposition, block) + 1);
+    return offsets * (int64_t)sizeof(int64_t) +
+           group_entries_of_block(decomposition, block) * (int64_t)(sizeof(int32_t) + sizeof(float));
+}
+
 int64_t apd_decomposition_bytes(const apd_decomposition *decomposition) {
     int64_t bytes = 0;
-    for (int b = 0; b < decomposition->layout->block_count; b++)
+    for (int b = 0; b < decomposition->layout->block_count; b++) {
+        bytes += group_bytes(decomposition, b);
         if (decomposition->sigma[b] != NULL)
             bytes +=
                 apd_local_rows(decomposition, b) * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
+    }
     for (int t = 0; t < decomposition->task_count; t++)
         if (decomposition->tasks[t] != NULL)
             bytes += task_bytes(decomposition, decomposition->tasks[t]);

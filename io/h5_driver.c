@@ -1,4 +1,4 @@
-#include "io/checkpoint_driver.h"
+#include "io/h5_driver.h"
 
 #include "base/memory.h"
 
@@ -26,7 +26,7 @@ typedef struct open_file {
     H5FD_t base; /* HDF5's own part: first */
     int descriptor;
     haddr_t allocated, end; /* HDF5's "eoa" and "eof" */
-    apd_checkpoint_fault *fault;
+    apd_h5_fault *fault;
     kept *first, *last; /* in the order of writing */
 } open_file;
 
@@ -36,7 +36,7 @@ static void note(open_file *file) {
 }
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t largest) {
-    apd_checkpoint_fault *const *fault = H5Pget_driver_info(access);
+    apd_h5_fault *const *fault = H5Pget_driver_info(access);
     (void)largest;
     if (fault == NULL)
         return NULL;
@@ -50,7 +50,7 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
             (void)close(descriptor);
         return NULL;
     }
-    open_file *file = apd_allocate(1, sizeof *file, "a checkpoint file");
+    open_file *file = apd_allocate(1, sizeof *file, "an HDF5 file");
     file->descriptor = descriptor;
     file->end = (haddr_t)facts.st_size;
     file->fault = *fault;
@@ -106,6 +106,12 @@ static void keep(open_file *file, haddr_t address, size_t size, const void *byte
     file->last = piece;
 }
 
+static herr_t driver_get_handle(H5FD_t *base, hid_t access, void **handle) {
+    (void)access;
+    *handle = ((open_file *)base)->fault;
+    return 0;
+}
+
 /* Lay the kept pieces over what was read from `address`. */
 static void overlay(const open_file *file, haddr_t address, size_t size, unsigned char *bytes) {
     for (const kept *piece = file->first; piece != NULL; piece = piece->next) {
@@ -145,7 +151,6 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
     open_file *file = (open_file *)base;
     const unsigned char *bytes = buffer;
     size_t done = 0;
-    (void)type;
     (void)transfer;
     while (done < size && file->fault->number == 0) {
         errno = 0;
@@ -157,7 +162,7 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
         else
             done += (size_t)put;
     }
-    if (done < size)
+    if (done < size && type != H5FD_MEM_DRAW)
         keep(file, address + done, size - done, bytes + done);
     if (address + size > file->end)
         file->end = address + size;
@@ -177,22 +182,23 @@ static herr_t driver_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
     return 0;
 }
 
-herr_t apd_checkpoint_driver_use(hid_t access, apd_checkpoint_fault *fault) {
+herr_t apd_h5_driver_use(hid_t access, apd_h5_fault *fault) {
     static const H5FD_class_t driver = {
 #ifdef H5FD_CLASS_VERSION
         .version = H5FD_CLASS_VERSION,
         .value = (H5FD_class_value_t)600, /* of the range for drivers of one's own */
 #endif
-        .name = "apd_checkpoint",
+        .name = "apd",
         .maxaddr = ((haddr_t)1 << (8 * sizeof(off_t) - 1)) - 1,
         .fc_degree = H5F_CLOSE_WEAK,
-        .fapl_size = sizeof(apd_checkpoint_fault *),
+        .fapl_size = sizeof(apd_h5_fault *),
         .open = driver_open,
         .close = driver_close,
         .query = driver_query,
         .get_eoa = driver_get_allocated,
         .set_eoa = driver_set_allocated,
         .get_eof = driver_get_end,
+        .get_handle = driver_get_handle,
         .read = driver_read,
         .write = driver_write,
         .truncate = driver_truncate,
@@ -204,4 +210,9 @@ herr_t apd_checkpoint_driver_use(hid_t access, apd_checkpoint_fault *fault) {
     herr_t result = H5Pset_driver(access, registered, (const void *)&fault);
     (void)H5FDunregister(registered);
     return result;
+}
+
+apd_h5_fault *apd_h5_driver_fault(hid_t file) {
+    void *handle = NULL;
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? handle : NULL;
 }
