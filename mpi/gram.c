@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From so many vectors on `auto` takes ScaLAPACK. */
-#define SCALAPACK_FROM 2000
+/* From so many vectors N on `auto` takes ScaLAPACK. The whole matrix is then 512 MiB a rank, and it is memory
+ * that decides: on one node the direct road was faster at every size. Seconds on 2 cores and ranks, direct and
+ * ScaLAPACK: ten products with K = N/3 clusters: N = 200: 0.0003, 0.010; 1000: 0.017, 0.36; 2000: 0.083, 2.8;
+ * 4000: 0.41, 19.8. Eigenvalues: N = 500: 0.030, 0.056; 1000: 0.13, 0.37. With eigenvectors: N = 200: 0.020,
+ * 0.035; 500: 0.25, 0.21; 1000: 1.9, 1.3. */
+#define SCALAPACK_FROM 8192
 
 /* --- whole numbers ------------------------------------------------------------------------------------ */
 

@@ -4,8 +4,9 @@
  * large as it may be so that the squared length of the longest vector stays below 2^62. Then |q| < 2^31, every
  * product is exact in 64 bits, and by Cauchy's inequality no sum of products, over any part of the columns,
  * rows and ranks, leaves 63 bits. So inner products do not depend on the order in which they are added, on
- * where a row lies, on the way (sparse or dense, below) or on which other vectors there are, but for k. What the grid costs: an error of some 1e-10 of the longest squared length in
- * an inner product, which is about what the parameters' own float rounding costs.
+ * where a row lies, on the way (sparse or dense, below) or, but for k, on which other vectors there are.
+ * What the grid costs: an error of some 1e-10 of the longest squared length in an inner product, which is
+ * about what the parameters' own float rounding costs.
  *
  * The sparse way: a row's entries are sorted by column, and each column adds the products of all its pairs,
  * at a cost that goes with the square of its count. The dense way: a few neighbouring columns are written out

@@ -66,5 +66,12 @@ zlib zlib
 cmocka cmocka
 TEXT
 
+# ScaLAPACK is also looked for without pkg-config
+without scalapack-openmpi
+export PKG_CONFIG_LIBDIR=$work/modules
+configure || { echo "FAILED: with a ScaLAPACK that has no pkg-config file"; failed=1; }
+refused "ScaLAPACK" -DSCALAPACK_LIBRARY=OFF
+unset PKG_CONFIG_LIBDIR
+
 [ "$failed" = 0 ] && echo "dependencies: all cases passed"
 exit "$failed"

@@ -61,38 +61,42 @@ typedef struct merge {
     apd_consolidation *report;
     writer *tau;      /* (tasks) */
     writer *shared;   /* (clusters) */
-    int *members;     /* (clusters) how many */
+    int *list;        /* (tasks) cluster after cluster, ascending within one */
+    int *first;       /* (clusters+1) where each cluster's members begin in the list */
     weight *weights;  /* (C) */
+    uint64_t *seen;   /* (C/64+1) a bit a column: touched */
     int32_t *touched; /* (C) columns that some member of the cluster has, ascending */
     int32_t *columns; /* (C) a member's row */
     double *values;   /* (C) */
     float *theta;     /* (C) a member's row of theta */
 } merge;
 
+/* List the columns that are marked in `seen`, ascending, and unmark them. */
+static int64_t list_touched(merge *m) {
+    int64_t touched = 0, words = m->cols / 64 + 1;
+    for (int64_t word = 0; word < words; word++) {
+        for (uint64_t bits = m->seen[word]; bits != 0; bits &= bits - 1)
+            m->touched[touched++] = (int32_t)(64 * word + __builtin_ctzll(bits));
+        m->seen[word] = 0;
+    }
+    return touched;
+}
+
 /* Gather a cluster's members in row r; returns how many columns they touch. */
 static int64_t gather(merge *m, int cluster, int64_t r) {
-    int64_t touched = 0;
-    for (int i = 0; i < m->tasks; i++) {
-        if (m->cluster[i] != cluster)
-            continue;
-        int64_t count = apd_adaptive_row(m->d, m->places[i], m->block, r, m->columns, m->values);
+    for (int i = m->first[cluster]; i < m->first[cluster + 1]; i++) {
+        int64_t count = apd_adaptive_row(m->d, m->places[m->list[i]], m->block, r, m->columns, m->values);
         for (int64_t e = 0; e < count; e++) {
             weight *w = &m->weights[m->columns[e]];
             double a = m->values[e];
-            if (w->nonzero == 0)
-                m->touched[touched++] = m->columns[e];
+            m->seen[m->columns[e] / 64] |= UINT64_C(1) << (m->columns[e] % 64);
             w->sum += a;
             w->least = w->nonzero == 0 || a < w->least ? a : w->least;
             w->most = w->nonzero == 0 || a > w->most ? a : w->most;
             w->nonzero++;
         }
     }
-    return touched;
-}
-
-static int ascending(const void *left, const void *right) {
-    int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
-    return (a > b) - (a < b);
+    return list_touched(m);
 }
 
 /* The rule of eq. 4 for one weight of a cluster with `members` members. */
@@ -104,11 +108,11 @@ static bool agreed(const merge *m, const weight *w, int members) {
 
 /* Decide row r's weights for a cluster and write sigma_g. */
 static void share_row(merge *m, int cluster, int64_t touched) {
-    qsort(m->touched, (size_t)touched, sizeof *m->touched, ascending);
+    int members = m->first[cluster + 1] - m->first[cluster];
     for (int64_t k = 0; k < touched; k++) {
         weight *w = &m->weights[m->touched[k]];
-        w->merged = agreed(m, w, m->members[cluster]);
-        w->shared = w->merged ? (float)(w->sum / m->members[cluster]) : 0.0f;
+        w->merged = agreed(m, w, members);
+        w->shared = w->merged ? (float)(w->sum / members) : 0.0f;
         if (w->shared != 0.0f) {
             writer_put(&m->shared[cluster], m->touched[k], w->shared);
             m->report->merged++;
@@ -146,22 +150,27 @@ static void keep_row(merge *m, int i, int64_t r, int64_t touched) {
     m->tau[i].sparse.offsets[r + 1] = m->tau[i].next;
 }
 
-/* Theta of the task at `place` in row r, as it is before the merge. */
-static void theta_row(const merge *m, int place, int64_t r) {
-    const apd_sparse *tau = &m->d->tasks[place]->blocks[m->block].tau;
-    apd_decomposition_shared_row(m->d, place, m->block, r, m->d->sigma[m->block] + r * m->cols, m->theta);
-    for (int64_t e = tau->offsets[r]; e < tau->offsets[r + 1]; e++)
-        m->theta[tau->columns[e]] = tau->values[e];
+/* Theta of the task at `place` in row r, as it is before the merge, at the touched columns: all that the task's
+ * tau and its former group have are among them. */
+static void theta_row(const merge *m, int place, int64_t r, int64_t touched) {
+    const apd_task_block *part = &m->d->tasks[place]->blocks[m->block];
+    const float *sigma = m->d->sigma[m->block] + r * m->cols, *values = NULL;
+    const int32_t *columns = NULL;
+    for (int64_t k = 0; k < touched; k++)
+        m->theta[m->touched[k]] = part->mask[r] * sigma[m->touched[k]];
+    int64_t entries = apd_group_entries(m->d, m->block, part->group, r, &columns, &values);
+    for (int64_t e = 0; e < entries; e++)
+        m->theta[columns[e]] += values[e];
+    for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
+        m->theta[part->tau.columns[e]] = part->tau.values[e];
 }
 
 static void merge_row(merge *m, int cluster, int64_t r) {
     int64_t touched = gather(m, cluster, r);
     share_row(m, cluster, touched);
-    for (int i = 0; i < m->tasks; i++) {
-        if (m->cluster[i] != cluster)
-            continue;
-        theta_row(m, m->places[i], r);
-        keep_row(m, i, r, touched);
+    for (int k = m->first[cluster]; k < m->first[cluster + 1]; k++) {
+        theta_row(m, m->places[m->list[k]], r, touched);
+        keep_row(m, m->list[k], r, touched);
     }
     for (int64_t k = 0; k < touched; k++)
         m->weights[m->touched[k]] = (weight){0};
@@ -186,19 +195,26 @@ static int64_t shared_entries(const merge *m) {
 static void merge_begin(merge *m) {
     m->tau = apd_allocate(m->tasks, sizeof *m->tau, "the merged tasks");
     m->shared = apd_allocate(m->clusters, sizeof *m->shared, "the locally shared parameters");
-    m->members = apd_allocate(m->clusters, sizeof *m->members, "the clusters' members");
+    m->list = apd_allocate(m->tasks, sizeof *m->list, "the clusters' members");
+    m->first = apd_allocate(m->clusters + 1, sizeof *m->first, "the clusters' members");
     m->weights = apd_allocate(m->cols, sizeof *m->weights, "a row's weights");
+    m->seen = apd_allocate(m->cols / 64 + 1, sizeof *m->seen, "a row's columns");
     m->touched = apd_allocate(m->cols, sizeof *m->touched, "a row's columns");
     m->columns = apd_allocate(m->cols, sizeof *m->columns, "a row's columns");
     m->values = apd_allocate(m->cols, sizeof *m->values, "a row's values");
     m->theta = apd_allocate(m->cols, sizeof *m->theta, "a row of theta");
     for (int i = 0; i < m->tasks; i++) {
         APD_ASSERT(m->cluster[i] >= 0 && m->cluster[i] < m->clusters);
-        m->members[m->cluster[i]]++;
+        m->first[m->cluster[i] + 1]++;
         writer_begin(&m->tau[i], m->rows);
     }
-    for (int g = 0; g < m->clusters; g++)
+    for (int g = 0, next = 0; g < m->clusters; g++) {
         writer_begin(&m->shared[g], m->rows);
+        m->first[g + 1] += m->first[g];
+        for (int i = 0; i < m->tasks; i++)
+            if (m->cluster[i] == g)
+                m->list[next++] = i;
+    }
 }
 
 /* Put the new tau and groups in place of the old ones. */
@@ -219,8 +235,8 @@ static void merge_end(merge *m) {
     }
     m->report->tau_after += tau_entries(m);
     m->report->shared_after += shared_entries(m);
-    void *const arrays[] = {m->tau,     m->shared,  m->members, m->weights,
-                            m->touched, m->columns, m->values,  m->theta};
+    void *const arrays[] = {m->tau,  m->shared,  m->list,    m->first,  m->weights,
+                            m->seen, m->touched, m->columns, m->values, m->theta};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
 }

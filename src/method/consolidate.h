@@ -29,7 +29,7 @@ typedef struct apd_consolidation {
 } apd_consolidation;
 
 /* Give block `block` the clusters `cluster` (0 .. clusters-1) of the tasks at `places` (`tasks` of them,
- * ascending, all decomposed). `beta` >= 0. Adds to `report`; sets `moved` of tasks whose theta changes. */
+ * ascending, all decomposed: every task of the block that is). `beta` >= 0. Adds to `report`; sets `moved` of tasks whose theta changes. */
 void apd_consolidate(apd_decomposition *decomposition, int block, const int *places, const int *cluster,
                      int tasks, int clusters, double beta, apd_merge_rule rule, apd_consolidation *report);
 
