@@ -237,7 +237,7 @@ apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_er
     return trust_group(reader, error);
 }
 
-/* --- locally shared parameters ------------------------------------------------------------------------ */
+/* --- locally shared parameters ----------------------------------------------------------------------- */
 
 bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader) {
     return reader->state.consolidations > 0 || H5Lexists(reader->root.id, "groups", H5P_DEFAULT) > 0;
@@ -311,7 +311,7 @@ apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, in
     return APD_OK;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end ----------------------------------------------------------------------------------------- */
 
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error) {
     reader->root.digest = apd_digest_join(reader->root.digest, reader->groups);

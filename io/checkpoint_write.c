@@ -286,7 +286,7 @@ apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_err
     return end_group(writer, &writer->task, error);
 }
 
-/* --- locally shared parameters ------------------------------------------------------------------------ */
+/* --- locally shared parameters ----------------------------------------------------------------------- */
 
 static apd_status open_cluster(apd_checkpoint_writer *writer, int block, int cluster, apd_error *error) {
     char name[64];
@@ -312,7 +312,7 @@ apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int bloc
     return end_group(writer, &writer->task, error);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end ----------------------------------------------------------------------------------------- */
 
 static apd_status sync_file(apd_checkpoint_writer *writer, apd_error *error) {
     errno = 0;

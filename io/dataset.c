@@ -12,7 +12,7 @@
 
 #define PIECE_BYTES (8 << 20)
 
-/* --- images ------------------------------------------------------------------------------------------- */
+/* --- images ------------------------------------------------------------------------------------------ */
 
 static apd_status check_image_shape(const char *path, const char *name, const apd_h5_shape *shape,
                                     apd_error *error) {
@@ -78,7 +78,7 @@ static apd_status open_digests(apd_dataset *dataset, apd_split split, apd_error 
     return apd_h5_read(dataset->file->file, name, H5T_NATIVE_UINT64, 1, &size, digests, error);
 }
 
-/* --- labels ------------------------------------------------------------------------------------------- */
+/* --- labels ------------------------------------------------------------------------------------------ */
 
 static apd_status check_labels(const char *path, const char *name, int64_t count, const int32_t *labels,
                                int *classes, apd_error *error) {
@@ -137,7 +137,7 @@ static apd_status open_split(apd_dataset *dataset, apd_split split, apd_error *e
     return open_digests(dataset, split, error);
 }
 
-/* --- moments and identity ----------------------------------------------------------------------------- */
+/* --- moments and identity ---------------------------------------------------------------------------- */
 
 static apd_status compute_moments(apd_dataset *dataset, apd_error *error) {
     int64_t count = dataset->count[APD_SPLIT_TRAIN];
@@ -225,7 +225,7 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
     return APD_OK;
 }
 
-/* --- open and close ----------------------------------------------------------------------------------- */
+/* --- open and close ---------------------------------------------------------------------------------- */
 
 static apd_status open_all(apd_dataset *dataset, apd_error *error) {
     APD_TRY(apd_h5_open(dataset->path, &dataset->file->file, error));
@@ -271,7 +271,7 @@ void apd_dataset_close(apd_dataset *dataset) {
     free(dataset);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------ */
+/* --- reading ----------------------------------------------------------------------------------------- */
 
 static apd_status check_image(const apd_dataset *dataset, apd_split split, int64_t index, const void *image,
                               apd_error *error) {

@@ -10,8 +10,7 @@
 #define MOST_LAYERS 1000
 #define MOST_FIELDS 6
 
-/* --- what each layer is called and takes -------------------------------------------------------------------
- */
+/* --- what each layer is called and takes ------------------------------------------------------------- */
 
 static const char *const paddings[] = {"same", "valid", NULL};
 

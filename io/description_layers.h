@@ -1,5 +1,4 @@
-/* description_layers: the networks that a run description can name (presets) and the key reference of layers.
- */
+/* description_layers: the networks that a run description can name (presets) and the key reference of layers. */
 #ifndef APD_IO_DESCRIPTION_LAYERS_H
 #define APD_IO_DESCRIPTION_LAYERS_H
 

@@ -70,8 +70,7 @@ void apd_pair_write(FILE *file, const apd_option *option, const void *base) {
         write_row(file, pair, 2);
 }
 
-/* --- a list of numbers -------------------------------------------------------------------------------------
- */
+/* --- a list of numbers ------------------------------------------------------------------------------- */
 
 apd_status apd_numbers_read(const apd_place *place, const char *key, const apd_option *option,
                             const apd_yaml_node *node, void *base) {
@@ -97,8 +96,7 @@ void apd_numbers_clear(const apd_option *option, void *base) {
     *(int *)(void *)((char *)base + option->count_offset) = 0;
 }
 
-/* --- the order of tasks ------------------------------------------------------------------------------------
- */
+/* --- the order of tasks ------------------------------------------------------------------------------ */
 
 static apd_status read_order_text(const apd_place *place, const char *key, const apd_option *option,
                                   const apd_yaml_node *node, apd_description *description) {
@@ -172,8 +170,7 @@ void apd_order_clear(const apd_option *option, void *base) {
     description->stream.order_letter = 'A';
 }
 
-/* --- the classes of tasks ----------------------------------------------------------------------------------
- */
+/* --- the classes of tasks ---------------------------------------------------------------------------- */
 
 static void free_rows(int **rows, int count) {
     for (int t = 0; t < count; t++)

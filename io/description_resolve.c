@@ -73,8 +73,7 @@ static apd_status resolve_name(const apd_reading *reading) {
     return status;
 }
 
-/* The working directory and `path`, or `path` itself when it is absolute. NULL when there is no such folder.
- */
+/* The working directory and `path`, or `path` itself when it is absolute. NULL when there is no such folder. */
 static char *absolute_path(const char *path) {
     if (*path == '/')
         return apd_duplicate_text(path);

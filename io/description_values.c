@@ -12,8 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* --- numbers from texts: the whole text, or nothing ------------------------------------------------------
- */
+/* --- numbers from texts: the whole text, or nothing -------------------------------------------------- */
 
 static bool all_digits(const char *text) {
     if (*text == '\0')
@@ -97,8 +96,7 @@ static bool in_range(const apd_option *option, double value) {
     return option->below ? value < option->maximum : value <= option->maximum;
 }
 
-/* --- the kinds that are one text --------------------------------------------------------------------------
- */
+/* --- the kinds that are one text --------------------------------------------------------------------- */
 
 static bool read_text(const apd_option *option, const char *text, void *field) {
     (void)option;
@@ -179,8 +177,7 @@ static bool read_single(const apd_option *option, const char *text, void *field)
     return true;
 }
 
-/* --- their texts -------------------------------------------------------------------------------------------
- */
+/* --- their texts ------------------------------------------------------------------------------------- */
 
 static void write_text(FILE *file, const apd_option *option, const void *base) {
     const char *text = *(char *const *)((const char *)base + option->offset);
@@ -250,8 +247,7 @@ static void clear_text(const apd_option *option, void *base) {
     *text = NULL;
 }
 
-/* --- the table of kinds ------------------------------------------------------------------------------------
- */
+/* --- the table of kinds ------------------------------------------------------------------------------ */
 
 typedef struct kind_row {
     bool (*parse)(const apd_option *option, const char *text, void *field); /* kinds that are one text */

@@ -23,7 +23,7 @@ double apd_draw_normal(apd_draw *draw) {
     return (double)value;
 }
 
-/* --- invention ---------------------------------------------------------------------------------------- */
+/* --- invention --------------------------------------------------------------------------------------- */
 
 static void shake_lattice(apd_draw *draw, apd_point points[LATTICE]) {
     for (int i = 0; i < LATTICE; i++) {
@@ -65,7 +65,7 @@ apd_glyph apd_glyph_invent(apd_draw *draw) {
     return glyph;
 }
 
-/* --- drawing ------------------------------------------------------------------------------------------ */
+/* --- drawing ----------------------------------------------------------------------------------------- */
 
 /* The point at t in 0..1 along a stroke. */
 static apd_point along(const apd_stroke *stroke, double t) {

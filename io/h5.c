@@ -47,7 +47,7 @@ apd_status apd_h5_fail(apd_error *error, apd_status status, hid_t place, const c
     return apd_fail(error, status, "%s: cannot %s (HDF5: %s)", where, what, reason);
 }
 
-/* --- files -------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------------- */
 
 static hid_t access_list(void) {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -168,7 +168,7 @@ apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *er
     return sync_folder_of(path, error);
 }
 
-/* --- groups and links --------------------------------------------------------------------------------- */
+/* --- groups and links -------------------------------------------------------------------------------- */
 
 static hid_t link_list(void) {
     hid_t list = H5Pcreate(H5P_LINK_CREATE);

@@ -111,7 +111,7 @@ void apd_h5_texts_free(int64_t count, char **texts) {
     free(texts);
 }
 
-/* --- attributes --------------------------------------------------------------------------------------- */
+/* --- attributes -------------------------------------------------------------------------------------- */
 
 bool apd_h5_attribute_exists(hid_t place, const char *name) {
     return H5Aexists(place, name) > 0;

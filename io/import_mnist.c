@@ -1,5 +1,4 @@
-/* The idx format of MNIST: big-endian magic 0x000008DD (unsigned bytes, DD dimensions), DD sizes, the bytes.
- */
+/* The idx format of MNIST: big-endian magic 0x000008DD (unsigned bytes, DD dimensions), DD sizes, the bytes. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/import_folder.h"

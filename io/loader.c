@@ -31,8 +31,7 @@ struct apd_train_set {
     uint8_t *images;    /* (slot_count) as stored, transformed */
 };
 
-/* --- dealing samples to shards ----------------------------------------------------------------------------
- */
+/* --- dealing samples to shards ----------------------------------------------------------------------- */
 
 /* dealt (count): the samples' places sorted by label, in a random order inside each class. */
 static int64_t *deal(const apd_train_set *set, const apd_sample *samples, int classes) {
@@ -93,8 +92,7 @@ static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const 
     return slots;
 }
 
-/* --- loading ----------------------------------------------------------------------------------------------
- */
+/* --- loading ----------------------------------------------------------------------------------------- */
 
 static apd_normalisation fixed_normalisation(apd_normalise kind, const apd_dataset *dataset) {
     apd_normalisation made;
@@ -177,8 +175,7 @@ void apd_train_set_destroy(apd_train_set *set) {
     free(set);
 }
 
-/* --- batches ----------------------------------------------------------------------------------------------
- */
+/* --- batches ----------------------------------------------------------------------------------------- */
 
 int64_t apd_train_set_count(const apd_train_set *set) {
     return set->count;
@@ -228,8 +225,7 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
     return n;
 }
 
-/* --- evaluation -------------------------------------------------------------------------------------------
- */
+/* --- evaluation -------------------------------------------------------------------------------------- */
 
 struct apd_eval_set {
     int64_t count;      /* samples, all ranks */

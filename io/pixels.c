@@ -64,8 +64,7 @@ static void floats_backward(const void *in, int64_t count, float scale, float of
 
 static const run_function runs[2][2] = {{bytes_forward, bytes_backward}, {floats_forward, floats_backward}};
 
-/* The part of an axis of `size` that a window shifted by `shift` still sees: output first .. first+count-1.
- */
+/* The part of an axis of `size` that a window shifted by `shift` still sees: output first .. first+count-1. */
 typedef struct visible {
     int first, count;
 } visible;

@@ -19,8 +19,7 @@ typedef struct making {
     apd_error *error;
 } making;
 
-/* --- tasks ------------------------------------------------------------------------------------------------
- */
+/* --- tasks ------------------------------------------------------------------------------------------- */
 
 /* Room for as many tasks as stream.tasks asks for, of `available` ones; 0 asks for all. */
 static apd_status make_tasks(making *m, int available, const char *what) {
@@ -248,8 +247,7 @@ static apd_status (*const builders[])(making *m) = {
     [APD_STREAM_ROTATION] = build_rotation,
 };
 
-/* --- the whole --------------------------------------------------------------------------------------------
- */
+/* --- the whole --------------------------------------------------------------------------------------- */
 
 static apd_status check_turns(const making *m) {
     int turns = m->description->stream.turns;
@@ -330,8 +328,7 @@ void apd_stream_destroy(apd_stream *stream) {
     free(stream);
 }
 
-/* --- samples ----------------------------------------------------------------------------------------------
- */
+/* --- samples ----------------------------------------------------------------------------------------- */
 
 /* The task's images in a split, in order, into `found` (as many as the split has). Returns how many. */
 static int64_t find_images(const apd_task *task, const apd_dataset *dataset, apd_split split,

@@ -19,8 +19,7 @@ static bool is_wanted(const apd_task_images *wanted, int64_t sample) {
     return wanted->sums != NULL || wanted->slots[sample] >= 0;
 }
 
-/* Choose the images of the samples from `first` on until the piece is full; returns the sample to go on with.
- */
+/* Choose the images of the samples from `first` on until the piece is full; returns the sample to go on with. */
 static int64_t plan(const apd_task_images *wanted, int64_t first, image_piece *piece) {
     int64_t i = first;
     for (piece->count = 0; i < wanted->count; i++) {

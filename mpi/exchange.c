@@ -33,7 +33,7 @@ struct apd_exchange {
     int released;    /* blocks of this step */
 };
 
-/* --- create and destroy ------------------------------------------------------------------------------- */
+/* --- create and destroy ------------------------------------------------------------------------------ */
 
 /* Segments are this rank's shards' arenas in order; the first rank's begins with theta. */
 static void open_window(apd_exchange *x) {
@@ -121,7 +121,7 @@ void apd_exchange_destroy(apd_exchange *exchange) {
     free(exchange);
 }
 
-/* --- where things are --------------------------------------------------------------------------------- */
+/* --- where things are -------------------------------------------------------------------------------- */
 
 const float *apd_exchange_theta(const apd_exchange *exchange) {
     return exchange->theta;
@@ -140,7 +140,7 @@ float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias) 
     return exchange->theta + shape->weight + first * shape->cols;
 }
 
-/* --- a step ------------------------------------------------------------------------------------------- */
+/* --- a step ------------------------------------------------------------------------------------------ */
 
 /* Whatever other nodes can have by now: a block that all ranks of this node have published is theirs, and
  * since nobody here reads its old theta any more, its new rows may come. Does not wait. */
@@ -222,7 +222,7 @@ void apd_exchange_end_step(apd_exchange *exchange) {
     settle(exchange);
 }
 
-/* --- outside a step ----------------------------------------------------------------------------------- */
+/* --- outside a step ---------------------------------------------------------------------------------- */
 
 void apd_exchange_begin_share(apd_exchange *exchange) {
     meet(exchange);

@@ -14,7 +14,7 @@
  * 0.035; 500: 0.25, 0.21; 1000: 1.9, 1.3. */
 #define SCALAPACK_FROM 8192
 
-/* --- whole numbers ------------------------------------------------------------------------------------ */
+/* --- whole numbers ----------------------------------------------------------------------------------- */
 
 /* How many of the lowest bits of the sums are rounded away, so that the largest entry (it is on the diagonal)
  * is at most 2^(52 - 2*ceil(log2 N)). */
@@ -57,7 +57,7 @@ static void fill_part(apd_gram *gram, int drop) {
                 whole_number(&gram->sums, apd_grid_row(&gram->grid, l), apd_grid_col(&gram->grid, k), drop);
 }
 
-/* --- start and end ------------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------------- */
 
 apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
                           apd_gram_road road) {
@@ -106,7 +106,7 @@ bool apd_gram_is_distributed(const apd_gram *gram) {
     return gram->distributed;
 }
 
-/* --- the direct road ---------------------------------------------------------------------------------- */
+/* --- the direct road --------------------------------------------------------------------------------- */
 
 static void direct_column(const apd_gram *gram, int vector, double *out) {
     memcpy(out, gram->whole + (int64_t)vector * gram->vectors, (size_t)gram->vectors * sizeof *out);
@@ -121,7 +121,7 @@ static void direct_products(const apd_gram *gram, const int *assignment, int clu
     }
 }
 
-/* --- the ScaLAPACK road ------------------------------------------------------------------------------- */
+/* --- the ScaLAPACK road ------------------------------------------------------------------------------ */
 
 static void distributed_column(const apd_gram *gram, int vector, double *out) {
     int k = apd_grid_local_col(&gram->grid, vector);
@@ -161,7 +161,7 @@ static void distributed_products(const apd_gram *gram, const int *assignment, in
     apd_grid_matrix_clear(&result);
 }
 
-/* --- both --------------------------------------------------------------------------------------------- */
+/* --- both -------------------------------------------------------------------------------------------- */
 
 void apd_gram_products(const apd_gram *gram, const int *assignment, int clusters, double *sums) {
     if (gram->distributed)

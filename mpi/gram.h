@@ -1,7 +1,7 @@
 /* gram: the Gram matrix of the tasks' adaptive parameters, over slices and over ranks.
  *
  * The long dimension (millions of weights) is summed where it lies: each rank takes the inner products of its
- * own rows, in double. The T x T side is held whole on every rank while T is small (the direct road), and
+ * own rows. The T x T side is held whole on every rank while T is small (the direct road), and
  * block-cyclic on a process grid over all ranks when T is large (the ScaLAPACK road): products with an
  * assignment by PBLAS, eigenvalues by the symmetric eigensolver.
  *

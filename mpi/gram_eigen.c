@@ -8,7 +8,7 @@
 
 #define KEPT_BITS 40 /* of eigenvalues and eigenvectors */
 
-/* --- the centred matrix: c_ij = G_ij - R_i/T - R_j/T + (sum of R)/T^2 ----------------------------------- */
+/* --- the centred matrix: c_ij = G_ij - R_i/T - R_j/T + (sum of R)/T^2 -------------------------------- */
 
 typedef struct centre {
     double *means; /* (T) R_i/T */
@@ -34,7 +34,7 @@ static double centred(const centre *found, double entry, int i, int j) {
     return (entry - (found->means[i] + found->means[j])) + found->mean;
 }
 
-/* --- the solvers: eigenvalues ascending, the last `count` eigenvectors in reverse order (count, T) -------- */
+/* --- the solvers: eigenvalues ascending, the last `count` eigenvectors in reverse order (count, T) --- */
 
 static int workspace_size(double asked, int info) {
     APD_ASSERT(info == 0 && asked >= 0.0 && asked < INT_MAX);
@@ -128,7 +128,7 @@ static void solve_distributed(const apd_gram *gram, const centre *found, double 
     apd_grid_matrix_clear(&basis);
 }
 
-/* --- what both roads share ------------------------------------------------------------------------------ */
+/* --- what both roads share --------------------------------------------------------------------------- */
 
 /* Multiples of 2^(exponent - KEPT_BITS). */
 static double keep_bits(double value, int exponent) {
@@ -175,7 +175,7 @@ void apd_gram_eigen(const apd_gram *gram, double *values, int count, double *vec
         finish_vector(gram->tasks, vectors + (int64_t)k * gram->tasks);
 }
 
-/* --- summaries ------------------------------------------------------------------------------------------ */
+/* --- summaries --------------------------------------------------------------------------------------- */
 
 static double positive_sum(const double *eigenvalues, int count) {
     double sum = 0.0;

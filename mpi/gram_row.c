@@ -13,7 +13,7 @@
  * 200 vectors: 0.2 and 1.3 ns). */
 #define DENSE_COST 0.2
 
-/* --- start and end ------------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------------- */
 
 void apd_gram_row_init(apd_gram_row *row, const apd_gram_source *source, const bool *changed, int known) {
     int vectors = source->vectors;
@@ -45,7 +45,7 @@ void apd_gram_row_clear(apd_gram_row *row) {
     *row = (apd_gram_row){0};
 }
 
-/* --- reading ------------------------------------------------------------------------------------------ */
+/* --- reading ----------------------------------------------------------------------------------------- */
 
 static void make_room(apd_gram_row *row, int64_t more) {
     int64_t old = row->capacity, needed = row->count + more;
@@ -96,7 +96,7 @@ void apd_gram_row_read(apd_gram_row *row, const apd_gram_source *source, int64_t
     sort_by_column(row);
 }
 
-/* --- the sparse way ----------------------------------------------------------------------------------- */
+/* --- the sparse way ---------------------------------------------------------------------------------- */
 
 static void add_products(int64_t *sums, int64_t value, const apd_gram_entry *entries, int64_t count) {
     for (int64_t k = 0; k < count; k++)
@@ -136,7 +136,7 @@ static bool is_dense(const apd_gram_row *row, int64_t begin, int64_t end) {
     return pairs > DENSE_COST * vectors * vectors * GROUP;
 }
 
-/* --- the dense way ------------------------------------------------------------------------------------ */
+/* --- the dense way ----------------------------------------------------------------------------------- */
 
 /* One pass over a row of the triangle adds the products of GROUP columns. */
 static void add_dense_vector(const apd_gram_row *row, int vector, int64_t *sums) {

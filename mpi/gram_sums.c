@@ -12,7 +12,7 @@
 #define NORM_BITS   20        /* of a row's squared length while the grid is chosen */
 #define PIECE       (1 << 20) /* sums a reduction */
 
-/* --- the grid ----------------------------------------------------------------------------------------- */
+/* --- the grid ---------------------------------------------------------------------------------------- */
 
 /* Squared lengths of local rows, (N, rows). */
 static double *row_norms(const apd_gram_source *source) {
@@ -74,7 +74,7 @@ static int choose_exponent(const apd_team *team, const apd_gram_source *source) 
     return longest == 0 ? 0 : room;
 }
 
-/* --- what is known already ---------------------------------------------------------------------------- */
+/* --- what is known already --------------------------------------------------------------------------- */
 
 /* How many of the vectors have products in `former` that may be taken over. */
 static int known_vectors(const apd_gram_sums *sums, const apd_gram_source *source,
@@ -95,7 +95,7 @@ static void take_over(apd_gram_sums *sums, const apd_gram_sums *former, const bo
     }
 }
 
-/* --- together ----------------------------------------------------------------------------------------- */
+/* --- together ---------------------------------------------------------------------------------------- */
 
 static void add_rows(apd_gram_sums *sums, const apd_gram_source *source, int known) {
     apd_gram_row row;

@@ -25,8 +25,7 @@ typedef struct apd_gram_sums {
     int64_t *sums; /* (end-begin) */
 } apd_gram_sums;
 
-/* Entry (i, j), i <= j, of the packed triangle is number apd_gram_row_start(i) + j: rows one after the other.
- */
+/* Entry (i, j), i <= j, of the packed triangle is number apd_gram_row_start(i) + j: rows one after the other. */
 static inline int64_t apd_gram_row_start(int vectors, int i) {
     return (int64_t)i * vectors - (int64_t)i * (i + 1) / 2;
 }

@@ -51,7 +51,7 @@ static int64_t row_floats(const apd_relay *relay, int block, int rank) {
     return (rows.end - rows.begin) * (relay->layout->blocks[block].cols + 1);
 }
 
-/* --- create and destroy ------------------------------------------------------------------------------- */
+/* --- create and destroy ------------------------------------------------------------------------------ */
 
 static void find_runs(apd_relay *relay) {
     const apd_team *team = relay->team;
@@ -171,7 +171,7 @@ const apd_rows *apd_relay_runs(const apd_relay *relay, int *count) {
     return relay->runs;
 }
 
-/* --- sums to their owners ----------------------------------------------------------------------------- */
+/* --- sums to their owners ---------------------------------------------------------------------------- */
 
 void apd_relay_begin_step(apd_relay *relay) {
     const apd_team *team = relay->team;
@@ -224,7 +224,7 @@ const float *apd_relay_sum(const apd_relay *relay, int block, int run) {
     return relay->incoming[block] + relay->run_place[run] * row_floats(relay, block, relay->team->rank);
 }
 
-/* --- rows of theta to everyone ------------------------------------------------------------------------ */
+/* --- rows of theta to everyone ----------------------------------------------------------------------- */
 
 /* Where the rows of `rank` in a block are in the node's theta: two stretches, weights and biases. */
 typedef struct stretches {

@@ -16,8 +16,7 @@ void Cblacs_gridinit(int *context, char *order, int rows, int cols);
 void Cblacs_gridinfo(int context, int *rows, int *cols, int *row, int *col);
 void Cblacs_gridexit(int context);
 
-/* How many of n rows (or columns) in blocks of nb lie on process `row` of `rows`, the first block on `first`.
- */
+/* How many of n rows (or columns) in blocks of nb lie on process `row` of `rows`, the first block on `first`. */
 int numroc_(const int *n, const int *nb, const int *row, const int *first, const int *rows);
 void descinit_(int *descriptor, const int *m, const int *n, const int *mb, const int *nb,
                const int *first_row, const int *first_col, const int *context, const int *leading, int *info);

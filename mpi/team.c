@@ -19,7 +19,7 @@ static void abort_job(int exit_code) {
     _exit(exit_code);
 }
 
-/* --- start and end ------------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------------- */
 
 /* APD_RANKS_A_NODE, or 0 when it is not set. */
 static int ranks_a_node(void) {
@@ -128,7 +128,7 @@ int apd_team_size(const apd_team *team) {
     return team->size;
 }
 
-/* --- agreement ---------------------------------------------------------------------------------------- */
+/* --- agreement --------------------------------------------------------------------------------------- */
 
 apd_status apd_team_agree(const apd_team *team, apd_status local, apd_error *error) {
     int lowest = local == APD_OK ? team->size : team->rank;
@@ -171,7 +171,7 @@ void apd_team_maximum(const apd_team *team, int64_t *values, int count) {
     APD_MPI(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MAX, team->everyone));
 }
 
-/* --- gather and scatter ------------------------------------------------------------------------------- */
+/* --- gather and scatter ------------------------------------------------------------------------------ */
 
 /* The sizes of all ranks' parts on rank 0, to be freed; NULL elsewhere. */
 static int64_t *gather_sizes(const apd_team *team, int64_t bytes) {
@@ -226,7 +226,7 @@ void apd_team_scatter(const apd_team *team, const void *all, const int64_t *byte
     }
 }
 
-/* --- names -------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------------- */
 
 char *apd_team_hosts(const apd_team *team) {
     char name[MPI_MAX_PROCESSOR_NAME + 1] = "";

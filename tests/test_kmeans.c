@@ -367,28 +367,24 @@ static void kmeans_one_cluster_or_one_task_all_in_it(void **state) {
     assert_true(assignment[0] == 0 && result.clusters == 1 && result.inertia == 0.0 && result.converged);
 }
 
-/* Task 2 lies in the middle between clusters {0, 3} and {1, 4}: the lower number gets it. Sizes differ as
- * well, so that the tie must survive the division: thirds against halves. */
+/* Task 2 at 0 is as far from a cluster of three with mean -1/3 as from one of six with mean 1/3: the lower
+ * number gets it, whichever that is. The tie must survive thirds. */
 static void kmeans_tie_goes_to_the_lowest_cluster(void **state) {
     (void)state;
-    static const int start[] = {0, 1, 1, 0, 1}, thirds[] = {0, 1, 0, 0, 1, 1};
-    points p = {.tasks = 5, .vectors = 5, .at = {{-6}, {8}, {0}, {-6}, {4}}};
+    points p = {.tasks = 9, .vectors = 9, .at = {{-2}, {1}, {0}, {2}, {2}, {-3}, {1}, {-1}, {1}}};
     apd_gram_view view = view_of(&p);
-    apd_kmeans_settings settings = settings_of(2, 0);
-    settings.start = start;
-    settings.most_iterations = 1;
-    int assignment[6];
-    (void)apd_kmeans(&view, &settings, assignment); /* means -6 and 4 */
-    assert_int_equal(assignment[2], 1);
-    p = (points){.tasks = 6, .vectors = 6, .at = {{-2}, {2}, {1}, {0}, {2}, {-3}}};
-    view = view_of(&p); /* means -1/3 and 1/3; task 3 at 0 is between */
-    settings.start = thirds;
-    (void)apd_kmeans(&view, &settings, assignment);
-    assert_int_equal(assignment[3], 0);
-    static const int other[] = {1, 0, 1, 1, 0, 0};
-    settings.start = other;
-    (void)apd_kmeans(&view, &settings, assignment);
-    assert_int_equal(assignment[3], 0);
+    for (int three = 0; three < 2; three++) {
+        int start[9], assignment[9];
+        for (int i = 0; i < 9; i++)
+            start[i] = i < 3 ? three : 1 - three;
+        apd_kmeans_settings settings = settings_of(2, 0);
+        settings.start = start;
+        settings.most_iterations = 1;
+        (void)apd_kmeans(&view, &settings, assignment);
+        assert_int_equal(assignment[2], 0);
+        assert_int_equal(assignment[0], three); /* at -2, nearer to -1/3 */
+        assert_int_equal(assignment[3], 1 - three);
+    }
 }
 
 static void kmeans_same_settings_same_result(void **state) {

@@ -1,6 +1,7 @@
 /* apd compare: orders and seeds of one stream side by side; how much a task depends on its place. */
 #include "app/commands.h"
 #include "app/compare_runs.h"
+#include "app/quoted.h"
 #include "base/memory.h"
 #include "io/runlog.h"
 
@@ -65,8 +66,7 @@ static label label_of(const apd_comparison *c, int order) {
     return made;
 }
 
-/* --- for a person ------------------------------------------------------------------------------------------
- */
+/* --- for a person ------------------------------------------------------------------------------------ */
 
 /* A share as per cent, right-aligned behind a space; "-" where there is none. */
 static void percent(int width, double share) {
@@ -141,22 +141,9 @@ static void print_spread(const apd_comparison *c) {
                      c->order_count, seeds);
 }
 
-/* --- for a machine: one row a number -----------------------------------------------------------------------
- */
+/* --- for a machine: one row a number ----------------------------------------------------------------- */
 
-/* Names may hold anything: quoted, with quotes doubled (RFC 4180). */
-static void quoted(FILE *file, const char *text) {
-    (void)fputc('"', file);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            (void)fputc('"', file);
-        (void)fputc(*text, file);
-    }
-    (void)fputc('"', file);
-}
-
-/* scope,order,run,seed,task,name,measure,value: what does not apply is empty (order, run and task: below 0).
- */
+/* scope,order,run,seed,task,name,measure,value: what does not apply is empty (order, run and task: below 0). */
 static void row(FILE *file, const apd_comparison *c, const char *scope, int order, int run, int task,
                 const char *measure, double value) {
     (void)fprintf(file, "%s,", scope);
@@ -164,14 +151,14 @@ static void row(FILE *file, const apd_comparison *c, const char *scope, int orde
         (void)fputs(label_of(c, order).text, file);
     (void)fputc(',', file);
     if (run >= 0)
-        quoted(file, c->runs[run].name);
+        apd_write_quoted(file, c->runs[run].name);
     (void)fputc(',', file);
     if (run >= 0)
         (void)fprintf(file, "%" PRIu64, c->runs[run].state.seed);
     (void)fputc(',', file);
     if (task >= 0) {
         (void)fprintf(file, "%d,", c->tasks[task]);
-        quoted(file, apd_comparison_record(c, 0, task)->name);
+        apd_write_quoted(file, apd_comparison_record(c, 0, task)->name);
     } else {
         (void)fputc(',', file);
     }

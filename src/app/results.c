@@ -1,5 +1,7 @@
 #include "app/results.h"
 
+#include "app/quoted.h"
+
 #include "base/log.h"
 #include "base/memory.h"
 #include "network/blas.h"
@@ -61,17 +63,6 @@ static apd_status write_accuracy(const apd_run *run, apd_error *error) {
     return sheet_save(&s, run, "accuracy.csv", error);
 }
 
-/* Names may hold anything: quoted, with quotes doubled (RFC 4180). */
-static void quoted(FILE *file, const char *text) {
-    (void)fputc('"', file);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            (void)fputc('"', file);
-        (void)fputc(*text, file);
-    }
-    (void)fputc('"', file);
-}
-
 static int64_t own_numbers(const apd_layout *layout, int classes) {
     int64_t numbers = (int64_t)classes * (layout->blocks[layout->block_count - 1].cols + 1);
     for (int b = 0; b < layout->block_count; b++)
@@ -101,7 +92,7 @@ static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_e
     for (int t = 0; t < state->task_count; t++) {
         const apd_task_record *record = &state->records[t];
         (void)fprintf(s.file, "%d,%d,", t, record->id);
-        quoted(s.file, record->name);
+        apd_write_quoted(s.file, record->name);
         (void)fprintf(s.file, ",%d", record->class_count);
         cell(s.file, record->accuracy);
         cell(s.file, last_accuracy(state, t));

@@ -43,8 +43,7 @@ static inline bool apd_run_speaks(const apd_run *run) {
 /* Start MPI. Collective; comes first. */
 apd_status apd_run_begin(apd_run *run, apd_error *error);
 
-/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same. Collective.
- */
+/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same. Collective. */
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error);
 
@@ -65,8 +64,7 @@ bool apd_file_exists(const char *path);
 /* folder/name; free it. */
 char *apd_join_path(const char *folder, const char *name);
 
-/* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL.
- */
+/* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL. */
 apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);
 
 /* A digest of a task's theta and biases in all layers (of sigma: place < 0), the same at every P. Collective. */

@@ -39,8 +39,7 @@ void apd_stepper_clear(apd_stepper *stepper);
 /* Step `step` of epoch `epoch` with the given learning rate. Collective. */
 void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate);
 
-/* The tallies of all shards added up by the fixed tree, the same on every rank; starts new ones. Collective.
- */
+/* The tallies of all shards added up by the fixed tree, the same on every rank; starts new ones. Collective. */
 apd_tally apd_stepper_read(apd_stepper *stepper);
 
 #endif

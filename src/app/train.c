@@ -110,8 +110,7 @@ static void create_solver(apd_run *run) {
     run->solver = apd_solver_create(name, run->network, run->decomposition, &chosen);
 }
 
-/* The folder, run.yaml and the log; rank 0 writes, all agree. A run begun anew leaves no line of an old one.
- */
+/* The folder, run.yaml and the log; rank 0 writes, all agree. A run begun anew leaves no line of an old one. */
 static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
     apd_status status = APD_OK;
     const char *folder = run->description->output;

@@ -4,8 +4,7 @@
 
 #include "app/run.h"
 
-/* Train what run->state has not finished; after each task evaluate, commit and write the tables. Collective.
- */
+/* Train what run->state has not finished; after each task evaluate, commit and write the tables. Collective. */
 apd_status apd_train_stream(apd_run *run, apd_error *error);
 
 #endif

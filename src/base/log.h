@@ -14,8 +14,7 @@ void apd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A warning: "warning: ..." */
 void apd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The live line: on a terminal it is drawn over itself, elsewhere nothing is printed. At most ten a second.
- */
+/* The live line: on a terminal it is drawn over itself, elsewhere nothing is printed. At most ten a second. */
 void apd_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Seconds from a clock that only moves forward. */

@@ -44,8 +44,7 @@ uint32_t apd_random_bits(const apd_random *random, int64_t index);
 /* Uniform in [0, 1), a multiple of 2^-24. */
 float apd_random_uniform(const apd_random *random, int64_t index);
 
-/* `count` standard normal numbers (Box-Muller in double, rounded to float), numbers first .. first+count-1.
- */
+/* `count` standard normal numbers (Box-Muller in double, rounded to float), numbers first .. first+count-1. */
 void apd_random_normal(const apd_random *random, int64_t first, int64_t count, float *out);
 
 /* Uniform in 0 .. bound-1, unbiased to 2^-32; uses numbers 2*index and 2*index+1. 1 <= bound < 2^32. */

@@ -18,8 +18,7 @@
 
 typedef enum apd_merge_rule { APD_MERGE_PLAIN, APD_MERGE_SAVING } apd_merge_rule;
 
-/* Sums over this slice, all of them integers or maxima, so that they can be added up over ranks in any order.
- */
+/* Sums over this slice, all of them integers or maxima, so that they can be added up over ranks in any order. */
 typedef struct apd_consolidation {
     int64_t merged;         /* weights at which some cluster's sigma_g is not zero */
     int64_t changed;        /* thetas (a task's weight) that changed */

@@ -109,8 +109,7 @@ static inline int64_t apd_local_rows(const apd_decomposition *decomposition, int
 void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
                              float *bias);
 
-/* Non-zeros of tau of one task over this slice (0 for a forgotten one; decomposed weights for a single one).
- */
+/* Non-zeros of tau of one task over this slice (0 for a forgotten one; decomposed weights for a single one). */
 int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
 
 /* Row digests of sigma (task < 0) or of a task's theta and bias in block `block`: out (local rows). */

@@ -44,7 +44,7 @@ static void count_members(clustering *work, const int *assignment) {
         work->members[assignment[i]]++;
 }
 
-/* --- empty clusters ----------------------------------------------------------------------------------- */
+/* --- empty clusters ---------------------------------------------------------------------------------- */
 
 /* The task farthest from its centroid that is not the only member of its cluster. There is one whenever a
  * cluster is empty, because K <= T. */
@@ -75,7 +75,7 @@ static int fill_empty(clustering *work) {
     return filled;
 }
 
-/* --- first centroids ---------------------------------------------------------------------------------- */
+/* --- first centroids --------------------------------------------------------------------------------- */
 
 /* Vector `vector` becomes the centroid of cluster `cluster`: tasks strictly nearer to it than to all before
  * move there. */
@@ -129,7 +129,7 @@ static void start_from_centroids(clustering *work, int warm, const apd_random *r
     free(taken);
 }
 
-/* --- Lloyd's iteration -------------------------------------------------------------------------------- */
+/* --- Lloyd's iteration ------------------------------------------------------------------------------- */
 
 /* S, W and the cluster sizes of `assignment`. */
 static void measure(clustering *work) {

@@ -51,8 +51,7 @@ void apd_solver_begin_step(apd_solver *solver, double learning_rate);
 void apd_solver_step(apd_solver *solver, int block, const float *gradient, const float *bias_gradient,
                      float *weights, float *bias);
 
-/* From here to the task's end train the support alone, without the pull of lambda1 (exact; others: nothing).
- */
+/* From here to the task's end train the support alone, without the pull of lambda1 (exact; others: nothing). */
 void apd_solver_begin_polish(apd_solver *solver);
 
 /* Keep a copy of what is being trained; bring the last copy back (if there is one). */

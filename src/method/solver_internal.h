@@ -18,8 +18,7 @@ typedef struct adam_step {
     float first_scale, second_scale; /* 1/(1 - beta^step) */
 } adam_step;
 
-/* The task in training, one block of it. (local rows, C) unless said otherwise; NULL where a block has none.
- */
+/* The task in training, one block of it. (local rows, C) unless said otherwise; NULL where a block has none. */
 typedef struct solver_block {
     int64_t rows, cols;
     float *sigma; /* the decomposition's */

@@ -92,8 +92,7 @@ apd_status apd_layer_same_shape(apd_layer *layer, apd_error *error);
 apd_status apd_layer_range(const apd_layer *layer, const char *field, int64_t value, int64_t most,
                            apd_error *error);
 
-/* Resolve the shapes of all layers, from the specs. `layers` (count + 1): the last is the head's dense layer.
- */
+/* Resolve the shapes of all layers, from the specs. `layers` (count + 1): the last is the head's dense layer. */
 apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs, int count, int max_classes,
                               apd_layer *layers, apd_error *error);
 
