@@ -70,8 +70,8 @@ typedef struct apd_description {
         uint64_t order_seed; /* order: "seed 7" */
         int *order;          /* order: [2, 0, 1] */
         int order_count;
-        int *forget;           /* pairs: task id, after how many finished tasks */
-        int forget_count;      /* numbers in `forget`: even */
+        int *forget;      /* pairs: task id, after how many finished tasks */
+        int forget_count; /* numbers in `forget`: even */
     } stream;
 
     struct {
@@ -91,13 +91,13 @@ typedef struct apd_description {
         double mask_init;       /* the masks' start, in (0, 1); default 0.5 */
         apd_recentre recentre;  /* count | median | none; default count */
         int recentre_every;     /* also after every this many tasks; 0: after the first only, the default */
-        int consolidate_every; /* s: tasks from one consolidation to the next; 0: none, the default */
-        int clusters_added;    /* k: the n-th consolidation has k*n clusters; default 2 */
-        double beta;           /* >= 0; default 1e-2 */
-        apd_merge merge;       /* plain | saving; default saving (method/consolidate.h) */
+        int consolidate_every;  /* s: tasks from one consolidation to the next; 0: none, the default */
+        int clusters_added;     /* k: the n-th consolidation has k*n clusters; default 2 */
+        double beta;            /* >= 0; default 1e-2 */
+        apd_merge merge;        /* plain | saving; default saving (method/consolidate.h) */
         apd_cluster_start cluster_start; /* centroids | spectral; default centroids */
-        apd_cluster_road cluster_road;   /* auto | direct | scalapack; default auto; does not change results */
-        int polish_epochs;      /* the last epochs of a task, 0..epochs-1; default 6 (exact only) */
+        apd_cluster_road cluster_road; /* auto | direct | scalapack; default auto; does not change results */
+        int polish_epochs;             /* the last epochs of a task, 0..epochs-1; default 6 (exact only) */
     } method;
 
     struct {
@@ -114,7 +114,7 @@ typedef struct apd_description {
 
     struct {
         int interval;       /* steps between metrics lines; default 50 */
-        int spectrum;          /* most tasks whose Gram matrix's eigenvalues are logged; default 500 */
+        int spectrum;       /* most tasks whose Gram matrix's eigenvalues are logged; default 500 */
         int evaluate_batch; /* images a pass in evaluation; default 250 */
     } log;
 

@@ -187,6 +187,20 @@ static apd_status check_method(const apd_reading *reading) {
     return APD_OK;
 }
 
+static apd_status check_forgetting(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    if (d->stream.forget_count % 2 != 0)
+        return blame(reading, "stream.forget",
+                     "has %d numbers; pairs of a task and the number of tasks after which "
+                     "it is forgotten are needed",
+                     d->stream.forget_count);
+    for (int i = 0; i < d->stream.forget_count; i += 2)
+        if (d->stream.forget[i + 1] < 1)
+            return blame(reading, "stream.forget", "forgets task %d after %d tasks; at least 1 is needed",
+                         d->stream.forget[i], d->stream.forget[i + 1]);
+    return APD_OK;
+}
+
 static apd_status check_training(const apd_reading *reading) {
     const apd_description *d = reading->description;
     const char *blamed = is_given(reading, "training.batch") ? "training.batch" : "shards";
@@ -212,6 +226,7 @@ apd_status apd_description_resolve(const apd_reading *reading) {
     resolve_polish(reading);
     APD_TRY(resolve_preset(reading));
     APD_TRY(check_stream(reading));
+    APD_TRY(check_forgetting(reading));
     APD_TRY(check_network(reading));
     APD_TRY(check_method(reading));
     return check_training(reading);

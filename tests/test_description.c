@@ -326,6 +326,11 @@ static const bad_input bad_inputs[] = {
         "run.yaml:3: network.lrn is for the lenet presets only; a custom network lists lrn layers"),
     BAD(SMALLEST "method: {solver: joint}\n",
         "run.yaml:3: method.solver joint needs a finite method.lambda2, such as 100"),
+    BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3, 2]}\n",
+        "run.yaml:2: stream.forget has 3 numbers; pairs of a task and the number of tasks after which it is "
+        "forgotten are needed"),
+    BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 0]}\n",
+        "run.yaml:2: stream.forget forgets task 1 after 0 tasks; at least 1 is needed"),
     BAD(SMALLEST "training: {epochs: 4}\nmethod: {polish_epochs: 4}\n",
         "run.yaml:4: method.polish_epochs is 4; less than training.epochs (4) is needed"),
     BAD(SMALLEST "training: {keep_best: 5}\n",
