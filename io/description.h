@@ -40,10 +40,11 @@ typedef enum apd_schedule {
 } apd_schedule;
 
 typedef struct apd_description {
-    char *name;    /* the run's name; default: the file's name without .yaml */
-    char *output;  /* the run's folder; default runs/NAME */
-    uint64_t seed; /* default 0 */
-    int shards;    /* S; 0 = auto: the ranks of the first launch */
+    char *name;       /* the run's name; default: the file's name without .yaml */
+    char *output;     /* the run's folder; default runs/NAME */
+    uint64_t seed;    /* default 0 */
+    int shards;       /* S; 0 = auto: the ranks of the first launch */
+    int blas_threads; /* of OpenBLAS in a rank; default 1 */
 
     struct {
         char *file; /* data.file: an HDF5 data file (required); relative to the description's folder

@@ -125,6 +125,10 @@ apd import cifar100 => real cifar-100 apd import cifar100 "${APD_DATA-}/cifar-10
 apd import mnist => real mnist apd import mnist "${APD_DATA-}/mnist" --output data/mnist.h5
 apd import omniglot => real omniglot omniglot
 apd import images => photos; apd import images photos --output data/photos.h5
+mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set method => real cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set name=clusters --set method.consolidate_every=1 --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
+mpirun -n 2 apd train jobs/cifar100-superclass.yaml => real cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
+mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml => real cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
+mpirun -n 2 apd train jobs/mnist-permutation.yaml => real mnist mpirun -n 2 apd train jobs/mnist-permutation.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 sbatch => : needs a cluster
 srun => : needs a cluster
 TEXT

@@ -60,12 +60,16 @@ static void parse_smallest_description_gives_documented_defaults(void **state) {
     assert_true(d->training.schedule == APD_SCHEDULE_COSINE && d->training.decay == 0.95);
     assert_true(d->training.weight_decay == 0.0 && d->training.keep_best == 0);
     assert_true(d->training.beta1 == 0.9 && d->training.beta2 == 0.999 && d->training.epsilon == 1e-8);
+    assert_true(d->blas_threads == 1 && d->log.spectrum == 500 && d->stream.forget_count == 0);
+    assert_true(d->method.consolidate_every == 0 && d->method.clusters_added == 2 && d->method.beta == 0.01);
+    assert_true(d->method.merge == APD_MERGES_SAVING && d->method.cluster_start == APD_START_CENTROIDS &&
+                d->method.cluster_road == APD_ROAD_AUTO);
     assert_true(d->log.interval == 50 && d->log.evaluate_batch == 250);
     apd_description_destroy(d);
 }
 
 static const char *const everything =
-    "name: many\noutput: out/many\nseed: 18446744073709551615\nshards: 4\n"
+    "name: many\noutput: out/many\nseed: 18446744073709551615\nshards: 4\nblas_threads: 2\n"
     "data: {file: /x y.h5, normalise: unit, validation: 0.25, flip: true, shift: 4}\n"
     "stream:\n"
     "  kind: list\n"
@@ -73,6 +77,7 @@ static const char *const everything =
     "  turns: 4\n"
     "  order: [2, 0, 1]\n"
     "  rotation_step: -7.5\n"
+    "  forget: [2, 1]\n"
     "network:\n"
     "  layers:\n"
     "    - conv: {units: 20, kernel: [5, 3], stride: 2, padding: valid}\n"
@@ -84,10 +89,11 @@ static const char *const everything =
     "    - dropout: {rate: 0.3}\n"
     "    - relu:\n"
     "method: {name: apd, solver: joint, lambda1: 4e-4, lambda2: 100, mask_init: 0.9, recentre: median,"
-    " recentre_every: 3, polish_epochs: 0}\n"
+    " recentre_every: 3, consolidate_every: 5, clusters_added: 3, beta: 0.25, merge: plain,"
+    " cluster_start: spectral, cluster_road: scalapack, polish_epochs: 0}\n"
     "training: {epochs: 7, batch: 64, lr: 0.3333333333333333, schedule: exponential, decay: 0.9,"
     " weight_decay: 1e-4, keep_best: 5, beta1: 0.8, beta2: 0.99, epsilon: 1e-7}\n"
-    "log: {interval: 3, evaluate_batch: 17}\n";
+    "log: {interval: 3, spectrum: 9, evaluate_batch: 17}\n";
 
 static void parse_every_key_sets_every_field(void **state) {
     (void)state;
@@ -95,6 +101,11 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_string_equal(d->name, "many");
     assert_string_equal(d->output, "out/many");
     assert_true(d->seed == UINT64_MAX && d->shards == 4);
+    assert_true(d->blas_threads == 2 && d->log.spectrum == 9);
+    assert_true(d->stream.forget_count == 2 && d->stream.forget[0] == 2 && d->stream.forget[1] == 1);
+    assert_true(d->method.consolidate_every == 5 && d->method.clusters_added == 3 && d->method.beta == 0.25);
+    assert_true(d->method.merge == APD_MERGES_PLAIN && d->method.cluster_start == APD_START_SPECTRAL &&
+                d->method.cluster_road == APD_ROAD_SCALAPACK);
     assert_string_equal(d->data.file, "/x y.h5");
     assert_true(d->data.normalise == APD_NORMALISE_UNIT && d->data.validation == 0.25);
     assert_true(d->data.flip && d->data.shift == 4);
