@@ -245,7 +245,8 @@ case_help() {
         "$APD" --help | grep -q "apd $command" || fail "--help does not name $command"
         grep -q "apd $command" "$repository/jobs/apd.1" || fail "the manual does not name $command"
     done
-    "$APD" train --help-keys >keys.txt && grep -q method.lambda2 keys.txt || fail "--help-keys"
+    "$APD" train --help-keys >keys.txt
+    grep -q method.lambda2 keys.txt || fail "--help-keys"
     [ "$("$APD" --version)" = "apd $(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")" ]
     [ "$(ranks 3 --version | wc -l)" = 1 ] || fail "every rank speaks"
 }

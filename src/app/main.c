@@ -61,25 +61,27 @@ static int run_command(const apd_command *command, int argc, char **argv) {
     if (status != APD_OK && speaks && error.message[0] != '\0')
         (void)fprintf(stderr, "apd %s: %s\n", command->name, error.message);
     free((void *)arguments);
-    return (int)status;
+    /* mpirun ends a job as soon as one process fails: rank 0 alone does so, after it has spoken */
+    return speaks ? (int)status : APD_OK;
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        if (!is_other_rank())
-            usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? APD_ERROR_USAGE : APD_OK;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        if (!is_other_rank())
-            (void)puts("apd " APD_VERSION);
+    bool speaks = !is_other_rank();
+    const char *name = argc < 2 ? "" : argv[1];
+    const apd_command *command = find_command(name);
+    if (command != NULL)
+        return run_command(command, argc - 2, argv + 2);
+    if (!speaks)
+        return APD_OK;
+    if (strcmp(name, "--version") == 0) {
+        (void)puts("apd " APD_VERSION);
         return APD_OK;
     }
-    const apd_command *command = find_command(argv[1]);
-    if (command == NULL) {
-        if (!is_other_rank())
-            (void)fprintf(stderr, "apd: \"%s\" is not a command (apd --help lists them)\n", argv[1]);
-        return APD_ERROR_USAGE;
+    bool asked = strcmp(name, "--help") == 0 || strcmp(name, "help") == 0;
+    if (asked || argc < 2) {
+        usage(asked ? stdout : stderr);
+        return asked ? APD_OK : APD_ERROR_USAGE;
     }
-    return run_command(command, argc - 2, argv + 2);
+    (void)fprintf(stderr, "apd: \"%s\" is not a command (apd --help lists them)\n", name);
+    return APD_ERROR_USAGE;
 }
