@@ -105,6 +105,18 @@ case_same_bits_consolidation() {
     same_bits "${consolidating[@]}" --set method.merge=plain --set method.cluster_start=spectral --fresh --force
 }
 
+# Tasks that a consolidation leaves as they are (beta 0: all of them) keep the accuracies measured before it.
+case_consolidation_of_nothing() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 2 train run.yaml --set name=nothing --set "output=$work/nothing" --set method.consolidate_every=2 \
+        --set method.beta=0 --set method.recentre=none >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 2 train run.yaml --set "output=$work/without" --set method.recentre=none >out.txt 2>&1 || fail "$(cat out.txt)"
+    cmp without/accuracy.csv nothing/accuracy.csv || fail "accuracies changed"
+    ranks 2 evaluate nothing | grep -q 'all as recorded' || fail "evaluate"
+}
+
 # First, middle and named task, on one rank and three; nothing of it is left in any file, the others stay equal.
 case_forget() {
     make_data

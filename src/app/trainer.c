@@ -194,8 +194,9 @@ static apd_status measure_tasks(training *current, apd_error *error) {
     apd_status status = APD_OK;
     for (int t = 0; t < tasks && status == APD_OK; t++) {
         double *cell = &state->accuracy[last * tasks + t];
-        if (moved[t] == 0) {
-            *cell = last > 0 ? state->accuracy[(last - 1) * tasks + t] : NAN;
+        if (moved[t] == 0) { /* as it was in the row above, or earlier in this one */
+            if (isnan(*cell) && last > 0)
+                *cell = state->accuracy[(last - 1) * tasks + t];
             continue;
         }
         status = apd_evaluate_task(run, t, cell, error);
