@@ -146,6 +146,9 @@ case_forget() {
     ranks 2 forget run --task 1 --keep-history >out.txt || fail "--keep-history"
     grep -q 'NOT erased' out.txt || fail "erasure is claimed: $(cat out.txt)"
     "$APD" verify run/checkpoint-000004.h5 >/dev/null || fail "the kept commit"
+    ranks 2 forget run --task 2 >out.txt || fail "forgetting after --keep-history"
+    [ ! -e run/checkpoint-000004.h5 ] || fail "a kept commit that holds the task is still there"
+    /usr/bin/python3 "$repository/tests/erased.py" whole/checkpoint.h5 run 2 || fail "bytes remain"
 }
 
 # A run that has forgotten a task goes on to its other tasks; the numbers of the others do not shift.

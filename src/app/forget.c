@@ -8,16 +8,17 @@
 #include "method/recentre.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static apd_option_list tasks, settings;
+static apd_cli_list tasks, settings;
 static bool again = false, history = false;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "task",
      .argument = "TASK",
      .help = "a task's number or name (required); may be repeated",
@@ -84,6 +85,27 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     return status;
 }
 
+/* Commits that an earlier --keep-history kept hold the tasks too: they go, once the new commit is there. Rank 0. */
+static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
+    char *pattern = apd_join_path(run->description->output, "checkpoint-[0-9]*.h5");
+    glob_t found = {0};
+    apd_status status = APD_OK;
+    int answer = glob(pattern, GLOB_NOSORT, NULL, &found);
+    if (answer != 0 && answer != GLOB_NOMATCH)
+        status = apd_fail(error, APD_ERROR_IO, "%s: cannot look for older commits", pattern);
+    for (size_t i = 0; answer == 0 && i < found.gl_pathc; i++) {
+        if (unlink(found.gl_pathv[i]) != 0)
+            status = apd_fail(error, APD_ERROR_IO,
+                              "%s: cannot delete this older commit: %s; it still holds the task",
+                              found.gl_pathv[i], strerror(errno));
+        else
+            (void)printf("deleted the older commit %s\n", found.gl_pathv[i]);
+    }
+    globfree(&found);
+    free(pattern);
+    return status;
+}
+
 static void print_certificate(const apd_run *run, const evidence *before, const evidence *after,
                               const int *places) {
     (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
@@ -123,6 +145,9 @@ static apd_status commit(apd_run *run, const int *places, apd_error *error) {
     run->state.commit++;
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
                                 error));
+    if (apd_run_speaks(run) && !history)
+        status = delete_kept_commits(run, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
     if (apd_run_speaks(run)) {
         status = apd_runlog_open(run->description->output, &run->log, error);
         for (int i = 0; i < tasks.count && status == APD_OK; i++)
