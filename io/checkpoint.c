@@ -1,12 +1,23 @@
 #include "io/checkpoint.h"
 
+#include "base/memory.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_read.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+char *apd_checkpoint_path(const char *run) {
+    struct stat info;
+    const char *ending = stat(run, &info) == 0 && S_ISDIR(info.st_mode) ? "/checkpoint.h5" : "";
+    size_t room = strlen(run) + strlen(ending) + 1;
+    char *path = apd_allocate((int64_t)room, 1, "a path");
+    (void)snprintf(path, room, "%s%s", run, ending);
+    return path;
+}
 
 void apd_run_state_clear(apd_run_state *state) {
     for (int t = 0; t < state->task_count; t++)

@@ -94,6 +94,9 @@ apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partit
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);
 
+/* RUN as commands take it, a run's folder or a checkpoint, as the checkpoint's path; free it. Local. */
+char *apd_checkpoint_path(const char *run);
+
 /* Read the run's state alone (no parameters; task groups' attributes): for inspect, evaluate and resume,
  * before a network can be built. Of the task groups the attributes alone are checked. `*state` is set on
  * success only. Local. Statuses: IO, DATA. */

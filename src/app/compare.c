@@ -12,7 +12,7 @@
 
 static const char *csv = NULL;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "csv",
      .argument = "FILE",
      .help = "write the same numbers as CSV, a row a number",

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *const may_differ[] = {"seed", "stream.order", "log.evaluate_batch", NULL};
 #define MAY_DIFFER "compared runs may differ in seed and stream.order only"
@@ -16,20 +15,10 @@ const apd_task_record *apd_comparison_record(const apd_comparison *comparison, i
     return &comparison->runs[run].state.records[place];
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
-
-static char *checkpoint_path(const char *run) {
-    struct stat info;
-    const char *ending = stat(run, &info) == 0 && S_ISDIR(info.st_mode) ? "/checkpoint.h5" : "";
-    size_t room = strlen(run) + strlen(ending) + 1;
-    char *path = apd_allocate((int64_t)room, 1, "a path");
-    (void)snprintf(path, room, "%s%s", run, ending);
-    return path;
-}
+/* --- reading ------------------------------------------------------------ */
 
 static apd_status read_run(const char *name, apd_compared_run *run, apd_error *error) {
-    char *path = checkpoint_path(name);
+    char *path = apd_checkpoint_path(name);
     apd_status status;
     run->name = name;
     APD_GO(apd_checkpoint_survey(path, &run->state, &run->capacity, error));
@@ -42,8 +31,7 @@ out:
     return status;
 }
 
-/* --- whether runs belong together
- * --------------------------------------------------------------------------- */
+/* --- whether runs belong together ------------------------------------------------------------ */
 
 static apd_status check_description(const apd_compared_run *a, const apd_compared_run *b, apd_error *error) {
     apd_description_difference found;
@@ -121,8 +109,7 @@ static apd_status check_seeds(const apd_comparison *c, apd_error *error) {
     return APD_OK;
 }
 
-/* --- side by side
- * ------------------------------------------------------------------------------------------- */
+/* --- side by side ------------------------------------------------------------ */
 
 typedef struct identity {
     int id, place;

@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-static apd_option_list settings;
+static apd_cli_list settings;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "set",
      .argument = "KEY=VALUE",
      .help = "overrides the run's description (data.file, say)",

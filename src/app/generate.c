@@ -7,7 +7,7 @@
 
 static const char *classes = "50", *train = "100", *test = "30", *size = "28", *seed = "1", *output = NULL;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "output", .argument = "FILE", .help = "the data file to write (required)", .value = &output},
     {.name = "classes", .argument = "N", .help = "classes (default 50)", .value = &classes},
     {.name = "train", .argument = "N", .help = "training images a class (default 100)", .value = &train},
@@ -19,11 +19,11 @@ static const apd_option options[] = {
 
 static apd_status read_settings(apd_generate_settings *settings, apd_error *error) {
     long value[5] = {0};
-    APD_TRY(apd_option_integer("classes", classes, 2, 100000, &value[0], error));
-    APD_TRY(apd_option_integer("train", train, 1, 100000, &value[1], error));
-    APD_TRY(apd_option_integer("test", test, 1, 100000, &value[2], error));
-    APD_TRY(apd_option_integer("size", size, 16, 128, &value[3], error));
-    APD_TRY(apd_option_integer("seed", seed, 0, 0x7fffffffffffffff, &value[4], error));
+    APD_TRY(apd_cli_integer("classes", classes, 2, 100000, &value[0], error));
+    APD_TRY(apd_cli_integer("train", train, 1, 100000, &value[1], error));
+    APD_TRY(apd_cli_integer("test", test, 1, 100000, &value[2], error));
+    APD_TRY(apd_cli_integer("size", size, 16, 128, &value[3], error));
+    APD_TRY(apd_cli_integer("seed", seed, 0, 0x7fffffffffffffff, &value[4], error));
     *settings = (apd_generate_settings){.classes = (int)value[0],
                                         .train = (int)value[1],
                                         .test = (int)value[2],
@@ -62,7 +62,7 @@ const apd_command apd_command_generate = {
 
 static const char *rows = "20", *columns = "20";
 
-static const apd_option contact_options[] = {
+static const apd_cli_option contact_options[] = {
     {.name = "rows", .argument = "N", .help = "classes shown (default 20)", .value = &rows},
     {.name = "columns", .argument = "N", .help = "training images of each (default 20)", .value = &columns},
     {0},
@@ -71,8 +71,8 @@ static const apd_option contact_options[] = {
 static apd_status run_contact(int count, const char *const *arguments, apd_error *error) {
     (void)count;
     long height = 0, width = 0;
-    APD_TRY(apd_option_integer("rows", rows, 1, 1000, &height, error));
-    APD_TRY(apd_option_integer("columns", columns, 1, 1000, &width, error));
+    APD_TRY(apd_cli_integer("rows", rows, 1, 1000, &height, error));
+    APD_TRY(apd_cli_integer("columns", columns, 1, 1000, &width, error));
     return apd_dataset_contact_sheet(arguments[0], arguments[1], (int)height, (int)width, error);
 }
 

@@ -8,7 +8,7 @@
 
 static const char *output = NULL;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "output", .argument = "FILE", .help = "the data file to write (required)", .value = &output},
     {0},
 };

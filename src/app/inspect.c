@@ -5,11 +5,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 static bool layers = false;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "layers", .help = "non-zeros of sigma and tau for each layer too", .flag = &layers},
     {0},
 };
@@ -42,18 +41,15 @@ const apd_command apd_command_inspect = {
     .run = run_inspect,
 };
 
-static const apd_option no_options[] = {{0}};
+static const apd_cli_option no_options[] = {{0}};
 
 static apd_status run_verify(int count, const char *const *arguments, apd_error *error) {
     (void)count;
-    struct stat info;
-    bool folder = stat(arguments[0], &info) == 0 && S_ISDIR(info.st_mode);
-    char *path = folder ? apd_join_path(arguments[0], "checkpoint.h5") : apd_join_path(".", arguments[0]);
-    const char *checked = folder ? path : arguments[0];
+    char *path = apd_checkpoint_path(arguments[0]);
     int groups = 0;
-    apd_status status = apd_checkpoint_verify(checked, &groups, error);
+    apd_status status = apd_checkpoint_verify(path, &groups, error);
     if (status == APD_OK)
-        (void)printf("%s: %d groups, every digest is right\n", checked, groups);
+        (void)printf("%s: %d groups, every digest is right\n", path, groups);
     free(path);
     return status;
 }

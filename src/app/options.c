@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const apd_option *find_option(const apd_option *options, const char *name, size_t length) {
-    for (const apd_option *row = options; row->name != NULL; row++)
+static const apd_cli_option *find_option(const apd_cli_option *options, const char *name, size_t length) {
+    for (const apd_cli_option *row = options; row->name != NULL; row++)
         if (strlen(row->name) == length && strncmp(row->name, name, length) == 0)
             return row;
     return NULL;
 }
 
-static apd_status take_value(const apd_option *row, const char *value, apd_error *error) {
+static apd_status take_value(const apd_cli_option *row, const char *value, apd_error *error) {
     if (row->value != NULL) {
         *row->value = value;
         return APD_OK;
@@ -27,7 +27,7 @@ static apd_status take_value(const apd_option *row, const char *value, apd_error
 static apd_status take_option(const apd_command *command, int argc, char **argv, int *at, apd_error *error) {
     const char *name = argv[*at] + 2, *equals = strchr(name, '=');
     size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const apd_option *row = find_option(command->options, name, length);
+    const apd_cli_option *row = find_option(command->options, name, length);
     if (row == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--%.*s is not an option (apd %s --help lists them)",
                         (int)length, name, command->name);
@@ -76,7 +76,7 @@ void apd_options_usage(const apd_command *command, FILE *file) {
         (void)fprintf(file, "\n%s\n", command->details);
     if (command->options->name != NULL)
         (void)fputs("\nOptions:\n", file);
-    for (const apd_option *row = command->options; row->name != NULL; row++) {
+    for (const apd_cli_option *row = command->options; row->name != NULL; row++) {
         char left[64];
         (void)snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
                        row->argument != NULL ? row->argument : "");
@@ -84,8 +84,8 @@ void apd_options_usage(const apd_command *command, FILE *file) {
     }
 }
 
-apd_status apd_option_integer(const char *name, const char *text, long least, long most, long *out,
-                              apd_error *error) {
+apd_status apd_cli_integer(const char *name, const char *text, long least, long most, long *out,
+                           apd_error *error) {
     char *end = NULL;
     errno = 0;
     long value = strtol(text, &end, 10);

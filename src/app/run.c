@@ -127,11 +127,6 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
                     (unsigned long long)run->state.data_digest);
 }
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static char *parent_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *folder = apd_duplicate_text(slash != NULL ? path : ".");
@@ -142,7 +137,7 @@ static char *parent_folder(const char *path) {
 
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error) {
-    run->checkpoint = is_folder(path) ? apd_join_path(path, "checkpoint.h5") : apd_duplicate_text(path);
+    run->checkpoint = apd_checkpoint_path(path);
     apd_run_state state = {0};
     apd_status status = APD_OK;
     if (apd_run_speaks(run))

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static apd_option_list settings;
+static apd_cli_list settings;
 static bool fresh = false, force = false, keys = false;
 
-static const apd_option options[] = {
+static const apd_cli_option options[] = {
     {.name = "set",
      .argument = "KEY=VALUE",
      .help = "overrides the description; may be repeated",

@@ -261,17 +261,15 @@ void apd_consolidate(apd_decomposition *d, int block, const int *places, const i
     merge_end(&m);
 }
 
-/* The only member left of a group of block `block`, or -1 when there are none or several. */
-static int only_member(const apd_decomposition *d, int block, int group) {
-    int found = -1;
-    for (int t = 0; t < d->task_count; t++) {
-        if (!apd_task_is_decomposed(d, t, block) || d->tasks[t]->blocks[block].group != group)
-            continue;
-        if (found >= 0)
-            return -1;
-        found = t;
-    }
-    return found;
+/* How many tasks a group of block `block` has; `*last` is the last of them. */
+static int count_members(const apd_decomposition *d, int block, int group, int *last) {
+    int members = 0;
+    for (int t = 0; t < d->task_count; t++)
+        if (apd_task_is_decomposed(d, t, block) && d->tasks[t]->blocks[block].group == group) {
+            *last = t;
+            members++;
+        }
+    return members;
 }
 
 /* Give the task at `place` its full tau and empty its group. */
@@ -305,14 +303,12 @@ int apd_forget(apd_decomposition *d, int place) {
         int group = forgotten->blocks[b].mask != NULL ? forgotten->blocks[b].group : -1;
         if (group < 0)
             continue;
-        int left = only_member(d, b, group), others = 0;
-        for (int t = 0; t < d->task_count; t++)
-            others += apd_task_is_decomposed(d, t, b) && d->tasks[t]->blocks[b].group == group;
-        if (left >= 0) {
+        int left = -1, members = count_members(d, b, group, &left);
+        if (members == 1) {
             fold(d, b, left, group);
             folded++;
         }
-        if (others == 0)
+        if (members == 0)
             apd_sparse_resize(&d->groups[b].shared[group], apd_local_rows(d, b), 0);
     }
     apd_task_part_destroy(d, forgotten);
