@@ -299,13 +299,117 @@ static void bytes_training_adds_what_the_solver_needs(void **state) {
     /* joint: tau, target, sigma_g and two moments of 50 weights for every old task */
     assert_int_equal(bytes_while_training(APD_JOINT, 0), 0);
     assert_int_equal(bytes_while_training(APD_JOINT, 3), 3 * 5 * 50 * 4);
-    /* exact: five numbers a weight, and what the entries of tau need */
-    assert_int_equal(bytes_while_training(APD_EXACT, 0), 5 * 50 * 4);
+    /* exact: four numbers a weight, and what the entries of tau need */
+    assert_int_equal(bytes_while_training(APD_EXACT, 0), 4 * 50 * 4);
     assert_true(bytes_while_training(APD_EXACT, 6) > bytes_while_training(APD_EXACT, 3));
+}
+
+/* --- a task half way
+ * -------------------------------------------------------------------------------- */
+
+/* Steps `first` .. `last` of a task of 12: polishing from step 8 on, a copy kept before step 4. */
+static void walk(bench *on, int first, int last) {
+    for (int k = first; k < last; k++) {
+        if (k == 4)
+            apd_solver_keep(on->solver);
+        if (k == 8)
+            apd_solver_begin_polish(on->solver);
+        random_step(on, 3, k, 1e-2);
+    }
+}
+
+/* Bring `to`, whose task has just begun, to where `from` is. */
+static void carry_over(const bench *from, const bench *to) {
+    apd_solver_restore(to->solver, apd_solver_progress_of(from->solver));
+    assert_int_equal(apd_solver_array_count(to->solver), apd_solver_array_count(from->solver));
+    for (int i = 0; i < apd_solver_array_count(from->solver); i++) {
+        const apd_solver_array *a = apd_solver_array_at(from->solver, i);
+        const apd_solver_array *b = apd_solver_array_at(to->solver, i);
+        size_t bytes = (size_t)(a->rows * a->width) * sizeof(float);
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(a->block, b->block);
+        memcpy(b->values, a->values, bytes);
+        assert_int_equal(a->kept != NULL, b->kept != NULL);
+        if (a->kept != NULL)
+            memcpy(b->kept, a->kept, bytes);
+    }
+}
+
+static void check_same_tasks(const bench *a, const bench *b) {
+    float weights[2][ROOM], bias[2][BLOCK_ROWS];
+    assert_int_equal(a->d->task_count, b->d->task_count);
+    for (int t = 0; t < a->d->task_count; t++)
+        for (int block = 0; block < TOY_BLOCKS; block++) {
+            int64_t size = apd_local_rows(a->d, block) * a->layout->blocks[block].cols;
+            apd_decomposition_theta(a->d, t, block, weights[0], bias[0]);
+            apd_decomposition_theta(b->d, t, block, weights[1], bias[1]);
+            assert_memory_equal(weights[0], weights[1], (size_t)size * sizeof(float));
+        }
+    for (int block = 0; block < TOY_BLOCKS; block++)
+        if (a->d->sigma[block] != NULL)
+            assert_memory_equal(a->d->sigma[block], b->d->sigma[block],
+                                (size_t)(apd_local_rows(a->d, block) * a->layout->blocks[block].cols) *
+                                    sizeof(float));
+}
+
+static void restored_half_way(apd_solver_name name, double lambda2, int half, bool recall) {
+    apd_solver_settings settings = usual;
+    settings.lambda2 = lambda2;
+    settings.lambda1 = 1e-3;
+    bench undisturbed, resumed;
+    bench_init(&undisturbed, name, &settings, 0, 3, 3, 0.3);
+    bench_init(&resumed, name, &settings, 0, 3, 3, 0.3);
+    apd_solver_begin_task(undisturbed.solver, 3, TOY_CLASSES);
+    walk(&undisturbed, 0, half);
+    apd_solver_begin_task(resumed.solver, 3, TOY_CLASSES);
+    carry_over(&undisturbed, &resumed);
+    walk(&undisturbed, half, 12);
+    walk(&resumed, half, 12);
+    assert_memory_equal(undisturbed.weights, resumed.weights, sizeof undisturbed.weights);
+    if (recall) {
+        apd_solver_recall(undisturbed.solver);
+        apd_solver_recall(resumed.solver);
+    }
+    apd_solver_end_task(undisturbed.solver);
+    apd_solver_end_task(resumed.solver);
+    check_same_tasks(&undisturbed, &resumed);
+    bench_clear(&undisturbed);
+    bench_clear(&resumed);
+}
+
+static void restore_half_way_goes_on_with_the_same_bits(void **state) {
+    (void)state;
+    const int halves[] = {0, 1, 4, 6, 8, 11};
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
+        for (int recall = 0; recall <= 1; recall++) {
+            restored_half_way(APD_EXACT, INFINITY, halves[i], recall != 0);
+            restored_half_way(APD_EXACT, 100.0, halves[i], recall != 0);
+            restored_half_way(APD_JOINT, 100.0, halves[i], recall != 0);
+            restored_half_way(APD_SINGLE, 100.0, halves[i], recall != 0);
+        }
+}
+
+static void steps_leave_the_decomposition_alone(void **state) {
+    (void)state;
+    const apd_solver_name names[] = {APD_EXACT, APD_JOINT, APD_SINGLE};
+    apd_solver_settings settings = usual;
+    settings.lambda2 = 100.0;
+    for (int i = 0; i < 3; i++) {
+        bench moving, still;
+        bench_init(&moving, names[i], &settings, 0, 3, 3, 0.3);
+        bench_init(&still, names[i], &settings, 0, 3, 3, 0.3);
+        apd_solver_begin_task(moving.solver, 3, TOY_CLASSES);
+        walk(&moving, 0, 12);
+        check_same_tasks(&moving, &still);
+        bench_clear(&moving);
+        bench_clear(&still);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(restore_half_way_goes_on_with_the_same_bits),
+        cmocka_unit_test(steps_leave_the_decomposition_alone),
         cmocka_unit_test(end_task_keeps_theta),
         cmocka_unit_test(keep_recall_brings_the_last_copy_back),
         cmocka_unit_test(head_follows_adam_with_decay_and_unused_rows_stay_zero),

@@ -3,33 +3,39 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static solver_array *add_array(apd_solver *solver, float *values, int64_t count) {
+float *apd_solver_track(apd_solver *solver, int block, const char *name, int64_t width, bool parameter) {
     solver->arrays = apd_reallocate(solver->arrays, solver->array_count, solver->array_count + 1,
                                     sizeof *solver->arrays, "the solver's arrays");
-    solver_array *array = &solver->arrays[solver->array_count++];
-    *array = (solver_array){.values = values, .count = count};
-    return array;
+    apd_solver_array *array = &solver->arrays[solver->array_count++];
+    *array = (apd_solver_array){.block = block,
+                                .rows = solver->blocks[block].rows,
+                                .width = width > 0 ? width : 1,
+                                .parameter = parameter};
+    (void)snprintf(array->name, sizeof array->name, "%s", name);
+    array->values = apd_allocate(array->rows * array->width, sizeof(float),
+                                 parameter ? "parameters in training" : "Adam's moments");
+    return array->values;
 }
 
-float *apd_solver_track(apd_solver *solver, int64_t count, bool parameter) {
-    float *values =
-        apd_allocate(count, sizeof(float), parameter ? "parameters in training" : "Adam's moments");
-    add_array(solver, values, count)->parameter = parameter;
-    return values;
+adam_moments apd_solver_track_moments(apd_solver *solver, int block, const char *name, int64_t width) {
+    char first[sizeof solver->arrays->name], second[sizeof solver->arrays->name];
+    (void)snprintf(first, sizeof first, "%s_first", name);
+    (void)snprintf(second, sizeof second, "%s_second", name);
+    float *moments = apd_solver_track(solver, block, first, width, false);
+    return (adam_moments){moments, apd_solver_track(solver, block, second, width, false)};
 }
 
-/* Sigma lies in the decomposition. */
-static void track_sigma(apd_solver *solver, float *sigma, int64_t count) {
-    solver_array *array = add_array(solver, sigma, count);
-    array->parameter = array->borrowed = true;
-}
-
-adam_moments apd_solver_track_moments(apd_solver *solver, int64_t count) {
-    float *first = apd_solver_track(solver, count, false);
-    return (adam_moments){first, apd_solver_track(solver, count, false)};
+/* Forget the arrays from `count` on. */
+static void drop_arrays(apd_solver *solver, int count) {
+    for (int i = count; i < solver->array_count; i++) {
+        free(solver->arrays[i].kept);
+        free(solver->arrays[i].values);
+    }
+    solver->array_count = count;
 }
 
 static void create_block(apd_solver *solver, int b) {
@@ -37,22 +43,22 @@ static void create_block(apd_solver *solver, int b) {
     solver_block *block = &solver->blocks[b];
     block->rows = apd_local_rows(solver->decomposition, b);
     block->cols = shape->cols;
-    int64_t size = block->rows * block->cols;
     if (shape->decomposed && solver->kind->decomposed) {
-        block->sigma = solver->decomposition->sigma[b];
-        track_sigma(solver, block->sigma, size);
-        block->tau = apd_solver_track(solver, size, true);
-        block->logit = apd_solver_track(solver, block->rows, true);
-        block->mask = apd_solver_track(solver, block->rows, true);
-        block->sigma_moments = apd_solver_track_moments(solver, size);
-        block->tau_moments = apd_solver_track_moments(solver, size);
-        block->logit_moments = apd_solver_track_moments(solver, block->rows);
+        block->sigma = apd_solver_track(solver, b, "sigma", block->cols, true);
+        block->tau = apd_solver_track(solver, b, "tau", block->cols, true);
+        block->logit = apd_solver_track(solver, b, "logit", 0, true);
+        block->mask = apd_solver_track(solver, b, "mask", 0, true);
+        block->sigma_moments = apd_solver_track_moments(solver, b, "sigma", block->cols);
+        block->tau_moments = apd_solver_track_moments(solver, b, "tau", block->cols);
+        block->logit_moments = apd_solver_track_moments(solver, b, "logit", 0);
+        if (solver->kind->create != NULL)
+            solver->kind->create(solver, b);
     } else {
-        block->dense = apd_solver_track(solver, size, true);
-        block->dense_moments = apd_solver_track_moments(solver, size);
+        block->dense = apd_solver_track(solver, b, "dense", block->cols, true);
+        block->dense_moments = apd_solver_track_moments(solver, b, "dense", block->cols);
     }
-    block->bias = apd_solver_track(solver, block->rows, true);
-    block->bias_moments = apd_solver_track_moments(solver, block->rows);
+    block->bias = apd_solver_track(solver, b, "bias", 0, true);
+    block->bias_moments = apd_solver_track_moments(solver, b, "bias", 0);
 }
 
 static void initialise_sigma(apd_solver *solver) {
@@ -79,6 +85,7 @@ apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
     solver->blocks = apd_allocate(decomposition->layout->block_count, sizeof *solver->blocks, "the solver");
     for (int b = 0; b < decomposition->layout->block_count; b++)
         create_block(solver, b);
+    solver->lasting = solver->array_count;
     if (decomposition->task_count == 0 && solver->kind->decomposed)
         initialise_sigma(solver);
     return solver;
@@ -91,17 +98,14 @@ static void release_blocks(apd_solver *solver) {
             free(solver->blocks[b].own);
             solver->blocks[b].own = NULL;
         }
+    drop_arrays(solver, solver->lasting);
 }
 
 void apd_solver_destroy(apd_solver *solver) {
     if (solver == NULL)
         return;
     release_blocks(solver);
-    for (int i = 0; i < solver->array_count; i++) {
-        free(solver->arrays[i].copy);
-        if (!solver->arrays[i].borrowed)
-            free(solver->arrays[i].values);
-    }
+    drop_arrays(solver, 0);
     free(solver->arrays);
     free(solver->blocks);
     free(solver);
@@ -115,6 +119,8 @@ static void begin_block(apd_solver *solver, int b) {
     solver_block *block = &solver->blocks[b];
     uint32_t task = (uint32_t)solver->task_id;
     if (block->mask != NULL) {
+        memcpy(block->sigma, solver->decomposition->sigma[b],
+               (size_t)(block->rows * block->cols) * sizeof(float));
         double mask = solver->settings.mask_init;
         for (int64_t r = 0; r < block->rows; r++) {
             block->logit[r] = (float)log(mask / (1.0 - mask));
@@ -140,10 +146,10 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     solver->steps = 0;
     solver->polishing = solver->kept = false;
     for (int i = 0; i < solver->array_count; i++) {
-        free(solver->arrays[i].copy);
-        solver->arrays[i].copy = NULL;
-        if (!solver->arrays[i].borrowed)
-            memset(solver->arrays[i].values, 0, (size_t)solver->arrays[i].count * sizeof(float));
+        apd_solver_array *array = &solver->arrays[i];
+        free(array->kept);
+        array->kept = NULL;
+        memset(array->values, 0, (size_t)(array->rows * array->width) * sizeof(float));
     }
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         begin_block(solver, b);
@@ -239,23 +245,54 @@ void apd_solver_begin_polish(apd_solver *solver) {
     solver->polishing = true;
 }
 
-void apd_solver_keep(apd_solver *solver) {
+static size_t array_bytes(const apd_solver_array *array) {
+    return (size_t)(array->rows * array->width) * sizeof(float);
+}
+
+/* Room for the copies. */
+static void make_copies(apd_solver *solver) {
     for (int i = 0; i < solver->array_count; i++) {
-        solver_array *array = &solver->arrays[i];
-        if (!array->parameter)
-            continue;
-        if (array->copy == NULL)
-            array->copy = apd_allocate(array->count, sizeof(float), "a copy of the best epoch");
-        memcpy(array->copy, array->values, (size_t)array->count * sizeof(float));
+        apd_solver_array *array = &solver->arrays[i];
+        if (array->parameter && array->kept == NULL)
+            array->kept = apd_allocate(array->rows * array->width, sizeof(float), "a copy of the best epoch");
     }
     solver->kept = true;
+}
+
+void apd_solver_keep(apd_solver *solver) {
+    make_copies(solver);
+    for (int i = 0; i < solver->array_count; i++)
+        if (solver->arrays[i].parameter)
+            memcpy(solver->arrays[i].kept, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
 }
 
 void apd_solver_recall(apd_solver *solver) {
     for (int i = 0; i < solver->array_count && solver->kept; i++)
         if (solver->arrays[i].parameter)
-            memcpy(solver->arrays[i].values, solver->arrays[i].copy,
-                   (size_t)solver->arrays[i].count * sizeof(float));
+            memcpy(solver->arrays[i].values, solver->arrays[i].kept, array_bytes(&solver->arrays[i]));
+}
+
+const float *apd_solver_sigma(const apd_solver *solver, int block) {
+    return solver->blocks[block].sigma;
+}
+
+int apd_solver_array_count(const apd_solver *solver) {
+    return solver->array_count;
+}
+
+const apd_solver_array *apd_solver_array_at(const apd_solver *solver, int index) {
+    return &solver->arrays[index];
+}
+
+apd_solver_progress apd_solver_progress_of(const apd_solver *solver) {
+    return (apd_solver_progress){solver->steps, solver->polishing, solver->kept};
+}
+
+void apd_solver_restore(apd_solver *solver, apd_solver_progress progress) {
+    solver->steps = progress.steps;
+    solver->polishing = progress.polishing;
+    if (progress.kept)
+        make_copies(solver);
 }
 
 int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, const float *shared,
@@ -277,6 +314,17 @@ int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool 
     return next;
 }
 
+static void end_decomposed(apd_solver *solver, int b, apd_task_part *part) {
+    const solver_block *block = &solver->blocks[b];
+    float *sigma = solver->decomposition->sigma[b];
+    size_t bytes = (size_t)(block->rows * block->cols) * sizeof(float);
+    float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
+    memcpy(anchor, sigma, bytes);
+    memcpy(sigma, block->sigma, bytes);
+    solver->kind->end_task(solver, b, anchor, part);
+    free(anchor);
+}
+
 void apd_solver_end_task(apd_solver *solver) {
     apd_decomposition *d = solver->decomposition;
     apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->kind->decomposed);
@@ -289,7 +337,7 @@ void apd_solver_end_task(apd_solver *solver) {
             continue;
         }
         memcpy(stored->mask, block->mask, (size_t)block->rows * sizeof(float));
-        solver->kind->end_task(solver, b, part);
+        end_decomposed(solver, b, part);
     }
     apd_decomposition_append(d, part);
     release_blocks(solver);
@@ -298,7 +346,7 @@ void apd_solver_end_task(apd_solver *solver) {
 int64_t apd_solver_bytes(const apd_solver *solver) {
     int64_t bytes = (int64_t)sizeof *solver;
     for (int i = 0; i < solver->array_count; i++)
-        bytes += solver->arrays[i].count * (int64_t)sizeof(float) * (solver->arrays[i].copy != NULL ? 2 : 1);
+        bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].kept != NULL ? 2 : 1);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].own != NULL)
             bytes += solver->kind->bytes(solver, b);

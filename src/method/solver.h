@@ -58,8 +58,39 @@ void apd_solver_begin_polish(apd_solver *solver);
 void apd_solver_keep(apd_solver *solver);
 void apd_solver_recall(apd_solver *solver);
 
-/* End the task: write out the old tasks' tau, append the new task's part to the decomposition. */
+/* End the task: write out sigma and the old tasks' tau, append the new task's part to the decomposition, which
+ * no step before has touched. */
 void apd_solver_end_task(apd_solver *solver);
+
+/* Sigma of a decomposed block on its way (local rows, C), the solver's own. */
+const float *apd_solver_sigma(const apd_solver *solver, int block);
+
+/* --- a task half way: all that the next step depends on besides the decomposition ------------------------- */
+
+/* An array that steps change: (rows, width) of a block's slice; `name` is unique within the block. */
+typedef struct apd_solver_array {
+    char name[48]; /* "tau", "tau_first", "sigma", "old000003_tau", ... */
+    int block;
+    int64_t rows, width;
+    float *values;
+    float *kept; /* the copy that apd_solver_keep made; NULL: none */
+    bool parameter;
+} apd_solver_array;
+
+typedef struct apd_solver_progress {
+    int64_t steps; /* of this task so far */
+    bool polishing, kept;
+} apd_solver_progress;
+
+/* The arrays of the task in training, in an order that does not depend on the slice. */
+int apd_solver_array_count(const apd_solver *solver);
+const apd_solver_array *apd_solver_array_at(const apd_solver *solver, int index);
+
+apd_solver_progress apd_solver_progress_of(const apd_solver *solver);
+
+/* After apd_solver_begin_task, on the way back to where a task was: set the progress, make room for copies if
+ * some were kept. The caller then fills every array's values, and kept where it is not NULL. */
+void apd_solver_restore(apd_solver *solver, apd_solver_progress progress);
 
 /* Bytes held besides the decomposition. */
 int64_t apd_solver_bytes(const apd_solver *solver);

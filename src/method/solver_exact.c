@@ -20,8 +20,7 @@
 #include <string.h>
 
 typedef struct exact_block {
-    float *anchor; /* (rows, C): sigma when the task began: the centre of all tasks that are no strays */
-    float *low, *high, *a, *b; /* (rows, C): the piece of each weight, as in apd_piece */
+    float *low, *high, *a, *b; /* (rows, C): the piece of each weight, as in apd_piece; registered */
     double *masks;             /* (rows): sum of the old tasks' masks */
     apd_huber_row *zones;      /* (rows): finite lambda2 with old tasks only, else NULL */
     apd_cells cells;
@@ -31,6 +30,11 @@ typedef struct exact_block {
 
 static exact_block *own_of(const apd_solver *solver, int block) {
     return solver->blocks[block].own;
+}
+
+/* (rows, C): sigma when the task began: the centre of all tasks that are no strays. */
+static const float *anchor_of(const apd_solver *solver, int block) {
+    return solver->decomposition->sigma[block];
 }
 
 static bool finite_lambda2(const apd_solver *solver) {
@@ -58,10 +62,11 @@ static void begin_row(apd_solver *solver, int b, int64_t r, double *masks) {
     /* all tasks at the anchor and lambda2 = inf: a kink there. Else unknown: a piece that holds nothing. */
     bool known = own->zones == NULL;
     float pull = (float)(solver->settings.lambda1 * own->masks[r]);
+    const float *anchor = anchor_of(solver, b);
     for (int64_t j = r * block->cols; j < (r + 1) * block->cols; j++) {
         bool free = known && count == 0;
-        own->low[j] = free ? -INFINITY : (known ? own->anchor[j] : INFINITY);
-        own->high[j] = free ? INFINITY : (known ? own->anchor[j] : -INFINITY);
+        own->low[j] = free ? -INFINITY : (known ? anchor[j] : INFINITY);
+        own->high[j] = free ? INFINITY : (known ? anchor[j] : -INFINITY);
         own->a[j] = -pull;
         own->b[j] = pull;
     }
@@ -73,12 +78,11 @@ static void begin_row(apd_solver *solver, int b, int64_t r, double *masks) {
 
 static void exact_begin_task(apd_solver *solver, int b) {
     solver_block *block = &solver->blocks[b];
-    int64_t size = block->rows * block->cols;
     exact_block *own = block->own = apd_allocate(1, sizeof *own, "the exact solver");
-    float **arrays[] = {&own->anchor, &own->low, &own->high, &own->a, &own->b};
+    float **arrays[] = {&own->low, &own->high, &own->a, &own->b};
+    static const char *const names[] = {"piece_low", "piece_high", "piece_a", "piece_b"};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        *arrays[i] = apd_allocate(size, sizeof(float), "the pieces of sigma");
-    memcpy(own->anchor, block->sigma, (size_t)size * sizeof(float));
+        *arrays[i] = apd_solver_track(solver, b, names[i], block->cols, false);
     own->masks = apd_allocate(block->rows, sizeof(double), "the old masks' sums");
     own->z = apd_allocate(block->cols, sizeof(float), "a row");
     own->eta = apd_allocate(block->cols, sizeof(float), "a row");
@@ -97,19 +101,17 @@ static void exact_release(apd_solver *solver, int b) {
     for (int64_t r = 0; own->zones != NULL && r < solver->blocks[b].rows; r++)
         apd_huber_row_clear(&own->zones[r]);
     apd_cells_clear(&own->cells);
-    void *const arrays[] = {own->anchor, own->low,   own->high,   own->a, own->b,
-                            own->masks,  own->zones, own->strays, own->z, own->eta};
+    void *const arrays[] = {own->masks, own->zones, own->strays, own->z, own->eta};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
 }
 
-/* The pieces and the cells; the rest is a few numbers a row. */
+/* The cells; the rest is a few numbers a row. */
 static int64_t exact_bytes(const apd_solver *solver, int b) {
     const solver_block *block = &solver->blocks[b];
     const apd_cells *cells = &own_of(solver, b)->cells;
     int64_t count = cells->row_offsets[block->rows];
-    return 5 * block->rows * block->cols * (int64_t)sizeof(float) +
-           count * (int64_t)(sizeof *cells->columns + sizeof *cells->starts) +
+    return count * (int64_t)(sizeof *cells->columns + sizeof *cells->starts) +
            cells->starts[count] * (int64_t)sizeof *cells->entries;
 }
 
@@ -131,10 +133,10 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
     apd_piece piece;
     float s;
     if (own->zones != NULL)
-        s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, own->anchor[j], &own->zones[r],
-                               own->strays, count, &piece);
+        s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor_of(solver, b)[j],
+                               &own->zones[r], own->strays, count, &piece);
     else
-        s = apd_proximal_absolute(z, eta, settings->lambda1, own->anchor[j],
+        s = apd_proximal_absolute(z, eta, settings->lambda1, anchor_of(solver, b)[j],
                                   settings->lambda1 * (centre_masks > 1e-9 ? centre_masks : 0.0), own->strays,
                                   count, &piece);
     own->low[j] = piece.low;
@@ -201,7 +203,7 @@ static void move_sigma_row_freely(apd_solver *solver, int b, int64_t r) {
     const solver_block *block = &solver->blocks[b];
     const exact_block *own = own_of(solver, b);
     float *sigma = block->sigma + r * block->cols;
-    const float *anchor = own->anchor + r * block->cols;
+    const float *anchor = anchor_of(solver, b) + r * block->cols;
     for (int64_t c = 0; c < block->cols; c++)
         sigma[c] = sigma[c] != anchor[c] ? own->z[c] : sigma[c];
 }
@@ -253,7 +255,7 @@ static void exact_step(apd_solver *solver, int b, const float *gradient, float *
     }
 }
 
-static void exact_end_task(apd_solver *solver, int b, apd_task_part *part) {
+static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
     int64_t entries = 0;
     for (int64_t j = 0; j < block->rows * block->cols; j++)
@@ -270,7 +272,7 @@ static void exact_end_task(apd_solver *solver, int b, apd_task_part *part) {
     free(keep);
     double threshold =
         finite_lambda2(solver) ? solver->settings.lambda1 / (2.0 * solver->settings.lambda2) : 0.0;
-    (void)apd_retarget(solver->decomposition, b, own_of(solver, b)->anchor, threshold);
+    (void)apd_retarget(solver->decomposition, b, anchor, threshold);
 }
 
 const solver_kind apd_solver_exact = {.decomposed = true,

@@ -1,7 +1,7 @@
 /* solver_internal: what the three solvers share. Included by solver*.c only.
  *
- * Every array that training changes is registered once (apd_solver_track), so that keeping, recalling and
- * sizing are loops over one list, whichever solver it is. */
+ * Every array that a step changes is registered once (apd_solver_track), so that keeping, recalling, sizing
+ * and saving are loops over one list, whichever solver it is. */
 #ifndef APD_METHOD_SOLVER_INTERNAL_H
 #define APD_METHOD_SOLVER_INTERNAL_H
 
@@ -21,7 +21,7 @@ typedef struct adam_step {
 /* The task in training, one block of it. (local rows, C) unless said otherwise; NULL where a block has none. */
 typedef struct solver_block {
     int64_t rows, cols;
-    float *sigma; /* the decomposition's */
+    float *sigma; /* on its way; the decomposition's stays where it was when the task began */
     float *tau;
     float *logit, *mask; /* (rows): v and sigmoid(v) */
     float *dense;        /* head, or a single task's theta */
@@ -30,18 +30,13 @@ typedef struct solver_block {
     void *own; /* what one kind of solver adds */
 } solver_block;
 
-/* A registered array. Parameters are kept and recalled, moments are not. */
-typedef struct solver_array {
-    float *values, *copy;
-    int64_t count;
-    bool parameter, borrowed; /* borrowed: somebody else frees it */
-} solver_array;
-
 typedef struct solver_kind {
-    bool decomposed; /* sigma, mask and tau; else every block is dense */
+    bool decomposed;                               /* sigma, mask and tau; else every block is dense */
+    void (*create)(apd_solver *solver, int block); /* arrays of its own; or NULL */
     void (*begin_task)(apd_solver *solver, int block);
     void (*step)(apd_solver *solver, int block, const float *gradient, float *theta);
-    void (*end_task)(apd_solver *solver, int block, apd_task_part *part);
+    /* `anchor` (rows, C): sigma when the task began; the decomposition has the new one by now. */
+    void (*end_task)(apd_solver *solver, int block, const float *anchor, apd_task_part *part);
     void (*release)(apd_solver *solver, int block);        /* free what `own` holds */
     int64_t (*bytes)(const apd_solver *solver, int block); /* of what `own` holds */
 } solver_kind;
@@ -56,15 +51,18 @@ struct apd_solver {
     bool polishing, kept;
     adam_step adam;
     solver_block *blocks; /* (B) */
-    solver_array *arrays;
-    int array_count;
+    apd_solver_array *arrays;
+    int array_count, lasting; /* the first `lasting` are there from one task to the next */
 };
 
 extern const solver_kind apd_solver_exact, apd_solver_joint, apd_solver_single;
 
-/* A zeroed array of `count` floats, registered. */
-float *apd_solver_track(apd_solver *solver, int64_t count, bool parameter);
-adam_moments apd_solver_track_moments(apd_solver *solver, int64_t count);
+/* A zeroed array (rows of the block, width), registered under `name`; width 0: (rows). Parameters are kept and
+ * recalled, others are not. One that is registered in begin_task goes when the task ends. */
+float *apd_solver_track(apd_solver *solver, int block, const char *name, int64_t width, bool parameter);
+
+/* Moments of the array `name`: NAME_first and NAME_second. */
+adam_moments apd_solver_track_moments(apd_solver *solver, int block, const char *name, int64_t width);
 
 /* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
 float apd_dot(const float *a, const float *b, int64_t count);

@@ -11,6 +11,7 @@
 #include "method/cells.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,9 +31,12 @@ static void begin_old(apd_solver *solver, int b, int place, old_task *old) {
     const solver_block *block = &solver->blocks[b];
     const float *mask = solver->decomposition->tasks[place]->blocks[b].mask;
     int64_t size = block->rows * block->cols;
-    float **arrays[] = {&old->tau, &old->target, &old->shared, &old->moments.first, &old->moments.second};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        *arrays[i] = apd_allocate(size, sizeof(float), "an old task in the joint solver");
+    char name[32];
+    (void)snprintf(name, sizeof name, "old%06d_tau", place);
+    old->tau = apd_solver_track(solver, b, name, block->cols, false);
+    old->moments = apd_solver_track_moments(solver, b, name, block->cols);
+    old->target = apd_allocate(size, sizeof(float), "an old task in the joint solver");
+    old->shared = apd_allocate(size, sizeof(float), "an old task in the joint solver");
     old->place = place;
     float *bias = apd_allocate(block->rows, sizeof(float), "an old task's biases");
     apd_decomposition_theta(solver->decomposition, place, b, old->target, bias);
@@ -61,11 +65,8 @@ static void joint_begin_task(apd_solver *solver, int b) {
 static void joint_release(apd_solver *solver, int b) {
     joint_block *own = solver->blocks[b].own;
     for (int i = 0; i < own->count; i++) {
-        free(own->tasks[i].tau);
         free(own->tasks[i].target);
         free(own->tasks[i].shared);
-        free(own->tasks[i].moments.first);
-        free(own->tasks[i].moments.second);
     }
     free(own->tasks);
 }
@@ -73,7 +74,7 @@ static void joint_release(apd_solver *solver, int b) {
 static int64_t joint_bytes(const apd_solver *solver, int b) {
     const solver_block *block = &solver->blocks[b];
     const joint_block *own = block->own;
-    return own->count * 5 * block->rows * block->cols * (int64_t)sizeof(float);
+    return own->count * 2 * block->rows * block->cols * (int64_t)sizeof(float);
 }
 
 static float sign_of(float x) {
@@ -148,9 +149,10 @@ static void store_cut(const apd_solver *solver, const solver_block *block, const
     free(keep);
 }
 
-static void joint_end_task(apd_solver *solver, int b, apd_task_part *part) {
+static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
     joint_block *own = block->own;
+    (void)anchor;
     store_cut(solver, block, NULL, &part->blocks[b].tau);
     for (int i = 0; i < own->count; i++) {
         apd_task_part *old = solver->decomposition->tasks[own->tasks[i].place];
