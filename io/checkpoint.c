@@ -1,10 +1,9 @@
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
-#include "io/checkpoint_parcel.h"
 #include "io/checkpoint_read.h"
+#include "io/checkpoint_segment.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +24,35 @@ void apd_run_state_clear(apd_run_state *state) {
     free(state->records);
     free(state->accuracy);
     free(state->run_yaml);
+    free(state->training.tallies);
     *state = (apd_run_state){0};
 }
 
-apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error) {
+/* --- reading while the run may commit ---------------------------------------------------------------------- */
+
+typedef apd_status reading(const char *path, void *out, apd_error *error);
+
+/* A commit that is replaced while it is read may lose its segments under the reader: then the newer one is read. */
+static apd_status read_newest(const char *path, reading *attempt, void *out, apd_error *error) {
+    enum { ATTEMPTS = 20 };
+    for (int i = 1;; i++) {
+        apd_error found = {0};
+        struct stat before = {0}, after = {0};
+        (void)stat(path, &before);
+        apd_status status = attempt(path, out, &found);
+        (void)stat(path, &after);
+        bool same = before.st_ino == after.st_ino && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+                    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;
+        if (status == APD_OK)
+            return APD_OK;
+        if (same || i == ATTEMPTS)
+            return apd_fail(error, status, "%s", found.message);
+    }
+}
+
+static apd_status read_state(const char *path, void *out, apd_error *error) {
     apd_checkpoint_reader *reader = NULL;
+    apd_run_state *state = out;
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &reader, error));
     APD_GO(apd_checkpoint_reader_records(reader, error));
@@ -39,6 +62,35 @@ out:
     apd_checkpoint_reader_destroy(reader);
     return status;
 }
+
+apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error) {
+    return read_newest(path, read_state, state, error);
+}
+
+static apd_status check_all(const char *path, void *out, apd_error *error) {
+    return apd_checkpoint_reader_check(path, 0, out, error);
+}
+
+apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
+    return read_newest(path, check_all, groups, error);
+}
+
+typedef struct destination {
+    const char *path;
+    int *groups;
+} destination;
+
+static apd_status pack_once(const char *path, void *out, apd_error *error) {
+    const destination *to = out;
+    return apd_checkpoint_pack_once(path, to->path, to->groups, error);
+}
+
+apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error) {
+    destination out = {to, groups};
+    return read_newest(path, pack_once, &out, error);
+}
+
+/* --- what a commit holds ------------------------------------------------------------------------------------ */
 
 /* Non-zeros of sigma. */
 static apd_status count_shared(apd_checkpoint_reader *reader, apd_capacity_counts *counts, apd_error *error) {
@@ -82,73 +134,51 @@ static apd_status count_clusters(apd_checkpoint_reader *reader, apd_capacity_cou
     return APD_OK;
 }
 
-apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
-                                 apd_error *error) {
+typedef struct findings {
+    apd_run_state *state;
+    apd_capacity *capacity;
+} findings;
+
+static apd_status survey(const char *path, void *out, apd_error *error) {
+    const findings *found = out;
     apd_checkpoint_reader *reader = NULL;
     apd_capacity_counts counts = {0};
-    struct stat info;
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &reader, error));
+    apd_run_state *state = apd_checkpoint_reader_state(reader);
     APD_GO(count_shared(reader, &counts, error));
-    for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
+    for (int t = 0; t < state->task_count; t++)
         APD_GO(count_task(reader, t, &counts, error));
     APD_GO(count_clusters(reader, &counts, error));
+    if (state->half_way)
+        APD_GO(apd_checkpoint_reader_skip_training(reader, error));
     APD_GO(apd_checkpoint_reader_finish(reader, error));
-    if (stat(path, &info) != 0)
-        APD_GO(apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", path, strerror(errno)));
-    counts.file_bytes = (int64_t)info.st_size;
+    counts.file_bytes = apd_checkpoint_bytes(path, state);
     const apd_layout *layout = apd_checkpoint_reader_layout(reader);
-    *capacity = apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts);
-    *state = *apd_checkpoint_reader_state(reader);
-    *apd_checkpoint_reader_state(reader) = (apd_run_state){0};
+    *found->capacity = apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts);
+    *found->state = *state;
+    *state = (apd_run_state){0};
 out:
     apd_checkpoint_reader_destroy(reader);
     return status;
 }
 
-static apd_status verify_task(apd_checkpoint_reader *reader, int place, apd_error *error) {
-    apd_checkpoint_facts facts;
-    APD_TRY(apd_checkpoint_reader_begin_task(reader, place, &facts, error));
-    for (int b = 0; facts.present && b < apd_checkpoint_reader_layout(reader)->block_count; b++) {
-        apd_task_block *whole = NULL;
-        APD_TRY(apd_checkpoint_reader_task_block(reader, b, facts.classes, &whole, error));
-        apd_checkpoint_block_destroy(whole);
-    }
-    return facts.present ? apd_checkpoint_reader_end_task(reader, error) : APD_OK;
+apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
+                                 apd_error *error) {
+    findings found = {state, capacity};
+    return read_newest(path, survey, &found, error);
 }
 
-static apd_status verify_clusters(apd_checkpoint_reader *reader, int block, apd_error *error) {
-    int32_t *assignment = NULL;
-    int clusters;
-    APD_TRY(apd_checkpoint_reader_clusters(reader, block, &clusters, &assignment, error));
-    free(assignment);
-    for (int g = 0; g < clusters; g++) {
-        apd_sparse shared = {0};
-        APD_TRY(apd_checkpoint_reader_cluster(reader, block, g, &shared, error));
-        apd_sparse_clear(&shared);
-    }
-    return APD_OK;
-}
-
-apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
-    apd_checkpoint_reader *reader = NULL;
-    apd_status status;
-    APD_GO(apd_checkpoint_reader_open(path, &reader, error));
-    const apd_layout *layout = apd_checkpoint_reader_layout(reader);
-    for (int b = 0; b < layout->block_count; b++) {
-        float *sigma = NULL;
-        if (layout->blocks[b].decomposed)
-            APD_GO(apd_checkpoint_reader_sigma(reader, b, &sigma, error));
-        free(sigma);
-    }
-    for (int t = 0; t < apd_checkpoint_reader_state(reader)->task_count; t++)
-        APD_GO(verify_task(reader, t, error));
-    for (int b = 0; b < layout->block_count; b++)
-        if (apd_checkpoint_reader_clustered(reader) && layout->blocks[b].decomposed)
-            APD_GO(verify_clusters(reader, b, error));
-    APD_GO(apd_checkpoint_reader_finish(reader, error));
-    *groups = apd_checkpoint_reader_groups(reader);
-out:
-    apd_checkpoint_reader_destroy(reader);
-    return status;
+int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state) {
+    apd_segment_set set = {0};
+    for (int t = 0; t < state->task_count; t++)
+        if (state->records[t].segment > 0)
+            apd_segment_set_add(&set, state->records[t].segment, APD_SEGMENT_TASKS);
+    if (state->shared_segment > 0)
+        apd_segment_set_add(&set, state->shared_segment, APD_SEGMENT_SHARED);
+    if (state->half_way)
+        apd_segment_set_add(&set, state->commit, APD_SEGMENT_TRAINING);
+    int64_t bytes = apd_segment_bytes(path, &set);
+    apd_segment_set_clear(&set);
+    return bytes;
 }

@@ -1,15 +1,21 @@
-/* checkpoint: all that a run has learned, in one HDF5 file with a group a task.
+/* checkpoint: all that a run has learned, in HDF5 files with a group a task.
+ *
+ *   RUN/checkpoint.h5            the newest commit: small, its groups are external links into
+ *   RUN/segments/                what commits wrote (io/checkpoint_segment.h), each never changed again
+ *   RUN/checkpoint.previous.h5   the commit before, for when the newest turns out to be damaged
  *
  *   /                      attributes: format "apd-checkpoint", format_version, commit, config_digest,
- *                          data_digest, shards, seed, task_count, consolidations (from the first one on),
- *                          digest (over all groups, in this order)
- *   /accuracy              float64 (T, T): R[i][j], NaN above the diagonal
+ *                          data_digest, shards, seed, task_count, alone (1: tasks were forgotten, no commit
+ *                          from before may be kept), consolidations (from the first one on), digest (over all
+ *                          groups, in this order)
  *   /run_yaml              the description as resolved (string)
+ *   /digests               uint64 (T): of the groups of tasks, by place
  *   /layout/               what the blocks are, in order: name (strings), rows, cols (int64), decomposed
  *                          (int32), each (B); attribute digest
  *   /shared/NAME/          sigma: float32 (R, C); attribute digest
  *   /tasks/000017/         a finished task by its place in the stream; attributes: id, name, accuracy,
  *                          seconds, epochs, classes (int32 list), single (0 or 1), digest
+ *       row                float64 (18): R[17][0..17], the accuracies of the tasks so far once it was learned
  *       normalisation      float32 (2, channels): mean, deviation; channels up to the last not all zero
  *       mask               float32 (sum of R over decomposed blocks), block after block
  *       bias               float32 (sum of R over decomposed blocks)
@@ -21,7 +27,7 @@
  *       tau/row_offsets    int64 (sum of R + 1)
  *       weight             float32 (D) instead of mask and tau for a single task
  *   /forgotten/000004/     in place of /tasks/000004 for a forgotten task: attributes id, name, accuracy,
- *                          seconds, epochs, digest, and nothing that it learned
+ *                          seconds, epochs, digest, its row, and nothing that it learned
  *   /groups/NAME/          locally shared parameters of a block; only from the first consolidation on.
  *                          Attributes clusters (int32), digest
  *       assignment         int32 (T): the cluster of the task at each place; -1: none, or forgotten
@@ -29,6 +35,7 @@
  *           values         float32 (entries): rows in order
  *           columns        int32 (entries)
  *           row_offsets    int64 (R + 1)
+ *   /training/             only while a task is half way: io/checkpoint_training.h
  *
  * A task's theta, to the bit, in float32 arithmetic and in this order: the product mask * sigma, row by row;
  * plus the values of the task's cluster at their columns, where it is in one; then, at tau/columns, what
@@ -36,13 +43,15 @@
  *
  * The layout knows neither P nor who wrote it: equal contents give equal files, byte for byte, at every P.
  * Large data sets carry fletcher32; every group carries an XXH3 digest of its contents, so that a missing,
- * stale or changed part is found. h5py and h5dump read it alone.
- * Writing: rank 0 writes what the others send, a piece of at most a block at a time; new file PATH.tmp,
- * flush, close, fsync, read back and compare digests, rename, fsync of the folder.
+ * stale or changed part is found. h5py and h5dump read it alone, following the links.
+ * Writing: rank 0 writes what the others send, a piece of at most a block at a time: the tasks whose parameters
+ * changed since the last commit, sigma when a task ended, the task in training when one is half way. The segments
+ * are closed, brought to the disk, read back and their digests compared; then the same for PATH.tmp, which a
+ * rename makes the newest commit; the one before stays as PATH's .previous; segments that neither links to go.
  *
- * The files: checkpoint_save and _load move rows between ranks (_parcel); one process writes (_write, _put,
- * over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _format, _task and
- * _cluster hold what both sides share. */
+ * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); one process writes (_write,
+ * _put, over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _history keeps, chooses
+ * and packs commits; _format, _task, _cluster and _segment hold what both sides share. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 
@@ -50,6 +59,7 @@
 #include "io/loader.h"
 #include "method/decomposition.h"
 #include "method/metrics.h"
+#include "method/solver.h"
 #include "mpi/partition.h"
 #include "mpi/team.h"
 
@@ -62,11 +72,29 @@ typedef struct apd_task_record {
     double seconds;
     int epochs;
     apd_normalisation normalisation;
+    int segment; /* the commit whose segment holds its group; 0: none does yet, or it was forgotten since */
+    int segment_groups; /* how many groups that segment holds; 0: none ever did */
+    uint64_t digest;    /* of its group; rank 0 */
 } apd_task_record;
+
+/* A task half way, besides the solver's arrays. */
+typedef struct apd_training_state {
+    int id;          /* the task's identity */
+    int epochs;      /* it is to have */
+    int epoch, step; /* the next one */
+    double best;     /* validation accuracy of the copy that was kept; -1: none */
+    double seconds;  /* that it has taken so far */
+    double epoch_loss, epoch_correct, epoch_images; /* sums of the epoch so far, up to the last logged step */
+    apd_solver_progress progress;
+    int tally_count; /* numbers in tallies */
+    double *
+        tallies; /* (S, 3): sums since the last logged step, by shard; rank 0's when saving, all when loaded */
+} apd_training_state;
 
 /* What a run knows besides parameters; the same on all ranks. */
 typedef struct apd_run_state {
     int commit; /* grows by one with each */
+    int alone;  /* 1: no commit from before may be kept */
     uint64_t config_digest, data_digest, seed;
     int shards;
     int task_count;
@@ -74,18 +102,26 @@ typedef struct apd_run_state {
     apd_task_record *records; /* (task_count) by place in the stream */
     double *accuracy;         /* (task_count, task_count), NaN above the diagonal */
     char *run_yaml;
+    bool half_way; /* a task is in training: */
+    apd_training_state training;
+    int shared_segment;     /* the commit whose segment holds sigma and the clusters; 0: none does yet */
+    uint64_t shared_digest; /* of these groups; rank 0 */
+    int64_t written;        /* bytes of the last save's files */
 } apd_run_state;
 
 void apd_run_state_clear(apd_run_state *state);
 
-/* Collective. Statuses: IO naming path and step (with what the system said), INTERNAL. All ranks return the
- * same. On failure the former file is untouched and the temporary one removed (if the last step alone fails,
- * the fsync of the folder, the new file is in place already). A task whose part is NULL is saved as
- * forgotten.
- */
+/* Save a commit: state->commit grows by one. `solver` has the task in training when state->half_way, else it may
+ * be NULL. What did not change since the last save or load is linked to, not written: tasks whose part says so,
+ * and while a task is half way sigma and the clusters. Tasks forgotten since then make the commit `alone`: every
+ * segment that held them is written anew without them, and nothing older is kept. Records and parts note where
+ * they lie now. On failure the former commit is untouched, and state->commit what it was (if the last steps alone
+ * fail, the fsync of the folder or the removal of old files, the new commit is in place already). A task whose
+ * part is NULL is saved as forgotten. All ranks return the same. Collective.
+ * Statuses: IO naming path and step (with what the system said), INTERNAL. */
 apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
-                               const apd_decomposition *decomposition, const apd_run_state *state,
-                               apd_error *error);
+                               apd_decomposition *decomposition, apd_run_state *state,
+                               const apd_solver *solver, apd_error *error);
 
 /* Load at any P: rank 0 reads and checks every digest, each rank gets its rows. `*decomposition` is created
  * for `layout` (which must equal the file's: DATA names the block that differs) and `*state` overwritten, on
@@ -93,6 +129,12 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);
+
+/* Fill the arrays of the solver, which has begun the task of state->training, from the checkpoint `path` (the one
+ * that `state` was loaded from). All ranks return the same. Collective. Statuses: IO, DATA. */
+apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partition *partition,
+                                        const char *path, const apd_run_state *state, apd_solver *solver,
+                                        const apd_layout *layout, apd_error *error);
 
 /* RUN as commands take it, a run's folder or a checkpoint, as the checkpoint's path; free it. Local. */
 char *apd_checkpoint_path(const char *run);
@@ -108,8 +150,28 @@ apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd
 apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
                                  apd_error *error);
 
-/* Read the file through and check every digest, without MPI: `*groups` is how many groups were good,
- * the root included; set on success only. Local. Statuses: IO, DATA naming the group. */
+/* Read a commit through and check every digest, without MPI: `*groups` is how many groups were good,
+ * the root included; set on success only. A run that commits meanwhile is read again. Local.
+ * Statuses: IO, DATA naming the file and the group. */
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error);
+
+/* Copy the commit `path` into one self-contained file `to`, replacing it, and check that. `*groups` as verify.
+ * Works on a run that commits meanwhile. Local. Statuses: IO, DATA. */
+apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error);
+
+/* Which commit of the run to use: the newest at `path` when it verifies, else the one before. `*use` is the path
+ * (free it), or NULL when there is no commit at all; `note` (room: size) says what was wrong with the newest, ""
+ * when nothing was. Local. Statuses: DATA or IO of the newest when neither is good. */
+apd_status apd_checkpoint_choose(const char *path, char **use, char *note, size_t size, apd_error *error);
+
+/* Before a process adds commits: make the commit that apd_checkpoint_choose found the newest (a damaged one is put
+ * aside as PATH's .damaged.h5), remove temporary files and segments that nobody refers to. Local. Status: IO. */
+apd_status apd_checkpoint_settle(const char *path, const char *use, apd_error *error);
+
+/* Remove a run's commits, all of them, with their segments. Local. Status: IO. */
+apd_status apd_checkpoint_remove(const char *path, apd_error *error);
+
+/* Bytes of the commit's files as `state` (loaded or saved) knows them. Local. */
+int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state);
 
 #endif

@@ -15,6 +15,7 @@ const apd_checkpoint_field apd_checkpoint_root_fields[] = {
     {"shards", APD_CHECKPOINT_INT32, offsetof(apd_run_state, shards), 0},
     {"seed", APD_CHECKPOINT_UINT64, offsetof(apd_run_state, seed), 0},
     {"task_count", APD_CHECKPOINT_INT32, offsetof(apd_run_state, task_count), 0},
+    {"alone", APD_CHECKPOINT_INT32, offsetof(apd_run_state, alone), 0},
 };
 const int apd_checkpoint_root_field_count = COUNT(apd_checkpoint_root_fields);
 
@@ -25,6 +26,23 @@ const apd_checkpoint_field apd_checkpoint_record_fields[] = {
     {"seconds", APD_CHECKPOINT_FLOAT64, offsetof(apd_task_record, seconds), 0},
     {"epochs", APD_CHECKPOINT_INT32, offsetof(apd_task_record, epochs), 0},
 };
+#define TRAINING(field) offsetof(apd_training_state, field)
+const apd_checkpoint_field apd_checkpoint_training_fields[] = {
+    {"id", APD_CHECKPOINT_INT32, TRAINING(id), 0},
+    {"epochs", APD_CHECKPOINT_INT32, TRAINING(epochs), 0},
+    {"epoch", APD_CHECKPOINT_INT32, TRAINING(epoch), 0},
+    {"step", APD_CHECKPOINT_INT32, TRAINING(step), 0},
+    {"best", APD_CHECKPOINT_FLOAT64, TRAINING(best), 0},
+    {"seconds", APD_CHECKPOINT_FLOAT64, TRAINING(seconds), 0},
+    {"epoch_loss", APD_CHECKPOINT_FLOAT64, TRAINING(epoch_loss), 0},
+    {"epoch_correct", APD_CHECKPOINT_FLOAT64, TRAINING(epoch_correct), 0},
+    {"epoch_images", APD_CHECKPOINT_FLOAT64, TRAINING(epoch_images), 0},
+    {"steps", APD_CHECKPOINT_INT64, TRAINING(progress.steps), 0},
+    {"polishing", APD_CHECKPOINT_INT32, TRAINING(progress.polishing), 0},
+    {"kept", APD_CHECKPOINT_INT32, TRAINING(progress.kept), 0},
+};
+const int apd_checkpoint_training_field_count = COUNT(apd_checkpoint_training_fields);
+
 const int apd_checkpoint_record_field_count = COUNT(apd_checkpoint_record_fields);
 
 apd_checkpoint_shape apd_checkpoint_scalar(apd_checkpoint_kind kind) {

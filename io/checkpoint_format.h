@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define APD_CHECKPOINT_FORMAT  "apd-checkpoint"
-#define APD_CHECKPOINT_VERSION 1
+#define APD_CHECKPOINT_VERSION 2
 
 typedef enum apd_checkpoint_kind {
     APD_CHECKPOINT_INT32,
@@ -55,9 +55,11 @@ typedef struct apd_checkpoint_field {
     int64_t text;
 } apd_checkpoint_field;
 
-extern const apd_checkpoint_field apd_checkpoint_root_fields[];   /* of apd_run_state */
-extern const apd_checkpoint_field apd_checkpoint_record_fields[]; /* of apd_task_record */
-extern const int apd_checkpoint_root_field_count, apd_checkpoint_record_field_count;
+extern const apd_checkpoint_field apd_checkpoint_root_fields[];     /* of apd_run_state */
+extern const apd_checkpoint_field apd_checkpoint_record_fields[];   /* of apd_task_record */
+extern const apd_checkpoint_field apd_checkpoint_training_fields[]; /* of apd_training_state */
+extern const int apd_checkpoint_root_field_count, apd_checkpoint_record_field_count,
+    apd_checkpoint_training_field_count;
 
 /* The digest of a run of bytes that arrives in pieces; the pieces' lengths do not matter: XXH3 of every
  * window of 64 KiB, joined in order. */

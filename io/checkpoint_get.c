@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/checkpoint_segment.h"
 #include "io/h5.h"
 
 #include <inttypes.h>
@@ -29,7 +30,7 @@ apd_status apd_checkpoint_get_open(const apd_checkpoint_in *root, const char *na
     apd_checkpoint_in opened = *root;
     (void)snprintf(opened.name, sizeof opened.name, "%s", name);
     opened.digest = apd_digest(name, strlen(name));
-    if (!apd_h5_exists(root->id, name + 1))
+    if (!apd_segment_holds(root->id, name + 1))
         return apd_checkpoint_get_fail(&opened, NULL, "missing", error);
     opened.id = H5Gopen2(root->id, name, H5P_DEFAULT);
     if (opened.id < 0)
@@ -143,8 +144,19 @@ apd_status apd_checkpoint_get_length(const apd_checkpoint_in *in, const char *na
     return APD_OK;
 }
 
+/* Whether the bytes lie in this very file. */
+static bool is_stored_here(hid_t set) {
+    hid_t list = H5Dget_create_plist(set);
+    bool here = list >= 0 && H5Pget_layout(list) != H5D_VIRTUAL && H5Pget_external_count(list) == 0;
+    if (list >= 0)
+        (void)H5Pclose(list);
+    return here;
+}
+
 static apd_status check_set(const apd_checkpoint_in *in, apd_checkpoint_source *source, apd_error *error) {
     apd_checkpoint_shape wanted = source->shape;
+    if (!is_stored_here(source->id))
+        return apd_checkpoint_get_fail(in, source->name, "its bytes lie in another file", error);
     if (!type_fits(H5Dget_type(source->id), &source->shape))
         return apd_checkpoint_get_fail(in, source->name, "holds another type of elements than it must",
                                        error);
@@ -167,7 +179,7 @@ apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *
     source->row = 0;
     source->bytes.sequence = 0;
     source->bytes.fill = 0;
-    if (!apd_h5_exists(in->id, name))
+    if (!apd_segment_holds(in->id, name))
         return apd_checkpoint_get_fail(in, name, "missing", error);
     APD_TRY(apd_h5_set_open(in->id, name, &source->id, &stored, error));
     apd_status status = check_set(in, source, error);

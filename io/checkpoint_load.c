@@ -222,6 +222,9 @@ static void share_state(const apd_team *team, apd_run_state *state) {
     share(team, root, (void **)&state->records, tasks, sizeof *state->records, "the tasks' records");
     share(team, root, (void **)&state->accuracy, tasks * tasks, sizeof *state->accuracy, "accuracies");
     share(team, root, (void **)&state->run_yaml, yaml, 1, "the run's description");
+    if (state->half_way)
+        share(team, root, (void **)&state->training.tallies, state->training.tally_count, sizeof(double),
+              "the shards' losses");
     for (int64_t t = 0; t < tasks; t++)
         if (state->records[t].class_count > 0)
             share(team, root, (void **)&state->records[t].classes, state->records[t].class_count,
@@ -244,8 +247,19 @@ static apd_status load_all(const loading *l, apd_error *error) {
     for (int b = 0; b < l->layout->block_count; b++)
         if (clustered && l->layout->blocks[b].decomposed)
             APD_TRY(load_clusters(l, b, error));
-    apd_status status = l->reader != NULL ? apd_checkpoint_reader_finish(l->reader, error) : APD_OK;
+    apd_status status = APD_OK;
+    if (l->reader != NULL && apd_checkpoint_reader_state(l->reader)->half_way)
+        status = apd_checkpoint_reader_skip_training(l->reader, error);
+    if (l->reader != NULL && status == APD_OK)
+        status = apd_checkpoint_reader_finish(l->reader, error);
     return apd_team_agree(l->team, status, error);
+}
+
+/* What lies in segments need not be saved again. */
+static void note_saved(apd_decomposition *decomposition, const apd_run_state *state) {
+    for (int t = 0; t < decomposition->task_count; t++)
+        if (decomposition->tasks[t] != NULL && state->records[t].segment > 0)
+            decomposition->tasks[t]->changed = false;
 }
 
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
@@ -270,11 +284,93 @@ apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partit
         *apd_checkpoint_reader_state(l.reader) = (apd_run_state){0};
     }
     share_state(team, &loaded);
+    note_saved(l.decomposition, &loaded);
     *state = loaded;
     *decomposition = l.decomposition;
     l.decomposition = NULL;
 out:
     apd_checkpoint_reader_destroy(l.reader);
     apd_decomposition_destroy(l.decomposition);
+    return status;
+}
+
+/* --- a task half way ------------------------------------------------------------------------------------- */
+
+/* Rank 0 opens the commit that was loaded and holds its arrays against the solver's. */
+static apd_status open_training(const loading *l, const apd_run_state *state, const apd_solver *solver,
+                                apd_error *error) {
+    const apd_training_names *found = NULL;
+    if (l->reader == NULL)
+        return APD_OK;
+    if (apd_checkpoint_reader_state(l->reader)->commit != state->commit)
+        return apd_fail(error, APD_ERROR_IO, "%s: another process has committed to this run meanwhile",
+                        l->path);
+    APD_TRY(apd_checkpoint_reader_begin_training(l->reader, &found, error));
+    apd_training_names wanted = apd_training_names_of(solver, l->layout);
+    bool fits = found->count == wanted.count;
+    for (int64_t i = 0; fits && i < wanted.count; i++)
+        fits = strcmp(found->names[i], wanted.names[i]) == 0;
+    apd_training_names_clear(&wanted);
+    if (fits)
+        return APD_OK;
+    return apd_fail(
+        error, APD_ERROR_DATA,
+        "%s: /training/arrays: not the arrays that this run's solver needs: another one wrote them", l->path);
+}
+
+/* Rank 0's whole array `name`, to each rank its rows in `values`. Collective. */
+static apd_status load_array(const loading *l, const apd_solver_array *array, const char *name, float *values,
+                             apd_error *error) {
+    int64_t rows = l->layout->blocks[array->block].rows, width = array->width;
+    int64_t *bytes = apd_allocate(l->partition->ranks, sizeof *bytes, "sizes");
+    float *whole = NULL;
+    apd_status status = APD_OK;
+    if (l->reader != NULL)
+        status = apd_checkpoint_reader_array(l->reader, name, &rows, &width, &whole, error);
+    status = apd_team_agree(l->team, status, error);
+    for (int r = 0; r < l->partition->ranks; r++) {
+        apd_rows part = apd_partition_rows(l->partition, l->layout, array->block, r);
+        bytes[r] = (part.end - part.begin) * width * (int64_t)sizeof *whole;
+    }
+    if (status == APD_OK)
+        apd_team_scatter(l->team, whole, bytes, values, array->rows * width * (int64_t)sizeof *whole);
+    free(whole);
+    free(bytes);
+    return status;
+}
+
+static apd_status load_arrays(const loading *l, apd_solver *solver, apd_error *error) {
+    apd_training_names names = apd_training_names_of(solver, l->layout);
+    int64_t next = 0;
+    apd_status status = APD_OK;
+    for (int i = 0; i < apd_solver_array_count(solver) && status == APD_OK; i++) {
+        const apd_solver_array *array = apd_solver_array_at(solver, i);
+        status = load_array(l, array, names.names[next++], array->values, error);
+        if (array->kept != NULL && status == APD_OK)
+            status = load_array(l, array, names.names[next++], array->kept, error);
+    }
+    apd_training_names_clear(&names);
+    return status;
+}
+
+apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partition *partition,
+                                        const char *path, const apd_run_state *state, apd_solver *solver,
+                                        const apd_layout *layout, apd_error *error) {
+    apd_error local = {0};
+    if (error == NULL)
+        error = &local;
+    loading l = {team, partition, path, layout, NULL, NULL};
+    apd_status status = APD_OK;
+    apd_solver_restore(solver, state->training.progress);
+    if (apd_team_rank(team) == 0)
+        status = apd_checkpoint_reader_open(path, &l.reader, error);
+    if (status == APD_OK)
+        status = open_training(&l, state, solver, error);
+    APD_GO(apd_team_agree(team, status, error));
+    APD_GO(load_arrays(&l, solver, error));
+    status = l.reader != NULL ? apd_checkpoint_reader_end_training(l.reader, error) : APD_OK;
+    status = apd_team_agree(team, status, error);
+out:
+    apd_checkpoint_reader_destroy(l.reader);
     return status;
 }

@@ -40,6 +40,16 @@ apd_status apd_checkpoint_put_folder(const apd_checkpoint_out *out, const char *
     return apd_checkpoint_put_check(out, good, name, error);
 }
 
+apd_status apd_checkpoint_put_parents(const apd_checkpoint_out *root, const char *name, apd_error *error) {
+    char part[sizeof root->name];
+    for (const char *slash = strchr(name + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(part, sizeof part, "%.*s", (int)(slash - name - 1), name + 1);
+        if (H5Lexists(root->id, part, H5P_DEFAULT) <= 0)
+            APD_TRY(apd_checkpoint_put_folder(root, part, error));
+    }
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_put_open(const apd_checkpoint_out *root, const char *name, apd_checkpoint_out *out,
                                    apd_error *error) {
     *out = *root;

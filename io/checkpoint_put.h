@@ -40,6 +40,9 @@ apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, co
 /* A group of its own without digest: "/tasks", or "tau" in a task. */
 apd_status apd_checkpoint_put_folder(const apd_checkpoint_out *out, const char *name, apd_error *error);
 
+/* Make the groups above `name` (absolute) that are not there yet, without digest. */
+apd_status apd_checkpoint_put_parents(const apd_checkpoint_out *root, const char *name, apd_error *error);
+
 /* Make group `name` (absolute) in the file of `root` and start its digest. */
 apd_status apd_checkpoint_put_open(const apd_checkpoint_out *root, const char *name, apd_checkpoint_out *out,
                                    apd_error *error);

@@ -1,9 +1,11 @@
-/* checkpoint_read: one process reads a checkpoint, piece by piece, and checks all of it.
+/* checkpoint_read: one process reads a commit, piece by piece, and checks all of it.
  *
- * Order of calls: open, sigma of every decomposed block, then for every place begin_task and, when present,
- * task_block of every block and end_task; then, when the file is clustered, for every decomposed block
- * clusters and each cluster; then finish. The group digests are compared as each group ends, the
- * file's when it is finished. Every size is held against the file before room is made.
+ * Order of calls: open, sigma of every decomposed block; then for every place begin_task and, when present,
+ * task_block of every block and end_task; then, when it is clustered, for every decomposed block clusters and each
+ * cluster; then, when a task is half way, begin_training, every array, end_training; then finish. Open checks the
+ * digest of checkpoint.h5 itself, which covers what it says of all groups' digests; these are compared as each
+ * group ends, so that a group of another commit is found as well as a damaged one. Every size is held against the
+ * file before room is made.
  * Statuses as apd_checkpoint_load. Local. */
 #ifndef APD_IO_CHECKPOINT_READ_H
 #define APD_IO_CHECKPOINT_READ_H
@@ -35,6 +37,15 @@ apd_status apd_checkpoint_reader_task_block(apd_checkpoint_reader *reader, int b
                                             apd_task_block **whole, apd_error *error);
 apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_error *error);
 
+/* Instead of begin_task, and instead of all sigma and clusters: the groups are not looked at. */
+void apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place);
+void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader);
+
+/* Whether the groups lie in a segment of commit `commit`, or in the file itself; always for commit 0, and for
+ * links that lead nowhere. */
+bool apd_checkpoint_reader_task_is_of(const apd_checkpoint_reader *reader, int place, int commit);
+bool apd_checkpoint_reader_shared_is_of(const apd_checkpoint_reader *reader, int commit);
+
 /* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
 apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error);
 /* Whether the file has locally shared parameters. */
@@ -53,9 +64,26 @@ apd_status apd_checkpoint_reader_cluster(apd_checkpoint_reader *reader, int bloc
 apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, int block, int64_t *entries,
                                                apd_error *error);
 
+/* The task half way: attributes into the reader's state; names of the arrays, the reader's. An array (*rows, *width)
+ * in order of the names; APD_CHECKPOINT_ANY takes and sets what the file says; free it. `skip`: contents stay unread, the
+ * stored digest is trusted. */
+apd_status apd_checkpoint_reader_begin_training(apd_checkpoint_reader *reader,
+                                                const apd_training_names **names, apd_error *error);
+apd_status apd_checkpoint_reader_array(apd_checkpoint_reader *reader, const char *name, int64_t *rows,
+                                       int64_t *width, float **values, apd_error *error);
+apd_status apd_checkpoint_reader_end_training(apd_checkpoint_reader *reader, apd_error *error);
+apd_status apd_checkpoint_reader_skip_training(apd_checkpoint_reader *reader, apd_error *error);
+
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error);
 
-/* Instead of all the above after open: the records and the groups' stored digests alone, then the file's. */
+/* Instead of all the above after open: the records and the groups' stored digests alone. */
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error);
+
+/* Read the commit at `path` through: of its groups those that lie in the segments of commit `commit` or in the
+ * file itself; 0: all. `*groups` (those found good, the root included) is set on success only. */
+apd_status apd_checkpoint_reader_check(const char *path, int commit, int *groups, apd_error *error);
+
+/* One attempt at apd_checkpoint_pack. */
+apd_status apd_checkpoint_pack_once(const char *path, const char *to, int *groups, apd_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,21 +60,39 @@ static apd_status read_consolidations(apd_checkpoint_in *root, int *consolidatio
     return APD_OK;
 }
 
-apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *state, apd_error *error) {
-    APD_TRY(check_format(root, error));
-    APD_TRY(apd_checkpoint_get_fields(root, apd_checkpoint_root_fields, apd_checkpoint_root_field_count,
-                                      state, error));
-    apd_status status = read_consolidations(root, &state->consolidations, error);
+/* Without records yet, should the caller have to clear. */
+static apd_status read_numbers(apd_checkpoint_in *root, apd_run_state *state, int *tasks, uint64_t *training,
+                               apd_error *error) {
+    apd_checkpoint_shape digest = apd_checkpoint_scalar(APD_CHECKPOINT_UINT64);
+    apd_status status = apd_checkpoint_get_fields(root, apd_checkpoint_root_fields,
+                                                  apd_checkpoint_root_field_count, state, error);
+    if (status == APD_OK)
+        status = read_consolidations(root, &state->consolidations, error);
     if (status == APD_OK)
         status = check_tasks(root, state, error);
-    int tasks = state->task_count;
-    state->task_count = 0; /* no records yet, should the caller have to clear */
+    *tasks = state->task_count;
+    state->task_count = 0;
     APD_TRY(status);
-    apd_checkpoint_shape accuracy = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT64, tasks, tasks);
+    if (state->commit < 1)
+        return apd_checkpoint_get_fail(root, "commit", "must be at least 1", error);
+    APD_TRY(apd_checkpoint_get_attribute(root, "shared_digest", &digest, &state->shared_digest, error));
+    return apd_checkpoint_get_attribute(root, "training_digest", &digest, training, error);
+}
+
+apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *state, uint64_t **digests,
+                                    uint64_t *training, apd_error *error) {
+    int tasks = 0;
+    APD_TRY(check_format(root, error));
+    APD_TRY(read_numbers(root, state, &tasks, training, error));
+    apd_checkpoint_shape list = apd_checkpoint_vector(APD_CHECKPOINT_UINT64, tasks);
     apd_checkpoint_shape yaml = apd_checkpoint_text(0);
-    APD_TRY(apd_checkpoint_get_data(root, "accuracy", &accuracy, (void **)&state->accuracy, error));
+    APD_TRY(apd_checkpoint_get_data(root, "digests", &list, (void **)digests, error));
     APD_TRY(apd_checkpoint_get_data(root, "run_yaml", &yaml, (void **)&state->run_yaml, error));
+    state->half_way = H5Lexists(root->id, "training", H5P_DEFAULT) > 0;
     state->records = apd_allocate(tasks, sizeof *state->records, "the tasks' records");
+    state->accuracy = apd_allocate((int64_t)tasks * tasks, sizeof *state->accuracy, "accuracies");
+    for (int64_t i = 0; i < (int64_t)tasks * tasks; i++)
+        state->accuracy[i] = NAN;
     state->task_count = tasks;
     return APD_OK;
 }
@@ -160,10 +179,6 @@ apd_status apd_checkpoint_read_record(apd_checkpoint_in *group, const apd_layout
     int64_t head_rows = layout->blocks[layout->block_count - 1].rows, classes;
     int32_t single = 0;
     apd_checkpoint_shape flag = apd_checkpoint_scalar(APD_CHECKPOINT_INT32);
-    APD_TRY(apd_checkpoint_get_fields(group, apd_checkpoint_record_fields, apd_checkpoint_record_field_count,
-                                      record, error));
-    if (!facts->present)
-        return APD_OK;
     APD_TRY(apd_checkpoint_get_length(group, "classes", &classes, error));
     if (classes < 1 || classes > head_rows)
         return apd_checkpoint_get_fail(group, "classes", "more classes than the head has rows, or none",

@@ -6,15 +6,17 @@
 #include "io/checkpoint_get.h"
 #include "io/checkpoint_task.h"
 
-/* Root attributes, /accuracy and /run_yaml into `state` (zeroed by the caller, who clears it on failure too);
- * room for the records. */
-apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *state, apd_error *error);
+/* Root attributes and /run_yaml into `state` (zeroed by the caller, who clears it on failure too); room for the
+ * records and the accuracies, which are NAN; what the file says of the digests of the tasks' groups (T; free it on
+ * failure too) and of /training. */
+apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *state, uint64_t **digests,
+                                    uint64_t *training, apd_error *error);
 
 /* Blocks into `layout` (offsets are not in the file: 0); layout->blocks is to be freed on failure too.
  * `group` is the open group /layout. */
 apd_status apd_checkpoint_read_layout(apd_checkpoint_in *group, apd_layout *layout, apd_error *error);
 
-/* The record of a task, from its open group; classes and `single` into `facts`. */
+/* The rest of the record of a task that is there, from its open group; classes and `single` into `facts`. */
 apd_status apd_checkpoint_read_record(apd_checkpoint_in *group, const apd_layout *layout,
                                       apd_task_record *record, apd_checkpoint_facts *facts, apd_error *error);
 

@@ -1,7 +1,8 @@
-/* Saving a checkpoint from all ranks: each block's rows go to rank 0, which writes. */
+/* Saving a commit from all ranks: what changed goes to rank 0, which writes. */
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
+#include "io/checkpoint_history.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_write.h"
 
@@ -11,8 +12,11 @@ typedef struct saving {
     const apd_team *team;
     const apd_partition *partition;
     const apd_decomposition *decomposition;
-    const int64_t *entries;        /* (T) of tau, all ranks */
-    bool clustered;                /* there are locally shared parameters to be saved */
+    const apd_run_state *state;
+    const apd_solver *solver;
+    bool *written;                 /* (T): the task's group goes to this commit's segment */
+    int64_t *entries;              /* (T) of tau, all ranks; of those that are written */
+    bool shared;                   /* sigma and the clusters are written */
     apd_checkpoint_writer *writer; /* rank 0's alone */
 } saving;
 
@@ -80,6 +84,8 @@ static apd_status save_block(const saving *s, const apd_task_part *part, int blo
 static apd_status save_task(const saving *s, int place, apd_error *error) {
     const apd_task_part *part = s->decomposition->tasks[place];
     apd_status status = APD_OK;
+    if (!s->written[place])
+        return s->writer != NULL ? apd_checkpoint_writer_keep_task(s->writer, place, error) : APD_OK;
     if (part == NULL)
         return s->writer != NULL ? apd_checkpoint_writer_forgotten(s->writer, place, error) : APD_OK;
     apd_checkpoint_facts facts = {.present = true,
@@ -93,13 +99,6 @@ static apd_status save_task(const saving *s, int place, apd_error *error) {
     if (s->writer != NULL && status == APD_OK)
         status = apd_checkpoint_writer_end_task(s->writer, error);
     return status;
-}
-
-static bool is_clustered(const apd_decomposition *decomposition, const apd_run_state *state) {
-    bool clustered = state->consolidations > 0;
-    for (int b = 0; b < decomposition->layout->block_count; b++)
-        clustered = clustered || decomposition->groups[b].count > 0;
-    return clustered;
 }
 
 /* The cluster's whole sigma_g out of all ranks' parcels. */
@@ -162,51 +161,191 @@ static apd_status save_clusters(const saving *s, int block, apd_error *error) {
     return status;
 }
 
-/* Collective. All ranks leave together: they agree after each sigma, each task and each block's
- * clusters. */
-static apd_status save_all(const saving *s, apd_error *error) {
+/* Collective; `status` is rank 0's so far, as in save_block. */
+static apd_status save_array(const saving *s, const apd_solver_array *array, const float *values,
+                             const char *name, apd_status status, apd_error *error) {
+    int64_t rows = s->decomposition->layout->blocks[array->block].rows, total;
+    void *whole;
+    apd_team_gather(s->team, values, array->rows * array->width * (int64_t)sizeof(float), &whole, &total);
+    if (s->writer != NULL && status == APD_OK)
+        status = apd_checkpoint_writer_array(s->writer, name, rows, array->width, whole, error);
+    free(whole);
+    return status;
+}
+
+/* Collective; only rank 0 can fail, and the caller agrees. */
+static apd_status save_training(const saving *s, apd_error *error) {
+    apd_training_names names = apd_training_names_of(s->solver, s->decomposition->layout);
+    apd_status status = APD_OK;
+    int64_t next = 0;
+    if (s->writer != NULL)
+        status = apd_checkpoint_writer_begin_training(s->writer, &names, error);
+    for (int i = 0; i < apd_solver_array_count(s->solver); i++) {
+        const apd_solver_array *array = apd_solver_array_at(s->solver, i);
+        status = save_array(s, array, array->values, names.names[next++], status, error);
+        if (array->kept != NULL)
+            status = save_array(s, array, array->kept, names.names[next++], status, error);
+    }
+    apd_training_names_clear(&names);
+    return status;
+}
+
+/* Sigma, or the clusters. Collective. */
+static apd_status save_shared(const saving *s, bool clusters, apd_error *error) {
     const apd_layout *layout = s->decomposition->layout;
+    if (!s->shared) /* one call keeps both */
+        return s->writer != NULL && !clusters ? apd_checkpoint_writer_keep_shared(s->writer, error) : APD_OK;
     for (int b = 0; b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
-            APD_TRY(apd_team_agree(s->team, save_sigma(s, b, error), error));
-    for (int t = 0; t < s->decomposition->task_count; t++)
-        APD_TRY(apd_team_agree(s->team, save_task(s, t, error), error));
-    for (int b = 0; b < layout->block_count; b++)
-        if (s->clustered && layout->blocks[b].decomposed)
-            APD_TRY(apd_team_agree(s->team, save_clusters(s, b, error), error));
-    apd_status status = s->writer != NULL ? apd_checkpoint_writer_commit(s->writer, error) : APD_OK;
+            APD_TRY(apd_team_agree(s->team, clusters ? save_clusters(s, b, error) : save_sigma(s, b, error),
+                                   error));
+    return APD_OK;
+}
+
+/* Collective. All ranks leave together: they agree after each sigma, each task that is written and each block's
+ * clusters. */
+static apd_status save_all(const saving *s, apd_error *error) {
+    apd_status status = save_shared(s, false, error);
+    for (int t = 0; t < s->decomposition->task_count; t++) {
+        if (s->written[t])
+            APD_TRY(apd_team_agree(s->team, status, error));
+        if (status == APD_OK)
+            status = save_task(s, t, error);
+        if (s->written[t])
+            APD_TRY(apd_team_agree(s->team, status, error));
+    }
+    APD_TRY(apd_team_agree(s->team, status, error));
+    if (s->state->consolidations > 0)
+        APD_TRY(apd_team_agree(s->team, save_shared(s, true, error), error));
+    if (s->state->half_way)
+        APD_TRY(apd_team_agree(s->team, save_training(s, error), error));
+    status = s->writer != NULL ? apd_checkpoint_writer_commit(s->writer, error) : APD_OK;
     return apd_team_agree(s->team, status, error);
 }
 
-static int64_t *count_entries(const apd_team *team, const apd_decomposition *decomposition) {
-    int64_t *entries = apd_allocate(decomposition->task_count, sizeof *entries, "tau's entries");
-    for (int t = 0; t < decomposition->task_count; t++)
-        entries[t] = apd_decomposition_nonzeros(decomposition, t);
-    apd_team_sum(team, entries, decomposition->task_count);
-    return entries;
+/* --- what is written ------------------------------------------------------------------------------------ */
+
+/* Whether tasks were forgotten since the last save: their groups are still in older segments. */
+static bool forgets(const apd_run_state *state) {
+    for (int t = 0; t < state->task_count; t++)
+        if (state->records[t].class_count == 0 && state->records[t].segment == 0 &&
+            state->records[t].segment_groups > 0)
+            return true;
+    return false;
 }
 
-apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
-                               const apd_decomposition *decomposition, const apd_run_state *state,
-                               apd_error *error) {
-    apd_error local = {0};
-    if (error == NULL)
-        error = &local;
+/* Tasks that changed on any rank, and those whose segment would hold too much that nobody needs any more: half of
+ * its groups, or, when the commit is to be alone, a single one. Collective. */
+static void choose_tasks(const saving *s, bool alone) {
+    const apd_run_state *state = s->state;
+    int tasks = state->task_count;
+    int64_t *changed = apd_allocate(tasks, sizeof *changed, "which tasks changed");
+    int *live = apd_allocate((int64_t)state->commit + 1, sizeof *live, "groups of segments");
+    for (int t = 0; t < tasks; t++)
+        changed[t] = s->decomposition->tasks[t] != NULL && s->decomposition->tasks[t]->changed;
+    apd_team_maximum(s->team, changed, tasks);
+    for (int t = 0; t < tasks; t++) {
+        s->written[t] = changed[t] != 0 || state->records[t].segment == 0;
+        if (!s->written[t])
+            live[state->records[t].segment]++;
+    }
+    for (int t = 0; t < tasks; t++) {
+        const apd_task_record *record = &state->records[t];
+        int needed = s->written[t] ? 0 : live[record->segment];
+        if (!s->written[t] && (alone ? needed < record->segment_groups : 2 * needed < record->segment_groups))
+            s->written[t] = true;
+    }
+    free(live);
+    free(changed);
+}
+
+static void count_entries(const saving *s) {
+    int tasks = s->decomposition->task_count;
+    for (int t = 0; t < tasks; t++)
+        if (s->written[t])
+            s->entries[t] = apd_decomposition_nonzeros(s->decomposition, t);
+    apd_team_sum(s->team, s->entries, tasks);
+}
+
+/* --- before and after ----------------------------------------------------------------------------------- */
+
+/* Where everything lies now. */
+static void note_places(const saving *s, apd_decomposition *decomposition, apd_run_state *state) {
+    int groups = 0;
+    for (int t = 0; t < state->task_count; t++)
+        groups += s->written[t];
+    for (int t = 0; t < state->task_count; t++) {
+        apd_task_record *record = &state->records[t];
+        if (decomposition->tasks[t] != NULL)
+            decomposition->tasks[t]->changed = false;
+        if (s->written[t]) {
+            record->segment = state->commit;
+            record->segment_groups = groups;
+        }
+        if (s->writer != NULL)
+            record->digest = apd_checkpoint_writer_task_digest(s->writer, t);
+    }
+    if (s->shared)
+        state->shared_segment = state->commit;
+    if (s->writer != NULL)
+        state->shared_digest = apd_checkpoint_writer_shared_digest(s->writer);
+    state->written = s->writer != NULL ? apd_checkpoint_writer_bytes(s->writer) : 0;
+}
+
+static void check_arguments(const apd_decomposition *decomposition, const apd_run_state *state,
+                            const apd_solver *solver) {
     APD_ASSERT(state->task_count == decomposition->task_count);
+    APD_ASSERT(!state->half_way || solver != NULL);
     for (int t = 0; t < state->task_count; t++)
         APD_ASSERT(decomposition->tasks[t] == NULL ||
                    decomposition->tasks[t]->classes == state->records[t].class_count);
-    int64_t *entries = count_entries(team, decomposition);
-    saving s = {team, partition, decomposition, entries, is_clustered(decomposition, state), NULL};
+    for (int b = 0; b < decomposition->layout->block_count; b++)
+        APD_ASSERT(decomposition->groups[b].count == 0 || state->consolidations > 0);
+}
+
+static apd_status save(saving *s, const char *path, apd_error *error) {
     apd_status status = APD_OK;
-    if (apd_team_rank(team) == 0)
-        status = apd_checkpoint_writer_open(path, decomposition->layout, state, &s.writer, error);
-    status = apd_team_agree(team, status, error);
-    if (status == APD_OK)
-        status = save_all(&s, error);
+    if (apd_team_rank(s->team) == 0)
+        status =
+            apd_checkpoint_writer_open(path, false, s->decomposition->layout, s->state, &s->writer, error);
+    status = apd_team_agree(s->team, status, error);
+    return status == APD_OK ? save_all(s, error) : status;
+}
+
+apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
+                               apd_decomposition *decomposition, apd_run_state *state,
+                               const apd_solver *solver, apd_error *error) {
+    apd_error local = {0};
+    if (error == NULL)
+        error = &local;
+    check_arguments(decomposition, state, solver);
+    int64_t tasks = state->task_count;
+    int alone = state->alone;
+    saving s = {.team = team,
+                .partition = partition,
+                .decomposition = decomposition,
+                .state = state,
+                .solver = solver,
+                .written = apd_allocate(tasks, sizeof *s.written, "which tasks are written"),
+                .entries = apd_allocate(tasks, sizeof *s.entries, "tau's entries"),
+                .shared = !state->half_way || state->shared_segment == 0};
+    state->alone = forgets(state);
+    choose_tasks(&s, state->alone != 0);
+    count_entries(&s);
+    state->commit++;
+    apd_status status = save(&s, path, error);
+    if (status == APD_OK) {
+        note_places(&s, decomposition, state);
+        status = s.writer != NULL ? apd_checkpoint_tidy(path, state, error) : APD_OK;
+        status = apd_team_agree(team, status, error);
+    } else {
+        state->commit--;
+        state->alone = alone;
+    }
     apd_checkpoint_writer_destroy(s.writer);
     if (status != APD_OK)
-        apd_team_barrier(team); /* nobody returns before the temporary file is gone */
-    free(entries);
+        apd_team_barrier(team); /* nobody returns before the temporary files are gone */
+    free(s.entries);
+    free(s.written);
     return status;
 }

@@ -1,4 +1,5 @@
-/* checkpoint_task: the data sets of a task's group, their order and their shapes, for writer and reader. */
+/* checkpoint_task: the data sets of a task's group, their order and their shapes, and the names of a half-way task's,
+ * for writer and reader. */
 #ifndef APD_IO_CHECKPOINT_TASK_H
 #define APD_IO_CHECKPOINT_TASK_H
 
@@ -46,5 +47,16 @@ int64_t apd_checkpoint_decomposed_weights(const apd_layout *layout);
 
 /* Channels in use: those up to the last that is not all zero, at least 1. */
 int apd_checkpoint_channels(const apd_normalisation *normalisation);
+
+/* Names of a fixed length, zeros behind. */
+#define APD_TRAINING_NAME 128
+typedef struct apd_training_names {
+    int64_t count;
+    char (*names)[APD_TRAINING_NAME]; /* owned */
+} apd_training_names;
+
+/* The names of a solver's data sets in the order in which they are saved. */
+apd_training_names apd_training_names_of(const apd_solver *solver, const apd_layout *layout);
+void apd_training_names_clear(apd_training_names *names);
 
 #endif

@@ -1,10 +1,13 @@
-/* checkpoint_write: one process writes a whole checkpoint, piece by piece, and commits it.
+/* checkpoint_write: one process writes a commit, piece by piece, and makes it the newest.
  *
- * Order of calls: open, sigma of every decomposed block, then for every place either forgotten, or
- * begin_task, task_block of every block, end_task; then, if the tasks have been consolidated, for every
- * decomposed block clusters and each cluster; then commit. Everything goes to PATH.tmp; commit closes it,
- * brings it to the disk, reads it back and renames it. After a failure only destroy may follow; it removes
- * PATH.tmp. Statuses as apd_checkpoint_save. Local. */
+ * Order of calls: open; shared parameters either kept, or sigma of every decomposed block here and clusters below;
+ * then for every place either keep_task, or forgotten, or begin_task, task_block of every block, end_task; then,
+ * if the shared parameters are written and the tasks have been consolidated, for every decomposed block clusters
+ * and each cluster; then, if a task is half way, begin_training and every array; then commit.
+ * Groups go to the commit's segments and checkpoint.h5 gets links; a `whole` writer puts all into one file
+ * instead. Checkpoint and links go to PATH.tmp. Commit closes all, brings them to the disk, reads back what was
+ * written and renames. After a failure only destroy may follow; it removes what the commit wrote.
+ * Statuses as apd_checkpoint_save. Local. */
 #ifndef APD_IO_CHECKPOINT_WRITE_H
 #define APD_IO_CHECKPOINT_WRITE_H
 
@@ -13,9 +16,14 @@
 typedef struct apd_checkpoint_writer apd_checkpoint_writer;
 
 /* `layout` and `state` must outlive the writer. `*out` is set on success only. */
-apd_status apd_checkpoint_writer_open(const char *path, const apd_layout *layout, const apd_run_state *state,
-                                      apd_checkpoint_writer **out, apd_error *error);
+apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_layout *layout,
+                                      const apd_run_state *state, apd_checkpoint_writer **out,
+                                      apd_error *error);
 void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer); /* Takes NULL. */
+
+/* Link to where the state says they lie: sigma and the clusters, the task at a place. */
+apd_status apd_checkpoint_writer_keep_shared(apd_checkpoint_writer *writer, apd_error *error);
+apd_status apd_checkpoint_writer_keep_task(apd_checkpoint_writer *writer, int place, apd_error *error);
 
 /* sigma (R, C) */
 apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,
@@ -33,6 +41,20 @@ apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int blo
 /* sigma_g of one cluster; clusters come in order. */
 apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int block, int cluster,
                                          const apd_sparse *shared, apd_error *error);
+
+/* The task half way: its attributes from the state; then its arrays by name, whole (rows, width). `names` must
+ * outlive the writer. */
+apd_status apd_checkpoint_writer_begin_training(apd_checkpoint_writer *writer,
+                                                const apd_training_names *names, apd_error *error);
+apd_status apd_checkpoint_writer_array(apd_checkpoint_writer *writer, const char *name, int64_t rows,
+                                       int64_t width, const float *values, apd_error *error);
+
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error);
+
+/* After the commit: the digest of the group of the task at `place`, that of the shared parameters, and the bytes
+ * of all files that were written. */
+uint64_t apd_checkpoint_writer_task_digest(const apd_checkpoint_writer *writer, int place);
+uint64_t apd_checkpoint_writer_shared_digest(const apd_checkpoint_writer *writer);
+int64_t apd_checkpoint_writer_bytes(const apd_checkpoint_writer *writer);
 
 #endif

@@ -119,6 +119,10 @@ typedef struct apd_description {
         int evaluate_batch; /* images a pass in evaluation; default 250 */
     } log;
 
+    struct {
+        double minutes; /* between commits while a task trains; 0: only when tasks end; default 15 */
+    } checkpoint;
+
     struct apd_value_source *sources; /* one for each option: where its value came from; private */
 } apd_description;
 
@@ -139,7 +143,7 @@ void apd_description_destroy(apd_description *description); /* Takes NULL. */
  * Rank 0 broadcasts this text so that all ranks parse the same. */
 char *apd_description_write(const apd_description *description);
 
-/* A digest of every value that results depend on (not name, output, log.interval; not data.file either: what
+/* A digest of every value that results depend on (not name, output, log.interval, checkpoint.minutes; not data.file either: what
  * is in it has a digest of its own). Shards as resolved. */
 uint64_t apd_description_digest(const apd_description *description);
 

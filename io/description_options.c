@@ -130,7 +130,10 @@ const apd_option apd_options[] = {
     {"log.spectrum", APD_KIND_WHOLE, AT(log.spectrum), .maximum = 1e6, .initial = "500",
      .help = "up to so many tasks the eigenvalues of the tasks' inner products are logged"},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
-     .initial = "250", .counts = true, .help = "images a pass in evaluation"}};
+     .initial = "250", .counts = true, .help = "images a pass in evaluation"},
+
+    {"checkpoint.minutes", APD_KIND_REAL, AT(checkpoint.minutes), .maximum = 1e6, .initial = "15",
+     .help = "minutes between commits while a task trains; 0: only when tasks end"}};
 /* clang-format on */
 
 const int apd_option_count = (int)(sizeof apd_options / sizeof *apd_options);
@@ -184,7 +187,8 @@ static size_t distance_to_option(const char *key, const char *known) {
 }
 
 const char *apd_option_nearest(const char *key) {
-    static const char *const sections[] = {"data", "stream", "network", "method", "training", "log"};
+    static const char *const sections[] = {"data",     "stream", "network",   "method",
+                                           "training", "log",    "checkpoint"};
     size_t length = strlen(key);
     size_t best = 3 < 1 + length / 4 ? 3 : 1 + length / 4;
     const char *nearest = NULL;

@@ -161,6 +161,11 @@ static apd_status sync_folder_of(const char *path, apd_error *error) {
     return status;
 }
 
+apd_status apd_h5_sync(const char *path, apd_error *error) {
+    APD_TRY(sync_path(path, O_RDONLY, error));
+    return sync_folder_of(path, error);
+}
+
 apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error) {
     APD_TRY(sync_path(temporary, O_RDONLY, error));
     if (rename(temporary, path) != 0)

@@ -41,6 +41,9 @@ apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error);
 
+/* Bring a closed file and its entry in its folder to the disk. Status IO naming the step. */
+apd_status apd_h5_sync(const char *path, apd_error *error);
+
 /* Make the closed file `temporary` be `path`: fsync, rename, fsync of the folder. Status IO naming the step;
  * the temporary file is left to the caller then. */
 apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error);

@@ -87,7 +87,10 @@ def main(path):
         tasks, forgotten = set(file["tasks"]), set(file["forgotten"])
         places = ["%06d" % place for place in range(file.attrs["task_count"])]
         demand(sorted(tasks | forgotten) == places and not tasks & forgotten, "places are missing or double")
-        demand(file["accuracy"].shape == (len(places), len(places)), "accuracy is not (T, T)")
+        for place in places:
+            group = file["forgotten" if place in forgotten else "tasks"][place]
+            demand(group["row"].shape == (int(place) + 1,), "a row of accuracies has another length")
+        demand(file["digests"].shape == (len(places),), "digests do not fit the tasks")
         for place in sorted(tasks):
             group = file["tasks"][place]
             if group.attrs["single"]:

@@ -8,7 +8,7 @@ import sys
 import h5py
 import numpy
 
-LEFT_OUT = {"seconds", "digest", "run_yaml"}
+LEFT_OUT = {"seconds", "digest", "run_yaml", "digests", "commit"}
 
 
 def line(name, value):
@@ -18,13 +18,17 @@ def line(name, value):
 
 
 def visit(name, item):
+    """All below `item`, through the links to the run's segments."""
     for key in sorted(item.attrs):
         if key not in LEFT_OUT:
             line(f"{name}@{key}", item.attrs[key])
-    if isinstance(item, h5py.Dataset) and name not in LEFT_OUT:
+    if isinstance(item, h5py.Dataset):
         line(name, item[()])
+        return
+    for key in sorted(item):
+        if key not in LEFT_OUT:
+            visit(f"{name}/{key}".lstrip("/"), item[key])
 
 
 with h5py.File(sys.argv[1], "r") as file:
-    visit("/", file)
-    file.visititems(visit)
+    visit("", file)

@@ -67,7 +67,7 @@ static const char *path_of(const char *name) {
 
 static apd_run_state make_state(const sketch *s) {
     apd_run_state state = {
-        .commit = s->tasks, .data_digest = s->data, .seed = s->seed, .shards = 1, .task_count = s->tasks};
+        .commit = s->tasks + 1, .data_digest = s->data, .seed = s->seed, .shards = 1, .task_count = s->tasks};
     char yaml[512];
     (void)snprintf(yaml, sizeof yaml, "name: %s\nseed: %llu\ndata: {file: /some.h5}\n%s", s->name,
                    (unsigned long long)s->seed, s->settings != NULL ? s->settings : SPLIT);
@@ -113,7 +113,7 @@ static apd_status write_all(const sketch *s, const apd_run_state *state, apd_err
     const float sigma[6] = {0.5F, 0, -0.25F, 1, 0, 2}; /* four are not zero */
     apd_checkpoint_writer *writer = NULL;
     apd_status status;
-    APD_GO(apd_checkpoint_writer_open(path_of(s->name), &layout, state, &writer, error));
+    APD_GO(apd_checkpoint_writer_open(path_of(s->name), true, &layout, state, &writer, error));
     APD_GO(apd_checkpoint_writer_sigma(writer, 0, sigma, error));
     for (int p = 0; p < s->tasks; p++)
         APD_GO(p == s->forgotten ? apd_checkpoint_writer_forgotten(writer, p, error)

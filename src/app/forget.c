@@ -75,11 +75,9 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "checkpoint-%06d.h5", run->state.commit);
     char *kept = apd_join_path(run->description->output, name);
-    apd_status status = APD_OK;
-    if (link(run->checkpoint, kept) != 0)
-        status = apd_fail(error, APD_ERROR_IO, "%s: cannot keep the commit under this name: %s", kept,
-                          strerror(errno));
-    else
+    int groups;
+    apd_status status = apd_checkpoint_pack(run->checkpoint, kept, &groups, error);
+    if (status == APD_OK)
         (void)printf("the commit from before is kept as %s\n", kept);
     free(kept);
     return status;
@@ -142,9 +140,8 @@ static apd_status commit(apd_run *run, const int *places, apd_error *error) {
     if (apd_run_speaks(run) && history)
         status = keep_commit(run, error);
     APD_TRY(apd_team_agree(run->team, status, error));
-    run->state.commit++;
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
-                                error));
+                                NULL, error));
     if (apd_run_speaks(run) && !history)
         status = delete_kept_commits(run, error);
     APD_TRY(apd_team_agree(run->team, status, error));
@@ -158,6 +155,21 @@ static apd_status commit(apd_run *run, const int *places, apd_error *error) {
     }
     APD_TRY(apd_team_agree(run->team, status, error));
     return apd_results_write(run, error);
+}
+
+/* The run's newest commit is to be the one that was opened. A task half way begins anew: the old tasks that it
+ * was trained beside are not the same any more. Collective. */
+static apd_status settle(apd_run *run, const char *path, apd_error *error) {
+    char *newest = apd_checkpoint_path(path);
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run))
+        status = apd_checkpoint_settle(newest, run->checkpoint, error);
+    free(run->checkpoint);
+    run->checkpoint = newest;
+    if (run->state.half_way)
+        apd_log("task %d is half way: it will begin anew", run->state.training.id);
+    run->state.half_way = false;
+    return apd_team_agree(run->team, status, error);
 }
 
 static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_error *error) {
@@ -188,6 +200,8 @@ static apd_status run_forget(int count, const char *const *arguments, apd_error 
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
         status = apd_run_open(&run, arguments[0], settings.values, settings.count, error);
+    if (status == APD_OK)
+        status = settle(&run, arguments[0], error);
     if (status == APD_OK) {
         evidence *before = apd_allocate(run.state.task_count, sizeof *before, "the certificate");
         evidence *after = apd_allocate(run.state.task_count, sizeof *after, "the certificate");

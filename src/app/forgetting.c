@@ -25,6 +25,7 @@ void apd_forget_place(apd_run *run, int place) {
     record->classes = NULL;
     record->class_count = 0;
     record->accuracy = NAN;
+    record->segment = 0;
     record->normalisation = (apd_normalisation){0};
     for (int i = 0; i < state->task_count; i++)
         state->accuracy[i * state->task_count + place] = NAN;

@@ -24,6 +24,9 @@ static apd_status run_inspect(int count, const char *const *arguments, apd_error
             (void)printf("%s: commit %d, %d of %d tasks done, seed %" PRIu64 ", %d shards\n", run.checkpoint,
                          run.state.commit, run.state.task_count, run.stream->task_count, run.state.seed,
                          run.state.shards);
+        if (apd_run_speaks(&run) && run.state.half_way)
+            (void)printf("task %d is half way: epoch %d of %d, step %d\n", run.state.training.id,
+                         run.state.training.epoch + 1, run.state.training.epochs, run.state.training.step);
         apd_results_print(&run, layers);
     }
     apd_run_end(&run);
@@ -39,27 +42,4 @@ const apd_command apd_command_inspect = {
     .most = 1,
     .parallel = true,
     .run = run_inspect,
-};
-
-static const apd_cli_option no_options[] = {{0}};
-
-static apd_status run_verify(int count, const char *const *arguments, apd_error *error) {
-    (void)count;
-    char *path = apd_checkpoint_path(arguments[0]);
-    int groups = 0;
-    apd_status status = apd_checkpoint_verify(path, &groups, error);
-    if (status == APD_OK)
-        (void)printf("%s: %d groups, every digest is right\n", path, groups);
-    free(path);
-    return status;
-}
-
-const apd_command apd_command_verify = {
-    .name = "verify",
-    .arguments = "RUN",
-    .summary = "read a checkpoint through and check every digest",
-    .options = no_options,
-    .least = 1,
-    .most = 1,
-    .run = run_verify,
 };

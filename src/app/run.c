@@ -8,12 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-bool apd_file_exists(const char *path) {
-    return access(path, F_OK) == 0;
-}
 
 char *apd_join_path(const char *folder, const char *name) {
     size_t room = strlen(folder) + strlen(name) + 2;
@@ -112,6 +106,25 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     return APD_OK;
 }
 
+apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error) {
+    apd_status status = APD_OK;
+    char *use = NULL, note[1400] = "";
+    run->checkpoint = apd_checkpoint_path(path);
+    *found = false;
+    if (apd_run_speaks(run))
+        status = apd_checkpoint_choose(run->checkpoint, &use, note, sizeof note, error);
+    if (note[0] != '\0')
+        apd_warn("%s", note);
+    if (use != NULL) {
+        free(run->checkpoint);
+        run->checkpoint = use;
+        *found = true;
+    }
+    status = apd_team_agree(run->team, status, error);
+    apd_team_broadcast(run->team, found, (int64_t)sizeof *found);
+    return status;
+}
+
 apd_status apd_run_load(apd_run *run, apd_error *error) {
     apd_run_state_clear(&run->state);
     APD_TRY(apd_checkpoint_load(run->team, &run->partition, run->checkpoint, apd_network_layout(run->network),
@@ -137,10 +150,11 @@ static char *parent_folder(const char *path) {
 
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error) {
-    run->checkpoint = apd_checkpoint_path(path);
     apd_run_state state = {0};
+    bool found = false;
+    APD_TRY(apd_run_choose(run, path, &found, error));
     apd_status status = APD_OK;
-    if (apd_run_speaks(run))
+    if (apd_run_speaks(run)) /* where there is none, this says so */
         status = apd_checkpoint_read_state(run->checkpoint, &state, error);
     status = apd_team_agree(run->team, status, error);
     int shards = state.shards;
@@ -203,10 +217,9 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     if (tau != NULL)
         memcpy(tau, nonzeros, (size_t)d->task_count * sizeof *tau);
     free(nonzeros);
-    struct stat info;
     counts = (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
-    if (run->checkpoint != NULL && stat(run->checkpoint, &info) == 0)
-        counts.file_bytes = (int64_t)info.st_size;
+    if (run->checkpoint != NULL)
+        counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
     return counts;
 }
 

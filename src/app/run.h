@@ -32,7 +32,7 @@ typedef struct apd_run {
     int batch_room;   /* images that fit in what follows */
     float *images;    /* (batch_room, C, H, W) */
     int32_t *labels;  /* (batch_room) */
-    char *checkpoint; /* path of checkpoint.h5 */
+    char *checkpoint; /* path of the commit in use: checkpoint.h5, or the one before */
     double started;
 } apd_run;
 
@@ -51,15 +51,16 @@ apd_status apd_run_describe(apd_run *run, const char *path, const char *text, co
  * Collective. */
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error);
 
+/* Rank 0 finds which commit of `path` (as RUN) to use and says so when it is not the newest: run->checkpoint is
+ * then its path, checkpoint.h5's where there is none; `*found` on all ranks. Collective. */
+apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error);
+
 /* Load run->checkpoint into state and decomposition. Collective. */
 apd_status apd_run_load(apd_run *run, apd_error *error);
 
 /* Set up a finished run from its folder (or a checkpoint's path): describe, prepare, load. Collective. */
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error);
-
-/* Whether a file is there. Local. */
-bool apd_file_exists(const char *path);
 
 /* folder/name; free it. */
 char *apd_join_path(const char *folder, const char *name);

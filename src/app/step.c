@@ -81,6 +81,7 @@ void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
     apd_exchange_end_step(run->exchange);
     lap(stepper, APD_PHASE_SHARE);
     stepper->done++;
+    stepper->timed++;
 }
 
 apd_tally apd_stepper_read(apd_stepper *stepper) {

@@ -28,6 +28,7 @@ typedef struct apd_stepper {
     int id, classes;       /* the task's */
     int64_t shard_numbers; /* how far apart shards lie in dropout's stream of numbers */
     int64_t done;          /* steps of this task */
+    int64_t timed;         /* those among them that `phases` is about */
     apd_tally *tallies;    /* (shards of this rank) since they were last read */
     double phases[APD_PHASES];
     double mark;

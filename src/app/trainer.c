@@ -19,7 +19,9 @@
 /* A task while it trains. */
 typedef struct training {
     apd_run *run;
+    apd_requests *requests;
     int place, id;
+    int epochs; /* of this task: what the description said when it began */
     apd_train_set *set;
     apd_stepper stepper;
     int64_t total_steps;
@@ -59,8 +61,7 @@ static void show_progress(const training *t, int epoch) {
     double share = (double)t->stepper.done / (double)t->total_steps;
     double left = (apd_seconds() - t->started) * ((run->stream->task_count - t->place) / share - 1.0);
     apd_progress("task %d of %d (%s)  epoch %d of %d  loss %.3f  %.0f s left", t->place + 1,
-                 run->stream->task_count, run->stream->tasks[t->id].name, epoch + 1,
-                 run->description->training.epochs,
+                 run->stream->task_count, run->stream->tasks[t->id].name, epoch + 1, t->epochs,
                  t->epoch_tally.images > 0.0 ? t->epoch_tally.loss / t->epoch_tally.images : 0.0, left);
 }
 
@@ -97,8 +98,7 @@ static apd_status log_losses(training *t, int epoch, apd_error *error) {
 
 /* With keep_best: measure the last n epochs on the validation images and keep the best. Collective. */
 static apd_status keep_best(training *t, int epoch, apd_error *error) {
-    const apd_description *described = t->run->description;
-    if (epoch < described->training.epochs - described->training.keep_best)
+    if (epoch < t->epochs - t->run->description->training.keep_best)
         return APD_OK;
     double accuracy = 0.0;
     APD_TRY(apd_evaluate_part(t->run, t->id, APD_PART_VALIDATION, apd_train_set_normalisation(t->set),
@@ -110,29 +110,130 @@ static apd_status keep_best(training *t, int epoch, apd_error *error) {
     return APD_OK;
 }
 
-static apd_status train_epoch(training *t, int epoch, apd_error *error) {
+/* --- a task half way ----------------------------------------------------------------------------------- */
+
+/* Where the task stands when step `step` of epoch `epoch` comes next. Collective. */
+static void note_training(const training *t, int epoch, int step) {
+    apd_run *run = t->run;
+    apd_training_state *half = &run->state.training;
+    int64_t bytes = (int64_t)sizeof(apd_tally) * (run->partition.shard_end - run->partition.shard_begin);
+    int64_t total = 0;
+    void *tallies = NULL;
+    free(half->tallies);
+    apd_team_gather_all(run->team, t->stepper.tallies, bytes, &tallies, &total);
+    *half = (apd_training_state){.id = t->id,
+                                 .epochs = t->epochs,
+                                 .epoch = epoch,
+                                 .step = step,
+                                 .best = t->best,
+                                 .seconds = apd_seconds() - t->started,
+                                 .epoch_loss = t->epoch_tally.loss,
+                                 .epoch_correct = t->epoch_tally.correct,
+                                 .epoch_images = t->epoch_tally.images,
+                                 .progress = apd_solver_progress_of(run->solver),
+                                 .tally_count = (int)(total / (int64_t)sizeof(double)),
+                                 .tallies = tallies};
+    run->state.half_way = true;
+}
+
+static apd_status log_half_way(const training *t, double seconds, apd_error *error) {
+    const apd_run *run = t->run;
+    const apd_training_state *half = &run->state.training;
+    if (!apd_run_speaks(run))
+        return APD_OK;
+    apd_log("commit %d: task %d (%s) half way, epoch %d of %d, %.1f MB in %.1f s (%s)", run->state.commit,
+            t->place + 1, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
+            (double)run->state.written / 1e6, seconds, t->requests->reason);
+    apd_runlog_begin(run->log, "commit");
+    apd_runlog_integer(run->log, "commit", run->state.commit);
+    apd_runlog_integer(run->log, "place", t->place);
+    apd_runlog_integer(run->log, "task", t->id);
+    apd_runlog_integer(run->log, "step", t->stepper.done);
+    apd_runlog_integer(run->log, "commit_bytes", run->state.written);
+    apd_runlog_number(run->log, "commit_seconds", seconds);
+    apd_runlog_text(run->log, "reason", t->requests->reason);
+    return apd_runlog_end(run->log, error);
+}
+
+/* Collective. */
+static apd_status commit_half_way(const training *t, int epoch, int step, apd_error *error) {
+    apd_run *run = t->run;
+    double before = apd_seconds();
+    note_training(t, epoch, step);
+    APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
+                                run->solver, error));
+    double seconds = apd_seconds() - before;
+    apd_requests_committed(t->requests, seconds);
+    return apd_team_agree(run->team, log_half_way(t, seconds, error), error);
+}
+
+static apd_status stop(const apd_run *run, const apd_requests *requests, apd_error *error) {
+    return apd_fail(error, APD_REQUEUE,
+                    "stopped (%s) after commit %d, %d of %d tasks done; the same command goes on from there",
+                    requests->reason, run->state.commit, run->state.task_count, run->stream->task_count);
+}
+
+/* What was asked for since the last step, when step `step` of epoch `epoch` comes next. Collective. */
+static apd_status answer(const training *t, int epoch, int step, apd_error *error) {
+    apd_request request = apd_requests_check(t->requests, false);
+    if (request == APD_GO_ON)
+        return APD_OK;
+    APD_TRY(commit_half_way(t, epoch, step, error));
+    return request == APD_STOP ? stop(t->run, t->requests, error) : APD_OK;
+}
+
+/* Back to where the commit left the task, which the solver has begun. Collective. */
+static apd_status restore(training *t, apd_error *error) {
+    apd_run *run = t->run;
+    const apd_training_state *half = &run->state.training;
+    APD_TRY(apd_checkpoint_load_training(run->team, &run->partition, run->checkpoint, &run->state,
+                                         run->solver, apd_network_layout(run->network), error));
+    t->epochs = half->epochs;
+    t->best = half->best;
+    t->started -= half->seconds;
+    t->epoch_tally = (apd_tally){half->epoch_loss, half->epoch_correct, half->epoch_images};
+    t->stepper.done = half->progress.steps;
+    memcpy(t->stepper.tallies, (const apd_tally *)half->tallies + run->partition.shard_begin,
+           sizeof(apd_tally) * (size_t)(run->partition.shard_end - run->partition.shard_begin));
+    return APD_OK;
+}
+
+/* --- a task ---------------------------------------------------------------------------------------------- */
+
+/* An epoch from its step `first` on. */
+static apd_status train_epoch(training *t, int epoch, int first, apd_error *error) {
     const apd_description *described = t->run->description;
     int steps = apd_train_set_steps(t->set);
-    if (epoch == described->training.epochs - described->method.polish_epochs)
+    if (epoch == t->epochs - described->method.polish_epochs)
         apd_solver_begin_polish(t->run->solver);
-    t->epoch_tally = (apd_tally){0};
-    for (int step = 0; step < steps; step++) {
+    if (first == 0)
+        t->epoch_tally = (apd_tally){0};
+    for (int step = first; step < steps; step++) {
         t->rate = learning_rate(t, epoch);
         apd_step(&t->stepper, epoch, step, t->rate);
         if (t->stepper.done % described->log.interval == 0 || step == steps - 1)
             APD_TRY(log_losses(t, epoch, error));
+        APD_TRY(answer(t, epoch, step + 1, error));
     }
     return keep_best(t, epoch, error);
 }
 
+/* All epochs, from where the commit left the task if it did half way. */
 static apd_status train_epochs(training *t, apd_error *error) {
-    int epochs = t->run->description->training.epochs;
-    t->total_steps = (int64_t)epochs * apd_train_set_steps(t->set);
-    t->best = -1.0;
-    for (int epoch = 0; epoch < epochs; epoch++)
-        APD_TRY(train_epoch(t, epoch, error));
-    if (t->run->description->training.keep_best > 0)
-        apd_solver_recall(t->run->solver);
+    apd_run *run = t->run;
+    int epoch = 0, step = 0;
+    if (run->state.half_way) {
+        APD_TRY(restore(t, error));
+        epoch = run->state.training.epoch;
+        step = run->state.training.step;
+    }
+    share_theta(run);
+    t->total_steps = (int64_t)t->epochs * apd_train_set_steps(t->set);
+    for (; epoch < t->epochs; epoch++, step = 0)
+        APD_TRY(train_epoch(t, epoch, step, error));
+    if (run->description->training.keep_best > 0)
+        apd_solver_recall(run->solver);
+    run->state.half_way = false;
     return APD_OK;
 }
 
@@ -177,7 +278,7 @@ static void record_task(const training *t) {
     record->class_count = task->class_count;
     record->classes = apd_allocate(task->class_count, sizeof(int), "a task's classes");
     memcpy(record->classes, task->classes, (size_t)task->class_count * sizeof(int));
-    record->epochs = t->run->description->training.epochs;
+    record->epochs = t->epochs;
     record->normalisation = *apd_train_set_normalisation(t->set);
 }
 
@@ -209,10 +310,11 @@ static apd_status measure_tasks(training *current, apd_error *error) {
     return status;
 }
 
-static apd_status commit(apd_run *run, apd_error *error) {
-    run->state.commit++;
+static apd_status commit(apd_run *run, apd_requests *requests, apd_error *error) {
+    double before = apd_seconds();
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
-                                error));
+                                NULL, error));
+    apd_requests_committed(requests, apd_seconds() - before);
     return apd_results_write(run, error);
 }
 
@@ -241,11 +343,15 @@ static apd_status log_task(const training *t, double commit_seconds, apd_error *
     apd_runlog_integer(run->log, "evaluated_tasks", t->measured);
     apd_runlog_number(run->log, "seconds", record->seconds);
     apd_runlog_number(run->log, "commit_seconds", commit_seconds);
-    apd_runlog_integer(run->log, "commit_bytes", counts.file_bytes);
+    apd_runlog_integer(run->log, "commit", run->state.commit);
+    apd_runlog_integer(run->log, "commit_bytes", run->state.written);
+    apd_runlog_integer(run->log, "checkpoint_bytes", counts.file_bytes);
     for (int phase = 0; phase < APD_PHASES; phase++) {
         char key[32];
         (void)snprintf(key, sizeof key, "%s_ms", apd_phase_names[phase]);
-        apd_runlog_number(run->log, key, 1e3 * t->stepper.phases[phase] / (double)t->stepper.done);
+        apd_runlog_number(run->log, key,
+                          1e3 * t->stepper.phases[phase] /
+                              (double)(t->stepper.timed > 0 ? t->stepper.timed : 1));
     }
     return apd_runlog_end(run->log, error);
 }
@@ -289,14 +395,18 @@ static apd_status finish_task(training *t, apd_error *error) {
     APD_TRY(apd_forget_due(run, error));
     run->state.records[t->place].seconds = apd_seconds() - t->started;
     double before = apd_seconds();
-    APD_TRY(commit(run, error));
+    APD_TRY(commit(run, t->requests, error));
     return apd_team_agree(run->team, log_task(t, apd_seconds() - before, error), error);
 }
 
-static apd_status train_task(apd_run *run, int place, apd_consolidator *consolidator, apd_error *error) {
+static apd_status train_task(apd_run *run, int place, apd_consolidator *consolidator, apd_requests *requests,
+                             apd_error *error) {
     training t = {.run = run,
+                  .requests = requests,
                   .place = place,
                   .id = run->stream->order[place],
+                  .epochs = run->description->training.epochs,
+                  .best = -1.0,
                   .started = apd_seconds(),
                   .consolidator = consolidator};
     const apd_task *task = &run->stream->tasks[t.id];
@@ -306,7 +416,6 @@ static apd_status train_task(apd_run *run, int place, apd_consolidator *consolid
     if (status == APD_OK) {
         apd_stepper_init(&t.stepper, run, t.set, t.id, task->class_count);
         apd_solver_begin_task(run->solver, t.id, task->class_count);
-        share_theta(run);
         status = train_epochs(&t, error);
     }
     if (status == APD_OK)
@@ -316,11 +425,15 @@ static apd_status train_task(apd_run *run, int place, apd_consolidator *consolid
     return status;
 }
 
-apd_status apd_train_stream(apd_run *run, apd_error *error) {
+apd_status apd_train_stream(apd_run *run, apd_requests *requests, apd_error *error) {
     apd_consolidator consolidator = {0};
     apd_status status = APD_OK;
-    for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++)
-        status = train_task(run, place, &consolidator, error);
+    for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++) {
+        status = train_task(run, place, &consolidator, requests, error);
+        bool last = place == run->stream->task_count - 1;
+        if (status == APD_OK && !last && apd_requests_check(requests, true) == APD_STOP)
+            status = stop(run, requests, error);
+    }
     apd_consolidator_clear(&consolidator, run);
     return status;
 }

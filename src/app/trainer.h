@@ -2,9 +2,9 @@
 #ifndef APD_APP_TRAINER_H
 #define APD_APP_TRAINER_H
 
-#include "app/run.h"
+#include "app/requests.h"
 
 /* Train what run->state has not finished; after each task evaluate, commit and write the tables. Collective. */
-apd_status apd_train_stream(apd_run *run, apd_error *error);
+apd_status apd_train_stream(apd_run *run, apd_requests *requests, apd_error *error);
 
 #endif

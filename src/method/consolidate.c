@@ -228,10 +228,9 @@ static void merge_end(merge *m) {
     for (int g = 0; g < m->clusters; g++)
         groups->shared[g] = writer_end(&m->shared[g]);
     for (int i = 0; i < m->tasks; i++) {
-        apd_task_block *part = &m->d->tasks[m->places[i]]->blocks[m->block];
-        apd_sparse_clear(&part->tau);
-        part->tau = writer_end(&m->tau[i]);
-        part->group = m->cluster[i];
+        apd_task_part *part = m->d->tasks[m->places[i]];
+        apd_task_replace_tau(part, m->block, writer_end(&m->tau[i]));
+        part->blocks[m->block].group = m->cluster[i];
     }
     m->report->tau_after += tau_entries(m);
     m->report->shared_after += shared_entries(m);
@@ -274,7 +273,7 @@ static int count_members(const apd_decomposition *d, int block, int group, int *
 
 /* Give the task at `place` its full tau and empty its group. */
 static void fold(apd_decomposition *d, int block, int place, int group) {
-    apd_task_block *part = &d->tasks[place]->blocks[block];
+    const apd_task_block *part = &d->tasks[place]->blocks[block];
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
     float *theta = apd_allocate(rows * cols, sizeof(float), "a member's theta");
     float *bias = apd_allocate(rows, sizeof(float), "a member's biases");
@@ -287,8 +286,7 @@ static void fold(apd_decomposition *d, int block, int place, int group) {
                 writer_put(&tau, (int32_t)(j - r * cols), theta[j]);
         tau.sparse.offsets[r + 1] = tau.next;
     }
-    apd_sparse_clear(&part->tau);
-    part->tau = writer_end(&tau);
+    apd_task_replace_tau(d->tasks[place], block, writer_end(&tau));
     apd_sparse_resize(&d->groups[block].shared[group], rows, 0);
     free(bias);
     free(theta);

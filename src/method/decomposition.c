@@ -45,7 +45,7 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
 apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single) {
     apd_task_part *part = apd_allocate(1, sizeof *part, "a task");
     part->classes = classes;
-    part->moved = true;
+    part->moved = part->changed = true;
     part->blocks = apd_allocate(decomposition->layout->block_count, sizeof *part->blocks, "a task's blocks");
     for (int b = 0; b < decomposition->layout->block_count; b++) {
         const apd_block *shape = block_of(decomposition, b);
@@ -97,6 +97,26 @@ void apd_sparse_clear(apd_sparse *sparse) {
     free(sparse->columns);
     free(sparse->values);
     *sparse = (apd_sparse){0};
+}
+
+/* Zero rows and zero entries are equal, whatever their pointers are. */
+static bool same_bytes(const void *a, const void *b, int64_t count, size_t size) {
+    return count == 0 || memcmp(a, b, (size_t)count * size) == 0;
+}
+
+static bool same_sparse(const apd_sparse *a, const apd_sparse *b) {
+    if (a->rows != b->rows || !same_bytes(a->offsets, b->offsets, a->rows + 1, sizeof *a->offsets))
+        return false;
+    int64_t entries = a->offsets[a->rows];
+    return same_bytes(a->columns, b->columns, entries, sizeof *a->columns) &&
+           same_bytes(a->values, b->values, entries, sizeof *a->values);
+}
+
+void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau) {
+    apd_sparse *old = &part->blocks[block].tau;
+    part->changed = part->changed || !same_sparse(old, &tau);
+    apd_sparse_clear(old);
+    *old = tau;
 }
 
 void apd_block_groups_clear(apd_block_groups *groups) {

@@ -51,6 +51,7 @@ typedef struct apd_task_block {
 typedef struct apd_task_part {
     int classes;            /* rows of the head in use */
     bool moved;             /* some theta of this slice changed since the flag was last cleared */
+    bool changed;           /* some number of this slice's tau, masks or biases did; theta may be the same */
     apd_task_block *blocks; /* (B) */
 } apd_task_part;
 
@@ -82,6 +83,9 @@ void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *p
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
 void apd_sparse_clear(apd_sparse *sparse);
+
+/* Give the part's block another tau, whose arrays it takes over; notes whether that changed it. */
+void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau);
 
 /* What a row of a task is without its tau: mask*sigma, plus sigma_g where the task's group has entries. `out`
  * (C). `sigma` is the row of sigma to use: the decomposition's own, or a former one. */

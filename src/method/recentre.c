@@ -119,6 +119,7 @@ static int64_t absorb(apd_decomposition *d, int place, int block) {
         }
     apd_sparse_resize(&part->tau, rows, 0);
     d->tasks[place]->moved = d->tasks[place]->moved || entries > 0;
+    d->tasks[place]->changed = d->tasks[place]->changed || entries > 0;
     return entries;
 }
 

@@ -95,8 +95,9 @@ static void shrink_to(apd_sparse *sparse, int64_t room, int64_t entries) {
     sparse->values = apd_reallocate(sparse->values, room, entries, sizeof *sparse->values, "tau's values");
 }
 
-static bool rewrite_task(const apd_decomposition *d, int block, apd_task_block *part, const float *old_sigma,
+static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *task, const float *old_sigma,
                          const moves *moved, double threshold) {
+    const apd_task_block *part = &task->blocks[block];
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
     int64_t room = part->tau.offsets[rows] + moved->offsets[rows];
     apd_sparse made = {0};
@@ -108,19 +109,16 @@ static bool rewrite_task(const apd_decomposition *d, int block, apd_task_block *
                     moved->columns + moved->offsets[r], moved->offsets[r + 1] - moved->offsets[r]);
     }
     shrink_to(&made, room, w.next);
-    apd_sparse_clear(&part->tau);
-    part->tau = made;
-    return w.moved;
+    apd_task_replace_tau(task, block, made);
+    task->moved = task->moved || w.moved;
 }
 
 int64_t apd_retarget(apd_decomposition *d, int block, const float *old_sigma, double threshold) {
     moves moved = {0};
     int64_t count = moves_find(d, block, old_sigma, &moved);
     for (int t = 0; t < d->task_count && (count > 0 || threshold > 0.0); t++) {
-        if (!apd_task_is_decomposed(d, t, block))
-            continue;
-        if (rewrite_task(d, block, &d->tasks[t]->blocks[block], old_sigma, &moved, threshold))
-            d->tasks[t]->moved = true;
+        if (apd_task_is_decomposed(d, t, block))
+            rewrite_task(d, block, d->tasks[t], old_sigma, &moved, threshold);
     }
     free(moved.offsets);
     free(moved.columns);

@@ -290,8 +290,8 @@ apd_solver_progress apd_solver_progress_of(const apd_solver *solver) {
 
 void apd_solver_restore(apd_solver *solver, apd_solver_progress progress) {
     solver->steps = progress.steps;
-    solver->polishing = progress.polishing;
-    if (progress.kept)
+    solver->polishing = progress.polishing != 0;
+    if (progress.kept != 0)
         make_copies(solver);
 }
 

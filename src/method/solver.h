@@ -78,8 +78,8 @@ typedef struct apd_solver_array {
 } apd_solver_array;
 
 typedef struct apd_solver_progress {
-    int64_t steps; /* of this task so far */
-    bool polishing, kept;
+    int64_t steps;           /* of this task so far */
+    int32_t polishing, kept; /* 0 or 1 */
 } apd_solver_progress;
 
 /* The arrays of the task in training, in an order that does not depend on the slice. */

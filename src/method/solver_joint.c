@@ -160,7 +160,7 @@ static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_t
         view.tau = own->tasks[i].tau;
         view.mask = old->blocks[b].mask;
         store_cut(solver, &view, own->tasks[i].shared, &old->blocks[b].tau);
-        old->moved = true;
+        old->moved = old->changed = true;
     }
 }
 

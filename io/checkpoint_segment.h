@@ -1,0 +1,77 @@
+/* checkpoint_segment: the files beside checkpoint.h5 that hold its groups, and the links that lead to them.
+ *
+ *   RUN/segments/000012-tasks.h5      groups /tasks/PLACE and /forgotten/PLACE that commit 12 wrote
+ *   RUN/segments/000012-shared.h5     sigma and the clusters' parameters as of commit 12
+ *   RUN/segments/000012-training.h5   the task that was in training at commit 12
+ *
+ * A segment is never changed once a checkpoint links to it. A link is trusted only when it leads to a segment of
+ * such a name in the run's own folder, and to the object of the link's own path: nothing that a file says leads
+ * out of the folder. Statuses: IO naming path and step. Local. */
+#ifndef APD_IO_CHECKPOINT_SEGMENT_H
+#define APD_IO_CHECKPOINT_SEGMENT_H
+
+#include "base/status.h"
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum apd_segment_kind {
+    APD_SEGMENT_TASKS,
+    APD_SEGMENT_SHARED,
+    APD_SEGMENT_TRAINING,
+    APD_SEGMENT_KINDS
+} apd_segment_kind;
+
+/* "segments/000012-tasks.h5"; at least 40 bytes of room. Commits count from 1. */
+#define APD_SEGMENT_NAME_ROOM 40
+void apd_segment_name(int commit, apd_segment_kind kind, char *name, size_t size);
+
+/* The inverse: the commit of a segment's name of that kind, 0 for anything else. */
+int apd_segment_commit(const char *name, apd_segment_kind kind);
+
+/* The segment's path beside the checkpoint `checkpoint`; free it. */
+char *apd_segment_path(const char *checkpoint, const char *name);
+
+/* The folder for the segments of `checkpoint`, made if it is not there. */
+apd_status apd_segment_folder(const char *checkpoint, apd_error *error);
+
+/* Link `object` ("/tasks/000017") of the file of `root` to the same object of a commit's segment; the groups on
+ * the way are there. False when HDF5 refuses. */
+bool apd_segment_link(hid_t root, const char *object, int commit, apd_segment_kind kind);
+
+typedef enum apd_link {
+    APD_LINK_MISSING,
+    APD_LINK_HERE,    /* an object of this very file */
+    APD_LINK_SEGMENT, /* of a segment; *commit says whose */
+    APD_LINK_FOREIGN  /* anything else: not to be followed */
+} apd_link;
+
+/* What the link `object` of the file of `root` is. Never fails. */
+apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, int *commit);
+
+/* Whether every link of the path `name` below `place` is there and leads to an object of the same file. */
+bool apd_segment_holds(hid_t place, const char *name);
+
+/* Which commits' segments some checkpoints refer to. */
+typedef struct apd_segment_set {
+    int count;
+    struct apd_segment_reference {
+        int commit;
+        apd_segment_kind kind;
+    } * items; /* owned */
+} apd_segment_set;
+
+void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind); /* Twice is once. */
+void apd_segment_set_clear(apd_segment_set *set);
+
+/* Add what the checkpoint `path` refers to, as far as it can be read. */
+void apd_segment_set_of(apd_segment_set *set, const char *path);
+
+/* Bytes of the checkpoint `path` and of all of `set` that are there. */
+int64_t apd_segment_bytes(const char *path, const apd_segment_set *set);
+
+/* Delete every segment beside `checkpoint` that is not in `set`. Status: IO naming the file. */
+apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error);
+
+#endif
