@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/fault.h"
 #include "io/h5.h"
 
 #include <errno.h>
@@ -52,6 +53,7 @@ apd_status apd_checkpoint_file_create(const char *path, apd_checkpoint_file **ou
         apd_checkpoint_file_destroy(file);
         return status;
     }
+    apd_fault_point("file.created");
     file->root = (apd_checkpoint_out){.id = H5Gopen2(file->file, "/", H5P_DEFAULT),
                                       .path = file->path,
                                       .fault = &file->fault,
@@ -84,6 +86,7 @@ const char *apd_checkpoint_file_path(const apd_checkpoint_file *file) {
 apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error) {
     struct stat facts;
     apd_checkpoint_put_abandon(&file->root);
+    apd_fault_point("file.written");
     if (H5Fflush(file->file, H5F_SCOPE_GLOBAL) < 0 || file->fault.number != 0)
         return fail_step(file, "flush", error);
     herr_t closed = H5Fclose(file->file);
@@ -91,6 +94,7 @@ apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes,
     if (closed < 0 || file->fault.number != 0)
         return fail_step(file, "close", error);
     APD_TRY(apd_h5_sync(file->path, error));
+    apd_fault_point("file.synced");
     if (stat(file->path, &facts) != 0)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", file->path, strerror(errno));
     *bytes += (int64_t)facts.st_size;

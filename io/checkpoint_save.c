@@ -5,6 +5,7 @@
 #include "io/checkpoint_history.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_write.h"
+#include "io/fault.h"
 
 #include <stdlib.h>
 
@@ -337,6 +338,7 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     if (status == APD_OK) {
         note_places(&s, decomposition, state);
         status = s.writer != NULL ? apd_checkpoint_tidy(path, state, error) : APD_OK;
+        apd_fault_point("checkpoint.tidied");
         status = apd_team_agree(team, status, error);
     } else {
         state->commit--;

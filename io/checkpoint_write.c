@@ -8,6 +8,7 @@
 #include "io/checkpoint_read.h"
 #include "io/checkpoint_segment.h"
 #include "io/checkpoint_training.h"
+#include "io/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,9 +385,12 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
     if (status != APD_OK)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
                         found.message);
+    apd_fault_point("checkpoint.verified");
     if (!writer->whole)
         APD_TRY(apd_checkpoint_keep_former(writer->path, error));
+    apd_fault_point("checkpoint.former");
     APD_TRY(apd_checkpoint_file_publish(writer->main, writer->path, error));
+    apd_fault_point("checkpoint.renamed");
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
         apd_checkpoint_file_release(writer->segments[kind]);
     return APD_OK;

@@ -1,6 +1,7 @@
 #include "io/h5_driver.h"
 
 #include "base/memory.h"
+#include "io/fault.h"
 
 #include <H5FDpublic.h>
 #if H5_VERSION_GE(1, 13, 0)
@@ -154,7 +155,9 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
     (void)transfer;
     while (done < size && file->fault->number == 0) {
         errno = 0;
-        ssize_t put = pwrite(file->descriptor, bytes + done, size - done, (off_t)(address + done));
+        size_t allowed = apd_fault_write(size - done);
+        ssize_t put =
+            allowed == 0 ? -1 : pwrite(file->descriptor, bytes + done, allowed, (off_t)(address + done));
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)

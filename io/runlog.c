@@ -1,6 +1,7 @@
 #include "io/runlog.h"
 
 #include "base/memory.h"
+#include "io/fault.h"
 #include "io/utf8.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ static char *join_path(const char *folder, const char *name, const char *ending)
 
 static bool write_all(int file, const char *text, int64_t bytes) {
     while (bytes > 0) {
-        ssize_t wrote = write(file, text, (size_t)bytes);
+        size_t allowed = apd_fault_write((size_t)bytes);
+        ssize_t wrote = allowed == 0 ? -1 : write(file, text, allowed);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)

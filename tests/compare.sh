@@ -1,31 +1,16 @@
 #!/usr/bin/env bash
 # Orders and seeds side by side: tests/compare.sh CASE, with APD naming the program. Run by ctest, once a case.
-set -euo pipefail
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-: "${APD:?APD names the program under test}"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# refused CODE TEXT COMMAND...: the command ends with this exit code, one line on stderr that holds the text,
-# and nothing on stdout
-refused() {
-    local code=$1 text=$2 status=0
-    shift 2
-    "$@" >out.txt 2>err.txt || status=$?
-    [ "$status" = "$code" ] || fail "exit status $status, not $code: $* ($(cat err.txt))"
-    grep -qF -- "$text" err.txt || fail "no \"$text\" in: $(cat err.txt)"
-    [ "$(grep -c '^apd' err.txt)" = 1 ] || fail "not one line: $(cat err.txt)"
+# refused_silently CODE TEXT COMMAND...: refused, and nothing on stdout
+refused_silently() {
+    refused "$@"
     [ ! -s out.txt ] || fail "a table nevertheless: $(cat out.txt)"
 }
 
 # A small run of four tasks that forgets: old tasks may drift.
-describe() {
+describe_drift() {
     "$APD" generate --classes 12 --train 24 --test 20 --size 16 --output glyphs.h5 >/dev/null
     cat >run.yaml <<YAML
 shards: 1
@@ -49,7 +34,7 @@ train() {
 # One order in two seeds, another in two, a third (by its seed) in one: all figures against another program's
 # that reads accuracy.csv, and capacities against those of inspect.
 case_figures() {
-    describe
+    describe_drift
     train a0 seed=1
     train a1 seed=2
     train b0 seed=1 'stream.order=[2, 0, 3, 1]'
@@ -62,7 +47,7 @@ case_figures() {
     grep -q 'AOPD and MOPD need runs in at least two orders; here is one order, 1 seed each' one.txt ||
         fail "one run: $(cat one.txt)"
     "$APD" compare a0 b1 | grep -q 'over 4 tasks, 2 orders, 1 seed each' || fail "two runs"
-    refused 74 "nowhere" "$APD" compare a0 no-such-run/nowhere
+    refused_silently 74 "nowhere" "$APD" compare a0 no-such-run/nowhere
     ! "$APD" compare a0 b1 --csv no-such-folder/table.csv >/dev/null 2>err.txt || fail "a CSV in no folder"
     grep -q no-such-folder err.txt || fail "$(cat err.txt)"
 }
@@ -70,7 +55,7 @@ case_figures() {
 # One network a task: no sigma, no masks. A task's network does not depend on its place, so that only another
 # seed makes a difference.
 case_single() {
-    describe
+    describe_drift
     train s0 method.name=stl
     train s1 method.name=stl seed=1 'stream.order=[3, 2, 1, 0]'
     for run in s0 s1; do "$APD" inspect "$run" >"$run.inspect"; done
@@ -80,30 +65,30 @@ case_single() {
 }
 
 case_refusals() {
-    describe
+    describe_drift
     train run seed=1
     train lr seed=2 training.lr=0.02
     train layers seed=2 'network.widths=[24, 8]'
     train split seed=2 stream.tasks=3
-    refused 2 "lr: training.lr is 0.02, and in run it is 0.01" "$APD" compare run lr
-    refused 2 "network.widths is [24, 8], and in run it is [24]" "$APD" compare run layers
-    refused 2 "stream.tasks is 3, and in run it is 4" "$APD" compare run split
+    refused_silently 2 "lr: training.lr is 0.02, and in run it is 0.01" "$APD" compare run lr
+    refused_silently 2 "network.widths is [24, 8], and in run it is [24]" "$APD" compare run layers
+    refused_silently 2 "stream.tasks is 3, and in run it is 4" "$APD" compare run split
     "$APD" generate --classes 12 --train 24 --test 20 --size 16 --seed 2 --output glyphs.h5 >/dev/null
     train data seed=2
-    refused 2 "data: data.file is" "$APD" compare run data
-    refused 2 "same order with the same seed 1" "$APD" compare run data/../run
-    refused 2 "an argument is missing" "$APD" compare
+    refused_silently 2 "data: data.file is" "$APD" compare run data
+    refused_silently 2 "same order with the same seed 1" "$APD" compare run data/../run
+    refused_silently 2 "an argument is missing" "$APD" compare
     head -c 3000 run/checkpoint.h5 >cut.h5
-    refused 65 "cut.h5" "$APD" compare run cut.h5
+    refused_silently 65 "cut.h5" "$APD" compare run cut.h5
 }
 
 # Going on with a run whose description has changed says in what.
 case_resume_names_the_key() {
-    describe
+    describe_drift
     train run seed=1
-    refused 2 "another description: training.lr is 0.02 now and was 0.01" \
+    refused_silently 2 "another description: training.lr is 0.02 now and was 0.01" \
         "$APD" train run.yaml --set "output=$work/run" --set seed=1 --set training.lr=0.02
-    refused 2 "another description: seed is 3 now and was 1" \
+    refused_silently 2 "another description: seed is 3 now and was 1" \
         "$APD" train run.yaml --set "output=$work/run" --set seed=3
 }
 

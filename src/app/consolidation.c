@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "io/fault.h"
 #include "method/adaptive.h"
 #include "method/cells.h"
 #include "method/consolidate.h"
@@ -254,6 +255,7 @@ apd_status apd_consolidate_run(apd_run *run, apd_consolidator *consolidator, apd
         if (l.tasks == 0)
             continue;
         consolidate_layer(&l, &consolidator->memory[b]);
+        apd_fault_point("consolidation");
         add_reports(&l);
         status = apd_team_agree(run->team, apd_run_speaks(run) ? log_layer(&l, error) : APD_OK, error);
     }

@@ -1,6 +1,7 @@
 #include "app/forgetting.h"
 
 #include "base/log.h"
+#include "io/fault.h"
 #include "method/consolidate.h"
 
 #include <math.h>
@@ -21,6 +22,7 @@ void apd_forget_place(apd_run *run, int place) {
     apd_run_state *state = &run->state;
     apd_task_record *record = &state->records[place];
     (void)apd_forget(run->decomposition, place);
+    apd_fault_point("forgetting");
     free(record->classes);
     record->classes = NULL;
     record->class_count = 0;

@@ -75,13 +75,16 @@ static double slurm_seconds_left(void) {
     return when - (double)time(NULL);
 }
 
-void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit) {
-    double now = apd_seconds(), slurm = slurm_seconds_left();
+void apd_requests_catch(void) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGUSR1, &action, NULL);
     (void)sigaction(SIGUSR2, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+}
+
+void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit) {
+    double now = apd_seconds(), slurm = slurm_seconds_left();
     *requests = (apd_requests){.run = run, .committed = now, .asked = now, .next = 1};
     requests->limit = isfinite(time_limit) ? run->started + time_limit : now + slurm;
     if (isfinite(requests->limit))

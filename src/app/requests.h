@@ -27,7 +27,10 @@ typedef struct apd_requests {
 /* Seconds from a time limit as Slurm writes it: MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S. Status: USAGE. */
 apd_status apd_time_limit_parse(const char *text, double *seconds, apd_error *error);
 
-/* Install the signals' handlers. `time_limit`: seconds from the program's start, or INFINITY for what Slurm says of
+/* From here on the signals are noted, to be answered at the first step. Local. */
+void apd_requests_catch(void);
+
+/* `time_limit`: seconds from the program's start, or INFINITY for what Slurm says of
  * the job's end (no limit outside of Slurm). */
 void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit);
 

@@ -263,6 +263,8 @@ static apd_status train(apd_run *run, const char *path, apd_error *error) {
     create_solver(run);
     say_start(run, resume);
     APD_TRY(apd_team_agree(run->team, log_start(run, resume, error), error));
+    if (resume && run->state.task_count > 0) /* the tables may be older than the commit */
+        APD_TRY(apd_results_write(run, error));
     apd_requests requests;
     apd_requests_begin(&requests, run, limit);
     APD_TRY(apd_train_stream(run, &requests, error));
@@ -282,6 +284,7 @@ static apd_status run_train(int count, const char *const *arguments, apd_error *
     if (count == 0)
         return apd_fail(error, APD_ERROR_USAGE, "an argument is missing; usage: apd train RUN.yaml");
     apd_run run;
+    apd_requests_catch();
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
         status = train(&run, arguments[0], error);

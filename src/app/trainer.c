@@ -10,6 +10,7 @@
 #include "app/step.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "io/fault.h"
 #include "method/recentre.h"
 
 #include <math.h>
@@ -315,6 +316,7 @@ static apd_status commit(apd_run *run, apd_requests *requests, apd_error *error)
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
                                 NULL, error));
     apd_requests_committed(requests, apd_seconds() - before);
+    apd_fault_point("results");
     return apd_results_write(run, error);
 }
 
@@ -389,6 +391,7 @@ static apd_status finish_task(training *t, apd_error *error) {
     if (recentring_due(run))
         t->recentred = recentre(run);
     record_task(t);
+    apd_fault_point("evaluation");
     APD_TRY(measure_tasks(t, error));
     if (apd_consolidation_due(run))
         APD_TRY(consolidate(t, error));

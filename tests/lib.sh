@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# lib: what the tests of the whole program share; sourced by them. APD names the program; each test works in a
+# temporary folder of its own.
+set -euo pipefail
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${APD:?APD names the program under test}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# ranks P COMMAND...: on P ranks
+ranks() {
+    local count=$1
+    shift
+    mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" "$@"
+}
+
+# refused CODE TEXT COMMAND...: the command ends with this exit code and one line on stderr that holds the text
+refused() {
+    local code=$1 text=$2 status=0
+    shift 2
+    "$@" >out.txt 2>err.txt || status=$?
+    [ "$status" = "$code" ] || fail "exit status $status, not $code: $* ($(cat err.txt))"
+    grep -qF -- "$text" err.txt || fail "no \"$text\" in: $(cat err.txt)"
+    [ "$(grep -c '^apd' err.txt)" = 1 ] || fail "not one line: $(cat err.txt)"
+}
+
+make_data() {
+    "$APD" generate --classes 12 --train 24 --test 9 --size 16 --output glyphs.h5 >/dev/null
+}
+
+# describe NAME: a small run of four tasks with every kind of layer
+describe() {
+    cat >"$1.yaml" <<YAML
+name: $1
+output: $work/$1
+seed: 5
+shards: 4
+data: {file: glyphs.h5, validation: 0.2, flip: true, shift: 1}
+stream: {kind: split, tasks: 4, classes_per_task: 3, order: "seed 3"}
+network:
+  layers:
+    - conv: {units: 6, kernel: [3, 5]}
+    - relu
+    - lrn
+    - max_pool: {kernel: 3, stride: 2, padding: same}
+    - conv: {units: 5, kernel: 3, padding: valid}
+    - relu
+    - dense: {units: 20}
+    - relu
+    - dropout: {rate: 0.2}
+method: {lambda1: 1e-3, polish_epochs: 1, recentre_every: 2}
+training: {epochs: 4, batch: 14, lr: 3e-3, weight_decay: 1e-4, keep_best: 2}
+log: {interval: 2, evaluate_batch: 7}
+YAML
+}
+
+# fingerprint FOLDER: everything that must not depend on the number of ranks
+fingerprint() {
+    /usr/bin/python3 "$repository/tests/contents.py" "$1/checkpoint.h5"
+    cat "$1/accuracy.csv"
+    grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
+    cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'
+}
