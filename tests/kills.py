@@ -17,7 +17,7 @@ Prints a line an event and the sums; exit status 1 and a line at the first thing
 """
 import argparse
 import contextlib
-import hashlib
+import json
 import os
 import pathlib
 import random
@@ -91,8 +91,13 @@ class Run:
     def fingerprint(self):
         checkpoint = subprocess.run([PYTHON, str(TESTS / "contents.py"), str(self.folder / "checkpoint.h5")],
                                     capture_output=True, text=True, check=True).stdout
-        steps = re.findall(r'"event": *"step".*', (self.folder / "metrics.jsonl").read_text())
-        steps = sorted({re.sub(r'"time": *"[^"]*"', "", step) for step in steps})
+        steps = set()
+        for line in (self.folder / "metrics.jsonl").read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # a killed process may leave half a line
+                entry = json.loads(line)
+                if entry["event"] == "step":
+                    steps.add(str(sorted((key, value) for key, value in entry.items() if key != "time")))
+        steps = sorted(steps)
         tables = (self.folder / "accuracy.csv").read_text()
         rows = [",".join(row.split(",")[:7]) for row in (self.folder / "tasks.csv").read_text().splitlines()]
         return "\n".join([checkpoint, tables, *rows, *steps])

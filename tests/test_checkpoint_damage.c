@@ -1,0 +1,322 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "checkpoint_cases.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+/* --- damage --------------------------------------------------------------------------------------------- */
+
+static void load_one_byte_flipped_is_found_or_harmless(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "flip.h5");
+    int64_t size = 0;
+    unsigned char *bytes = NULL;
+    int found = 0;
+    saved(&f);
+    if (apd_team_rank(team) == 0)
+        bytes = read_bytes(f.path, &size);
+    apd_random random = apd_random_stream(5, APD_RANDOM_TEST, 1, 0);
+    for (int i = 0; i < 200; i++) {
+        if (apd_team_rank(team) == 0) {
+            int64_t at = apd_random_below(&random, 2 * i, size);
+            unsigned char old = bytes[at];
+            bytes[at] ^= (unsigned char)(1U << apd_random_below(&random, 2 * i + 1, 8));
+            write_bytes(f.path, bytes, size);
+            bytes[at] = old;
+        }
+        apd_error error = {0};
+        bool equal;
+        apd_status status = load_and_compare(&f, f.path, &equal, &error);
+        bool named = strstr(error.message, f.path) != NULL && strchr(error.message, '\n') == NULL;
+        assert_agreed(team, status == APD_OK ? equal : !equal && named);
+        assert_agreed(team, status == APD_OK || status == APD_ERROR_DATA || status == APD_ERROR_IO);
+        found += status != APD_OK;
+    }
+    assert_agreed(team, found > 100); /* most of the file is in use */
+    free(bytes);
+    end(&f);
+}
+
+static void load_cut_anywhere_is_refused(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "cut.h5");
+    int64_t size = 0;
+    unsigned char *bytes = NULL;
+    saved(&f);
+    if (apd_team_rank(team) == 0)
+        bytes = read_bytes(f.path, &size);
+    apd_random random = apd_random_stream(6, APD_RANDOM_TEST, 2, 0);
+    for (int i = 0; i < 40; i++) {
+        if (apd_team_rank(team) == 0)
+            write_bytes(f.path, bytes, i == 0 ? 0 : i == 1 ? size - 1 : apd_random_below(&random, i, size));
+        apd_error error = {0};
+        bool equal;
+        apd_status status = load_and_compare(&f, f.path, &equal, &error);
+        assert_agreed(team, status == APD_ERROR_DATA && !equal && strstr(error.message, f.path) != NULL);
+    }
+    free(bytes);
+    end(&f);
+}
+
+/* A change made with h5py to a copy, and what the complaint must contain. */
+static const struct {
+    const char *change, *complaint;
+} damages[] = {
+    {"f.attrs['format_version'] = np.int32(1)", "format_version: is 1"},
+    {"f.attrs['format'] = np.bytes_('apd-checkpoinu  ')", "format: is not"},
+    {"f.attrs['task_count'] = np.int32(2147483647)", "task_count"},
+    {"f.attrs['seed'] = np.uint64(1)", "damaged"},
+    {"f.attrs['seed'] = np.float32(1)", "seed: the attribute has another type"},
+    {"del f.attrs['shards']", "shards: the attribute is missing"},
+    {"del f['layout']", "/layout: missing"},
+    {"del f['shared/dense1']", "/shared/dense1: missing"},
+    {"del f['shared/dense2/sigma']", "/shared/dense2/sigma: missing"},
+    {"del f['tasks/000001']", "task_count"},
+    {"f.move('tasks/000001', 'tasks/000009')", "/tasks/000001: missing"},
+    {"f.move('tasks/000001', 'x'); f.move('tasks/000005', 'tasks/000001'); f.move('x', 'tasks/000005')",
+     "/tasks/000001/row: has another extent"},
+    {"f.move('forgotten/000004', 'tasks/000004')", "/tasks/000004"},
+    {"del f['tasks/000000/mask']", "/tasks/000000/mask: missing"},
+    {"del f['tasks/000000/head']", "/tasks/000000/head/weight: missing"},
+    {"del f['tasks/000002/weight']", "/tasks/000002/weight: missing"},
+    {"f['tasks/000000/mask'][3] += 1e-6", "/tasks/000000: damaged"},
+    {"f['tasks/000000/tau/row_offsets'][2] = 1 << 40", "row_offsets: an offset falls"},
+    {"f['tasks/000000/tau/row_offsets'][0] = 1", "row_offsets: does not begin with 0"},
+    {"f['tasks/000000/tau/row_offsets'][-1] -= 1", "row_offsets: does not end with"},
+    {"f['tasks/000000/tau/columns'][0] = -1", "columns: a row's columns do not rise"},
+    {"f['tasks/000005/tau/columns'][1] = 9", "columns: a row's columns do not rise"},
+    {"f['tasks/000000'].attrs['classes'] = np.arange(7, dtype='i4')", "classes"},
+    {"f['tasks/000000'].attrs['single'] = np.int32(1)", "/tasks/000000/weight: missing"},
+    {"n = f['tasks/000000/tau']; del n['theta']; n.create_dataset('theta', (1 << 40,), 'f4', chunks=(1024,))",
+     "/tasks/000000/tau/theta: 0 bytes are stored"},
+    {"n = f['tasks/000000']; del n['mask']; n['mask'] = np.zeros(13)", "mask: holds another type"},
+    {"n = f['tasks/000000']; del n['mask']; n['mask'] = np.zeros(12, 'f4')", "mask: has another extent"},
+    {"n = f['tasks/000003']; del n['normalisation']; n['normalisation'] = np.zeros((2, 17), 'f4')",
+     "normalisation: must have 1 to 16"},
+    {"del f['groups']", "/groups/dense1: missing"},
+    {"del f['groups/dense2']", "/groups/dense2: missing"},
+    {"del f['groups/dense1/assignment']", "clusters: is 3, but the group holds 2"},
+    {"del f['groups/dense1/002']", "clusters: is 3, but the group holds 2"},
+    {"n = f['groups/dense1']; n.move('001', '003')", "/groups/dense1/001: missing"},
+    {"n = f['groups/dense1']; n.move('000', 'x'); n.move('001', '000'); n.move('x', '001')",
+     "/groups/dense1/000: damaged"},
+    {"f['groups/dense1'].attrs['clusters'] = np.int32(2147483647)", "clusters: is 2147483647"},
+    {"f['groups/dense1'].attrs['clusters'] = np.int32(-1)", "clusters: is -1"},
+    {"f['groups/dense1/assignment'][0] = 3",
+     "/groups/dense1/assignment: the task at place 0 is in cluster 3"},
+    {"f['groups/dense1/assignment'][6] = -2",
+     "/groups/dense1/assignment: the task at place 6 is in cluster -2"},
+    {"f['groups/dense1/assignment'][0] = 1", "/groups/dense1: damaged"},
+    {"f['groups/dense1/assignment'][4] = 0",
+     "/groups/dense1/assignment: the task at place 4 is in a cluster"},
+    {"f['groups/dense1/assignment'][2] = 0",
+     "/groups/dense1/assignment: the task at place 2 is in a cluster"},
+    {"n = f['groups/dense1']; del n['assignment']; n['assignment'] = np.zeros(6, 'i4')",
+     "assignment: has another extent"},
+    {"f['groups/dense2/000/values'][3] += 1", "/groups/dense2/000: damaged"},
+    {"f['groups/dense2/000/columns'][1] = 30", "/groups/dense2/000/columns: a row's columns do not rise"},
+    {"f['groups/dense2/000/columns'][1] = f['groups/dense2/000/columns'][0]",
+     "columns: a row's columns do not"},
+    {"f['groups/dense2/000/row_offsets'][0] = 1", "/groups/dense2/000/row_offsets: does not begin with 0"},
+    {"f['groups/dense2/000/row_offsets'][2] = 1 << 40", "/groups/dense2/000/row_offsets: an offset falls"},
+    {"f['groups/dense2/000/row_offsets'][-1] -= 1", "row_offsets: does not end with"},
+    {"n = f['groups/dense2/001']; del n['columns']; n['columns'] = np.zeros(1, 'i4')",
+     "columns: has another extent"},
+    {"del f['groups/dense2/001/values']", "/groups/dense2/001/values: missing"},
+    {"del f.attrs['consolidations']", "/: damaged"},
+    {"f.attrs['consolidations'] = np.int32(0)", "consolidations: must be at least 1"},
+    {"f['layout/rows'][0] = 1 << 62", "/layout/rows"},
+    {"f['layout/rows'][0] = 3", "/layout: damaged"},
+    {"f['tasks/000001/row'][0] = 1", "/tasks/000001: damaged"},
+    {"f['digests'][1] = 5", "/: damaged"},
+    {"f.attrs['shared_digest'] = np.uint64(5)", "/: damaged"},
+    {"del f['run_yaml']; f['run_yaml'] = np.bytes_('other')", "/: damaged"},
+    {"del f['digests']; f.create_group('digests')", "digests"},
+    {"del f['tasks/000001']; f['tasks/000001'] = h5py.SoftLink('/tasks/000000')", "leads out of the run"},
+    {"del f['tasks/000001']; f['tasks/000001'] = h5py.ExternalLink('/etc/passwd', '/tasks/000001')",
+     "/tasks/000001: leads out of the run"},
+    {"del f['tasks/000001']; f['tasks/000001'] = h5py.ExternalLink('segments/../../000001-tasks.h5', "
+     "'/tasks/000001')",
+     "/tasks/000001: leads out of the run"},
+    {"del f['tasks/000001']; f['tasks/000001'] = h5py.ExternalLink('segments/000001-tasks.h5', "
+     "'/tasks/000000')",
+     "/tasks/000001: leads out of the run"},
+    {"del f['shared/dense1']; f['shared/dense1'] = h5py.ExternalLink('segments/000001-tasks.h5', "
+     "'/shared/dense1')",
+     "/shared/dense1: leads out of the run"},
+    {"n = f['tasks/000000']; del n['mask']; n['mask'] = h5py.SoftLink('/tasks/000003/mask')",
+     "/tasks/000000/mask: missing"},
+    {"n = f['tasks/000000']; del n['mask']; n.create_dataset('mask', (13,), 'f4', external=[('/etc/passwd', "
+     "0, 52)])",
+     "/tasks/000000/mask"},
+    {"del f['tasks/000000']; f['tasks/000000'] = np.zeros(3)", "/tasks/000000: cannot be opened"},
+};
+enum { DAMAGES = sizeof damages / sizeof damages[0] };
+
+static bool make_damaged(const char *path) {
+    char script[300], command[700];
+    place(script, sizeof script, "damage.py");
+    FILE *file = fopen(script, "w");
+    if (file == NULL)
+        return false;
+    (void)fprintf(file, "import shutil, h5py, numpy as np\n");
+    for (int d = 0; d < DAMAGES; d++)
+        (void)fprintf(file, "shutil.copy('%s', '%s.%d')\nwith h5py.File('%s.%d', 'r+') as f:\n    %s\n", path,
+                      path, d, path, d, damages[d].change);
+    (void)fclose(file);
+    (void)snprintf(command, sizeof command, "/usr/bin/python3 '%s'", script);
+    bool done = system(command) == 0;
+    (void)unlink(script);
+    return done;
+}
+
+static void load_parts_missing_or_wrong_names_the_part(void **state) {
+    (void)state;
+    bool skipped = apd_team_rank(team) == 0 && !have_h5py();
+    if (apd_team_any(team, skipped)) {
+        (void)fprintf(stderr, "skipped: /usr/bin/python3 has no h5py\n");
+        skip();
+    }
+    fixture f = begin(small_run, "parts.h5");
+    saved(&f);
+    assert_agreed(team, apd_team_rank(team) != 0 || make_damaged(f.path));
+    for (int d = 0; d < DAMAGES; d++) {
+        char path[320];
+        bool equal;
+        int groups = -1;
+        apd_error error = {0}, verify_error = {0};
+        (void)snprintf(path, sizeof path, "%s.%d", f.path, d);
+        apd_status status = load_and_compare(&f, path, &equal, &error);
+        bool named = strstr(error.message, damages[d].complaint) != NULL;
+        if (!named)
+            (void)fprintf(stderr, "%s\n    gives: %s\n", damages[d].change, error.message);
+        assert_agreed(team, status == APD_ERROR_DATA && !equal && named);
+        assert_agreed(team, apd_checkpoint_verify(path, &groups, &verify_error) == APD_ERROR_DATA);
+        assert_agreed(team, groups == -1 && strcmp(verify_error.message, error.message) == 0);
+        if (apd_team_rank(team) == 0)
+            (void)unlink(path);
+    }
+    end(&f);
+}
+
+static void load_another_network_names_the_block(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "other.h5");
+    apd_decomposition *loaded = NULL;
+    apd_run_state read = {0};
+    apd_error error = {0};
+    apd_block blocks[3] = {small_blocks[0], small_blocks[1], small_blocks[2]};
+    apd_layout other = {.block_count = 3, .blocks = blocks};
+    blocks[1].cols = 31;
+    saved(&f);
+    apd_status status = apd_checkpoint_load(team, &f.partition, f.path, &other, &loaded, &read, &error);
+    assert_agreed(team, status == APD_ERROR_DATA && loaded == NULL && read.records == NULL);
+    assert_agreed(team, strstr(error.message, "dense2 (11 x 30)") != NULL);
+    assert_agreed(team, strstr(error.message, "dense2 (11 x 31)") != NULL);
+    end(&f);
+}
+
+static void load_missing_file_is_an_io_error(void **state) {
+    (void)state;
+    fixture f = begin(small_empty, "nowhere.h5");
+    apd_error error = {0};
+    bool equal;
+    assert_agreed(team, load_and_compare(&f, f.path, &equal, &error) == APD_ERROR_IO && !equal);
+    assert_agreed(team, strstr(error.message, "No such file or directory") != NULL);
+    end(&f);
+}
+
+/* --- refusals while writing ----------------------------------------------------------------------------- */
+
+/* Files of rank 0 may grow to `bytes`. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit = {bytes, RLIM_INFINITY};
+    if (apd_team_rank(team) == 0 && setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "the test cannot limit file sizes");
+}
+
+/* The largest file of the fixture's commit. */
+static int64_t largest_file(const fixture *f) {
+    static const char *const names[] = {"checkpoint.h5", "segments/%06d-tasks.h5", "segments/%06d-shared.h5"};
+    int64_t largest = 0;
+    for (int i = 0; i < 3; i++) {
+        char name[64], path[420];
+        struct stat facts = {0};
+        (void)snprintf(name, sizeof name, names[i], f->state.commit);
+        (void)snprintf(path, sizeof path, "%s/%s", f->store, name);
+        if (stat(path, &facts) == 0 && (int64_t)facts.st_size > largest)
+            largest = (int64_t)facts.st_size;
+    }
+    return largest;
+}
+
+static void save_no_room_at_any_point_keeps_the_former_commit(void **state) {
+    (void)state;
+    fixture f = begin(large_run, "full.h5");
+    saved(&f);
+    int64_t size = largest_file(&f), commit = f.state.commit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (int i = 0; i <= 16; i++) {
+        apd_error error = {0};
+        bool equal = false;
+        for (int t = 0; t < f.decomposition->task_count; t++)
+            if (f.decomposition->tasks[t] != NULL)
+                f.decomposition->tasks[t]->changed = true;
+        limit_files((rlim_t)(i == 16 ? size - 1 : size * i / 16));
+        apd_status status = save(&f, &error);
+        limit_files(RLIM_INFINITY);
+        assert_agreed(team, status == APD_ERROR_IO && is_tidy(&f));
+        assert_agreed(team,
+                      strstr(error.message, f.store) != NULL && strstr(error.message, "cannot ") != NULL);
+        assert_agreed(team, strstr(error.message, "File too large") != NULL);
+        assert_agreed(team, f.state.commit == commit);
+        assert_agreed(team, load_and_compare(&f, f.newest, &equal, &error) == APD_OK && equal);
+    }
+    saved(&f);
+    end(&f);
+}
+
+static void save_folder_missing_names_the_step(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "no-such-folder/file.h5");
+    apd_error error = {0};
+    assert_agreed(team, save(&f, &error) == APD_ERROR_IO);
+    assert_agreed(team, strstr(error.message, "cannot make the folder") != NULL);
+    assert_agreed(team, strstr(error.message, "No such file or directory") != NULL);
+    end(&f);
+}
+
+static void save_onto_a_folder_fails_and_leaves_nothing(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "folder.h5");
+    apd_error error = {0};
+    assert_agreed(team, apd_team_rank(team) != 0 || mkdir(f.newest, 0777) == 0);
+    assert_agreed(team, save(&f, &error) == APD_ERROR_IO);
+    assert_agreed(team, strstr(error.message, "not a regular file") != NULL && is_tidy(&f));
+    if (apd_team_rank(team) == 0)
+        (void)rmdir(f.newest);
+    end(&f);
+}
+
+int main(int argc, char **argv) {
+    begin_tests(&argc, &argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(load_one_byte_flipped_is_found_or_harmless),
+        cmocka_unit_test(load_cut_anywhere_is_refused),
+        cmocka_unit_test(load_parts_missing_or_wrong_names_the_part),
+        cmocka_unit_test(load_another_network_names_the_block),
+        cmocka_unit_test(load_missing_file_is_an_io_error),
+        cmocka_unit_test(save_no_room_at_any_point_keeps_the_former_commit),
+        cmocka_unit_test(save_folder_missing_names_the_step),
+        cmocka_unit_test(save_onto_a_folder_fails_and_leaves_nothing),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    end_tests();
+    return failures;
+}
