@@ -127,12 +127,12 @@ def send(pid, number):
         os.kill(pid, number)
 
 
-def wait_for_end(job, pids, seconds=60):
+def wait_for_end(run, job, pids, what, seconds=200):
     """All of the job gone, also ranks whose mpirun was killed."""
     try:
         status = job.wait(seconds)
     except subprocess.TimeoutExpired:
-        wrong(f"the job hangs after {seconds} s")
+        wrong(f"{what}: the job hangs after {seconds} s: {run.said()}")
     end = time.monotonic() + 20
     while any(pathlib.Path(f"/proc/{pid}/comm").exists() for pid in pids) and time.monotonic() < end:
         time.sleep(0.02)
@@ -192,7 +192,7 @@ class Misfortunes:
             if pids:  # before mpirun has started anything, the signal is its own
                 send(job.pid, number)
             what += " " + signal.Signals(number).name
-        status = wait_for_end(job, pids)
+        status = wait_for_end(run, job, pids, f"{what} {fault}")
         self.judge(run, kind, status, fault)
         return status, f"{what} {fault}".strip()
 
@@ -289,7 +289,7 @@ def ordeal(run, fates, count, say):
         if status == 0 and not spoilt:
             break
     job = run.start(fates.random.randint(1, 4))
-    status = wait_for_end(job, [], 300)
+    status = wait_for_end(run, job, [], "the last start")
     if status != 0:
         wrong(f"the last start: exit status {status}: {run.said()}")
 
@@ -310,7 +310,7 @@ def main():
         description.write_text(RUN.format(folder=work / "run", data=work / "glyphs.h5", epochs=chosen.epochs))
         peace = Run(apd, description, work / "peace")
         began = time.monotonic()
-        if wait_for_end(peace.start(2), [], 300) != 0:
+        if wait_for_end(peace, peace.start(2), [], "the undisturbed run") != 0:
             wrong("the undisturbed run failed: " + peace.said())
         length = time.monotonic() - began
         expected = peace.fingerprint()
