@@ -146,6 +146,50 @@ case_resume() {
     fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"
 }
 
+# A stopped rank, be it rank 0, is named with host, process and phase by the others, on one node and across nodes,
+# and nothing else changes.
+case_stalled_rank() {
+    make_data
+    describe run
+    ranks 3 train run.yaml --set "output=$work/undisturbed" --set training.epochs=16 --set log.stall_seconds=0 \
+        >out.txt 2>err.txt || fail "$(cat err.txt)"
+    ! grep -q 'rank [0-9]' err.txt || fail "a line although it is off: $(cat err.txt)"
+    fingerprint undisturbed >undisturbed.fingerprint
+    for place in "1 3" "0 3" "2 1" "0 1"; do
+        stall "${place% *}" "${place#* }"
+        fingerprint stalled >stalled.fingerprint
+        cmp stalled.fingerprint undisturbed.fingerprint || fail "rank ${place% *} stopped for a while: other bits"
+    done
+}
+
+# stall RANK RANKS-A-NODE: train, stop a rank for some seconds, and look at what is said of it
+stall() {
+    local job pid line who
+    rm -rf stalled ./*.pid
+    # shellcheck disable=SC2016 # each rank's own shell expands it
+    APD_RANKS_A_NODE=$2 mpirun --quiet --oversubscribe --bind-to none -n 3 \
+        bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
+        --set "output=$work/stalled" --set training.epochs=16 --set log.stall_seconds=1.5 >out.txt 2>err.txt &
+    job=$!
+    for _ in $(seq 600); do
+        ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break
+        sleep 0.02
+    done
+    pid=$(cat "rank$1.pid")
+    kill -STOP "$pid"
+    for _ in $(seq 400); do
+        [ "$(grep -c ' has ' err.txt)" -lt 2 ] || break # after 1.5 seconds, and after 3
+        sleep 0.05
+    done
+    kill -CONT "$pid"
+    wait $job || fail "rank $1 stopped for a while: $(cat err.txt)"
+    who="^rank $1 on $(uname -n | cut -d. -f1)[^ ]*"
+    line="$who (pid $pid) has not been heard of for [2-4] s, last seen in phase [a-z][a-z ]*: .*; 2 ranks wait$"
+    [ "$(grep -c "$line" err.txt)" = 2 ] || fail "not named twice: $(cat err.txt)"
+    [ "$(grep -c "$who goes on after [3-9] s$" err.txt)" = 1 ] || fail "no end: $(cat err.txt)"
+    [ "$(grep -c '^rank\|^all ranks' err.txt)" = 3 ] || fail "others are named: $(cat err.txt)"
+}
+
 case_bad_input() {
     make_data
     describe run
