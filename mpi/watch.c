@@ -176,6 +176,8 @@ static int start_thread(apd_watch *watch) {
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&watch->thread, NULL, keep_watch, watch);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == 0)
+        (void)pthread_setname_np(watch->thread, "apd-watch"); /* as top -H shows it */
     return code;
 }
 
