@@ -151,11 +151,13 @@ case_resume() {
 case_stalled_rank() {
     make_data
     describe run
-    ranks 3 train run.yaml --set "output=$work/undisturbed" --set training.epochs=16 --set log.stall_seconds=0 \
+    ranks 3 train run.yaml --set "output=$work/undisturbed" --set training.epochs=8 --set log.stall_seconds=0 \
         >out.txt 2>err.txt || fail "$(cat err.txt)"
     ! grep -q 'rank [0-9]' err.txt || fail "a line although it is off: $(cat err.txt)"
     fingerprint undisturbed >undisturbed.fingerprint
-    for place in "1 3" "0 3" "2 1" "0 1"; do
+    local places=("1 3" "0 3" "2 1" "0 1")
+    [ -z "${APD_SANITIZED-}" ] || places=("1 3" "0 1")
+    for place in "${places[@]}"; do
         stall "${place% *}" "${place#* }"
         fingerprint stalled >stalled.fingerprint
         cmp stalled.fingerprint undisturbed.fingerprint || fail "rank ${place% *} stopped for a while: other bits"
@@ -169,7 +171,7 @@ stall() {
     # shellcheck disable=SC2016 # each rank's own shell expands it
     APD_RANKS_A_NODE=$2 mpirun --quiet --oversubscribe --bind-to none -n 3 \
         bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
-        --set "output=$work/stalled" --set training.epochs=16 --set log.stall_seconds=1.5 >out.txt 2>err.txt &
+        --set "output=$work/stalled" --set training.epochs=8 --set log.stall_seconds=1.5 >out.txt 2>err.txt &
     job=$!
     for _ in $(seq 600); do
         ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break

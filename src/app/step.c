@@ -24,7 +24,7 @@ void apd_stepper_clear(apd_stepper *stepper) {
 }
 
 /* `phase` begins; the time since the last mark belongs to the phase before. */
-static void enter(apd_stepper *stepper, apd_phase phase) {
+static void lap(apd_stepper *stepper, apd_phase phase) {
     double now = apd_seconds();
     stepper->phases[stepper->phase] += now - stepper->mark;
     stepper->mark = now;
@@ -40,9 +40,9 @@ static void publish(void *exchange, int block) {
 static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
     apd_run *run = stepper->run;
     const float *theta = apd_exchange_theta(run->exchange);
-    enter(stepper, APD_PHASE_GATHER);
+    lap(stepper, APD_PHASE_GATHER);
     int n = apd_train_set_gather(stepper->set, shard, epoch, step, run->images, run->labels);
-    enter(stepper, APD_PHASE_FORWARD);
+    lap(stepper, APD_PHASE_FORWARD);
     apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
                                            (uint32_t)stepper->done);
     (void)apd_network_forward(run->network, theta, run->images, n, stepper->classes, &dropout,
@@ -52,7 +52,7 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
     tally->loss += score.loss;
     tally->correct += (double)score.correct;
     tally->images += n;
-    enter(stepper, APD_PHASE_BACKWARD);
+    lap(stepper, APD_PHASE_BACKWARD);
     bool last = shard == run->partition.shard_end - 1;
     apd_network_backward(run->network, theta, apd_exchange_gradient(run->exchange, shard), false,
                          run->workspace, last ? publish : NULL, run->exchange);
@@ -62,9 +62,9 @@ static void update(apd_stepper *stepper) {
     apd_run *run = stepper->run;
     for (int b = apd_network_layout(run->network)->block_count - 1; b >= 0; b--) {
         const float *bias_gradient = NULL;
-        enter(stepper, APD_PHASE_REDUCE);
+        lap(stepper, APD_PHASE_REDUCE);
         const float *gradient = apd_exchange_collect(run->exchange, b, &bias_gradient);
-        enter(stepper, APD_PHASE_UPDATE);
+        lap(stepper, APD_PHASE_UPDATE);
         float *bias = NULL;
         float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
         apd_solver_step(run->solver, b, gradient, bias_gradient, weights, bias);
@@ -80,12 +80,12 @@ void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
     apd_exchange_begin_step(run->exchange);
     for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
         pass(stepper, shard, epoch, step, weight);
-    enter(stepper, APD_PHASE_REDUCE);
+    lap(stepper, APD_PHASE_REDUCE);
     apd_solver_begin_step(run->solver, learning_rate);
     update(stepper);
-    enter(stepper, APD_PHASE_SHARE);
+    lap(stepper, APD_PHASE_SHARE);
     apd_exchange_end_step(run->exchange);
-    enter(stepper, APD_PHASE_SHARE);
+    lap(stepper, APD_PHASE_SHARE);
     stepper->done++;
     stepper->timed++;
 }
