@@ -149,6 +149,7 @@ case_resume() {
 # A stopped rank, be it rank 0, is named with host, process and phase by the others, on one node and across nodes,
 # and nothing else changes.
 case_stalled_rank() {
+    local job
     make_data
     describe run
     ranks 3 train run.yaml --set "output=$work/undisturbed" --set training.epochs=8 --set log.stall_seconds=0 \
@@ -159,17 +160,21 @@ case_stalled_rank() {
     [ -z "${APD_SANITIZED-}" ] || places=("1 3" "0 1")
     for place in "${places[@]}"; do
         stall "${place% *}" "${place#* }"
-        fingerprint stalled >stalled.fingerprint
-        cmp stalled.fingerprint undisturbed.fingerprint || fail "rank ${place% *} stopped for a while: other bits"
     done
+    # a whole job that is suspended accuses nobody when it goes on
+    begin_stall 3
+    kill -STOP "$(cat rank0.pid)" "$(cat rank1.pid)" "$(cat rank2.pid)"
+    sleep 3
+    kill -CONT "$(cat rank1.pid)" "$(cat rank2.pid)" "$(cat rank0.pid)"
+    end_stall "all"
+    ! grep -q '^rank\|^all ranks' err.txt || fail "somebody is accused: $(cat err.txt)"
 }
 
-# stall RANK RANKS-A-NODE: train, stop a rank for some seconds, and look at what is said of it
-stall() {
-    local job pid line who
+# begin_stall RANKS-A-NODE: start the training that is to be stopped, as $job, and wait for its first steps
+begin_stall() {
     rm -rf stalled ./*.pid
     # shellcheck disable=SC2016 # each rank's own shell expands it
-    APD_RANKS_A_NODE=$2 mpirun --quiet --oversubscribe --bind-to none -n 3 \
+    APD_RANKS_A_NODE=$1 mpirun --quiet --oversubscribe --bind-to none -n 3 \
         bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
         --set "output=$work/stalled" --set training.epochs=8 --set log.stall_seconds=1.5 >out.txt 2>err.txt &
     job=$!
@@ -177,6 +182,19 @@ stall() {
         ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break
         sleep 0.02
     done
+}
+
+# end_stall WHO: the job ends well, with the same bits
+end_stall() {
+    wait "$job" || fail "$1 stopped for a while: $(cat err.txt)"
+    fingerprint stalled >stalled.fingerprint
+    cmp stalled.fingerprint undisturbed.fingerprint || fail "$1 stopped for a while: other bits"
+}
+
+# stall RANK RANKS-A-NODE: train, stop a rank for some seconds, and look at what is said of it
+stall() {
+    local pid line who
+    begin_stall "$2"
     pid=$(cat "rank$1.pid")
     kill -STOP "$pid"
     for _ in $(seq 400); do
@@ -184,7 +202,7 @@ stall() {
         sleep 0.05
     done
     kill -CONT "$pid"
-    wait $job || fail "rank $1 stopped for a while: $(cat err.txt)"
+    end_stall "rank $1"
     who="^rank $1 on $(uname -n | cut -d. -f1)[^ ]*"
     line="$who (pid $pid) has not been heard of for [2-4] s, last seen in phase [a-z][a-z ]*: .*; 2 ranks wait$"
     [ "$(grep -c "$line" err.txt)" = 2 ] || fail "not named twice: $(cat err.txt)"

@@ -23,7 +23,7 @@ void apd_stepper_clear(apd_stepper *stepper) {
     stepper->tallies = NULL;
 }
 
-/* `phase` begins; the time since the last mark belongs to the phase before. */
+/* A phase ends, to which the time since the last mark belongs, and `phase` begins. */
 static void lap(apd_stepper *stepper, apd_phase phase) {
     double now = apd_seconds();
     stepper->phases[stepper->phase] += now - stepper->mark;
@@ -95,6 +95,7 @@ apd_tally apd_stepper_read(apd_stepper *stepper) {
     enum { WIDTH = 3 };
     int64_t shards = run->partition.shard_end - run->partition.shard_begin, total = 0;
     void *all = NULL;
+    (void)apd_pulse_phase("add losses");
     apd_team_gather_all(run->team, stepper->tallies, shards * (int64_t)sizeof *stepper->tallies, &all,
                         &total);
     double sums[WIDTH];
