@@ -152,15 +152,12 @@ case_stalled_rank() {
     local job
     make_data
     describe run
-    ranks 3 train run.yaml --set "output=$work/undisturbed" --set training.epochs=8 --set log.stall_seconds=0 \
-        >out.txt 2>err.txt || fail "$(cat err.txt)"
+    sed -i 's/tasks: 4/tasks: 2/; s/epochs: 4/epochs: 8/' run.yaml
+    ranks 3 train run.yaml --set "output=$work/undisturbed" --set log.stall_seconds=0 >out.txt 2>err.txt || fail "$(cat err.txt)"
     ! grep -q 'rank [0-9]' err.txt || fail "a line although it is off: $(cat err.txt)"
     fingerprint undisturbed >undisturbed.fingerprint
-    local places=("1 3" "0 3" "2 1" "0 1")
-    [ -z "${APD_SANITIZED-}" ] || places=("1 3" "0 1")
-    for place in "${places[@]}"; do
-        stall "${place% *}" "${place#* }"
-    done
+    stall 1 3
+    stall 0 1
     # a whole job that is suspended accuses nobody when it goes on
     begin_stall 3
     kill -STOP "$(cat rank0.pid)" "$(cat rank1.pid)" "$(cat rank2.pid)"
@@ -176,7 +173,7 @@ begin_stall() {
     # shellcheck disable=SC2016 # each rank's own shell expands it
     APD_RANKS_A_NODE=$1 mpirun --quiet --oversubscribe --bind-to none -n 3 \
         bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
-        --set "output=$work/stalled" --set training.epochs=8 --set log.stall_seconds=1.5 >out.txt 2>err.txt &
+        --set "output=$work/stalled" --set log.stall_seconds=1.5 >out.txt 2>err.txt &
     job=$!
     for _ in $(seq 600); do
         ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break
