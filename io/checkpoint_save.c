@@ -2,6 +2,7 @@
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "io/checkpoint_history.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_write.h"
@@ -319,6 +320,7 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     apd_error local = {0};
     if (error == NULL)
         error = &local;
+    (void)apd_pulse_phase("commit");
     check_arguments(decomposition, state, solver);
     int64_t tasks = state->task_count;
     int alone = state->alone;

@@ -114,9 +114,10 @@ typedef struct apd_description {
     } training;
 
     struct {
-        int interval;       /* steps between metrics lines; default 50 */
-        int spectrum;       /* most tasks whose Gram matrix's eigenvalues are logged; default 500 */
-        int evaluate_batch; /* images a pass in evaluation; default 250 */
+        int interval;         /* steps between metrics lines; default 50 */
+        int spectrum;         /* most tasks whose Gram matrix's eigenvalues are logged; default 500 */
+        double stall_seconds; /* until a rank that keeps others waiting is named; 0 = never; default 60 */
+        int evaluate_batch;   /* images a pass in evaluation; default 250 */
     } log;
 
     struct {
@@ -143,8 +144,8 @@ void apd_description_destroy(apd_description *description); /* Takes NULL. */
  * Rank 0 broadcasts this text so that all ranks parse the same. */
 char *apd_description_write(const apd_description *description);
 
-/* A digest of every value that results depend on (not name, output, log.interval, checkpoint.minutes; not data.file either: what
- * is in it has a digest of its own). Shards as resolved. */
+/* A digest of every value that results depend on (not name, output, log.interval and the like; not data.file
+ * either: what is in it has a digest of its own). Shards as resolved. */
 uint64_t apd_description_digest(const apd_description *description);
 
 /* A key in which two descriptions differ, and both values as YAML (a long one is cut around the place). */

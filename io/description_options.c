@@ -129,6 +129,8 @@ const apd_option apd_options[] = {
      .help = "steps between lines of metrics.jsonl"},
     {"log.spectrum", APD_KIND_WHOLE, AT(log.spectrum), .maximum = 1e6, .initial = "500",
      .help = "up to so many tasks the eigenvalues of the tasks' inner products are logged"},
+    {"log.stall_seconds", APD_KIND_REAL, AT(log.stall_seconds), .maximum = 1e6, .initial = "60",
+     .help = "after so long a rank that keeps the others waiting is named on stderr; 0: never"},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
      .initial = "250", .counts = true, .help = "images a pass in evaluation"},
 

@@ -1,6 +1,7 @@
 #include "mpi/exchange.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "mpi/relay.h"
 #include "mpi/tree.h"
 #include "mpi/window.h"
@@ -158,17 +159,21 @@ static void pass_on(apd_exchange *x) {
 static void meet(apd_exchange *x) {
     int flag = x->layout->block_count, looks = 0;
     apd_window_raise(x->window, flag, ++x->meeting);
+    apd_pulse_begin(APD_WAITS);
     while (!apd_window_reached(x->window, flag, x->meeting)) {
         (void)apd_relay_quiet(x->relay);
         apd_window_pause(&looks);
     }
+    apd_pulse_end();
 }
 
 /* Finish this rank's messages, then meet: the node's theta is whole, its gradients are read. */
 static void settle(apd_exchange *x) {
     int looks = 0;
+    apd_pulse_begin(APD_WAITS);
     while (!apd_relay_quiet(x->relay))
         apd_window_pause(&looks);
+    apd_pulse_end();
     meet(x);
 }
 
@@ -202,10 +207,12 @@ static const float *add_leaves(apd_exchange *x, int block, int64_t offset, int64
 const float *apd_exchange_collect(apd_exchange *exchange, int block, const float **bias) {
     apd_exchange *x = exchange;
     int looks = 0;
+    apd_pulse_begin(APD_WAITS);
     for (pass_on(x); !x->passed_on[block] || !apd_relay_arrived(x->relay, block); pass_on(x)) {
         (void)apd_relay_quiet(x->relay);
         apd_window_pause(&looks);
     }
+    apd_pulse_end();
     const apd_block *shape = &x->layout->blocks[block];
     int64_t first = x->rows[block].begin, height = x->rows[block].end - first, weights = height * shape->cols;
     *bias = add_leaves(x, block, shape->bias + first, weights, height, x->sum_bias);

@@ -1,6 +1,7 @@
 #include "mpi/gram.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "mpi/gram_matrix.h"
 
 #include <math.h>
@@ -148,9 +149,11 @@ static void distributed_products(const apd_gram *gram, const int *assignment, in
     apd_grid_matrix_init(&chosen, grid, tasks, clusters);
     apd_grid_matrix_init(&result, grid, tasks, clusters);
     fill_assignment(grid, &chosen, assignment);
+    apd_pulse_begin(APD_MAY_WAIT);
     pdgemm_("N", "N", &tasks, &clusters, &tasks, &alpha, gram->matrix.part, &one, &one,
             gram->matrix.descriptor, chosen.part, &one, &one, chosen.descriptor, &beta, result.part, &one,
             &one, result.descriptor);
+    apd_pulse_end();
     memset(sums, 0, (size_t)tasks * (size_t)clusters * sizeof *sums);
     for (int k = 0; k < result.cols; k++)
         for (int l = 0; l < result.rows; l++)

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "mpi/gram_matrix.h"
 
 #include <limits.h>
@@ -83,12 +84,14 @@ static void solve_parts(int n, apd_grid_matrix *matrix, apd_grid_matrix *basis, 
                         const char *job) {
     int info = 0, size = -1, one = 1;
     double asked = 0.0;
+    apd_pulse_begin(APD_MAY_WAIT);
     pdsyev_(job, "U", &n, matrix->part, &one, &one, matrix->descriptor, values, basis->part, &one, &one,
             basis->descriptor, &asked, &size, &info);
     size = workspace_size(asked, info);
     double *work = apd_allocate(size, sizeof *work, "ScaLAPACK's workspace");
     pdsyev_(job, "U", &n, matrix->part, &one, &one, matrix->descriptor, values, basis->part, &one, &one,
             basis->descriptor, work, &size, &info);
+    apd_pulse_end();
     refuse_unsolved(info);
     free(work);
 }

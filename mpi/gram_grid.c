@@ -1,6 +1,7 @@
 #include "mpi/gram_grid.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "mpi/team_comm.h"
 
 #include <limits.h>
@@ -26,8 +27,10 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
     *grid = (apd_grid){.rows = grid_rows(team->size)};
     grid->cols = team->size / grid->rows;
     /* one handle a communicator, given again when asked again: it stays for the process's life */
+    apd_pulse_begin(APD_MAY_WAIT);
     grid->context = Csys2blacs_handle(team->everyone);
     Cblacs_gridinit(&grid->context, by_rows, grid->rows, grid->cols);
+    apd_pulse_end();
     Cblacs_gridinfo(grid->context, &grid->rows, &grid->cols, &grid->row, &grid->col);
     APD_ASSERT(grid->rows * grid->cols == team->size);
     int even = divide_up(order, grid->cols); /* every process has something of a small matrix */
@@ -35,7 +38,9 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
 }
 
 void apd_grid_clear(apd_grid *grid) {
+    apd_pulse_begin(APD_MAY_WAIT);
     Cblacs_gridexit(grid->context);
+    apd_pulse_end();
     *grid = (apd_grid){0};
 }
 

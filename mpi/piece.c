@@ -9,6 +9,7 @@
 static int piece_limit = 1 << 30;
 
 void apd_mpi_check(int code, const char *call) {
+    apd_pulse_end();
     if (code == MPI_SUCCESS)
         return;
     char reason[MPI_MAX_ERROR_STRING] = "unknown error";

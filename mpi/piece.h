@@ -6,13 +6,16 @@
 #ifndef APD_MPI_PIECE_H
 #define APD_MPI_PIECE_H
 
+#include "base/pulse.h"
+
 #include <mpi.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Every MPI call goes through this: one that fails ends the job with the call's text and MPI's own reason. */
-#define APD_MPI(call) apd_mpi_check((call), #call)
+/* Every MPI call goes through this: one that fails ends the job with the call's text and MPI's own reason, and
+ * while it lasts this process's pulse says that it waits. */
+#define APD_MPI(call) (apd_pulse_begin(APD_WAITS), apd_mpi_check((call), #call))
 void apd_mpi_check(int code, const char *call);
 
 /* The largest piece in bytes, for tests: 1 .. 2^31-1. Returns the last one. The same on all ranks. */

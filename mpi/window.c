@@ -1,6 +1,7 @@
 #include "mpi/window.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -34,7 +35,9 @@ static void *allocate_shared(const apd_team *team, int64_t bytes, MPI_Win *windo
     MPI_Info info;
     APD_MPI(MPI_Info_create(&info));
     APD_MPI(MPI_Info_set(info, "alloc_shared_noncontig", "true")); /* each segment on its own pages */
+    apd_pulse_begin(APD_WAITS);
     int code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, team->node, &base, window);
+    apd_pulse_end();
     if (code != MPI_SUCCESS) {
         char reason[MPI_MAX_ERROR_STRING] = "unknown error";
         int length = 0;

@@ -146,6 +146,67 @@ case_resume() {
     fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"
 }
 
+# A stopped rank, be it rank 0, is named with host, process and phase by the others, on one node and across nodes,
+# and nothing else changes.
+case_stalled_rank() {
+    local job
+    make_data
+    describe run
+    sed -i 's/tasks: 4/tasks: 2/; s/epochs: 4/epochs: 8/' run.yaml
+    ranks 3 train run.yaml --set "output=$work/undisturbed" --set log.stall_seconds=0 >out.txt 2>err.txt || fail "$(cat err.txt)"
+    ! grep -q 'rank [0-9]' err.txt || fail "a line although it is off: $(cat err.txt)"
+    fingerprint undisturbed >undisturbed.fingerprint
+    stall 1 3
+    stall 0 1
+    # a whole job that is suspended accuses nobody when it goes on
+    begin_stall 3
+    kill -STOP "$(cat rank0.pid)" "$(cat rank1.pid)" "$(cat rank2.pid)"
+    sleep 3
+    kill -CONT "$(cat rank1.pid)" "$(cat rank2.pid)" "$(cat rank0.pid)"
+    end_stall "all"
+    ! grep -q '^rank\|^all ranks' err.txt || fail "somebody is accused: $(cat err.txt)"
+}
+
+# begin_stall RANKS-A-NODE: start the training that is to be stopped, as $job, and wait for its first steps
+begin_stall() {
+    rm -rf stalled ./*.pid
+    # shellcheck disable=SC2016 # each rank's own shell expands it
+    APD_RANKS_A_NODE=$1 mpirun --quiet --oversubscribe --bind-to none -n 3 \
+        bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
+        --set "output=$work/stalled" --set log.stall_seconds=1.5 >out.txt 2>err.txt &
+    job=$!
+    for _ in $(seq 600); do
+        ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break
+        sleep 0.02
+    done
+}
+
+# end_stall WHO: the job ends well, with the same bits
+end_stall() {
+    wait "$job" || fail "$1 stopped for a while: $(cat err.txt)"
+    fingerprint stalled >stalled.fingerprint
+    cmp stalled.fingerprint undisturbed.fingerprint || fail "$1 stopped for a while: other bits"
+}
+
+# stall RANK RANKS-A-NODE: train, stop a rank for some seconds, and look at what is said of it
+stall() {
+    local pid line who
+    begin_stall "$2"
+    pid=$(cat "rank$1.pid")
+    kill -STOP "$pid"
+    for _ in $(seq 400); do
+        [ "$(grep -c ' has ' err.txt)" -lt 2 ] || break # after 1.5 seconds, and after 3
+        sleep 0.05
+    done
+    kill -CONT "$pid"
+    end_stall "rank $1"
+    who="^rank $1 on $(uname -n | cut -d. -f1)[^ ]*"
+    line="$who (pid $pid) has not been heard of for [2-4] s, last seen in phase [a-z][a-z ]*: .*; 2 ranks wait$"
+    [ "$(grep -c "$line" err.txt)" = 2 ] || fail "not named twice: $(cat err.txt)"
+    [ "$(grep -c "$who goes on after [3-9] s$" err.txt)" = 1 ] || fail "no end: $(cat err.txt)"
+    [ "$(grep -c '^rank\|^all ranks' err.txt)" = 3 ] || fail "others are named: $(cat err.txt)"
+}
+
 case_bad_input() {
     make_data
     describe run

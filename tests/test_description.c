@@ -64,7 +64,7 @@ static void parse_smallest_description_gives_documented_defaults(void **state) {
     assert_true(d->method.consolidate_every == 0 && d->method.clusters_added == 2 && d->method.beta == 0.01);
     assert_true(d->method.merge == APD_MERGES_SAVING && d->method.cluster_start == APD_START_CENTROIDS &&
                 d->method.cluster_road == APD_ROAD_AUTO);
-    assert_true(d->log.interval == 50 && d->log.evaluate_batch == 250);
+    assert_true(d->log.interval == 50 && d->log.evaluate_batch == 250 && d->log.stall_seconds == 60.0);
     apd_description_destroy(d);
 }
 
@@ -615,6 +615,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
     const char *const free_ones[] = {"name=b",
                                      "output=c",
                                      "log.interval=7",
+                                     "log.stall_seconds=7",
                                      "data.file=/moved.h5",
                                      "method.lambda1=0.001",
                                      "training.epochs=20"};

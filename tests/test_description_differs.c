@@ -63,6 +63,7 @@ static void differs_leaves_aside_what_results_do_not_depend_on(void **state) {
     assert_false(differs("name=other", NULL, NULL, &found));
     assert_false(differs("output=/elsewhere", NULL, NULL, &found));
     assert_false(differs("log.interval=3", NULL, NULL, &found));
+    assert_false(differs("log.stall_seconds=0", NULL, NULL, &found));
     assert_false(differs("data.file=/moved.h5", NULL, NULL, &found));
     assert_false(differs("training.lr=0.001", NULL, NULL, &found)); /* the default, written out */
 }

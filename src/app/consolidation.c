@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "io/fault.h"
 #include "method/adaptive.h"
 #include "method/cells.h"
@@ -254,6 +255,7 @@ apd_status apd_consolidate_run(apd_run *run, apd_consolidator *consolidator, apd
         l.clusters = clusters < l.tasks ? clusters : l.tasks;
         if (l.tasks == 0)
             continue;
+        (void)apd_pulse_phase("consolidate");
         consolidate_layer(&l, &consolidator->memory[b]);
         apd_fault_point("consolidation");
         add_reports(&l);

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "network/blas.h"
 
 #include <math.h>
@@ -84,6 +85,8 @@ static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (shards == 0)
         shards = apd_team_size(run->team);
+    (void)apd_pulse_phase("open data");
+    run->watch = apd_watch_start(run->team, run->description->log.stall_seconds);
     apd_status status = apd_team_agree(run->team, prepare_local(run, shards, error), error);
     if (status != APD_OK)
         return status;
@@ -127,6 +130,7 @@ apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error
 
 apd_status apd_run_load(apd_run *run, apd_error *error) {
     apd_run_state_clear(&run->state);
+    (void)apd_pulse_phase("load commit");
     APD_TRY(apd_checkpoint_load(run->team, &run->partition, run->checkpoint, apd_network_layout(run->network),
                                 &run->decomposition, &run->state, error));
     for (int t = 0; t < run->decomposition->task_count; t++) /* what a commit holds has been measured */
@@ -242,6 +246,8 @@ uint64_t apd_run_digest(const apd_run *run, int place) {
 }
 
 void apd_run_end(apd_run *run) {
+    (void)apd_pulse_phase("end");
+    apd_watch_stop(run->watch);
     apd_exchange_destroy(run->exchange);
     apd_solver_destroy(run->solver);
     apd_decomposition_destroy(run->decomposition);

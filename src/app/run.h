@@ -14,10 +14,12 @@
 #include "mpi/exchange.h"
 #include "mpi/partition.h"
 #include "mpi/team.h"
+#include "mpi/watch.h"
 #include "network/network.h"
 
 typedef struct apd_run {
     apd_team *team;
+    apd_watch *watch; /* from apd_run_prepare on */
     apd_description *description;
     apd_dataset *dataset;
     apd_stream *stream;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,13 @@ void apd_stepper_clear(apd_stepper *stepper) {
     stepper->tallies = NULL;
 }
 
-/* The time since the last mark belongs to `phase`. */
+/* A phase ends, to which the time since the last mark belongs, and `phase` begins. */
 static void lap(apd_stepper *stepper, apd_phase phase) {
     double now = apd_seconds();
-    stepper->phases[phase] += now - stepper->mark;
+    stepper->phases[stepper->phase] += now - stepper->mark;
     stepper->mark = now;
+    stepper->phase = phase;
+    (void)apd_pulse_phase(apd_phase_names[phase]);
 }
 
 static void publish(void *exchange, int block) {
@@ -37,8 +40,9 @@ static void publish(void *exchange, int block) {
 static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
     apd_run *run = stepper->run;
     const float *theta = apd_exchange_theta(run->exchange);
-    int n = apd_train_set_gather(stepper->set, shard, epoch, step, run->images, run->labels);
     lap(stepper, APD_PHASE_GATHER);
+    int n = apd_train_set_gather(stepper->set, shard, epoch, step, run->images, run->labels);
+    lap(stepper, APD_PHASE_FORWARD);
     apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
                                            (uint32_t)stepper->done);
     (void)apd_network_forward(run->network, theta, run->images, n, stepper->classes, &dropout,
@@ -48,24 +52,23 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
     tally->loss += score.loss;
     tally->correct += (double)score.correct;
     tally->images += n;
-    lap(stepper, APD_PHASE_FORWARD);
+    lap(stepper, APD_PHASE_BACKWARD);
     bool last = shard == run->partition.shard_end - 1;
     apd_network_backward(run->network, theta, apd_exchange_gradient(run->exchange, shard), false,
                          run->workspace, last ? publish : NULL, run->exchange);
-    lap(stepper, APD_PHASE_BACKWARD);
 }
 
 static void update(apd_stepper *stepper) {
     apd_run *run = stepper->run;
     for (int b = apd_network_layout(run->network)->block_count - 1; b >= 0; b--) {
         const float *bias_gradient = NULL;
-        const float *gradient = apd_exchange_collect(run->exchange, b, &bias_gradient);
         lap(stepper, APD_PHASE_REDUCE);
+        const float *gradient = apd_exchange_collect(run->exchange, b, &bias_gradient);
+        lap(stepper, APD_PHASE_UPDATE);
         float *bias = NULL;
         float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
         apd_solver_step(run->solver, b, gradient, bias_gradient, weights, bias);
         apd_exchange_release(run->exchange, b);
-        lap(stepper, APD_PHASE_UPDATE);
     }
 }
 
@@ -73,11 +76,14 @@ void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
     apd_run *run = stepper->run;
     float weight = (float)(1.0 / (double)apd_train_set_batch_count(stepper->set, step));
     stepper->mark = apd_seconds();
+    stepper->phase = APD_PHASE_GATHER;
     apd_exchange_begin_step(run->exchange);
     for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
         pass(stepper, shard, epoch, step, weight);
+    lap(stepper, APD_PHASE_REDUCE);
     apd_solver_begin_step(run->solver, learning_rate);
     update(stepper);
+    lap(stepper, APD_PHASE_SHARE);
     apd_exchange_end_step(run->exchange);
     lap(stepper, APD_PHASE_SHARE);
     stepper->done++;
@@ -89,6 +95,7 @@ apd_tally apd_stepper_read(apd_stepper *stepper) {
     enum { WIDTH = 3 };
     int64_t shards = run->partition.shard_end - run->partition.shard_begin, total = 0;
     void *all = NULL;
+    (void)apd_pulse_phase("add losses");
     apd_team_gather_all(run->team, stepper->tallies, shards * (int64_t)sizeof *stepper->tallies, &all,
                         &total);
     double sums[WIDTH];

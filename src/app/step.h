@@ -31,6 +31,7 @@ typedef struct apd_stepper {
     int64_t timed;         /* those among them that `phases` is about */
     apd_tally *tallies;    /* (shards of this rank) since they were last read */
     double phases[APD_PHASES];
+    apd_phase phase; /* under way since `mark` */
     double mark;
 } apd_stepper;
 

@@ -10,6 +10,7 @@
 #include "app/step.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "io/fault.h"
 #include "method/recentre.h"
 
@@ -48,6 +49,7 @@ static double learning_rate(const training *t, int epoch) {
 
 /* Theta of the task in training, as the solver has it now, into the exchange. Collective. */
 static void share_theta(apd_run *run) {
+    (void)apd_pulse_phase("share");
     apd_exchange_begin_share(run->exchange);
     for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
         float *bias = NULL;
@@ -187,6 +189,7 @@ static apd_status answer(const training *t, int epoch, int step, apd_error *erro
 static apd_status restore(training *t, apd_error *error) {
     apd_run *run = t->run;
     const apd_training_state *half = &run->state.training;
+    (void)apd_pulse_phase("load commit");
     APD_TRY(apd_checkpoint_load_training(run->team, &run->partition, run->checkpoint, &run->state,
                                          run->solver, apd_network_layout(run->network), error));
     t->epochs = half->epochs;
@@ -243,6 +246,7 @@ static int64_t recentre(apd_run *run) {
     const apd_description *described = run->description;
     if (described->method.recentre == APD_RECENTRE_NONE || described->method.name != APD_METHOD_APD)
         return 0;
+    (void)apd_pulse_phase("recentre");
     int64_t moved = apd_recentre_sigma(run->decomposition, described->method.recentre == APD_RECENTRE_COUNT
                                                                ? APD_RULE_COUNT
                                                                : APD_RULE_MEDIAN);
@@ -387,6 +391,7 @@ static apd_status consolidate(training *t, apd_error *error) {
 
 static apd_status finish_task(training *t, apd_error *error) {
     apd_run *run = t->run;
+    (void)apd_pulse_phase("end task");
     apd_solver_end_task(run->solver);
     if (recentring_due(run))
         t->recentred = recentre(run);
@@ -413,6 +418,7 @@ static apd_status train_task(apd_run *run, int place, apd_consolidator *consolid
                   .started = apd_seconds(),
                   .consolidator = consolidator};
     const apd_task *task = &run->stream->tasks[t.id];
+    (void)apd_pulse_phase("load images");
     apd_status status =
         apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, t.id, &t.set, error);
     status = apd_team_agree(run->team, status, error);

@@ -1,11 +1,13 @@
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER; /* holds whatever follows together */
 static bool log_enabled = true;
 static bool live_line = false;
 static double last_drawn = 0.0;
@@ -37,18 +39,19 @@ static bool draws_on_terminal(void) {
 }
 
 static void print_line(const char *prefix, const char *format, va_list arguments) {
-    if (!log_enabled)
-        return;
-    if (live_line)
-        (void)fputs("\r\033[K", stderr);
+    char line[2048]; /* one call to the system: other ranks' lines go to the same place */
+    (void)pthread_mutex_lock(&speaking);
+    int length = snprintf(line, sizeof line, "%s%s", live_line ? "\r\033[K" : "", prefix);
     live_line = false;
-    (void)fputs(prefix, stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    (void)vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+    (void)fprintf(stderr, "%s\n", line);
     (void)fflush(stderr);
+    (void)pthread_mutex_unlock(&speaking);
 }
 
 void apd_log(const char *format, ...) {
+    if (!log_enabled)
+        return;
     va_list arguments;
     va_start(arguments, format);
     print_line("", format, arguments);
@@ -56,24 +59,40 @@ void apd_log(const char *format, ...) {
 }
 
 void apd_warn(const char *format, ...) {
+    if (!log_enabled)
+        return;
     va_list arguments;
     va_start(arguments, format);
     print_line("warning: ", format, arguments);
     va_end(arguments);
 }
 
+void apd_alarm(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line("", format, arguments);
+    va_end(arguments);
+}
+
+/* A live line is drawn at most ten times a second. */
+static void draw(const char *format, va_list arguments) {
+    double now = apd_seconds();
+    (void)pthread_mutex_lock(&speaking);
+    if (!live_line || now - last_drawn >= 0.1) {
+        last_drawn = now;
+        live_line = true;
+        (void)fputs("\r\033[K", stderr);
+        (void)vfprintf(stderr, format, arguments);
+        (void)fflush(stderr);
+    }
+    (void)pthread_mutex_unlock(&speaking);
+}
+
 void apd_progress(const char *format, ...) {
     if (!log_enabled || !draws_on_terminal())
         return;
-    double now = apd_seconds();
-    if (live_line && now - last_drawn < 0.1)
-        return;
-    last_drawn = now;
-    live_line = true;
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("\r\033[K", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fflush(stderr);
+    draw(format, arguments);
     va_end(arguments);
 }

@@ -1,5 +1,5 @@
 /* log: what a person reads while the program works: plain lines on stderr, from rank 0 alone.
- * What a machine reads goes to the run's folder (io/runlog). */
+ * What a machine reads goes to the run's folder (io/runlog). Any thread may speak: a line stays whole. */
 #ifndef APD_BASE_LOG_H
 #define APD_BASE_LOG_H
 
@@ -13,6 +13,9 @@ void apd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A warning: "warning: ..." */
 void apd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line from whatever rank, whether it speaks or not: for what rank 0 may be unable to say. */
+void apd_alarm(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The live line: on a terminal it is drawn over itself, elsewhere nothing is printed. At most ten a second. */
 void apd_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
