@@ -3,11 +3,10 @@
  * speaks. */
 #include "app/trainer.h"
 
-#include "app/consolidation.h"
 #include "app/evaluator.h"
 #include "app/forgetting.h"
 #include "app/results.h"
-#include "app/step.h"
+#include "app/training.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pulse.h"
@@ -18,25 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A task while it trains. */
-typedef struct training {
-    apd_run *run;
-    apd_requests *requests;
-    int place, id;
-    int epochs; /* of this task: what the description said when it began */
-    apd_train_set *set;
-    apd_stepper stepper;
-    int64_t total_steps;
-    apd_tally epoch_tally;
-    double rate; /* the last step's */
-    double best; /* validation accuracy of the epoch that was kept; -1 before */
-    double started;
-    int64_t recentred; /* weights of sigma that re-centring moved */
-    int measured;      /* tasks evaluated at its end */
-    apd_consolidator *consolidator;
-} training;
-
-static double learning_rate(const training *t, int epoch) {
+static double learning_rate(const apd_training *t, int epoch) {
     const apd_description *described = t->run->description;
     double rate = described->training.lr, share = (double)t->stepper.done / (double)t->total_steps;
     switch (described->training.schedule) {
@@ -59,7 +40,7 @@ static void share_theta(apd_run *run) {
     apd_exchange_end_share(run->exchange);
 }
 
-static void show_progress(const training *t, int epoch) {
+static void show_progress(const apd_training *t, int epoch) {
     const apd_run *run = t->run;
     double share = (double)t->stepper.done / (double)t->total_steps;
     double left = (apd_seconds() - t->started) * ((run->stream->task_count - t->place) / share - 1.0);
@@ -69,7 +50,7 @@ static void show_progress(const training *t, int epoch) {
 }
 
 /* Losses since the last call: a line of metrics, and an error when they are no numbers. Collective. */
-static apd_status log_losses(training *t, int epoch, apd_error *error) {
+static apd_status log_losses(apd_training *t, int epoch, apd_error *error) {
     apd_run *run = t->run;
     apd_tally tally = apd_stepper_read(&t->stepper);
     t->epoch_tally.loss += tally.loss;
@@ -100,7 +81,7 @@ static apd_status log_losses(training *t, int epoch, apd_error *error) {
 }
 
 /* With keep_best: measure the last n epochs on the validation images and keep the best. Collective. */
-static apd_status keep_best(training *t, int epoch, apd_error *error) {
+static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
     if (epoch < t->epochs - t->run->description->training.keep_best)
         return APD_OK;
     double accuracy = 0.0;
@@ -113,99 +94,10 @@ static apd_status keep_best(training *t, int epoch, apd_error *error) {
     return APD_OK;
 }
 
-/* --- a task half way ----------------------------------------------------------------------------------- */
-
-/* Where the task stands when step `step` of epoch `epoch` comes next. Collective. */
-static void note_training(const training *t, int epoch, int step) {
-    apd_run *run = t->run;
-    apd_training_state *half = &run->state.training;
-    int64_t bytes = (int64_t)sizeof(apd_tally) * (run->partition.shard_end - run->partition.shard_begin);
-    int64_t total = 0;
-    void *tallies = NULL;
-    free(half->tallies);
-    apd_team_gather_all(run->team, t->stepper.tallies, bytes, &tallies, &total);
-    *half = (apd_training_state){.id = t->id,
-                                 .epochs = t->epochs,
-                                 .epoch = epoch,
-                                 .step = step,
-                                 .best = t->best,
-                                 .seconds = apd_seconds() - t->started,
-                                 .epoch_loss = t->epoch_tally.loss,
-                                 .epoch_correct = t->epoch_tally.correct,
-                                 .epoch_images = t->epoch_tally.images,
-                                 .progress = apd_solver_progress_of(run->solver),
-                                 .tally_count = (int)(total / (int64_t)sizeof(double)),
-                                 .tallies = tallies};
-    run->state.half_way = true;
-}
-
-static apd_status log_half_way(const training *t, double seconds, apd_error *error) {
-    const apd_run *run = t->run;
-    const apd_training_state *half = &run->state.training;
-    if (!apd_run_speaks(run))
-        return APD_OK;
-    apd_log("commit %d: task %d (%s) half way, epoch %d of %d, %.1f MB in %.1f s (%s)", run->state.commit,
-            t->place + 1, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
-            (double)run->state.written / 1e6, seconds, t->requests->reason);
-    apd_runlog_begin(run->log, "commit");
-    apd_runlog_integer(run->log, "commit", run->state.commit);
-    apd_runlog_integer(run->log, "place", t->place);
-    apd_runlog_integer(run->log, "task", t->id);
-    apd_runlog_integer(run->log, "step", t->stepper.done);
-    apd_runlog_integer(run->log, "commit_bytes", run->state.written);
-    apd_runlog_number(run->log, "commit_seconds", seconds);
-    apd_runlog_text(run->log, "reason", t->requests->reason);
-    return apd_runlog_end(run->log, error);
-}
-
-/* Collective. */
-static apd_status commit_half_way(const training *t, int epoch, int step, apd_error *error) {
-    apd_run *run = t->run;
-    double before = apd_seconds();
-    note_training(t, epoch, step);
-    APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
-                                run->solver, error));
-    double seconds = apd_seconds() - before;
-    apd_requests_committed(t->requests, seconds);
-    return apd_team_agree(run->team, log_half_way(t, seconds, error), error);
-}
-
-static apd_status stop(const apd_run *run, const apd_requests *requests, apd_error *error) {
-    return apd_fail(error, APD_REQUEUE,
-                    "stopped (%s) after commit %d, %d of %d tasks done; the same command goes on from there",
-                    requests->reason, run->state.commit, run->state.task_count, run->stream->task_count);
-}
-
-/* What was asked for since the last step, when step `step` of epoch `epoch` comes next. Collective. */
-static apd_status answer(const training *t, int epoch, int step, apd_error *error) {
-    apd_request request = apd_requests_check(t->requests, false);
-    if (request == APD_GO_ON)
-        return APD_OK;
-    APD_TRY(commit_half_way(t, epoch, step, error));
-    return request == APD_STOP ? stop(t->run, t->requests, error) : APD_OK;
-}
-
-/* Back to where the commit left the task, which the solver has begun. Collective. */
-static apd_status restore(training *t, apd_error *error) {
-    apd_run *run = t->run;
-    const apd_training_state *half = &run->state.training;
-    (void)apd_pulse_phase("load commit");
-    APD_TRY(apd_checkpoint_load_training(run->team, &run->partition, run->checkpoint, &run->state,
-                                         run->solver, apd_network_layout(run->network), error));
-    t->epochs = half->epochs;
-    t->best = half->best;
-    t->started -= half->seconds;
-    t->epoch_tally = (apd_tally){half->epoch_loss, half->epoch_correct, half->epoch_images};
-    t->stepper.done = half->progress.steps;
-    memcpy(t->stepper.tallies, (const apd_tally *)half->tallies + run->partition.shard_begin,
-           sizeof(apd_tally) * (size_t)(run->partition.shard_end - run->partition.shard_begin));
-    return APD_OK;
-}
-
 /* --- a task ---------------------------------------------------------------------------------------------- */
 
 /* An epoch from its step `first` on. */
-static apd_status train_epoch(training *t, int epoch, int first, apd_error *error) {
+static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *error) {
     const apd_description *described = t->run->description;
     int steps = apd_train_set_steps(t->set);
     if (epoch == t->epochs - described->method.polish_epochs)
@@ -217,17 +109,17 @@ static apd_status train_epoch(training *t, int epoch, int first, apd_error *erro
         apd_step(&t->stepper, epoch, step, t->rate);
         if (t->stepper.done % described->log.interval == 0 || step == steps - 1)
             APD_TRY(log_losses(t, epoch, error));
-        APD_TRY(answer(t, epoch, step + 1, error));
+        APD_TRY(apd_training_answer(t, epoch, step + 1, error));
     }
     return keep_best(t, epoch, error);
 }
 
 /* All epochs, from where the commit left the task if it did half way. */
-static apd_status train_epochs(training *t, apd_error *error) {
+static apd_status train_epochs(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
     int epoch = 0, step = 0;
     if (run->state.half_way) {
-        APD_TRY(restore(t, error));
+        APD_TRY(apd_training_restore(t, error));
         epoch = run->state.training.epoch;
         step = run->state.training.step;
     }
@@ -275,7 +167,7 @@ static apd_task_record *grow_state(apd_run_state *state) {
     return &state->records[tasks];
 }
 
-static void record_task(const training *t) {
+static void record_task(const apd_training *t) {
     const apd_task *task = &t->run->stream->tasks[t->id];
     apd_task_record *record = grow_state(&t->run->state);
     record->id = t->id;
@@ -289,7 +181,7 @@ static void record_task(const training *t) {
 
 /* The last row of R: tasks whose theta moved on any rank are measured, the others' accuracies are carried.
  * Collective. */
-static apd_status measure_tasks(training *current, apd_error *error) {
+static apd_status measure_tasks(apd_training *current, apd_error *error) {
     apd_run *run = current->run;
     apd_run_state *state = &run->state;
     int tasks = state->task_count, last = tasks - 1;
@@ -324,7 +216,7 @@ static apd_status commit(apd_run *run, apd_requests *requests, apd_error *error)
     return apd_results_write(run, error);
 }
 
-static apd_status log_task(const training *t, double commit_seconds, apd_error *error) {
+static apd_status log_task(const apd_training *t, double commit_seconds, apd_error *error) {
     apd_run *run = t->run;
     apd_capacity_counts counts = apd_run_count(run, NULL);
     apd_capacity capacity =
@@ -367,7 +259,7 @@ static double average_accuracy(const apd_run *run) {
 }
 
 /* Hierarchical consolidation, re-centring, and the accuracies after it. Collective. */
-static apd_status consolidate(training *t, apd_error *error) {
+static apd_status consolidate(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
     double before = average_accuracy(run), started = apd_seconds();
     APD_TRY(apd_consolidate_run(run, t->consolidator, error));
@@ -389,7 +281,7 @@ static apd_status consolidate(training *t, apd_error *error) {
     return apd_team_agree(run->team, status, error);
 }
 
-static apd_status finish_task(training *t, apd_error *error) {
+static apd_status finish_task(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
     (void)apd_pulse_phase("end task");
     apd_solver_end_task(run->solver);
@@ -409,14 +301,14 @@ static apd_status finish_task(training *t, apd_error *error) {
 
 static apd_status train_task(apd_run *run, int place, apd_consolidator *consolidator, apd_requests *requests,
                              apd_error *error) {
-    training t = {.run = run,
-                  .requests = requests,
-                  .place = place,
-                  .id = run->stream->order[place],
-                  .epochs = run->description->training.epochs,
-                  .best = -1.0,
-                  .started = apd_seconds(),
-                  .consolidator = consolidator};
+    apd_training t = {.run = run,
+                      .requests = requests,
+                      .place = place,
+                      .id = run->stream->order[place],
+                      .epochs = run->description->training.epochs,
+                      .best = -1.0,
+                      .started = apd_seconds(),
+                      .consolidator = consolidator};
     const apd_task *task = &run->stream->tasks[t.id];
     (void)apd_pulse_phase("load images");
     apd_status status =
@@ -441,7 +333,7 @@ apd_status apd_train_stream(apd_run *run, apd_requests *requests, apd_error *err
         status = train_task(run, place, &consolidator, requests, error);
         bool last = place == run->stream->task_count - 1;
         if (status == APD_OK && !last && apd_requests_check(requests, true) == APD_STOP)
-            status = stop(run, requests, error);
+            status = apd_training_stop(run, requests, error);
     }
     apd_consolidator_clear(&consolidator, run);
     return status;
