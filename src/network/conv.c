@@ -6,6 +6,7 @@
  */
 #include "network/layer.h"
 #include "network/tile.h"
+#include "network/winograd.h"
 
 #include <string.h>
 
@@ -92,6 +93,8 @@ static int64_t factor_floats(const apd_layer *layer) {
 }
 
 static int64_t scratch_floats(const apd_layer *layer) {
+    if (apd_winograd_suits(layer))
+        return apd_winograd_scratch_floats(layer);
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
     return 2 * weight_floats(layer) + bias_floats(layer) + factor_floats(layer) +
            larger(padded_floats(&sum), padded_floats(&mirrored));
@@ -104,12 +107,6 @@ static room room_in(const apd_layer *layer, float *scratch) {
     made.factors = made.bias + bias_floats(layer);
     made.padded = made.factors + factor_floats(layer);
     return made;
-}
-
-/* Registers of the tile that begins at channel `channel` of an image with `stride` floats a pixel. */
-static int tile_width(int64_t stride, int64_t channel) {
-    int64_t left = (stride - channel) / APD_LANES;
-    return left < APD_TILE_WIDTH ? (int)left : APD_TILE_WIDTH;
 }
 
 /* Spread an image's rows and columns `step` apart into the padded image, from (top, left) on. What lies
@@ -138,8 +135,9 @@ static void correlate(const correlation *sum, const float *padded, const float *
                           .row_step = (int64_t)sum->width * sum->channels,
                           .step = 1};
     for (int64_t channel = 0; channel < stride;) {
-        int width = tile_width(stride, channel);
+        int width = apd_tile_width(stride - channel);
         int points = apd_tile_points(width);
+        walk.w_step = width * APD_LANES;
         int64_t y = 0, x = 0;
         for (int64_t pixel = 0; pixel < pixels; pixel += points) {
             const float *from[APD_TILE_POINTS];
@@ -185,13 +183,17 @@ static void pack_tile(const correlation *sum, const float *weights, weight_index
 static void pack(const correlation *sum, const float *weights, weight_index index, float *packed) {
     int64_t stride = apd_channel_stride(sum->out_channels);
     for (int64_t to = 0; to < stride;) {
-        int lanes = tile_width(stride, to) * APD_LANES;
+        int lanes = apd_tile_width(stride - to) * APD_LANES;
         pack_tile(sum, weights, index, to, lanes, packed + to * taps(sum));
         to += lanes;
     }
 }
 
 static void forward(const apd_layer *layer, const apd_pass *pass) {
+    if (apd_winograd_suits(layer)) {
+        apd_winograd_forward(layer, pass);
+        return;
+    }
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     int64_t stride = apd_channel_stride(layer->out.channels);
@@ -228,7 +230,8 @@ static void add_weight_tile(const correlation *sum, const float *padded, const f
     apd_tile_walk walk = {.rows = sum->out_h,
                           .run = sum->out_w,
                           .row_step = (int64_t)sum->step_h * sum->width * sum->channels,
-                          .step = (int64_t)sum->step_w * sum->channels};
+                          .step = (int64_t)sum->step_w * sum->channels,
+                          .w_step = width * APD_LANES};
     int64_t run = (int64_t)sum->kernel_w * sum->channels;
     int points = apd_tile_points(width);
     for (int64_t tap = 0; tap < taps(sum); tap += points) {
@@ -247,7 +250,7 @@ static void add_weights_of_image(const apd_layer *layer, const correlation *sum,
                                  const float *output_gradient) {
     int64_t stride = apd_channel_stride(layer->out.channels);
     for (int64_t channel = 0; channel < stride;) {
-        int width = tile_width(stride, channel);
+        int width = apd_tile_width(stride - channel);
         int lanes = width * APD_LANES;
         for (int64_t pixel = 0; pixel < apd_pixels(layer->out); pixel++)
             memcpy(in->factors + pixel * lanes, output_gradient + pixel * stride + channel,
@@ -257,11 +260,15 @@ static void add_weights_of_image(const apd_layer *layer, const correlation *sum,
     }
 }
 
-static void add_bias_of_image(const apd_layer *layer, const float *output_gradient, float *bias) {
-    int64_t stride = apd_channel_stride(layer->out.channels);
-    for (int64_t pixel = 0; pixel < apd_pixels(layer->out); pixel++)
-        for (int64_t channel = 0; channel < stride; channel++)
-            bias[channel] += output_gradient[pixel * stride + channel];
+static void backward_bias(const apd_layer *layer, const apd_pass *pass) {
+    int64_t stride = apd_channel_stride(layer->out.channels), pixels = pass->n * apd_pixels(layer->out);
+    for (int64_t channel = 0; channel < stride; channel += APD_LANES) {
+        apd_lanes sum = {0};
+        for (int64_t pixel = 0; pixel < pixels; pixel++)
+            sum += apd_lanes_load(pass->output_gradient + pixel * stride + channel);
+        for (int64_t r = channel; r < channel + APD_LANES && r < layer->out.channels; r++)
+            pass->bias_gradient[r] = sum[r - channel] + (pass->accumulate ? pass->bias_gradient[r] : 0.0f);
+    }
 }
 
 /* sums of one tile, whose first output channel is `to`, into rows of the (R, (c, ky, kx)) gradient. */
@@ -279,31 +286,32 @@ static void unpack_tile(const correlation *sum, const float *sums, int64_t to, i
 static void unpack(const correlation *sum, const room *in, const apd_pass *pass) {
     int64_t stride = apd_channel_stride(sum->out_channels);
     for (int64_t to = 0; to < stride;) {
-        int lanes = tile_width(stride, to) * APD_LANES;
+        int lanes = apd_tile_width(stride - to) * APD_LANES;
         unpack_tile(sum, in->sums + to * taps(sum), to, lanes, pass->accumulate, pass->weight_gradient);
         to += lanes;
     }
-    for (int r = 0; r < sum->out_channels; r++)
-        pass->bias_gradient[r] = pass->accumulate ? pass->bias_gradient[r] + in->bias[r] : in->bias[r];
 }
 
 static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     clear(in.sums, packed_floats(&sum));
-    clear(in.bias, apd_channel_stride(layer->out.channels));
     clear(in.padded, padded_floats(&sum));
     for (int64_t image = 0; image < pass->n; image++) {
         const float *output_gradient = pass->output_gradient + image * apd_image_floats(layer->out);
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
                   layer->pad_left, 1, 1, in.padded);
         add_weights_of_image(layer, &sum, &in, output_gradient);
-        add_bias_of_image(layer, output_gradient, in.bias);
     }
     unpack(&sum, &in, pass);
 }
 
 static void backward(const apd_layer *layer, const apd_pass *pass) {
+    backward_bias(layer, pass);
+    if (apd_winograd_suits(layer)) {
+        apd_winograd_backward(layer, pass);
+        return;
+    }
     backward_weights(layer, pass);
     if (pass->input_gradient != NULL)
         backward_input(layer, pass);
