@@ -286,6 +286,7 @@ static int64_t bytes_while_training(apd_solver_name name, int tasks) {
     bench_init(&on, name, &settings, 0, 3, tasks, 0.3);
     int64_t before = apd_solver_bytes(on.solver);
     apd_solver_begin_task(on.solver, 9, TOY_CLASSES);
+    random_step(&on, 9, 0, 1e-2);
     int64_t added = apd_solver_bytes(on.solver) - before;
     apd_solver_end_task(on.solver);
     assert_int_equal(apd_solver_bytes(on.solver), before);

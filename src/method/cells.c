@@ -10,6 +10,13 @@ bool apd_task_is_decomposed(const apd_decomposition *decomposition, int place, i
     return part != NULL && part->blocks[block].mask != NULL;
 }
 
+apd_group_walk apd_group_walk_begin(const apd_decomposition *decomposition, int block, int group,
+                                    int64_t row) {
+    apd_group_walk walk = {0};
+    walk.left = apd_group_entries(decomposition, block, group, row, &walk.columns, &walk.values);
+    return walk;
+}
+
 /* Add row r's entries of all tasks to counts[column]; returns how many there are. */
 static int64_t count_columns(const apd_decomposition *d, int block, int64_t r, int32_t *counts) {
     int64_t total = 0;
@@ -24,21 +31,6 @@ static int64_t count_columns(const apd_decomposition *d, int block, int64_t r, i
     return total;
 }
 
-/* sigma_g of the task's group at an ascending sequence of columns of one row; 0 where it has no entry. */
-typedef struct group_walk {
-    const int32_t *columns;
-    const float *values;
-    int64_t left;
-} group_walk;
-
-static float group_at(group_walk *walk, int32_t column) {
-    for (; walk->left > 0 && *walk->columns < column; walk->left--) {
-        walk->columns++;
-        walk->values++;
-    }
-    return walk->left > 0 && *walk->columns == column ? *walk->values : 0.0f;
-}
-
 /* Put row r's entries in place; next[column] is where that column's next one goes. */
 static void place_entries(const apd_decomposition *d, int block, int64_t r, int64_t *next,
                           apd_cell_entry *entries) {
@@ -46,85 +38,71 @@ static void place_entries(const apd_decomposition *d, int block, int64_t r, int6
         if (!apd_task_is_decomposed(d, t, block))
             continue;
         const apd_task_block *part = &d->tasks[t]->blocks[block];
-        group_walk group = {0};
-        group.left = apd_group_entries(d, block, part->group, r, &group.columns, &group.values);
+        apd_group_walk group = apd_group_walk_begin(d, block, part->group, r);
         for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
-            float theta = part->tau.values[e], shared = group_at(&group, part->tau.columns[e]);
+            float theta = part->tau.values[e], shared = apd_group_walk_at(&group, part->tau.columns[e]);
             entries[next[part->tau.columns[e]]++] = (apd_cell_entry){
                 .point = (theta - shared) / part->mask[r], .theta = theta, .group = shared, .task = t};
         }
     }
 }
 
-/* Insertion sort by point; stable, so ties stay in task order. Cells are short. */
-static void sort_cell(apd_cell_entry *entries, int64_t count) {
-    for (int64_t i = 1; i < count; i++) {
-        apd_cell_entry moving = entries[i];
-        int64_t k = i;
-        for (; k > 0 && entries[k - 1].point > moving.point; k--)
-            entries[k] = entries[k - 1];
-        entries[k] = moving;
-    }
-}
-
-static int64_t entries_of_block(const apd_decomposition *d, int block) {
-    int64_t total = 0;
-    for (int t = 0; t < d->task_count; t++)
-        if (apd_task_is_decomposed(d, t, block))
-            total += d->tasks[t]->blocks[block].tau.offsets[apd_local_rows(d, block)];
-    return total;
-}
-
-void apd_cells_build(const apd_decomposition *d, int block, apd_cells *cells) {
-    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
-    int64_t total = entries_of_block(d, block), most_cells = total < rows * cols ? total : rows * cols;
+void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_cell_row *out) {
+    int64_t cols = d->layout->blocks[block].cols, entry = 0;
     int32_t *counts = apd_allocate(cols, sizeof *counts, "a row's cells");
     int64_t *next = apd_allocate(cols, sizeof *next, "a row's cells");
-    *cells = (apd_cells){.rows = rows};
-    cells->row_offsets = apd_allocate(rows + 1, sizeof *cells->row_offsets, "the cells' rows");
-    cells->columns = apd_allocate(most_cells, sizeof *cells->columns, "the cells' columns");
-    cells->starts = apd_allocate(most_cells + 1, sizeof *cells->starts, "the cells");
-    cells->entries = apd_allocate(total, sizeof *cells->entries, "the cells' entries");
-    int64_t cell = 0, entry = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t first_cell = cell;
-        if (count_columns(d, block, r, counts) > 0) {
-            for (int64_t c = 0; c < cols; c++) {
-                if (counts[c] == 0)
-                    continue;
-                cells->columns[cell] = (int32_t)c;
-                cells->starts[cell++] = next[c] = entry;
-                entry += counts[c];
-                cells->most = counts[c] > cells->most ? counts[c] : cells->most;
-                counts[c] = 0;
-            }
-            place_entries(d, block, r, next, cells->entries);
-        }
-        cells->starts[cell] = entry;
-        for (int64_t k = first_cell; k < cell; k++)
-            sort_cell(cells->entries + cells->starts[k], cells->starts[k + 1] - cells->starts[k]);
-        cells->row_offsets[r + 1] = cell;
+    int64_t total = count_columns(d, block, row, counts), most = total < cols ? total : cols;
+    *out = (apd_cell_row){0};
+    out->columns = apd_allocate(most, sizeof *out->columns, "the cells' columns");
+    out->starts = apd_allocate(most + 1, sizeof *out->starts, "the cells");
+    out->entries = apd_allocate(total, sizeof *out->entries, "the cells' entries");
+    for (int64_t c = 0; c < cols; c++) {
+        if (counts[c] == 0)
+            continue;
+        out->columns[out->count] = (int32_t)c;
+        out->starts[out->count++] = next[c] = entry;
+        entry += counts[c];
     }
+    out->starts[out->count] = entry;
+    place_entries(d, block, row, next, out->entries);
     free(next);
     free(counts);
 }
 
-void apd_cells_clear(apd_cells *cells) {
-    free(cells->row_offsets);
-    free(cells->columns);
-    free(cells->starts);
-    free(cells->entries);
-    *cells = (apd_cells){0};
+void apd_cell_row_clear(apd_cell_row *row) {
+    free(row->columns);
+    free(row->starts);
+    free(row->entries);
+    *row = (apd_cell_row){0};
 }
 
-int64_t apd_cells_find(const apd_cells *cells, int64_t row, int32_t column) {
-    int64_t low = cells->row_offsets[row], high = cells->row_offsets[row + 1];
+int64_t apd_cell_row_find(const apd_cell_row *row, int32_t column) {
+    int64_t low = 0, high = row->count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (cells->columns[middle] < column)
+        if (row->columns[middle] < column)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < cells->row_offsets[row + 1] && cells->columns[low] == column ? low : -1;
+    return low < row->count && row->columns[low] == column ? low : -1;
+}
+
+static int by_point_then_task(const void *left, const void *right) {
+    const apd_cell_entry *a = left, *b = right;
+    if (a->point != b->point)
+        return a->point < b->point ? -1 : 1;
+    return (a->task > b->task) - (a->task < b->task);
+}
+
+static bool is_sorted(const apd_cell_entry *entries, int64_t count) {
+    for (int64_t i = 1; i < count; i++)
+        if (by_point_then_task(&entries[i - 1], &entries[i]) > 0)
+            return false;
+    return true;
+}
+
+void apd_cell_sort(apd_cell_entry *entries, int64_t count) {
+    if (!is_sorted(entries, count))
+        qsort(entries, (size_t)count, sizeof *entries, by_point_then_task);
 }

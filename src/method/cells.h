@@ -1,9 +1,10 @@
-/* cells: the finished tasks' sparse parameters turned round, by weight instead of by task.
+/* cells: the finished tasks' sparse parameters turned round, by weight instead of by task, a row at a time.
  *
  * A *cell* is a weight of a block at which at least one finished task has tau != 0. Its entries are those
- * tasks, ordered by their breakpoint (theta - sigma_g)/mask: the value of sigma at which the task would need
- * no tau there. The solver of the one-dimensional problem and re-centring walk along these; weights that are
- * no cell have all their tasks at sigma itself. Built in one pass, cost O(R*C + entries). */
+ * tasks; the breakpoint of each, (theta - sigma_g)/mask, is the value of sigma at which the task would need no
+ * tau there. The solver of the one-dimensional problem walks along these in ascending order, re-centring
+ * takes them as they come; weights that are no cell have all their tasks at sigma itself. A row costs its
+ * entries, and a look at every task. */
 #ifndef APD_METHOD_CELLS_H
 #define APD_METHOD_CELLS_H
 
@@ -16,21 +17,44 @@ typedef struct apd_cell_entry {
     int32_t task; /* its place in the stream */
 } apd_cell_entry;
 
-typedef struct apd_cells {
-    int64_t rows;
-    int64_t *row_offsets; /* (rows+1): row r's cells are row_offsets[r] .. row_offsets[r+1]-1 */
-    int32_t *columns;     /* (cells) ascending within a row */
-    int64_t *starts;      /* (cells+1): cell k's entries are starts[k] .. starts[k+1]-1 */
-    apd_cell_entry *entries;
-    int64_t most; /* entries of the largest cell */
-} apd_cells;
+typedef struct apd_cell_row {
+    int64_t count;           /* cells */
+    int32_t *columns;        /* (count) ascending */
+    int64_t *starts;         /* (count+1): cell k's entries are starts[k] .. starts[k+1]-1 */
+    apd_cell_entry *entries; /* within a cell in the order of tasks */
+} apd_cell_row;
 
-/* The cells of block `block` over all tasks that have a mask. Clear with apd_cells_clear. */
-void apd_cells_build(const apd_decomposition *decomposition, int block, apd_cells *cells);
-void apd_cells_clear(apd_cells *cells);
+/* The cells of local row `row` of block `block` over all tasks that have a mask. Clear with
+ * apd_cell_row_clear. */
+void apd_cell_row_build(const apd_decomposition *decomposition, int block, int64_t row, apd_cell_row *out);
+void apd_cell_row_clear(apd_cell_row *row);
 
-/* The cell at (row, column), or -1. */
-int64_t apd_cells_find(const apd_cells *cells, int64_t row, int32_t column);
+/* The cell at `column`, or -1. */
+int64_t apd_cell_row_find(const apd_cell_row *row, int32_t column);
+
+/* Bring a cell's entries into ascending order of their points, ties in the order of tasks. Cheap when they are
+ * already. */
+void apd_cell_sort(apd_cell_entry *entries, int64_t count);
+
+/* sigma_g of a task's group at an ascending sequence of columns of one row. */
+typedef struct apd_group_walk {
+    const int32_t *columns;
+    const float *values;
+    int64_t left;
+} apd_group_walk;
+
+/* Begin at the row's first column; group -1: none. */
+apd_group_walk apd_group_walk_begin(const apd_decomposition *decomposition, int block, int group,
+                                    int64_t row);
+
+/* sigma_g at `column`, not below those asked for before; 0 where the group has no entry. */
+static inline float apd_group_walk_at(apd_group_walk *walk, int32_t column) {
+    for (; walk->left > 0 && *walk->columns < column; walk->left--) {
+        walk->columns++;
+        walk->values++;
+    }
+    return walk->left > 0 && *walk->columns == column ? *walk->values : 0.0f;
+}
 
 /* Whether the task at `place` takes part: it is there, and it has a mask on block `block`. */
 bool apd_task_is_decomposed(const apd_decomposition *decomposition, int place, int block);

@@ -232,6 +232,7 @@ static void merge_end(merge *m) {
         apd_task_replace_tau(part, m->block, writer_end(&m->tau[i]));
         part->blocks[m->block].group = m->cluster[i];
     }
+    apd_decomposition_revised(m->d, m->block);
     m->report->tau_after += tau_entries(m);
     m->report->shared_after += shared_entries(m);
     void *const arrays[] = {m->tau,  m->shared,  m->list,    m->first,  m->weights,
@@ -298,6 +299,7 @@ int apd_forget(apd_decomposition *d, int place) {
     apd_task_part *forgotten = d->tasks[place];
     d->tasks[place] = NULL;
     for (int b = 0; b < d->layout->block_count; b++) {
+        apd_decomposition_revised(d, b);
         int group = forgotten->blocks[b].mask != NULL ? forgotten->blocks[b].group : -1;
         if (group < 0)
             continue;

@@ -19,6 +19,7 @@ apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_
     memcpy(made->rows, rows, (size_t)blocks * sizeof *rows);
     made->sigma = apd_allocate(blocks, sizeof *made->sigma, "sigma's blocks");
     made->groups = apd_allocate(blocks, sizeof *made->groups, "the blocks' groups");
+    made->revisions = apd_allocate(blocks, sizeof *made->revisions, "the blocks' revisions");
     for (int b = 0; b < blocks; b++)
         if (layout->blocks[b].decomposed)
             made->sigma[b] =
@@ -35,6 +36,7 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
         free(decomposition->sigma[b]);
         apd_block_groups_clear(&decomposition->groups[b]);
     }
+    free(decomposition->revisions);
     free(decomposition->groups);
     free(decomposition->sigma);
     free(decomposition->rows);
@@ -82,6 +84,10 @@ void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *p
                                           sizeof *decomposition->tasks, "the list of tasks");
     decomposition->tasks[count] = part;
     decomposition->task_count = count + 1;
+}
+
+void apd_decomposition_revised(apd_decomposition *decomposition, int block) {
+    decomposition->revisions[block]++;
 }
 
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries) {

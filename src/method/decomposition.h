@@ -66,6 +66,7 @@ typedef struct apd_decomposition {
     apd_rows *rows;           /* (B) this slice; owned */
     float **sigma;            /* (B): (local rows, C), NULL for the head; owned */
     apd_block_groups *groups; /* (B) */
+    int64_t *revisions;       /* (B): see apd_decomposition_revised */
     int task_count;
     apd_task_part **tasks; /* (task_count) by place in the stream; NULL: forgotten */
 } apd_decomposition;
@@ -79,6 +80,10 @@ void apd_decomposition_destroy(apd_decomposition *decomposition); /* Takes NULL.
 apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single);
 void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part); /* Takes NULL. */
 void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);    /* takes ownership */
+
+/* To be called by whatever changes a finished task's parameters in block `block`, its groups or its sigma;
+ * appending a task is no such change. Things derived from finished tasks are kept until it is. */
+void apd_decomposition_revised(apd_decomposition *decomposition, int block);
 
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);

@@ -118,6 +118,7 @@ static int64_t absorb(apd_decomposition *d, int place, int block) {
             d->sigma[block][r * cols + part->tau.columns[e]] = exact_point_of(&only, 0);
         }
     apd_sparse_resize(&part->tau, rows, 0);
+    apd_decomposition_revised(d, block);
     d->tasks[place]->moved = d->tasks[place]->moved || entries > 0;
     d->tasks[place]->changed = d->tasks[place]->changed || entries > 0;
     return entries;
@@ -133,7 +134,7 @@ typedef struct cell_view {
     int *scratch;
 } cell_view;
 
-static void recentre_cell(cell_view *view, const apd_cells *cells, int64_t cell, int64_t row,
+static void recentre_cell(cell_view *view, const apd_cell_row *cells, int64_t cell, int64_t row,
                           apd_recentre_rule rule) {
     const apd_decomposition *d = view->d;
     int64_t strays = cells->starts[cell + 1] - cells->starts[cell];
@@ -157,14 +158,15 @@ static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule
     int64_t size = apd_local_rows(d, block) * d->layout->blocks[block].cols;
     float *before = apd_allocate(size, sizeof(float), "sigma before re-centring");
     memcpy(before, d->sigma[block], (size_t)size * sizeof(float));
-    apd_cells cells;
-    apd_cells_build(d, block, &cells);
     view->block = block;
-    for (int64_t r = 0; r < cells.rows; r++)
-        for (int64_t k = cells.row_offsets[r]; k < cells.row_offsets[r + 1]; k++)
+    for (int64_t r = 0; r < apd_local_rows(d, block); r++) {
+        apd_cell_row cells;
+        apd_cell_row_build(d, block, r, &cells);
+        for (int64_t k = 0; k < cells.count; k++)
             recentre_cell(view, &cells, k, r, rule);
+        apd_cell_row_clear(&cells);
+    }
     int64_t moved = apd_retarget(d, block, before, 0.0);
-    apd_cells_clear(&cells);
     free(before);
     return moved;
 }

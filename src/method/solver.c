@@ -105,6 +105,11 @@ void apd_solver_destroy(apd_solver *solver) {
     if (solver == NULL)
         return;
     release_blocks(solver);
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++)
+        if (solver->blocks[b].lasting != NULL) {
+            solver->kind->destroy(solver, b);
+            free(solver->blocks[b].lasting);
+        }
     drop_arrays(solver, 0);
     free(solver->arrays);
     free(solver->blocks);
@@ -266,10 +271,17 @@ void apd_solver_keep(apd_solver *solver) {
             memcpy(solver->arrays[i].kept, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
 }
 
+static void tell_rewritten(apd_solver *solver) {
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++)
+        if (solver->blocks[b].own != NULL && solver->kind->rewritten != NULL)
+            solver->kind->rewritten(solver, b);
+}
+
 void apd_solver_recall(apd_solver *solver) {
     for (int i = 0; i < solver->array_count && solver->kept; i++)
         if (solver->arrays[i].parameter)
             memcpy(solver->arrays[i].values, solver->arrays[i].kept, array_bytes(&solver->arrays[i]));
+    tell_rewritten(solver);
 }
 
 const float *apd_solver_sigma(const apd_solver *solver, int block) {
@@ -293,6 +305,7 @@ void apd_solver_restore(apd_solver *solver, apd_solver_progress progress) {
     solver->polishing = progress.polishing != 0;
     if (progress.kept != 0)
         make_copies(solver);
+    tell_rewritten(solver);
 }
 
 int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, const float *shared,
@@ -348,7 +361,7 @@ int64_t apd_solver_bytes(const apd_solver *solver) {
     for (int i = 0; i < solver->array_count; i++)
         bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].kept != NULL ? 2 : 1);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
-        if (solver->blocks[b].own != NULL)
+        if (solver->blocks[b].own != NULL || solver->blocks[b].lasting != NULL)
             bytes += solver->kind->bytes(solver, b);
     return bytes;
 }

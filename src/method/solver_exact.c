@@ -4,32 +4,48 @@
  *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)
  *     sigma <- argmin_s (s - z)^2/(2*eta) + sum over old tasks h_i(s),   z = sigma - eta*dir(m*g)
  *     theta <- m*sigma + tau
- * For every weight we keep the piece on which the old tasks' derivative is linear and sigma lies. A row is
- * first moved as if every weight stayed on its piece, without branches; those that left theirs, few, are then
- * solved from scratch. So a step touches a constant number of bytes a weight, however many tasks there are.
+ * For every weight we keep the piece on which the old tasks' derivative is linear and sigma lies. A run of
+ * weights is first moved as if all stayed on their pieces, without branches; those that left theirs, few, are
+ * then solved from scratch, for which a row of cells is made when it is first asked for. A task begins on the
+ * pieces that apd_pulls tells. So a task's start and a step touch a constant number of bytes a weight, however
+ * many tasks there are; a run whose weights all rest in their kinks, as most do, touches only half of a piece.
  */
 #include "method/solver_internal.h"
 
 #include "base/memory.h"
 #include "method/cells.h"
 #include "method/proximal.h"
+#include "method/pulls.h"
 #include "method/retarget.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { RUN = 64, SPAN = 4 * RUN }; /* weights moved together, and taken together through the cache */
+
+/* What is known of a run of weights. It saves reading, and changes no bit. */
+typedef enum run_state {
+    RUN_UNKNOWN,
+    RUN_RESTS, /* every weight's piece is a kink, and sigma is there */
+    RUN_FREE   /* no weight's piece ends anywhere or pulls */
+} run_state;
+
 typedef struct exact_block {
     float *low, *high, *a, *b; /* (rows, C): the piece of each weight, as in apd_piece; registered */
-    double *masks;             /* (rows): sum of the old tasks' masks */
     apd_huber_row *zones;      /* (rows): finite lambda2 with old tasks only, else NULL */
-    apd_cells cells;
-    apd_stray *strays; /* room for the largest cell */
-    float *z, *eta;    /* (C): a row on its way */
+    apd_cell_row *cells;       /* (rows); columns NULL: not asked for yet */
+    apd_stray *strays;         /* room for one cell */
+    int64_t stray_room;
+    uint8_t *states; /* (rows, runs of a row): run_state */
 } exact_block;
 
 static exact_block *own_of(const apd_solver *solver, int block) {
     return solver->blocks[block].own;
+}
+
+static const apd_pulls *pulls_of(const apd_solver *solver, int block) {
+    return solver->blocks[block].lasting;
 }
 
 /* (rows, C): sigma when the task began: the centre of all tasks that are no strays. */
@@ -41,38 +57,74 @@ static bool finite_lambda2(const apd_solver *solver) {
     return isfinite(solver->settings.lambda2);
 }
 
-/* The old tasks' masks of a row into `masks`; returns how many. */
-static int row_masks(const apd_solver *solver, int b, int64_t r, double *masks) {
-    const apd_decomposition *d = solver->decomposition;
-    int count = 0;
-    for (int t = 0; t < d->task_count; t++)
-        if (apd_task_is_decomposed(d, t, b))
-            masks[count++] = (double)d->tasks[t]->blocks[b].mask[r];
-    return count;
+static int64_t runs_of(const solver_block *block) {
+    return (block->cols + RUN - 1) / RUN;
 }
 
-static void begin_row(apd_solver *solver, int b, int64_t r, double *masks) {
+/* --- start and end of a task ------------------------------------------------------------------------- */
+
+static void exact_create(apd_solver *solver, int b) {
+    apd_pulls *pulls = apd_allocate(1, sizeof *pulls, "the old tasks' pulls");
+    apd_pulls_init(pulls, solver->decomposition, b);
+    solver->blocks[b].lasting = pulls;
+}
+
+static void exact_destroy(apd_solver *solver, int b) {
+    apd_pulls_clear(solver->blocks[b].lasting);
+}
+
+/* All old tasks' zones, row by row. */
+static void begin_zones(apd_solver *solver, int b) {
+    const apd_decomposition *d = solver->decomposition;
+    exact_block *own = own_of(solver, b);
+    int64_t rows = solver->blocks[b].rows;
+    double *masks = apd_allocate(d->task_count, sizeof(double), "a row's masks");
+    own->zones = apd_allocate(rows, sizeof *own->zones, "the rows' zones");
+    for (int64_t r = 0; r < rows; r++) {
+        int count = 0;
+        for (int t = 0; t < d->task_count; t++)
+            if (apd_task_is_decomposed(d, t, b))
+                masks[count++] = (double)d->tasks[t]->blocks[b].mask[r];
+        apd_huber_row_init(&own->zones[r], solver->settings.lambda1, solver->settings.lambda2, masks, count);
+    }
+    free(masks);
+}
+
+/* A piece that holds nothing: the weight will be solved from scratch. */
+static void set_unknown(exact_block *own, int64_t j) {
+    own->low[j] = INFINITY;
+    own->high[j] = -INFINITY;
+    own->a[j] = own->b[j] = 0.0f;
+}
+
+/* lambda2 = inf, old tasks: a kink at the anchor wherever some task has its point there. */
+static void begin_kinks(apd_solver *solver, int b, int64_t r) {
+    const apd_pulls *pulls = pulls_of(solver, b);
+    const float *anchor = anchor_of(solver, b), lambda1 = (float)solver->settings.lambda1;
+    exact_block *own = own_of(solver, b);
+    int64_t cols = solver->blocks[b].cols;
+    for (int64_t j = r * cols; j < (r + 1) * cols; j++) {
+        float centre = pulls->masks[r] - pulls->strays[j];
+        own->low[j] = own->high[j] = anchor[j];
+        own->a[j] = lambda1 * (pulls->below[j] - centre);
+        own->b[j] = lambda1 * (pulls->below[j] + centre);
+        if (!(centre > 0.0f))
+            set_unknown(own, j);
+    }
+}
+
+static void begin_pieces(apd_solver *solver, int b) {
     const solver_block *block = &solver->blocks[b];
     exact_block *own = own_of(solver, b);
-    int count = row_masks(solver, b, r, masks);
-    for (int i = 0; i < count; i++)
-        own->masks[r] += masks[i];
-    if (own->zones != NULL)
-        apd_huber_row_init(&own->zones[r], solver->settings.lambda1, solver->settings.lambda2, masks, count);
-    /* all tasks at the anchor and lambda2 = inf: a kink there. Else unknown: a piece that holds nothing. */
-    bool known = own->zones == NULL;
-    float pull = (float)(solver->settings.lambda1 * own->masks[r]);
-    const float *anchor = anchor_of(solver, b);
-    for (int64_t j = r * block->cols; j < (r + 1) * block->cols; j++) {
-        bool free = known && count == 0;
-        own->low[j] = free ? -INFINITY : (known ? anchor[j] : INFINITY);
-        own->high[j] = free ? INFINITY : (known ? anchor[j] : -INFINITY);
-        own->a[j] = -pull;
-        own->b[j] = pull;
-    }
-    for (int64_t k = own->cells.row_offsets[r]; k < own->cells.row_offsets[r + 1]; k++) {
-        own->low[r * block->cols + own->cells.columns[k]] = INFINITY;
-        own->high[r * block->cols + own->cells.columns[k]] = -INFINITY;
+    bool alone = pulls_of(solver, b)->count == 0;
+    for (int64_t r = 0; r < block->rows && !alone && own->zones == NULL; r++)
+        begin_kinks(solver, b, r);
+    for (int64_t j = 0; j < block->rows * block->cols && (alone || own->zones != NULL); j++) {
+        set_unknown(own, j);
+        if (alone) {
+            own->low[j] = -INFINITY;
+            own->high[j] = INFINITY;
+        }
     }
 }
 
@@ -83,62 +135,88 @@ static void exact_begin_task(apd_solver *solver, int b) {
     static const char *const names[] = {"piece_low", "piece_high", "piece_a", "piece_b"};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         *arrays[i] = apd_solver_track(solver, b, names[i], block->cols, false);
-    own->masks = apd_allocate(block->rows, sizeof(double), "the old masks' sums");
-    own->z = apd_allocate(block->cols, sizeof(float), "a row");
-    own->eta = apd_allocate(block->cols, sizeof(float), "a row");
+    own->cells = apd_allocate(block->rows, sizeof *own->cells, "the rows' cells");
+    own->states = apd_allocate(block->rows * runs_of(block), sizeof *own->states, "the runs' states");
+    apd_pulls_update(block->lasting, solver->decomposition, b);
     if (finite_lambda2(solver) && solver->settings.lambda1 > 0.0 && solver->decomposition->task_count > 0)
-        own->zones = apd_allocate(block->rows, sizeof *own->zones, "the rows' zones");
-    apd_cells_build(solver->decomposition, b, &own->cells);
-    own->strays = apd_allocate(own->cells.most, sizeof *own->strays, "a cell's tasks");
-    double *masks = apd_allocate(solver->decomposition->task_count, sizeof(double), "a row's masks");
-    for (int64_t r = 0; r < block->rows; r++)
-        begin_row(solver, b, r, masks);
-    free(masks);
+        begin_zones(solver, b);
+    begin_pieces(solver, b);
 }
 
 static void exact_release(apd_solver *solver, int b) {
     exact_block *own = own_of(solver, b);
-    for (int64_t r = 0; own->zones != NULL && r < solver->blocks[b].rows; r++)
-        apd_huber_row_clear(&own->zones[r]);
-    apd_cells_clear(&own->cells);
-    void *const arrays[] = {own->masks, own->zones, own->strays, own->z, own->eta};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        free(arrays[i]);
+    for (int64_t r = 0; r < solver->blocks[b].rows; r++) {
+        if (own->zones != NULL)
+            apd_huber_row_clear(&own->zones[r]);
+        apd_cell_row_clear(&own->cells[r]);
+    }
+    free(own->zones);
+    free(own->cells);
+    free(own->strays);
+    free(own->states);
 }
 
-/* The cells; the rest is a few numbers a row. */
-static int64_t exact_bytes(const apd_solver *solver, int b) {
+static void exact_rewritten(apd_solver *solver, int b) {
     const solver_block *block = &solver->blocks[b];
-    const apd_cells *cells = &own_of(solver, b)->cells;
-    int64_t count = cells->row_offsets[block->rows];
-    return count * (int64_t)(sizeof *cells->columns + sizeof *cells->starts) +
-           cells->starts[count] * (int64_t)sizeof *cells->entries;
+    memset(own_of(solver, b)->states, RUN_UNKNOWN, (size_t)(block->rows * runs_of(block)));
+}
+
+/* The pulls, and the cells made so far; the rest is a few numbers a row. */
+static int64_t exact_bytes(const apd_solver *solver, int b) {
+    int64_t bytes = apd_pulls_bytes(solver->decomposition, b);
+    for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++) {
+        const apd_cell_row *row = &own_of(solver, b)->cells[r];
+        if (row->columns != NULL)
+            bytes += row->count * (int64_t)(sizeof *row->columns + sizeof *row->starts) +
+                     row->starts[row->count] * (int64_t)sizeof *row->entries;
+    }
+    return bytes;
+}
+
+/* --- a weight from scratch --------------------------------------------------------------------------- */
+
+/* The strays of weight (r, c), in ascending order, into own->strays; returns how many. */
+static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
+    const apd_decomposition *d = solver->decomposition;
+    exact_block *own = own_of(solver, b);
+    apd_cell_row *row = &own->cells[r];
+    if (row->columns == NULL)
+        apd_cell_row_build(d, b, r, row);
+    int64_t cell = apd_cell_row_find(row, (int32_t)c);
+    if (cell < 0)
+        return 0;
+    apd_cell_entry *entries = row->entries + row->starts[cell];
+    int64_t count = row->starts[cell + 1] - row->starts[cell];
+    if (count > own->stray_room) {
+        own->strays =
+            apd_reallocate(own->strays, own->stray_room, count, sizeof *own->strays, "a cell's tasks");
+        own->stray_room = count;
+    }
+    apd_cell_sort(entries, count);
+    for (int64_t e = 0; e < count; e++)
+        own->strays[e] = (apd_stray){.point = (double)entries[e].point,
+                                     .mask = (double)d->tasks[entries[e].task]->blocks[b].mask[r]};
+    return count;
 }
 
 /* Solve weight (r, c) from scratch and remember its piece. */
 static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, float eta) {
     exact_block *own = own_of(solver, b);
-    int64_t j = r * solver->blocks[b].cols + c, cell = apd_cells_find(&own->cells, r, (int32_t)c), count = 0;
-    double centre_masks = own->masks[r];
-    if (cell >= 0) {
-        const apd_decomposition *d = solver->decomposition;
-        for (int64_t e = own->cells.starts[cell]; e < own->cells.starts[cell + 1]; e++) {
-            const apd_cell_entry *entry = &own->cells.entries[e];
-            double mask = (double)d->tasks[entry->task]->blocks[b].mask[r];
-            own->strays[count++] = (apd_stray){.point = (double)entry->point, .mask = mask};
-            centre_masks -= mask;
-        }
-    }
     const apd_solver_settings *settings = &solver->settings;
+    int64_t j = r * solver->blocks[b].cols + c, count = list_strays(solver, b, r, c);
+    float anchor = anchor_of(solver, b)[j], s;
     apd_piece piece;
-    float s;
-    if (own->zones != NULL)
-        s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor_of(solver, b)[j],
-                               &own->zones[r], own->strays, count, &piece);
-    else
-        s = apd_proximal_absolute(z, eta, settings->lambda1, anchor_of(solver, b)[j],
-                                  settings->lambda1 * (centre_masks > 1e-9 ? centre_masks : 0.0), own->strays,
+    if (own->zones != NULL) {
+        s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor, &own->zones[r],
+                               own->strays, count, &piece);
+    } else {
+        double centre = (double)pulls_of(solver, b)->masks[r];
+        for (int64_t e = 0; e < count; e++)
+            centre -= own->strays[e].mask;
+        centre = count == pulls_of(solver, b)->count || centre < 0.0 ? 0.0 : centre;
+        s = apd_proximal_absolute(z, eta, settings->lambda1, anchor, settings->lambda1 * centre, own->strays,
                                   count, &piece);
+    }
     own->low[j] = piece.low;
     own->high[j] = piece.high;
     own->a[j] = piece.a;
@@ -146,15 +224,21 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
     return s;
 }
 
+/* --- a run of weights -------------------------------------------------------------------------------- */
+
+/* Where a run's weights were to go without the old tasks, and how far a pull of 1 takes them. */
+typedef struct aim {
+    float z[SPAN], eta[SPAN];
+} aim;
+
 /* A piece that holds nothing may give a NaN, so both stay_ functions ask whether s lies on the piece, not
  * whether it lies off it. */
-enum { CHUNK = 64 };
 
-/* lambda2 = inf: sigma as if it stayed on its piece. Returns whether any weight of the chunk left its own. */
-static int stay_absolute(const exact_block *own, int64_t j, int64_t c, int64_t count, float *sigma) {
+/* lambda2 = inf: sigma as if it stayed on its piece. Returns whether any weight of the run left its own. */
+static int stay_absolute(const exact_block *own, int64_t j, const float *restrict z,
+                         const float *restrict eta, int64_t count, float *sigma) {
     const float *restrict low = own->low + j, *restrict high = own->high + j;
     const float *restrict a = own->a + j, *restrict b = own->b + j;
-    const float *restrict z = own->z + c, *restrict eta = own->eta + c;
     float *restrict out = sigma + j;
     int left = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -168,10 +252,10 @@ static int stay_absolute(const exact_block *own, int64_t j, int64_t c, int64_t c
 }
 
 /* Finite lambda2: the same; the derivative is a at the piece's finite end, with slope b. */
-static int stay_huber(const exact_block *own, int64_t j, int64_t c, int64_t count, float *sigma) {
+static int stay_huber(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
+                      int64_t count, float *sigma) {
     const float *restrict low = own->low + j, *restrict high = own->high + j;
     const float *restrict a = own->a + j, *restrict b = own->b + j;
-    const float *restrict z = own->z + c, *restrict eta = own->eta + c;
     float *restrict out = sigma + j;
     int left = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -183,49 +267,74 @@ static int stay_huber(const exact_block *own, int64_t j, int64_t c, int64_t coun
     return left;
 }
 
-static void move_sigma_row(apd_solver *solver, int b, int64_t r) {
+/* A resting run: whether each weight's kink holds it, which stay_absolute would find with low = high = sigma. */
+static bool kinks_hold(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
+                       int64_t count, const float *sigma) {
+    const float *restrict a = own->a + j, *restrict b = own->b + j, *restrict at = sigma + j;
+    int left = 0;
+    for (int64_t i = 0; i < count; i++)
+        left |= !(z[i] - eta[i] * a[i] >= at[i]) | !(z[i] - eta[i] * b[i] <= at[i]);
+    return left == 0;
+}
+
+/* The state of a run that has just stayed on its pieces. */
+static run_state state_of(const exact_block *own, int64_t j, int64_t count, const float *sigma) {
+    int moving = 0, bound = 0;
+    for (int64_t i = j; i < j + count; i++) {
+        moving |= !(own->low[i] == own->high[i]) | !(own->low[i] == sigma[i]);
+        bound |=
+            (own->low[i] > -INFINITY) | (own->high[i] < INFINITY) | (own->a[i] != 0.0f) | (own->b[i] != 0.0f);
+    }
+    return moving == 0 ? RUN_RESTS : (bound == 0 ? RUN_FREE : RUN_UNKNOWN);
+}
+
+/* Sigma of the run at (r, c). */
+static void move_run(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, const float *z,
+                     const float *eta) {
     const solver_block *block = &solver->blocks[b];
     exact_block *own = own_of(solver, b);
-    for (int64_t c = 0; c < block->cols; c += CHUNK) {
-        int64_t count = block->cols - c < CHUNK ? block->cols - c : CHUNK, j = r * block->cols + c;
-        int left = own->zones != NULL ? stay_huber(own, j, c, count, block->sigma)
-                                      : stay_absolute(own, j, c, count, block->sigma);
-        for (int64_t i = 0; left && i < count; i++) {
-            float s = block->sigma[j + i];
-            if (!(s >= own->low[j + i] && s <= own->high[j + i]))
-                block->sigma[j + i] = solve(solver, b, r, c + i, own->z[c + i], own->eta[c + i]);
-        }
+    int64_t j = r * block->cols + c;
+    uint8_t *state = &own->states[r * runs_of(block) + c / RUN];
+    float *sigma = block->sigma;
+    if (*state == RUN_RESTS && kinks_hold(own, j, z, eta, count, sigma))
+        return;
+    if (*state == RUN_FREE) {
+        memcpy(sigma + j, z, (size_t)count * sizeof *z);
+        return;
+    }
+    *state = RUN_UNKNOWN;
+    bool huber = own->zones != NULL;
+    int left = huber ? stay_huber(own, j, z, eta, count, sigma) : stay_absolute(own, j, z, eta, count, sigma);
+    if (!left && !huber)
+        *state = (uint8_t)state_of(own, j, count, sigma);
+    for (int64_t i = 0; left && i < count; i++) {
+        float s = sigma[j + i];
+        if (!(s >= own->low[j + i] && s <= own->high[j + i]))
+            sigma[j + i] = solve(solver, b, r, c + i, z[i], eta[i]);
     }
 }
 
 /* Polishing: tau moves where it is not zero, sigma where it has left its anchor; nothing pulls. */
-static void move_sigma_row_freely(apd_solver *solver, int b, int64_t r) {
-    const solver_block *block = &solver->blocks[b];
-    const exact_block *own = own_of(solver, b);
-    float *sigma = block->sigma + r * block->cols;
-    const float *anchor = anchor_of(solver, b) + r * block->cols;
-    for (int64_t c = 0; c < block->cols; c++)
-        sigma[c] = sigma[c] != anchor[c] ? own->z[c] : sigma[c];
+static void move_freely(float *sigma, const float *anchor, const float *z, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        sigma[i] = sigma[i] != anchor[i] ? z[i] : sigma[i];
 }
 
-/* Adam's moments of sigma and tau, the proximal step of tau, and z and eta for sigma's. */
-static void move_tau_row(apd_solver *solver, int b, int64_t r, const float *gradient) {
-    solver_block *block = &solver->blocks[b];
-    exact_block *own = own_of(solver, b);
+/* Adam's moments of sigma and tau, the proximal step of tau, and the aim of sigma's, of weights j .. */
+static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, int64_t count, float mask,
+                     const float *gradient, aim *to) {
     const adam_step adam = solver->adam;
-    const float mask = block->mask[r], decay = (float)solver->settings.weight_decay;
+    const float decay = (float)solver->settings.weight_decay;
     const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
     const bool support_only = solver->polishing;
-    int64_t j = r * block->cols;
     const float *restrict g = gradient + j, *restrict sigma = block->sigma + j;
-    float *restrict tau = block->tau + j, *restrict z = own->z, *restrict eta = own->eta;
+    float *restrict tau = block->tau + j, *restrict z = to->z, *restrict eta = to->eta;
     float *restrict sigma_first = block->sigma_moments.first + j;
     float *restrict sigma_second = block->sigma_moments.second + j;
     float *restrict tau_first = block->tau_moments.first + j;
     float *restrict tau_second = block->tau_moments.second + j;
-    const int64_t cols = block->cols;
 #pragma GCC ivdep
-    for (int64_t c = 0; c < cols; c++) {
+    for (int64_t c = 0; c < count; c++) {
         float slope = g[c] + decay * (mask * sigma[c] + tau[c]);
         float direction, rate;
         adam_direction(&adam, &tau_first[c], &tau_second[c], slope, &direction, &rate);
@@ -237,21 +346,33 @@ static void move_tau_row(apd_solver *solver, int b, int64_t r, const float *grad
     }
 }
 
+/* Weights c .. c+count-1 of row r: everything but the mask, whose value before and after the step are given. */
+static void move_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
+                      float after, const float *gradient, float *theta) {
+    const solver_block *block = &solver->blocks[b];
+    int64_t j = r * block->cols + c;
+    aim to;
+    move_tau(solver, block, j, count, before, gradient, &to);
+    if (solver->polishing)
+        move_freely(block->sigma + j, anchor_of(solver, b) + j, to.z, count);
+    for (int64_t i = 0; i < count && !solver->polishing; i += RUN)
+        move_run(solver, b, r, c + i, count - i < RUN ? count - i : RUN, to.z + i, to.eta + i);
+    const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
+    float *restrict out = theta + j;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = after * sigma[i] + tau[i];
+}
+
 static void exact_step(apd_solver *solver, int b, const float *gradient, float *theta) {
     solver_block *block = &solver->blocks[b];
     for (int64_t r = 0; r < block->rows; r++) {
         int64_t j = r * block->cols;
         float mask = block->mask[r];
-        float mask_slope = mask * (1.0f - mask) * apd_dot(gradient + j, block->sigma + j, block->cols);
-        move_tau_row(solver, b, r, gradient);
-        if (solver->polishing)
-            move_sigma_row_freely(solver, b, r);
-        else
-            move_sigma_row(solver, b, r);
-        apd_solver_step_mask(solver, block, r, mask_slope);
-        mask = block->mask[r];
-        for (int64_t c = 0; c < block->cols; c++)
-            theta[j + c] = mask * block->sigma[j + c] + block->tau[j + c];
+        apd_solver_step_mask(solver, block, r,
+                             mask * (1.0f - mask) * apd_dot(gradient + j, block->sigma + j, block->cols));
+        for (int64_t c = 0; c < block->cols; c += SPAN)
+            move_span(solver, b, r, c, block->cols - c < SPAN ? block->cols - c : SPAN, mask, block->mask[r],
+                      gradient, theta);
     }
 }
 
@@ -276,8 +397,11 @@ static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_t
 }
 
 const solver_kind apd_solver_exact = {.decomposed = true,
+                                      .create = exact_create,
                                       .begin_task = exact_begin_task,
                                       .step = exact_step,
                                       .end_task = exact_end_task,
                                       .release = exact_release,
+                                      .destroy = exact_destroy,
+                                      .rewritten = exact_rewritten,
                                       .bytes = exact_bytes};

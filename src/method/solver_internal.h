@@ -27,7 +27,8 @@ typedef struct solver_block {
     float *dense;        /* head, or a single task's theta */
     float *bias;         /* (rows) */
     adam_moments sigma_moments, tau_moments, logit_moments, dense_moments, bias_moments;
-    void *own; /* what one kind of solver adds */
+    void *own;     /* what one kind of solver adds for a task */
+    void *lasting; /* what it keeps from task to task */
 } solver_block;
 
 typedef struct solver_kind {
@@ -37,8 +38,11 @@ typedef struct solver_kind {
     void (*step)(apd_solver *solver, int block, const float *gradient, float *theta);
     /* `anchor` (rows, C): sigma when the task began; the decomposition has the new one by now. */
     void (*end_task)(apd_solver *solver, int block, const float *anchor, apd_task_part *part);
-    void (*release)(apd_solver *solver, int block);        /* free what `own` holds */
-    int64_t (*bytes)(const apd_solver *solver, int block); /* of what `own` holds */
+    void (*release)(apd_solver *solver, int block);   /* free what `own` holds */
+    void (*destroy)(apd_solver *solver, int block);   /* free what `lasting` holds; or NULL */
+    void (*rewritten)(apd_solver *solver, int block); /* arrays were set from outside; or NULL */
+    int64_t (*bytes)(const apd_solver *solver,
+                     int block); /* of what `own` (may be NULL) and `lasting` hold */
 } solver_kind;
 
 struct apd_solver {

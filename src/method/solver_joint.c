@@ -154,6 +154,7 @@ static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_t
     joint_block *own = block->own;
     (void)anchor;
     store_cut(solver, block, NULL, &part->blocks[b].tau);
+    apd_decomposition_revised(solver->decomposition, b);
     for (int i = 0; i < own->count; i++) {
         apd_task_part *old = solver->decomposition->tasks[own->tasks[i].place];
         solver_block view = *block;
