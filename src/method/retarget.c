@@ -89,6 +89,23 @@ static void rewrite_row(rewrite *w, int64_t r, float mask, const float *old_sigm
     w->to->offsets[r + 1] = w->next;
 }
 
+/* Rows first .. last-1 of a task, in which nothing moved, as they are. */
+static void copy_rows(rewrite *w, int64_t first, int64_t last) {
+    int64_t from = w->from->offsets[first], count = w->from->offsets[last] - from;
+    memcpy(w->to->columns + w->next, w->from->columns + from, (size_t)count * sizeof *w->to->columns);
+    memcpy(w->to->values + w->next, w->from->values + from, (size_t)count * sizeof *w->to->values);
+    for (int64_t r = first; r < last; r++)
+        w->to->offsets[r + 1] = w->next + w->from->offsets[r + 1] - from;
+    w->next += count;
+}
+
+/* The first row from `r` on that has to be looked at: with a threshold each one, for tau is cut everywhere. */
+static int64_t next_row(const moves *moved, int64_t r, int64_t rows, double threshold) {
+    while (r < rows && threshold == 0.0 && moved->offsets[r + 1] == moved->offsets[r])
+        r++;
+    return r;
+}
+
 static void shrink_to(apd_sparse *sparse, int64_t room, int64_t entries) {
     sparse->columns =
         apd_reallocate(sparse->columns, room, entries, sizeof *sparse->columns, "tau's columns");
@@ -103,7 +120,12 @@ static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *t
     apd_sparse made = {0};
     apd_sparse_resize(&made, rows, room);
     rewrite w = {.from = &part->tau, .to = &made, .threshold = threshold};
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t done = 0; done < rows;) {
+        int64_t r = next_row(moved, done, rows, threshold);
+        copy_rows(&w, done, r);
+        done = r + 1;
+        if (r == rows)
+            break;
         w.group_left = apd_group_entries(d, block, part->group, r, &w.group_columns, &w.group_values);
         rewrite_row(&w, r, part->mask[r], old_sigma + r * cols, d->sigma[block] + r * cols,
                     moved->columns + moved->offsets[r], moved->offsets[r + 1] - moved->offsets[r]);
