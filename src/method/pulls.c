@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CACHED 8192 /* weights whose sums and sigma stay in a cache of 128 kB */
+
 void apd_pulls_init(apd_pulls *pulls, const apd_decomposition *decomposition, int block) {
     int64_t rows = apd_local_rows(decomposition, block), cols = decomposition->layout->blocks[block].cols;
     *pulls = (apd_pulls){.revision = decomposition->revisions[block]};
@@ -47,17 +49,23 @@ static void add_row(apd_pulls *pulls, const apd_decomposition *d, int block, con
     }
 }
 
+/* Rows `begin` .. `end-1` of all tasks that are not in the sums yet. */
+static void add_tasks(apd_pulls *pulls, const apd_decomposition *d, int block, int64_t begin, int64_t end) {
+    for (int t = pulls->tasks; t < d->task_count; t++)
+        for (int64_t r = begin; r < end && apd_task_is_decomposed(d, t, block); r++)
+            add_row(pulls, d, block, &d->tasks[t]->blocks[block], r);
+}
+
 void apd_pulls_update(apd_pulls *pulls, const apd_decomposition *d, int block) {
     if (pulls->revision != d->revisions[block])
         forget_all(pulls, d, block);
-    for (; pulls->tasks < d->task_count; pulls->tasks++) {
-        if (!apd_task_is_decomposed(d, pulls->tasks, block))
-            continue;
-        const apd_task_block *part = &d->tasks[pulls->tasks]->blocks[block];
-        for (int64_t r = 0; r < apd_local_rows(d, block); r++)
-            add_row(pulls, d, block, part, r);
-        pulls->count++;
-    }
+    /* many tasks: a few rows of all, whose sums stay in the cache */
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
+    int64_t few = d->task_count - pulls->tasks > 1 ? 1 + CACHED / cols : rows;
+    for (int64_t r = 0; r < rows; r += few)
+        add_tasks(pulls, d, block, r, r + few < rows ? r + few : rows);
+    for (; pulls->tasks < d->task_count; pulls->tasks++)
+        pulls->count += apd_task_is_decomposed(d, pulls->tasks, block);
 }
 
 int64_t apd_pulls_bytes(const apd_decomposition *d, int block) {
