@@ -114,11 +114,16 @@ static room room_in(const apd_layer *layer, float *scratch) {
 static void pad_image(const correlation *sum, apd_image_shape shape, const float *image, int top, int left,
                       int step_h, int step_w, float *padded) {
     int64_t stride = apd_channel_stride(shape.channels);
-    size_t bytes = (size_t)shape.channels * sizeof(float);
-    for (int64_t y = 0; y < shape.height && top + y * step_h < sum->rows; y++)
-        for (int64_t x = 0; x < shape.width && left + x * step_w < sum->width; x++)
-            memcpy(padded + ((top + y * step_h) * sum->width + left + x * step_w) * sum->channels,
-                   image + (y * shape.width + x) * stride, bytes);
+    int64_t columns = shape.width;
+    while (left + (columns - 1) * step_w >= sum->width)
+        columns--;
+    for (int64_t y = 0; y < shape.height && top + y * step_h < sum->rows; y++) {
+        float *to = padded + ((top + y * step_h) * sum->width + left) * sum->channels;
+        const float *from = image + y * shape.width * stride;
+        for (int64_t x = 0; x < columns; x++, to += step_w * sum->channels, from += stride)
+            for (int64_t c = 0; c < shape.channels; c++)
+                to[c] = from[c];
+    }
 }
 
 static void clear(float *floats, int64_t count) {
@@ -224,14 +229,15 @@ static void backward_input(const apd_layer *layer, const apd_pass *pass) {
     }
 }
 
-/* sums (taps, lanes) of one tile of output channels += one image's share. `factors` (pixels, lanes). */
-static void add_weight_tile(const correlation *sum, const float *padded, const float *factors, int width,
-                            float *sums) {
+/* sums (taps, lanes) of one tile of output channels += one image's share. `factors` (pixels, lanes), w_step
+ * apart. */
+static void add_weight_tile(const correlation *sum, const float *padded, const float *factors, int64_t w_step,
+                            int width, float *sums) {
     apd_tile_walk walk = {.rows = sum->out_h,
                           .run = sum->out_w,
                           .row_step = (int64_t)sum->step_h * sum->width * sum->channels,
                           .step = (int64_t)sum->step_w * sum->channels,
-                          .w_step = width * APD_LANES};
+                          .w_step = w_step};
     int64_t run = (int64_t)sum->kernel_w * sum->channels;
     int points = apd_tile_points(width);
     for (int64_t tap = 0; tap < taps(sum); tap += points) {
@@ -251,23 +257,24 @@ static void add_weights_of_image(const apd_layer *layer, const correlation *sum,
     int64_t stride = apd_channel_stride(layer->out.channels);
     for (int64_t channel = 0; channel < stride;) {
         int width = apd_tile_width(stride - channel);
-        int lanes = width * APD_LANES;
-        for (int64_t pixel = 0; pixel < apd_pixels(layer->out); pixel++)
+        int64_t lanes = width * APD_LANES;
+        const float *factors = lanes == stride ? output_gradient : in->factors;
+        for (int64_t pixel = 0; pixel < apd_pixels(layer->out) && lanes < stride; pixel++)
             memcpy(in->factors + pixel * lanes, output_gradient + pixel * stride + channel,
                    (size_t)lanes * sizeof(float));
-        add_weight_tile(sum, in->padded, in->factors, width, in->sums + channel * taps(sum));
+        add_weight_tile(sum, in->padded, factors, lanes, width, in->sums + channel * taps(sum));
         channel += lanes;
     }
 }
 
-static void backward_bias(const apd_layer *layer, const apd_pass *pass) {
-    int64_t stride = apd_channel_stride(layer->out.channels), pixels = pass->n * apd_pixels(layer->out);
+/* bias (channel stride) += one image's share */
+static void add_bias_of_image(const apd_layer *layer, const float *output_gradient, float *bias) {
+    int64_t stride = apd_channel_stride(layer->out.channels), pixels = apd_pixels(layer->out);
     for (int64_t channel = 0; channel < stride; channel += APD_LANES) {
-        apd_lanes sum = {0};
+        apd_lanes sum = apd_lanes_load(bias + channel);
         for (int64_t pixel = 0; pixel < pixels; pixel++)
-            sum += apd_lanes_load(pass->output_gradient + pixel * stride + channel);
-        for (int64_t r = channel; r < channel + APD_LANES && r < layer->out.channels; r++)
-            pass->bias_gradient[r] = sum[r - channel] + (pass->accumulate ? pass->bias_gradient[r] : 0.0f);
+            sum += apd_lanes_load(output_gradient + pixel * stride + channel);
+        apd_lanes_store(bias + channel, sum);
     }
 }
 
@@ -290,24 +297,27 @@ static void unpack(const correlation *sum, const room *in, const apd_pass *pass)
         unpack_tile(sum, in->sums + to * taps(sum), to, lanes, pass->accumulate, pass->weight_gradient);
         to += lanes;
     }
+    for (int r = 0; r < sum->out_channels; r++)
+        pass->bias_gradient[r] = pass->accumulate ? pass->bias_gradient[r] + in->bias[r] : in->bias[r];
 }
 
 static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     clear(in.sums, packed_floats(&sum));
+    clear(in.bias, apd_channel_stride(layer->out.channels));
     clear(in.padded, padded_floats(&sum));
     for (int64_t image = 0; image < pass->n; image++) {
         const float *output_gradient = pass->output_gradient + image * apd_image_floats(layer->out);
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
                   layer->pad_left, 1, 1, in.padded);
         add_weights_of_image(layer, &sum, &in, output_gradient);
+        add_bias_of_image(layer, output_gradient, in.bias);
     }
     unpack(&sum, &in, pass);
 }
 
 static void backward(const apd_layer *layer, const apd_pass *pass) {
-    backward_bias(layer, pass);
     if (apd_winograd_suits(layer)) {
         apd_winograd_backward(layer, pass);
         return;

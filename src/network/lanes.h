@@ -47,7 +47,20 @@ static inline void apd_lane_ints_store(int32_t *to, apd_lane_ints value) {
 
 /* Lane by lane: yes where which is -1, no where it is 0. */
 static inline apd_lanes apd_lanes_choose(apd_lane_ints which, apd_lanes yes, apd_lanes no) {
+#if APD_LANES == 8
+    return (apd_lanes)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)which);
+#else
     return (apd_lanes)((which & (apd_lane_ints)yes) | (~which & (apd_lane_ints)no));
+#endif
+}
+
+/* Lane by lane: a > b ? a : b */
+static inline apd_lanes apd_lanes_larger(apd_lanes a, apd_lanes b) {
+#if APD_LANES == 8
+    return (apd_lanes)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return apd_lanes_choose(a > b, a, b);
+#endif
 }
 
 /* sum + scalar * factor */

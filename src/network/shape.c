@@ -99,6 +99,15 @@ static apd_status check_input(apd_image_shape input, int max_classes, apd_error 
     return APD_OK;
 }
 
+/* Which spec comes at place l. A ReLU goes behind the max-pooling that follows it: both give the same
+ * numbers and gradients in either order, and the pooled image is smaller. */
+static int spec_at(const apd_layer_spec *specs, int count, int l) {
+    for (int first = l - 1; first <= l && first + 1 < count; first++)
+        if (first >= 0 && specs[first].kind == APD_LAYER_RELU && specs[first + 1].kind == APD_LAYER_MAX_POOL)
+            return first == l ? l + 1 : l - 1;
+    return l;
+}
+
 apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs, int count, int max_classes,
                               apd_layer *layers, apd_error *error) {
     const int kinds = (int)(sizeof operation_of_kind / sizeof operation_of_kind[0]);
@@ -108,12 +117,13 @@ apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs
     int blocks = 0;
     APD_TRY(check_input(input, max_classes, error));
     for (int l = 0; l <= count; l++) {
-        apd_layer_spec spec = l < count ? specs[l] : head;
+        int place = spec_at(specs, count, l);
+        apd_layer_spec spec = l < count ? specs[place] : head;
         if ((int)spec.kind < 0 || (int)spec.kind >= kinds)
-            return apd_fail(error, APD_ERROR_USAGE, "layer %d: kind %d is none that is known", l + 1,
+            return apd_fail(error, APD_ERROR_USAGE, "layer %d: kind %d is none that is known", place + 1,
                             (int)spec.kind);
         layers[l] = (apd_layer){
-            .operation = operation_of_kind[spec.kind], .spec = spec, .number = l + 1, .in = shape};
+            .operation = operation_of_kind[spec.kind], .spec = spec, .number = place + 1, .in = shape};
         APD_TRY(resolve(&layers[l], flat, error));
         layers[l].block = layers[l].operation->trained ? blocks++ : -1;
         flat = flat || spec.kind == APD_LAYER_DENSE;

@@ -263,6 +263,8 @@ static void write_weights(const plan *p, const room *r, const apd_pass *pass) {
                                                : taps[tap * APD_LANES + lane];
             }
         }
+    for (int64_t k = 0; k < p->out; k++)
+        pass->bias_gradient[k] = r->bias[k] + (pass->accumulate ? pass->bias_gradient[k] : 0.0f);
 }
 
 /* --- products ---------------------------------------------------------------------------------------- */
@@ -323,6 +325,16 @@ static void multiply_for_weights(const plan *p, const room *r, int64_t count) {
                             .w_term = p->out_step,
                             .out = r->sums + point * p->in * p->out_stride,
                             .out_step = p->out_stride});
+}
+
+/* A tile's value at the point (1, 1) is the sum of its pixels. */
+static void add_biases(const plan *p, const room *r, int64_t count) {
+    for (int64_t c = 0; c < p->out_stride; c += APD_LANES) {
+        apd_lanes sum = apd_lanes_load(r->bias + c);
+        for (int64_t i = 0; i < count; i++)
+            sum += apd_lanes_load(r->outputs + i * p->out_step + (APD_POINTS + 1) * p->out_stride + c);
+        apd_lanes_store(r->bias + c, sum);
+    }
 }
 
 static void multiply_for_input(const plan *p, const room *r, int64_t count) {
@@ -475,12 +487,14 @@ void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
     clear(r.padded, p.padded_rows * p.row_floats);
     clear(r.zeros, larger(p.in_stride, p.out_stride));
     clear(r.sums, POINTS * p.in * p.out_stride);
+    clear(r.bias, p.out_stride);
     if (pass->input_gradient != NULL)
         transform_weights(&p, backward_order(&p), pass->weights, r.weights);
     for (int64_t first = 0; first < all; first += p.group) {
         int64_t count = group_at(&p, first, all);
         read_inputs(layer, &p, &r, pass, first, count);
         read_output_gradients(layer, &p, &r, pass, first, count);
+        add_biases(&p, &r, count);
         multiply_for_weights(&p, &r, count);
         if (pass->input_gradient == NULL)
             continue;

@@ -22,7 +22,7 @@ int64_t apd_winograd_scratch_floats(const apd_layer *layer);
 
 void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass);
 
-/* The gradients by the weights and, where it is wanted, by the input; not by the bias. */
+/* The gradients by the weights, the bias and, where it is wanted, the input. */
 void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass);
 
 #endif
