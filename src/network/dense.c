@@ -1,6 +1,7 @@
-/* Rows times columns by OpenBLAS. An image of more than one pixel is brought into (channel, row, column)
+/* Rows times columns, by product.h and, for the gradient by the input, by OpenBLAS. An image of more than one pixel is brought into (channel, row, column)
  * order first, which is also the order that other tools flatten in. */
 #include "network/layer.h"
+#include "network/product.h"
 
 #include <cblas.h>
 #include <string.h>
@@ -34,6 +35,10 @@ static void unflatten(apd_image_shape shape, int n, const float *flat, float *im
                 images[pixel * stride + c] = flat[c * pixels + pixel];
 }
 
+static int64_t scratch_floats(const apd_layer *layer) {
+    return apd_dense_scratch(layer->cols);
+}
+
 /* The layer's input as (n, C) `step` apart. */
 static const float *flat_input(const apd_layer *layer, const apd_pass *pass, int *step) {
     bool flat = apd_pixels(layer->in) == 1;
@@ -49,10 +54,8 @@ static void forward(const apd_layer *layer, const apd_pass *pass) {
         return;
     if (input != pass->input)
         flatten(layer->in, pass->n, pass->input, pass->kept);
-    for (int64_t image = 0; image < pass->n; image++)
-        memcpy(pass->output + image * pass->stride, pass->bias, (size_t)pass->units * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, pass->n, pass->units, (int)layer->cols, 1.0f, input,
-                step, pass->weights, (int)layer->cols, 1.0f, pass->output, (int)pass->stride);
+    apd_dense_shape shape = {pass->n, pass->units, layer->cols, step, pass->stride};
+    apd_dense_forward(&shape, input, pass->weights, pass->bias, pass->output, pass->scratch);
 }
 
 /* input_gradient (n, C) = output_gradient (n, units) * weights (units, C) */
@@ -84,9 +87,9 @@ static void backward(const apd_layer *layer, const apd_pass *pass) {
             memset(pass->weight_gradient, 0, (size_t)(pass->units * layer->cols) * sizeof(float));
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, pass->units, (int)layer->cols, pass->n, 1.0f,
-                pass->output_gradient, (int)pass->stride, input, step, pass->accumulate ? 1.0f : 0.0f,
-                pass->weight_gradient, (int)layer->cols);
+    apd_dense_shape shape = {pass->n, pass->units, layer->cols, step, pass->stride};
+    apd_dense_by_weights(&shape, pass->output_gradient, input, pass->weight_gradient, pass->accumulate,
+                         pass->scratch);
     if (pass->input_gradient != NULL)
         backward_input(layer, pass);
 }
@@ -96,6 +99,7 @@ const apd_layer_operation apd_dense_operation = {
     .trained = true,
     .shape = shape,
     .kept_bytes = kept_bytes,
+    .scratch_floats = scratch_floats,
     .forward = forward,
     .backward = backward,
 };

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
+
 typedef struct tile_ends {
     const float *start;
     int64_t start_step;
@@ -23,9 +25,10 @@ int apd_tile_width(int64_t lanes) {
 }
 
 /* `p_count` and `v_count` are constants after inlining, so that the sums become registers. */
-static inline __attribute__((always_inline)) void tile(const int p_count, const int v_count, int points,
-                                                       const float *const *x, const apd_tile_walk *walk,
-                                                       const float *w, const tile_ends *ends) {
+static inline __attribute__((always_inline)) void tile(const int p_count, const int v_count,
+                                                       const bool stream, int points, const float *const *x,
+                                                       const apd_tile_walk *walk, const float *w,
+                                                       const tile_ends *ends) {
     apd_lanes sum[12];
     const float *at[APD_TILE_POINTS];
     const int64_t run = walk->run, step = walk->step, w_step = walk->w_step;
@@ -60,24 +63,29 @@ static inline __attribute__((always_inline)) void tile(const int p_count, const 
         if (p >= points)
             break;
 #pragma GCC unroll 3
-        for (int v = 0; v < v_count; v++)
-            apd_lanes_store(ends->out + p * ends->out_step + v * APD_LANES, sum[p * v_count + v]);
+        for (int v = 0; v < v_count; v++) {
+            float *to = ends->out + p * ends->out_step + v * APD_LANES;
+            if (stream)
+                apd_lanes_stream(to, sum[p * v_count + v]);
+            else
+                apd_lanes_store(to, sum[p * v_count + v]);
+        }
     }
 }
 
 static void tile_8x1(int points, const float *const *x, const apd_tile_walk *walk, const float *w,
                      const tile_ends *ends) {
-    tile(8, 1, points, x, walk, w, ends);
+    tile(8, 1, false, points, x, walk, w, ends);
 }
 
 static void tile_6x2(int points, const float *const *x, const apd_tile_walk *walk, const float *w,
                      const tile_ends *ends) {
-    tile(6, 2, points, x, walk, w, ends);
+    tile(6, 2, false, points, x, walk, w, ends);
 }
 
 static void tile_4x3(int points, const float *const *x, const apd_tile_walk *walk, const float *w,
                      const tile_ends *ends) {
-    tile(4, 3, points, x, walk, w, ends);
+    tile(4, 3, false, points, x, walk, w, ends);
 }
 
 void apd_tile(int width, int points, const float *const *x, const apd_tile_walk *walk, const float *w,
@@ -86,4 +94,15 @@ void apd_tile(int width, int points, const float *const *x, const apd_tile_walk 
                                          const tile_ends *) = {NULL, tile_8x1, tile_6x2, tile_4x3};
     tile_ends ends = {start, start_step, out, out_step};
     tile_of_width[width](points, x, walk, w, &ends);
+}
+
+void apd_tile_stream(int points, const float *const *x, const apd_tile_walk *walk, const float *w, float *out,
+                     int64_t out_step) {
+    tile_ends ends = {apd_tile_zeros, 0, out, out_step};
+    tile(6, 2, true, points, x, walk, w, &ends);
+}
+
+bool apd_tile_can_stream(const float *out, int64_t out_step) {
+    const int64_t line = 2 * APD_LANES;
+    return APD_LANES_STREAM && (uintptr_t)out % ((uintptr_t)line * sizeof *out) == 0 && out_step % line == 0;
 }

@@ -11,6 +11,7 @@
 
 #include "network/lanes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define APD_TILE_POINTS 8 /* the most points p in a tile */
@@ -36,5 +37,14 @@ int apd_tile_width(int64_t lanes);
  *   out    (points, width*APD_LANES), out_step apart; may be start */
 void apd_tile(int width, int points, const float *const *x, const apd_tile_walk *walk, const float *w,
               const float *start, int64_t start_step, float *out, int64_t out_step);
+
+/* A start of zeros for any width, with start_step 0. */
+extern const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
+
+/* The same for width 2 and a start of zeros, but out goes past the caches (apd_lanes_fence makes it seen);
+ * where apd_tile_can_stream says so of an out and its step. */
+void apd_tile_stream(int points, const float *const *x, const apd_tile_walk *walk, const float *w, float *out,
+                     int64_t out_step);
+bool apd_tile_can_stream(const float *out, int64_t out_step);
 
 #endif

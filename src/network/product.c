@@ -1,0 +1,162 @@
+#include "network/product.h"
+
+#include "network/tile.h"
+
+#include <string.h>
+
+/* Sizes of blocks. What is used over and over stays in a first-level cache of 32 kB, the rest of a block in a
+ * second-level one. */
+#define LANES  ((int64_t)APD_LANES)
+#define IMAGES INT64_C(96)  /* forward: images taken together, or up to a register more */
+#define GROUP  INT64_C(24)  /* units taken together; whole tiles of any width */
+#define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
+#define WIDTH  2            /* by weights: registers of a tile; whole lines of the cache */
+#define PANELS INT64_C(12)  /* by weights: tiles' widths of a block of inputs */
+#define DEPTH  INT64_C(128) /* by weights: images of a block */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t whole_lanes(int64_t count) {
+    return (count + LANES - 1) / LANES * LANES;
+}
+
+int64_t apd_dense_scratch(int64_t cols) {
+    int64_t forward = (cols + GROUP) * whole_lanes(IMAGES + LANES),
+            backward = DEPTH * (PANELS * WIDTH * LANES + GROUP);
+    return forward > backward ? forward : backward;
+}
+
+/* --- forward ----------------------------------------------------------------------------------------- */
+
+/* A lane an image: panels of (terms, width of a tile) from rows (images, terms). */
+static void pack_images(const float *rows, int64_t images, int64_t step, int64_t terms, float *panels) {
+    int64_t lanes = whole_lanes(images);
+    for (int64_t first = 0, floats; first < lanes; first += floats, panels += floats * terms) {
+        floats = apd_tile_width(lanes - first) * LANES;
+        for (int64_t lane = 0; lane < floats; lane++) {
+            const float *from = rows + (first + lane) * step;
+            for (int64_t k = 0; k < terms; k++)
+                panels[k * floats + lane] = first + lane < images ? from[k] : 0.0f;
+        }
+    }
+}
+
+/* sums (units, lanes) = or += weights (units, terms; `step` apart) * panels */
+static void add_terms(const float *weights, int64_t units, int64_t step, int64_t terms, const float *panels,
+                      int64_t lanes, bool begin, float *sums) {
+    apd_tile_walk walk = {.rows = 1, .run = terms, .step = 1};
+    for (int64_t first = 0, floats; first < lanes; first += floats) {
+        int width = apd_tile_width(lanes - first), points = apd_tile_points(width);
+        walk.w_step = floats = width * LANES;
+        for (int64_t r = 0; r < units; r += points) {
+            const float *x[APD_TILE_POINTS];
+            float *out = sums + r * lanes + first;
+            int filled = (int)least(points, units - r);
+            for (int p = 0; p < filled; p++)
+                x[p] = weights + (r + p) * step;
+            apd_tile(width, filled, x, &walk, panels + first * terms, begin ? apd_tile_zeros : out,
+                     begin ? 0 : lanes, out, lanes);
+        }
+    }
+}
+
+static void forward_images(const apd_dense_shape *s, const float *x, int64_t images, const float *weights,
+                           const float *bias, float *y, float *scratch) {
+    int64_t lanes = whole_lanes(images);
+    float *panels = scratch, *sums = scratch + s->cols * lanes;
+    for (int64_t k = 0; k < s->cols; k += TERMS)
+        pack_images(x + k, images, s->x_step, least(TERMS, s->cols - k), panels + k * lanes);
+    for (int64_t r = 0; r < s->units; r += GROUP) {
+        int64_t units = least(GROUP, s->units - r);
+        for (int64_t k = 0; k < s->cols; k += TERMS)
+            add_terms(weights + r * s->cols + k, units, s->cols, least(TERMS, s->cols - k),
+                      panels + k * lanes, lanes, k == 0, sums);
+        for (int64_t i = 0; i < images; i++)
+            for (int64_t u = 0; u < units; u++)
+                y[i * s->y_step + r + u] = bias[r + u] + sums[u * lanes + i];
+    }
+}
+
+void apd_dense_forward(const apd_dense_shape *shape, const float *x, const float *weights, const float *bias,
+                       float *y, float *scratch) {
+    int64_t most = IMAGES + LANES, blocks = (shape->n + most - 1) / most;
+    for (int64_t k = 0; k < blocks; k++) {
+        int64_t first = k * shape->n / blocks, images = (k + 1) * shape->n / blocks - first;
+        forward_images(shape, x + first * shape->x_step, images, weights, bias, y + first * shape->y_step,
+                       scratch);
+    }
+}
+
+/* --- by weights -------------------------------------------------------------------------------------- */
+
+/* Inputs c .. of a block of images: panels of (images, WIDTH registers), zeros beyond the last input. */
+static void pack_inputs(const float *rows, int64_t images, int64_t step, int64_t inputs, float *panels) {
+    for (int64_t first = 0; first < inputs; first += WIDTH * LANES)
+        for (int64_t i = 0; i < images; i++, panels += WIDTH * LANES)
+            for (int64_t lane = 0; lane < WIDTH * LANES; lane++)
+                panels[lane] = first + lane < inputs ? rows[i * step + first + lane] : 0.0f;
+}
+
+/* (images, GROUP) of a group of units, close together: a power of two apart they would share few lines of the
+ * cache. */
+static void pack_units(const float *y, int64_t images, int64_t step, int64_t units, float *packed) {
+    for (int64_t i = 0; i < images; i++)
+        for (int64_t u = 0; u < units; u++)
+            packed[i * GROUP + u] = y[i * step + u];
+}
+
+/* A tile at the right edge, of which only `valid` columns are there. */
+static void edge_tile(int points, const float *const *x, const apd_tile_walk *walk, const float *w,
+                      bool begin, float *out, int64_t out_step, int64_t valid) {
+    float edge[APD_TILE_POINTS * WIDTH * APD_LANES] = {0};
+    for (int p = 0; p < points && !begin; p++)
+        memcpy(edge + p * WIDTH * LANES, out + p * out_step, (size_t)valid * sizeof *out);
+    apd_tile(WIDTH, points, x, walk, w, edge, WIDTH * LANES, edge, WIDTH * LANES);
+    for (int p = 0; p < points; p++)
+        memcpy(out + p * out_step, edge + p * WIDTH * LANES, (size_t)valid * sizeof *out);
+}
+
+/* One group of units, packed, and one block of inputs: weights (units, inputs) = or += the block's images. */
+static void add_images(const apd_dense_shape *s, const float *y, int64_t units, int64_t images,
+                       const float *panels, int64_t inputs, bool begin, bool whole, float *weights) {
+    apd_tile_walk walk = {.rows = 1, .run = images, .step = GROUP, .w_step = WIDTH * LANES};
+    int points = apd_tile_points(WIDTH);
+    for (int64_t first = 0; first < inputs; first += WIDTH * LANES, panels += images * WIDTH * LANES)
+        for (int64_t r = 0; r < units; r += points) {
+            const float *x[APD_TILE_POINTS];
+            float *out = weights + r * s->cols + first;
+            int filled = (int)least(points, units - r);
+            for (int p = 0; p < filled; p++)
+                x[p] = y + r + p;
+            if (inputs - first < WIDTH * LANES)
+                edge_tile(filled, x, &walk, panels, begin, out, s->cols, inputs - first);
+            else if (begin && whole)
+                apd_tile_stream(filled, x, &walk, panels, out, s->cols);
+            else
+                apd_tile(WIDTH, filled, x, &walk, panels, begin ? apd_tile_zeros : out, begin ? 0 : s->cols,
+                         out, s->cols);
+        }
+}
+
+void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float *x, float *weights,
+                          bool accumulate, float *scratch) {
+    /* written once, by whole lines of the cache */
+    float *group = scratch + DEPTH * PANELS * WIDTH * LANES;
+    bool whole = s->n <= DEPTH && apd_tile_can_stream(weights, s->cols);
+    for (int64_t c = 0; c < s->cols; c += PANELS * WIDTH * LANES) {
+        int64_t inputs = least(PANELS * WIDTH * LANES, s->cols - c);
+        for (int64_t i = 0; i < s->n; i += DEPTH) {
+            int64_t images = least(DEPTH, s->n - i);
+            pack_inputs(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
+            for (int64_t r = 0; r < s->units; r += GROUP) {
+                int64_t units = least(GROUP, s->units - r);
+                pack_units(y + i * s->y_step + r, images, s->y_step, units, group);
+                add_images(s, group, units, images, scratch, inputs, i == 0 && !accumulate, whole,
+                           weights + r * s->cols + c);
+            }
+        }
+    }
+    apd_lanes_fence();
+}
