@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PIECE 16384 /* floats of a gradient summed at a time: 64 kB */
+
 /* The flags of a rank in the window: block b's flag is the last step in which its shards' gradients of the
  * block were ready; flag B, after them, is the number of the last meeting that it came to. */
 struct apd_exchange {
@@ -25,8 +27,8 @@ struct apd_exchange {
 
     apd_tree *tree;       /* of this node's shards and other nodes' runs */
     const float **leaves; /* (leaves of the tree): scratch */
-    float *sum;           /* (most owned rows of a block * C) */
-    float *sum_bias;      /* (most owned rows of a block) */
+    float *sum;           /* (most rows of a piece * C) */
+    float *sum_bias;      /* (most rows of a piece) */
     int64_t sum_floats;   /* of both */
 
     uint64_t step, meeting;
@@ -79,10 +81,16 @@ static void plant_tree(apd_exchange *x) {
     free(leaves);
 }
 
+int64_t apd_exchange_piece(const apd_exchange *exchange, int block) {
+    int64_t height = exchange->rows[block].end - exchange->rows[block].begin;
+    int64_t piece = 1 + PIECE / exchange->layout->blocks[block].cols;
+    return piece < height ? piece : height;
+}
+
 static void make_room_for_sums(apd_exchange *x) {
     int64_t weights = 0, biases = 0;
     for (int b = 0; b < x->layout->block_count; b++) {
-        int64_t height = x->rows[b].end - x->rows[b].begin, size = height * x->layout->blocks[b].cols;
+        int64_t height = apd_exchange_piece(x, b), size = height * x->layout->blocks[b].cols;
         biases = height > biases ? height : biases;
         weights = size > weights ? size : weights;
     }
@@ -204,7 +212,7 @@ static const float *add_leaves(apd_exchange *x, int block, int64_t offset, int64
     return apd_tree_sum(x->tree, x->leaves, count, out);
 }
 
-const float *apd_exchange_collect(apd_exchange *exchange, int block, const float **bias) {
+void apd_exchange_await(apd_exchange *exchange, int block) {
     apd_exchange *x = exchange;
     int looks = 0;
     apd_pulse_begin(APD_WAITS);
@@ -213,10 +221,17 @@ const float *apd_exchange_collect(apd_exchange *exchange, int block, const float
         apd_window_pause(&looks);
     }
     apd_pulse_end();
+}
+
+const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias) {
+    apd_exchange *x = exchange;
     const apd_block *shape = &x->layout->blocks[block];
-    int64_t first = x->rows[block].begin, height = x->rows[block].end - first, weights = height * shape->cols;
-    *bias = add_leaves(x, block, shape->bias + first, weights, height, x->sum_bias);
-    return add_leaves(x, block, shape->weight + first * shape->cols, 0, weights, x->sum);
+    int64_t first = x->rows[block].begin, height = x->rows[block].end - first, count = rows.end - rows.begin;
+    APD_ASSERT(rows.begin >= 0 && count >= 0 && rows.end <= height && count <= apd_exchange_piece(x, block));
+    first += rows.begin;
+    *bias = add_leaves(x, block, shape->bias + first, height * shape->cols + rows.begin, count, x->sum_bias);
+    return add_leaves(x, block, shape->weight + first * shape->cols, rows.begin * shape->cols,
+                      count * shape->cols, x->sum);
 }
 
 void apd_exchange_release(apd_exchange *exchange, int block) {

@@ -13,8 +13,10 @@
  *     backward passes of this rank's shards into apd_exchange_gradient(x, shard), and in the last of them,
  *         as each block is done:  apd_exchange_publish(x, block)
  *     for each block from the last to the first:
- *         gradient = apd_exchange_collect(x, block, &bias)     this rank's rows, summed over all shards
- *         ... write this rank's new rows with apd_exchange_theta_rows(x, block, &bias)
+ *         apd_exchange_await(x, block)
+ *         for a few of this rank's rows at a time (apd_exchange_piece):
+ *             gradient = apd_exchange_collect(x, block, rows, &bias)     summed over all shards
+ *             ... write the new rows with apd_exchange_theta_rows(x, block, &bias)
  *         apd_exchange_release(x, block)
  *     apd_exchange_end_step(x)                                  theta is whole and new on every node
  * Waiting polls, and yields the processor when it does not succeed soon, since tests run more ranks than
@@ -40,9 +42,14 @@ float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias);
 
 void apd_exchange_begin_step(apd_exchange *exchange);         /* Collective, but does not wait. */
 void apd_exchange_publish(apd_exchange *exchange, int block); /* Local. */
-/* The summed gradient of this rank's rows: (owned rows, C) and *bias (owned rows), valid until the next
- * collect. Collective: all ranks collect blocks in the same order. */
-const float *apd_exchange_collect(apd_exchange *exchange, int block, const float **bias);
+/* Wait until the block's gradients of all shards are there. Collective: all ranks await blocks in the same
+ * order. */
+void apd_exchange_await(apd_exchange *exchange, int block);
+/* Of an awaited block, the summed gradient of this rank's rows rows.begin .. rows.end-1 (0: its first), at most
+ * apd_exchange_piece of them: (rows, C) and *bias (rows), valid until the next collect. Local. */
+const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias);
+/* Rows of a block to collect at a time, so that their sums stay in the cache until they are used. */
+int64_t apd_exchange_piece(const apd_exchange *exchange, int block);
 void apd_exchange_release(apd_exchange *exchange, int block); /* Local. */
 void apd_exchange_end_step(apd_exchange *exchange);           /* Collective. */
 

@@ -168,12 +168,19 @@ static void collect_block(run *r, int b, int step) {
     const apd_block *block = &r->layout->blocks[b];
     apd_rows rows = apd_partition_rows(&r->partition, r->layout, b, r->partition.rank);
     int64_t height = rows.end - rows.begin;
-    const float *bias = NULL, *gradient = apd_exchange_collect(r->exchange, b, &bias);
-    int shards = r->partition.shards;
-    r->right = r->right && gradient != NULL && bias != NULL;
-    r->right = r->right && same_bits(gradient, height * block->cols, step,
-                                     block->weight + rows.begin * block->cols, shards);
-    r->right = r->right && same_bits(bias, height, step, block->bias + rows.begin, shards);
+    apd_exchange_await(r->exchange, b);
+    for (int64_t done = 0, piece = 1; done < height; done += piece) { /* a row, then as many as may be */
+        const float *bias = NULL;
+        piece = done == 0 ? 1 : apd_exchange_piece(r->exchange, b);
+        piece = piece < height - done ? piece : height - done;
+        const float *gradient = apd_exchange_collect(r->exchange, b, (apd_rows){done, done + piece}, &bias);
+        int64_t first = rows.begin + done;
+        int shards = r->partition.shards;
+        r->right = r->right && gradient != NULL && bias != NULL;
+        r->right = r->right && same_bits(gradient, piece * block->cols, step,
+                                         block->weight + first * block->cols, shards);
+        r->right = r->right && same_bits(bias, piece, step, block->bias + first, shards);
+    }
     maybe_sleep(r, step, 500 + b);
     write_rows(r, b, step);
     apd_exchange_release(r->exchange, b);

@@ -305,6 +305,45 @@ static void bytes_training_adds_what_the_solver_needs(void **state) {
     assert_true(bytes_while_training(APD_EXACT, 6) > bytes_while_training(APD_EXACT, 3));
 }
 
+/* --- rows of a block a few at a time --------------------------------------------------------------------- */
+
+/* One step, in pieces of `piece` rows. */
+static void step_in_pieces(bench *on, int task, int step, int64_t piece) {
+    apd_solver_begin_step(on->solver, 1e-2);
+    for (int b = 0; b < TOY_BLOCKS; b++) {
+        int64_t rows = apd_local_rows(on->d, b), cols = on->layout->blocks[b].cols;
+        float gradient[ROOM], bias[BLOCK_ROWS];
+        fill_gradient(on, task, step, b, 1e-2, gradient, bias);
+        for (int64_t r = 0; r < rows; r += piece)
+            apd_solver_step_rows(on->solver, b, (apd_rows){r, r + piece < rows ? r + piece : rows},
+                                 gradient + r * cols, bias + r, on->weights[b] + r * cols, on->bias[b] + r);
+    }
+}
+
+static void step_rows_pieces_give_the_bits_of_the_whole(void **state) {
+    (void)state;
+    const apd_solver_name names[] = {APD_EXACT, APD_JOINT, APD_SINGLE};
+    apd_solver_settings settings = usual;
+    settings.lambda2 = 100.0;
+    settings.weight_decay = 1e-3;
+    for (int i = 0; i < 3; i++)
+        for (int64_t piece = 1; piece <= 3; piece++) {
+            bench whole, pieces;
+            bench_init(&whole, names[i], &settings, 0, 3, 3, 0.3);
+            bench_init(&pieces, names[i], &settings, 0, 3, 3, 0.3);
+            apd_solver_begin_task(whole.solver, 3, TOY_CLASSES - 1); /* a row of the head is not in use */
+            apd_solver_begin_task(pieces.solver, 3, TOY_CLASSES - 1);
+            for (int step = 0; step < 8; step++) {
+                step_in_pieces(&whole, 3, step, BLOCK_ROWS);
+                step_in_pieces(&pieces, 3, step, piece);
+                assert_memory_equal(whole.weights, pieces.weights, sizeof whole.weights);
+                assert_memory_equal(whole.bias, pieces.bias, sizeof whole.bias);
+            }
+            bench_clear(&whole);
+            bench_clear(&pieces);
+        }
+}
+
 /* --- a task half way
  * -------------------------------------------------------------------------------- */
 
@@ -409,6 +448,7 @@ static void steps_leave_the_decomposition_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(step_rows_pieces_give_the_bits_of_the_whole),
         cmocka_unit_test(restore_half_way_goes_on_with_the_same_bits),
         cmocka_unit_test(steps_leave_the_decomposition_alone),
         cmocka_unit_test(end_task_keeps_theta),

@@ -58,16 +58,27 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
                          run->workspace, last ? publish : NULL, run->exchange);
 }
 
+/* This rank's rows of a block, a few at a time: gradients added up are used while they are in the cache. */
+static void update_block(apd_run *run, int b) {
+    float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+    const int64_t cols = apd_network_layout(run->network)->blocks[b].cols;
+    const int64_t height = apd_local_rows(run->decomposition, b),
+                  piece = apd_exchange_piece(run->exchange, b);
+    for (int64_t r = 0; r < height; r += piece) {
+        apd_rows rows = {r, r + piece < height ? r + piece : height};
+        const float *bias_gradient = NULL;
+        const float *gradient = apd_exchange_collect(run->exchange, b, rows, &bias_gradient);
+        apd_solver_step_rows(run->solver, b, rows, gradient, bias_gradient, weights + r * cols, bias + r);
+    }
+}
+
 static void update(apd_stepper *stepper) {
     apd_run *run = stepper->run;
     for (int b = apd_network_layout(run->network)->block_count - 1; b >= 0; b--) {
-        const float *bias_gradient = NULL;
         lap(stepper, APD_PHASE_REDUCE);
-        const float *gradient = apd_exchange_collect(run->exchange, b, &bias_gradient);
+        apd_exchange_await(run->exchange, b);
         lap(stepper, APD_PHASE_UPDATE);
-        float *bias = NULL;
-        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
-        apd_solver_step(run->solver, b, gradient, bias_gradient, weights, bias);
+        update_block(run, b);
         apd_exchange_release(run->exchange, b);
     }
 }

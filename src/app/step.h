@@ -9,8 +9,8 @@ typedef enum apd_phase {
     APD_PHASE_GATHER, /* batches made */
     APD_PHASE_FORWARD,
     APD_PHASE_BACKWARD,
-    APD_PHASE_REDUCE, /* waiting for gradients and adding them */
-    APD_PHASE_UPDATE, /* the solver */
+    APD_PHASE_REDUCE, /* waiting for gradients */
+    APD_PHASE_UPDATE, /* adding them, and the solver */
     APD_PHASE_SHARE,  /* waiting for theta */
     APD_PHASES
 } apd_phase;

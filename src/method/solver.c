@@ -221,29 +221,41 @@ void apd_solver_step_mask(apd_solver *solver, solver_block *block, int64_t row, 
     block->mask[row] = (float)(1.0 / (1.0 + exp(-(double)block->logit[row])));
 }
 
-/* The head's rows beyond the task's classes stay zero whatever the decay. */
-static int64_t rows_in_use(const apd_solver *solver, int b) {
-    if (!is_head(solver, b))
-        return solver->blocks[b].rows;
-    int64_t used = solver->classes - solver->decomposition->rows[b].begin;
-    if (used < 0)
-        return 0;
-    return used < solver->blocks[b].rows ? used : solver->blocks[b].rows;
+/* How many of `rows` are in use: the head's beyond the task's classes stay zero whatever the decay. */
+static int64_t rows_in_use(const apd_solver *solver, int b, apd_rows rows) {
+    int64_t used = solver->classes - solver->decomposition->rows[b].begin - rows.begin;
+    if (!is_head(solver, b) || used > rows.end - rows.begin)
+        return rows.end - rows.begin;
+    return used > 0 ? used : 0;
+}
+
+static adam_moments moments_at(adam_moments moments, int64_t offset) {
+    return (adam_moments){moments.first + offset, moments.second + offset};
+}
+
+void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float *gradient,
+                          const float *bias_gradient, float *weights, float *bias) {
+    solver_block *block = &solver->blocks[b];
+    APD_ASSERT(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= block->rows);
+    int64_t used = rows_in_use(solver, b, rows), count = rows.end - rows.begin;
+    int64_t first = rows.begin * block->cols;
+    adam_moments moments = moments_at(block->bias_moments, rows.begin);
+    apd_adam_update(&solver->adam, block->bias + rows.begin, &moments, bias_gradient, 0.0f, used);
+    memcpy(bias, block->bias + rows.begin, (size_t)count * sizeof(float));
+    if (block->dense == NULL) {
+        solver->kind->step(solver, b, rows, gradient, weights);
+        return;
+    }
+    moments = moments_at(block->dense_moments, first);
+    apd_adam_update(&solver->adam, block->dense + first, &moments, gradient,
+                    (float)solver->settings.weight_decay, used * block->cols);
+    memcpy(weights, block->dense + first, (size_t)(count * block->cols) * sizeof(float));
 }
 
 void apd_solver_step(apd_solver *solver, int b, const float *gradient, const float *bias_gradient,
                      float *weights, float *bias) {
-    solver_block *block = &solver->blocks[b];
-    int64_t used = rows_in_use(solver, b);
-    apd_adam_update(&solver->adam, block->bias, &block->bias_moments, bias_gradient, 0.0f, used);
-    memcpy(bias, block->bias, (size_t)block->rows * sizeof(float));
-    if (block->dense != NULL) {
-        apd_adam_update(&solver->adam, block->dense, &block->dense_moments, gradient,
-                        (float)solver->settings.weight_decay, used * block->cols);
-        memcpy(weights, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
-        return;
-    }
-    solver->kind->step(solver, b, gradient, weights);
+    apd_solver_step_rows(solver, b, (apd_rows){0, solver->blocks[b].rows}, gradient, bias_gradient, weights,
+                         bias);
 }
 
 void apd_solver_begin_polish(apd_solver *solver) {

@@ -51,6 +51,11 @@ void apd_solver_begin_step(apd_solver *solver, double learning_rate);
 void apd_solver_step(apd_solver *solver, int block, const float *gradient, const float *bias_gradient,
                      float *weights, float *bias);
 
+/* The same for local rows rows.begin .. rows.end-1 alone, to which all four arrays belong. A step takes every row
+ * once; how they are cut changes no bit. */
+void apd_solver_step_rows(apd_solver *solver, int block, apd_rows rows, const float *gradient,
+                          const float *bias_gradient, float *weights, float *bias);
+
 /* From here to the task's end train the support alone, without the pull of lambda1 (exact; others: nothing). */
 void apd_solver_begin_polish(apd_solver *solver);
 

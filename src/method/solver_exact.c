@@ -322,12 +322,12 @@ static void move_freely(float *sigma, const float *anchor, const float *z, int64
 
 /* Adam's moments of sigma and tau, the proximal step of tau, and the aim of sigma's, of weights j .. */
 static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, int64_t count, float mask,
-                     const float *gradient, aim *to) {
+                     const float *restrict g, aim *to) {
     const adam_step adam = solver->adam;
     const float decay = (float)solver->settings.weight_decay;
     const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
     const bool support_only = solver->polishing;
-    const float *restrict g = gradient + j, *restrict sigma = block->sigma + j;
+    const float *restrict sigma = block->sigma + j;
     float *restrict tau = block->tau + j, *restrict z = to->z, *restrict eta = to->eta;
     float *restrict sigma_first = block->sigma_moments.first + j;
     float *restrict sigma_second = block->sigma_moments.second + j;
@@ -346,7 +346,8 @@ static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, i
     }
 }
 
-/* Weights c .. c+count-1 of row r: everything but the mask, whose value before and after the step are given. */
+/* Weights c .. c+count-1 of row r: everything but the mask, whose value before and after the step are given.
+ * `gradient` and `theta` are theirs (count). */
 static void move_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
                       float after, const float *gradient, float *theta) {
     const solver_block *block = &solver->blocks[b];
@@ -358,21 +359,21 @@ static void move_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t c
     for (int64_t i = 0; i < count && !solver->polishing; i += RUN)
         move_run(solver, b, r, c + i, count - i < RUN ? count - i : RUN, to.z + i, to.eta + i);
     const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
-    float *restrict out = theta + j;
+    float *restrict out = theta;
     for (int64_t i = 0; i < count; i++)
         out[i] = after * sigma[i] + tau[i];
 }
 
-static void exact_step(apd_solver *solver, int b, const float *gradient, float *theta) {
+static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gradient, float *theta) {
     solver_block *block = &solver->blocks[b];
-    for (int64_t r = 0; r < block->rows; r++) {
-        int64_t j = r * block->cols;
+    const int64_t cols = block->cols;
+    for (int64_t r = rows.begin; r < rows.end; r++, gradient += cols, theta += cols) {
         float mask = block->mask[r];
         apd_solver_step_mask(solver, block, r,
-                             mask * (1.0f - mask) * apd_dot(gradient + j, block->sigma + j, block->cols));
-        for (int64_t c = 0; c < block->cols; c += SPAN)
-            move_span(solver, b, r, c, block->cols - c < SPAN ? block->cols - c : SPAN, mask, block->mask[r],
-                      gradient, theta);
+                             mask * (1.0f - mask) * apd_dot(gradient, block->sigma + r * cols, cols));
+        for (int64_t c = 0; c < cols; c += SPAN)
+            move_span(solver, b, r, c, cols - c < SPAN ? cols - c : SPAN, mask, block->mask[r], gradient + c,
+                      theta + c);
     }
 }
 

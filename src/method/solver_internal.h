@@ -35,7 +35,8 @@ typedef struct solver_kind {
     bool decomposed;                               /* sigma, mask and tau; else every block is dense */
     void (*create)(apd_solver *solver, int block); /* arrays of its own; or NULL */
     void (*begin_task)(apd_solver *solver, int block);
-    void (*step)(apd_solver *solver, int block, const float *gradient, float *theta);
+    /* `gradient` and `theta` (rows, C) are those of local rows rows.begin .. rows.end-1. */
+    void (*step)(apd_solver *solver, int block, apd_rows rows, const float *gradient, float *theta);
     /* `anchor` (rows, C): sigma when the task began; the decomposition has the new one by now. */
     void (*end_task)(apd_solver *solver, int block, const float *anchor, apd_task_part *part);
     void (*release)(apd_solver *solver, int block);   /* free what `own` holds */

@@ -98,6 +98,7 @@ static void step_old_row(apd_solver *solver, const solver_block *block, old_task
     }
 }
 
+/* `gradient` (C) is the row's. */
 static void joint_step_row(apd_solver *solver, int b, int64_t r, const float *gradient, float *scratch) {
     solver_block *block = &solver->blocks[b];
     joint_block *own = block->own;
@@ -106,11 +107,11 @@ static void joint_step_row(apd_solver *solver, int b, int64_t r, const float *gr
     float mask = block->mask[r];
     float *tau_gradient = scratch, *sigma_gradient = scratch + cols;
     for (int64_t c = 0; c < cols; c++) {
-        float slope = gradient[j + c] + decay * (mask * block->sigma[j + c] + block->tau[j + c]);
+        float slope = gradient[c] + decay * (mask * block->sigma[j + c] + block->tau[j + c]);
         tau_gradient[c] = slope + lambda1 * sign_of(block->tau[j + c]);
         sigma_gradient[c] = mask * slope;
     }
-    float mask_slope = mask * (1.0f - mask) * apd_dot(gradient + j, block->sigma + j, cols);
+    float mask_slope = mask * (1.0f - mask) * apd_dot(gradient, block->sigma + j, cols);
     for (int i = 0; i < own->count; i++)
         step_old_row(solver, block, &own->tasks[i],
                      solver->decomposition->tasks[own->tasks[i].place]->blocks[b].mask[r], j, sigma_gradient);
@@ -121,13 +122,14 @@ static void joint_step_row(apd_solver *solver, int b, int64_t r, const float *gr
     apd_solver_step_mask(solver, block, r, mask_slope);
 }
 
-static void joint_step(apd_solver *solver, int b, const float *gradient, float *theta) {
+static void joint_step(apd_solver *solver, int b, apd_rows rows, const float *gradient, float *theta) {
     solver_block *block = &solver->blocks[b];
     float *scratch = apd_allocate(2 * block->cols, sizeof(float), "a row's gradients");
-    for (int64_t r = 0; r < block->rows; r++) {
+    for (int64_t r = rows.begin; r < rows.end; r++, gradient += block->cols, theta += block->cols) {
+        const float *sigma = block->sigma + r * block->cols, *tau = block->tau + r * block->cols;
         joint_step_row(solver, b, r, gradient, scratch);
-        for (int64_t j = r * block->cols; j < (r + 1) * block->cols; j++)
-            theta[j] = block->mask[r] * block->sigma[j] + block->tau[j];
+        for (int64_t c = 0; c < block->cols; c++)
+            theta[c] = block->mask[r] * sigma[c] + tau[c];
     }
     free(scratch);
 }
