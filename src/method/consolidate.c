@@ -68,7 +68,6 @@ typedef struct merge {
     int32_t *touched; /* (C) columns that some member of the cluster has, ascending */
     int32_t *columns; /* (C) a member's row */
     double *values;   /* (C) */
-    float *theta;     /* (C) a member's row of theta */
 } merge;
 
 /* List the columns that are marked in `seen`, ascending, and unmark them. */
@@ -124,72 +123,99 @@ static int64_t in_units(double change) {
     return (int64_t)llround(change * 0x1p40);
 }
 
-/* Write member i's row of tau, and count what its theta changes by. */
-static void keep_row(merge *m, int i, int64_t r, int64_t touched) {
-    apd_task_part *part = m->d->tasks[m->places[i]];
-    const float *sigma = m->d->sigma[m->block] + r * m->cols;
-    float mask = part->blocks[m->block].mask[r];
-    for (int64_t k = 0; k < touched; k++) {
-        int32_t column = m->touched[k];
-        const weight *w = &m->weights[column];
-        float product = mask * sigma[column], before = m->theta[column];
-        if (!w->merged) {
-            if (!apd_same_bits(before, product))
-                writer_put(&m->tau[i], column, before);
-            continue;
-        }
-        float after = w->shared != 0.0f ? product + w->shared : product;
-        if (apd_same_bits(after, before))
-            continue;
-        int64_t change = in_units(fabs((double)after - (double)before));
-        m->report->changed++;
-        m->report->change_sum += change;
-        m->report->largest_change = change > m->report->largest_change ? change : m->report->largest_change;
-        part->moved = true;
+/* One weight of member i: what its theta becomes, and by how much it changes. `before` is theta as it is. */
+static void keep_weight(merge *m, int i, int32_t column, float before, float product) {
+    const weight *w = &m->weights[column];
+    if (!w->merged) {
+        if (!apd_same_bits(before, product))
+            writer_put(&m->tau[i], column, before);
+        return;
+    }
+    float after = w->shared != 0.0f ? product + w->shared : product;
+    if (apd_same_bits(after, before))
+        return;
+    int64_t change = in_units(fabs((double)after - (double)before));
+    m->report->changed++;
+    m->report->change_sum += change;
+    m->report->largest_change = change > m->report->largest_change ? change : m->report->largest_change;
+    m->d->tasks[m->places[i]]->moved = true;
+}
+
+/* A run of a row's columns, ascending, and their values. */
+typedef struct entries {
+    const int32_t *columns;
+    const float *values;
+    int64_t left;
+} entries;
+
+static int32_t first_column(const entries *list) {
+    return list->left > 0 ? *list->columns : INT32_MAX;
+}
+
+static void pass_by(entries *list, int32_t column) {
+    if (first_column(list) == column) {
+        list->columns++;
+        list->values++;
+        list->left--;
+    }
+}
+
+static int32_t least_column(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
+/* Write member i's row of tau. Its theta differs from mask*sigma, now or afterwards, only where its tau, its
+ * former group or its new one (`shared`) has an entry: so a member costs its own entries, not the cluster's. */
+static void keep_row(merge *m, int i, int64_t r, entries shared) {
+    const apd_task_block *part = &m->d->tasks[m->places[i]]->blocks[m->block];
+    const float *sigma = m->d->sigma[m->block] + r * m->cols, mask = part->mask[r];
+    int64_t e = part->tau.offsets[r];
+    entries own = {part->tau.columns + e, part->tau.values + e, part->tau.offsets[r + 1] - e};
+    entries group = {0};
+    group.left = apd_group_entries(m->d, m->block, part->group, r, &group.columns, &group.values);
+    for (;;) {
+        int32_t column =
+            least_column(first_column(&own), least_column(first_column(&group), first_column(&shared)));
+        if (column == INT32_MAX)
+            break;
+        float product = mask * sigma[column], before = product;
+        if (first_column(&group) == column)
+            before += *group.values;
+        if (first_column(&own) == column)
+            before = *own.values;
+        keep_weight(m, i, column, before, product);
+        pass_by(&own, column);
+        pass_by(&group, column);
+        pass_by(&shared, column);
     }
     m->tau[i].sparse.offsets[r + 1] = m->tau[i].next;
 }
 
-/* Theta of the task at `place` in row r, as it is before the merge, at the touched columns: all that the task's
- * tau and its former group have are among them. */
-static void theta_row(const merge *m, int place, int64_t r, int64_t touched) {
-    const apd_task_block *part = &m->d->tasks[place]->blocks[m->block];
-    const float *sigma = m->d->sigma[m->block] + r * m->cols, *values = NULL;
-    const int32_t *columns = NULL;
-    for (int64_t k = 0; k < touched; k++)
-        m->theta[m->touched[k]] = part->mask[r] * sigma[m->touched[k]];
-    int64_t entries = apd_group_entries(m->d, m->block, part->group, r, &columns, &values);
-    for (int64_t e = 0; e < entries; e++)
-        m->theta[columns[e]] += values[e];
-    for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
-        m->theta[part->tau.columns[e]] = part->tau.values[e];
-}
-
 static void merge_row(merge *m, int cluster, int64_t r) {
-    int64_t touched = gather(m, cluster, r);
+    int64_t touched = gather(m, cluster, r), before = m->shared[cluster].next;
     share_row(m, cluster, touched);
-    for (int k = m->first[cluster]; k < m->first[cluster + 1]; k++) {
-        theta_row(m, m->places[m->list[k]], r, touched);
-        keep_row(m, m->list[k], r, touched);
-    }
+    const writer *made = &m->shared[cluster];
+    entries shared = {made->sparse.columns + before, made->sparse.values + before, made->next - before};
+    for (int k = m->first[cluster]; k < m->first[cluster + 1]; k++)
+        keep_row(m, m->list[k], r, shared);
     for (int64_t k = 0; k < touched; k++)
         m->weights[m->touched[k]] = (weight){0};
     m->shared[cluster].sparse.offsets[r + 1] = m->shared[cluster].next;
 }
 
 static int64_t tau_entries(const merge *m) {
-    int64_t entries = 0;
+    int64_t count = 0;
     for (int i = 0; i < m->tasks; i++)
-        entries += m->d->tasks[m->places[i]]->blocks[m->block].tau.offsets[m->rows];
-    return entries;
+        count += m->d->tasks[m->places[i]]->blocks[m->block].tau.offsets[m->rows];
+    return count;
 }
 
 static int64_t shared_entries(const merge *m) {
-    int64_t entries = 0;
+    int64_t count = 0;
     const apd_block_groups *groups = &m->d->groups[m->block];
     for (int g = 0; g < groups->count; g++)
-        entries += groups->shared[g].offsets[m->rows];
-    return entries;
+        count += groups->shared[g].offsets[m->rows];
+    return count;
 }
 
 static void merge_begin(merge *m) {
@@ -202,7 +228,6 @@ static void merge_begin(merge *m) {
     m->touched = apd_allocate(m->cols, sizeof *m->touched, "a row's columns");
     m->columns = apd_allocate(m->cols, sizeof *m->columns, "a row's columns");
     m->values = apd_allocate(m->cols, sizeof *m->values, "a row's values");
-    m->theta = apd_allocate(m->cols, sizeof *m->theta, "a row of theta");
     for (int i = 0; i < m->tasks; i++) {
         APD_ASSERT(m->cluster[i] >= 0 && m->cluster[i] < m->clusters);
         m->first[m->cluster[i] + 1]++;
@@ -235,8 +260,8 @@ static void merge_end(merge *m) {
     apd_decomposition_revised(m->d, m->block);
     m->report->tau_after += tau_entries(m);
     m->report->shared_after += shared_entries(m);
-    void *const arrays[] = {m->tau,  m->shared,  m->list,    m->first,  m->weights,
-                            m->seen, m->touched, m->columns, m->values, m->theta};
+    void *const arrays[] = {m->tau,  m->shared,  m->list,    m->first, m->weights,
+                            m->seen, m->touched, m->columns, m->values};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
 }
