@@ -146,7 +146,7 @@ static void compare(const char *what, const float *is, const float *before, cons
         wrong += off * off;
         size += expected[i] * expected[i];
     }
-    if (!(sqrt(wrong) <= 1e-5 * sqrt(size)))
+    if (!(sqrt(wrong) <= 3e-5 * sqrt(size)))
         fail_msg("%s: off by %g of %g", what, sqrt(wrong), sqrt(size));
 }
 
