@@ -1,0 +1,208 @@
+/* The plain program around a harness: fuzz_NAME [--runs N] [--seed S] [FILE|FOLDER ...]
+ *
+ * Runs the harness' own seeds and every file named, then N inputs made of them by mutation; the same for the
+ * same seed and files. What crashes the process, takes longer than a few seconds, or asks for much more memory
+ * than the input is worth, is written to a file in the working directory, to be run again. */
+#include "base/log.h"
+#include "base/status.h"
+#include "fuzz.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECONDS_AN_INPUT 20
+#define MEMORY_ABOVE     (UINT64_C(1) << 30) /* bytes that an input may take */
+#define MOST_SEEDS       4096
+#define MOST_CHANGES     6
+
+typedef struct seed {
+    uint8_t *bytes;
+    size_t size;
+} seed;
+
+static seed seeds[MOST_SEEDS];
+static int seed_count;
+
+/* The input that is running, for the handlers. */
+static uint8_t *current;
+static size_t current_size;
+static long current_run = -1;
+
+/* --- the end of a bad input: async-signal-safe ------------------------------------------------------------ */
+
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static char saved_name[128];
+
+static void save_current(void) {
+    int file = open(saved_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0 || current == NULL)
+        return;
+    ssize_t wrote = write(file, current, current_size);
+    (void)close(file);
+    static const char text[] = "fuzz: the input is saved in ";
+    wrote = write(STDERR_FILENO, text, sizeof text - 1);
+    wrote = write(STDERR_FILENO, saved_name, strlen(saved_name));
+    wrote = write(STDERR_FILENO, "\n", 1);
+    (void)wrote;
+    current = NULL;
+}
+
+static void on_signal(int number) {
+    static const char slow[] = "fuzz: the input takes too long\n";
+    if (number == SIGALRM && write(STDERR_FILENO, slow, sizeof slow - 1) < 0)
+        _exit(1);
+    save_current();
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void on_fatal(int exit_code) {
+    (void)exit_code;
+    abort();
+}
+
+/* The sanitizers reserve address space without end, and have a limit of their own (ASAN_OPTIONS). */
+static void limit_memory(void) {
+#ifndef __SANITIZE_ADDRESS__
+    unsigned long pages = 0;
+    FILE *facts = fopen("/proc/self/statm", "re");
+    if (facts == NULL || fscanf(facts, "%lu", &pages) != 1)
+        pages = 0;
+    if (facts != NULL)
+        (void)fclose(facts);
+    rlim_t most = pages * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_ABOVE;
+    struct rlimit limit = {most, most};
+    if (pages > 0)
+        (void)setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
+static void watch(void) {
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+    bool has_sanitizer = __sanitizer_set_death_callback != NULL;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (!has_sanitizer || signals[i] == SIGALRM || signals[i] == SIGABRT)
+            (void)signal(signals[i], on_signal);
+    if (has_sanitizer)
+        __sanitizer_set_death_callback(save_current);
+    apd_fatal_install(0, on_fatal);
+}
+
+/* --- inputs ------------------------------------------------------------------------------------------------ */
+
+static void run_input(const uint8_t *bytes, size_t size) {
+    uint8_t *exact = malloc(size > 0 ? size : 1);
+    FUZZ_CHECK(exact != NULL);
+    memcpy(exact, bytes, size);
+    current = exact;
+    current_size = size;
+    (void)alarm(SECONDS_AN_INPUT);
+    fuzz_one(exact, size);
+    (void)alarm(0);
+    current = NULL;
+    free(exact);
+}
+
+static void add_seed(const uint8_t *bytes, size_t size) {
+    FUZZ_CHECK(seed_count < MOST_SEEDS);
+    seeds[seed_count] = (seed){malloc(size > 0 ? size : 1), size};
+    FUZZ_CHECK(seeds[seed_count].bytes != NULL);
+    memcpy(seeds[seed_count++].bytes, bytes, size);
+}
+
+static void add_file(const char *path) {
+    static uint8_t bytes[FUZZ_ROOM];
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        perror(path);
+        exit(2);
+    }
+    add_seed(bytes, fread(bytes, 1, sizeof bytes, file));
+    (void)fclose(file);
+}
+
+static int is_visible(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static void add_path(const char *path) {
+    struct stat facts;
+    if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+        add_file(path);
+        return;
+    }
+    struct dirent **entries;
+    int count = scandir(path, &entries, is_visible, alphasort);
+    for (int i = 0; i < count; i++) {
+        char whole[1024];
+        (void)snprintf(whole, sizeof whole, "%s/%s", path, entries[i]->d_name);
+        add_file(whole);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+}
+
+static void run_mutated(uint64_t number) {
+    static uint8_t bytes[FUZZ_ROOM];
+    fuzz_random random = {number * UINT64_C(0xD1342543DE82EF95) + 1};
+    const seed *base = &seeds[fuzz_draw(&random, (uint32_t)seed_count)];
+    size_t size = base->size;
+    memcpy(bytes, base->bytes, size);
+    for (uint32_t changes = 1 + fuzz_draw(&random, MOST_CHANGES); changes > 0; changes--)
+        size = fuzz_mutate(bytes, size, &random);
+    run_input(bytes, size);
+}
+
+static void name_saved(void) {
+    (void)snprintf(saved_name, sizeof saved_name, "crash-%s-%ld", fuzz_name, current_run);
+}
+
+int main(int count, char **arguments) {
+    static uint8_t bytes[FUZZ_ROOM];
+    long runs = 0;
+    uint64_t first = 0;
+    apd_log_enable(false);
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--runs") == 0 && i + 1 < count)
+            runs = strtol(arguments[++i], NULL, 10);
+        else if (strcmp(arguments[i], "--seed") == 0 && i + 1 < count)
+            first = strtoull(arguments[++i], NULL, 10);
+        else
+            add_path(arguments[i]);
+    }
+    int files = seed_count;
+    fuzz_start();
+    watch();
+    limit_memory();
+    double start = apd_seconds();
+    for (int i = 0;; i++) {
+        size_t size = fuzz_seed(i, bytes);
+        if (size == 0)
+            break;
+        add_seed(bytes, size);
+    }
+    for (int i = 0; i < seed_count; i++) {
+        current_run = i - seed_count;
+        name_saved();
+        run_input(seeds[i].bytes, seeds[i].size);
+    }
+    for (current_run = 0; current_run < runs && seed_count > 0; current_run++) {
+        name_saved();
+        run_mutated(first * UINT64_C(1000000007) + (uint64_t)current_run);
+    }
+    double seconds = apd_seconds() - start;
+    for (int i = 0; i < seed_count; i++)
+        free(seeds[i].bytes);
+    (void)printf("fuzz_%s: %d files, %d seeds, %ld mutated inputs, %.1f s, %.0f a second\n", fuzz_name, files,
+                 seed_count - files, runs, seconds, (double)(seed_count + runs) / seconds);
+    return seed_count > 0 ? 0 : 1;
+}
