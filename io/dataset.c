@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "io/dataset_file.h"
+#include "io/h5_guard.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -245,13 +246,14 @@ apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *erro
     dataset->path = apd_duplicate_text(path);
     dataset->file = apd_allocate(1, sizeof *dataset->file, "a data file");
     *dataset->file = (struct apd_dataset_file){.file = -1, .images = {-1, -1}};
+    const char *former = apd_h5_guard_begin(path);
     apd_status status = open_all(dataset, error);
-    if (status != APD_OK) {
+    if (status != APD_OK)
         apd_dataset_close(dataset);
-        return status;
-    }
-    *out = dataset;
-    return APD_OK;
+    apd_h5_guard_end(former);
+    if (status == APD_OK)
+        *out = dataset;
+    return status;
 }
 
 void apd_dataset_close(apd_dataset *dataset) {
@@ -291,8 +293,8 @@ static apd_status check_image(const apd_dataset *dataset, apd_split split, int64
     return APD_OK;
 }
 
-apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
-                            void *images, apd_error *error) {
+static apd_status read_images(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
+                              void *images, apd_error *error) {
     hid_t memory = dataset->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8;
     uint8_t *bytes = images;
     for (int64_t first = 0, run; first < count; first += run) {
@@ -305,4 +307,12 @@ apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t
             APD_TRY(check_image(dataset, split, indices[first] + i, here + i * dataset->image_bytes, error));
     }
     return APD_OK;
+}
+
+apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
+                            void *images, apd_error *error) {
+    const char *former = apd_h5_guard_begin(dataset->path);
+    apd_status status = read_images(dataset, split, indices, count, images, error);
+    apd_h5_guard_end(former);
+    return status;
 }

@@ -33,6 +33,10 @@ uint32_t fuzz_draw(fuzz_random *random, uint32_t below); /* 0 .. below-1; 0 when
 
 extern const char *const fuzz_name;
 
+/* Whether an input may end the process with the status DATA: HDF5's own faults do (io/h5_guard). The driver
+ * then runs the inputs in a child process, and makes another when it ends so. */
+extern const bool fuzz_may_end;
+
 /* Once, before the first input. */
 void fuzz_start(void);
 

@@ -12,6 +12,7 @@
 #define MOST_SETTINGS 16
 
 const char *const fuzz_name = "description";
+const bool fuzz_may_end = false;
 
 void fuzz_start(void) {
 }
