@@ -43,8 +43,8 @@ static size_t remove_piece(uint8_t *bytes, size_t size, size_t place, size_t len
 
 /* A number that is on some edge, little- or big-endian, of 1, 2, 4 or 8 bytes. */
 static size_t put_number(uint8_t *bytes, size_t size, size_t place, fuzz_random *random) {
-    static const uint64_t edges[] = {0,          1,          2,           0x7F,       0x80,      0xFF,
-                                     0x100,      0x7FFF,     0x8000,      0xFFFF,     0x10000,   0x7FFFFFFF,
+    static const uint64_t edges[] = {0,          1,          2,           0x7F,       0x80,       0xFF,
+                                     0x100,      0x7FFF,     0x8000,      0xFFFF,     0x10000,    0x7FFFFFFF,
                                      0x80000000, 0xFFFFFFFF, 0x100000000, 1ULL << 40, 1ULL << 62, 1ULL << 63};
     uint64_t number = edges[fuzz_draw(random, sizeof edges / sizeof *edges)] + fuzz_draw(random, 3) - 1;
     size_t length = (size_t)1 << fuzz_draw(random, 4);

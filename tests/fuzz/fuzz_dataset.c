@@ -71,9 +71,9 @@ static void open_and_read(void) {
 
 /* --- files built by HDF5 --------------------------------------------------------------------------------- */
 
-static const char *const set_names[] = {
-    "/train/images",        "/train/labels", "/test/images",         "/test/labels", "/train/image_digests",
-    "/train/coarse_labels", "/class_names",  "/test/coarse_labels",  "/coarse_names"};
+static const char *const set_names[] = {"/train/images", "/train/labels",        "/test/images",
+                                        "/test/labels",  "/train/image_digests", "/train/coarse_labels",
+                                        "/class_names",  "/test/coarse_labels",  "/coarse_names"};
 enum { SETS = sizeof set_names / sizeof *set_names };
 
 static hid_t variable_text(void) {
@@ -411,12 +411,16 @@ static size_t seed_of_own_file(uint8_t *bytes) {
 }
 
 size_t fuzz_seed(int number, uint8_t *bytes) {
-    static const uint8_t programs[][16] = {
-        {BUILT, 0, 0, 0}, {BUILT, 1, 0, 0}, {BUILT, 0, 0, 0x80}, {BUILT, 1, 0, 0x80},
-        /* chunks with deflate and fletcher32: images, labels */
-        {BUILT, 0, 1, 0, 7, 0, 4, 4, 0, 1, 0, 3, 0, 5, 0, 7}, {BUILT, 1, 2, 0, 7, 2, 1, 4, 0, 7, 6},
-        /* names of variable length; attributes */
-        {BUILT, 0, 64, 0, 7, 5, 1, 4, 0, 0}, {BUILT, 1, 0, 0x1E, 1, 1, 1, 0, 1, 1, 1, 0, 3, 255, 4, 9}};
+    static const uint8_t programs[][16] = {{BUILT, 0, 0, 0},
+                                           {BUILT, 1, 0, 0},
+                                           {BUILT, 0, 0, 0x80},
+                                           {BUILT, 1, 0, 0x80},
+                                           /* chunks with deflate and fletcher32: images, labels */
+                                           {BUILT, 0, 1, 0, 7, 0, 4, 4, 0, 1, 0, 3, 0, 5, 0, 7},
+                                           {BUILT, 1, 2, 0, 7, 2, 1, 4, 0, 7, 6},
+                                           /* names of variable length; attributes */
+                                           {BUILT, 0, 64, 0, 7, 5, 1, 4, 0, 0},
+                                           {BUILT, 1, 0, 0x1E, 1, 1, 1, 0, 1, 1, 1, 0, 3, 255, 4, 9}};
     enum { PROGRAMS = sizeof programs / sizeof *programs };
     if (number == 0)
         return seed_of_own_file(bytes);

@@ -60,7 +60,8 @@ void fuzz_one(const uint8_t *bytes, size_t size) {
 
 /* --- inputs ---------------------------------------------------------------------------------------------- */
 
-#define TEXT(text) {text, sizeof text - 1}
+#define TEXT(text) \
+    { text, sizeof text - 1 }
 
 static const struct {
     const char *text;
@@ -85,12 +86,12 @@ size_t fuzz_seed(int number, uint8_t *bytes) {
 }
 
 static const char *const tokens[] = {
-    "[",        "]",    "{",     "}",      ", ",    ": ",       "\n",        "\n  ",        "- ",     "\n- ",
-    "? ",       "|\n ", ">\n ",  "\"",     "'",     "#",        "&a ",       "*a",          "!t ",    "---\n",
-    "...\n",    "%TAG", "%YAML", "\\u00",  "\\x",   "\xef\xbb", "\xe2\x80",  "\xff\xfe",    "~",      "null",
-    "true",     "0",    "-1",    "1e999",  "1e-99", "inf",      "nan",       "2147483648",  "0x10",   "1_000",
-    "seed 1",   "A",    "E",     "custom", "mlp",   "conv",     "{relu: }",  "<<: *a",      "\t",     "\r",
-    "[[[[[[[[", "1.5",  "[]",    "{}",     "\x7f",  "split",    "tasks: 99", "joint",       "stl",    "auto",
+    "[",        "]",    "{",     "}",      ", ",    ": ",       "\n",        "\n  ",       "- ",   "\n- ",
+    "? ",       "|\n ", ">\n ",  "\"",     "'",     "#",        "&a ",       "*a",         "!t ",  "---\n",
+    "...\n",    "%TAG", "%YAML", "\\u00",  "\\x",   "\xef\xbb", "\xe2\x80",  "\xff\xfe",   "~",    "null",
+    "true",     "0",    "-1",    "1e999",  "1e-99", "inf",      "nan",       "2147483648", "0x10", "1_000",
+    "seed 1",   "A",    "E",     "custom", "mlp",   "conv",     "{relu: }",  "<<: *a",     "\t",   "\r",
+    "[[[[[[[[", "1.5",  "[]",    "{}",     "\x7f",  "split",    "tasks: 99", "joint",      "stl",  "auto",
 };
 
 /* "key: value" with the key and default of some option, as a line, a --set, or nested. */
