@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "io/dataset_file.h"
 #include "io/h5_guard.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -73,10 +74,11 @@ static apd_status open_digests(apd_dataset *dataset, apd_split split, apd_error 
     (void)snprintf(name, sizeof name, "/%s/image_digests", apd_split_names[split]);
     if (!apd_h5_exists(dataset->file->file, name))
         return APD_OK;
-    hsize_t size = (hsize_t)dataset->count[split];
-    uint64_t *digests = apd_allocate(dataset->count[split], sizeof *digests, "image digests");
+    void *digests;
+    APD_TRY(apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_UINT64, dataset->count[split], &digests,
+                             error));
     dataset->file->digests[split] = digests;
-    return apd_h5_read(dataset->file->file, name, H5T_NATIVE_UINT64, 1, &size, digests, error);
+    return APD_OK;
 }
 
 /* --- labels ------------------------------------------------------------------------------------------ */
@@ -105,9 +107,10 @@ static apd_status open_labels(apd_dataset *dataset, apd_split split, const char 
                         name);
     if (!present)
         return APD_OK;
-    hsize_t size = (hsize_t)dataset->count[split];
-    *labels = apd_allocate(dataset->count[split], sizeof **labels, "labels");
-    APD_TRY(apd_h5_read(dataset->file->file, name, H5T_NATIVE_INT32, 1, &size, *labels, error));
+    void *read;
+    APD_TRY(
+        apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_INT32, dataset->count[split], &read, error));
+    *labels = read;
     return check_labels(dataset->path, name, dataset->count[split], *labels, classes, error);
 }
 
@@ -144,6 +147,7 @@ static apd_status compute_moments(apd_dataset *dataset, apd_error *error) {
     int64_t count = dataset->count[APD_SPLIT_TRAIN];
     int64_t piece = PIECE_BYTES / dataset->image_bytes + 1;
     piece = piece < count ? piece : count;
+    APD_TRY(apd_room_check(dataset->path, "images", piece, (size_t)dataset->image_bytes, error));
     void *images = apd_allocate(piece, (size_t)dataset->image_bytes, "images");
     int64_t *indices = apd_allocate(piece, sizeof *indices, "indices");
     apd_moments moments = {0};
@@ -197,6 +201,7 @@ static apd_status images_digest(apd_dataset *dataset, apd_split split, uint64_t 
         return APD_OK;
     }
     const int64_t ends[2] = {0, count - 1};
+    APD_TRY(apd_room_check(dataset->path, "images", 2, (size_t)dataset->image_bytes, error));
     uint8_t *images = apd_allocate(2, (size_t)dataset->image_bytes, "two images");
     apd_status status = apd_dataset_read(dataset, split, ends, 2, images, error);
     if (status == APD_OK)

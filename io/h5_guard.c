@@ -17,7 +17,8 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 static struct sigaction former_actions[FAULTS];
-static uintptr_t own_begin, own_end; /* our code: a fault there is not HDF5's. Empty where both are one file */
+static uintptr_t own_begin,
+    own_end; /* our code: a fault there is not HDF5's. Empty where both are one file */
 static _Thread_local const char *reading = NULL;
 static _Thread_local bool has_stack = false;
 

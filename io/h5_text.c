@@ -2,13 +2,15 @@
 #include "io/h5.h"
 
 #include "base/memory.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LONGEST_TEXT (1 << 20)
-#define MOST_TEXTS   (1 << 24)
+#define MOST_TEXTS   (1 << 20)
+#define MOST_BYTES   (INT64_C(1) << 28) /* of all texts of a list */
 
 /* Fixed length, padded with zeros: no global heap, whose bytes have no checksum. Length 0 cannot be. */
 static hid_t fixed_type(size_t length) {
@@ -37,6 +39,9 @@ apd_status apd_h5_texts_write(hid_t place, const char *name, int64_t count, char
 
 static apd_status read_fixed(hid_t set, const apd_h5_shape *shape, char **texts, apd_error *error) {
     size_t length = shape->item_bytes;
+    char where[800];
+    apd_h5_locate(set, NULL, where, sizeof where);
+    APD_TRY(apd_room_check(where, "texts", shape->items, length, error));
     char *packed = apd_allocate(shape->items, length, "texts");
     hid_t type = H5Dget_type(set);
     apd_status status = type >= 0 ? apd_h5_rows_read(set, 0, shape->items, type, packed, error)
@@ -53,22 +58,32 @@ static apd_status read_fixed(hid_t set, const apd_h5_shape *shape, char **texts,
     return status;
 }
 
-/* HDF5 allocates variable-length texts; they are copied and given back. */
+/* HDF5 allocates a text of variable length; it is copied and given back. One at a time: all of them may be the
+ * same long text of the file, which would then be there as often. */
 static apd_status read_variable(hid_t set, const apd_h5_shape *shape, char **texts, apd_error *error) {
-    char **lent = apd_allocate(shape->items, sizeof *lent, "texts");
-    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    apd_status status = type >= 0 && space >= 0
-                            ? apd_h5_rows_read(set, 0, shape->items, type, lent, error)
-                            : apd_h5_fail(error, APD_ERROR_DATA, set, NULL, "read the type");
-    for (int64_t i = 0; status == APD_OK && i < shape->items; i++)
-        texts[i] = apd_duplicate_text(lent[i] != NULL ? lent[i] : "");
-    if (type >= 0 && space >= 0)
-        (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, lent);
-    if (space >= 0)
-        (void)H5Sclose(space);
+    char where[800];
+    int64_t bytes = 0;
+    hid_t type = H5Dget_type(set);
+    apd_status status = type >= 0 ? APD_OK : apd_h5_fail(error, APD_ERROR_DATA, set, NULL, "read the type");
+    for (int64_t i = 0; status == APD_OK && i < shape->items; i++) {
+        char *lent = NULL;
+        status = apd_h5_rows_read(set, i, 1, type, (void *)&lent, error);
+        if (status == APD_OK) {
+            const char *text = lent != NULL ? lent : "";
+            size_t length = strlen(text);
+            bytes += (int64_t)length;
+            if (length <= LONGEST_TEXT && bytes <= MOST_BYTES)
+                texts[i] = apd_duplicate_text(text);
+        }
+        (void)H5free_memory(lent);
+        if (status == APD_OK && texts[i] == NULL) {
+            apd_h5_locate(set, NULL, where, sizeof where);
+            status =
+                apd_fail(error, APD_ERROR_DATA, "%s: text %" PRId64 " is too long: 1 MiB can be", where, i);
+        }
+    }
     if (type >= 0)
         (void)H5Tclose(type);
-    free(lent);
     return status;
 }
 

@@ -140,7 +140,7 @@ static size_t add_chunk(uint8_t *out, size_t at, const char *name, const uint8_t
 
 static size_t pack_png_lines(const uint8_t *bytes, size_t size, uint8_t *out) {
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-    static const uint8_t palette[6] = {1, 2, 3, 200, 210, 220};
+    static const uint8_t palette[8] = {1, 2, 3, 200, 210, 220, 7, 8};
     static uint8_t lines[PACKED_ROOM];
     fuzz_bytes in = {bytes, bytes + size};
     uint8_t header[13] = {0};
@@ -155,7 +155,7 @@ static size_t pack_png_lines(const uint8_t *bytes, size_t size, uint8_t *out) {
     memcpy(out, signature, sizeof signature);
     size_t at = add_chunk(out, sizeof signature, "IHDR", header, sizeof header);
     if (header[9] == 3 || extra & 2)
-        at = add_chunk(out, at, "PLTE", palette, sizeof palette);
+        at = add_chunk(out, at, "PLTE", palette, 6);
     if (extra & 4)
         at = add_chunk(out, at, "tRNS", palette, 2U * (1 + (extra >> 4 & 3)));
     at = add_chunk(out, at, "IDAT", lines, used);
