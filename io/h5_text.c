@@ -78,8 +78,9 @@ static apd_status read_variable(hid_t set, const apd_h5_shape *shape, char **tex
         (void)H5free_memory(lent);
         if (status == APD_OK && texts[i] == NULL) {
             apd_h5_locate(set, NULL, where, sizeof where);
-            status =
-                apd_fail(error, APD_ERROR_DATA, "%s: text %" PRId64 " is too long: 1 MiB can be", where, i);
+            status = apd_fail(error, APD_ERROR_DATA,
+                              "%s: text %" PRId64 " is too long: one can have 1 MiB, all together 256 MiB",
+                              where, i);
         }
     }
     if (type >= 0)

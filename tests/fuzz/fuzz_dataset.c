@@ -207,7 +207,7 @@ static hid_t make_list(fuzz_bytes *in, hid_t space, const hsize_t *sizes, int ra
             chunk[d] = choice & 16 ? 1 + make_size(in) : sizes[d] > 0 && sizes[d] < 4096 ? sizes[d] : 1;
         (void)H5Pset_chunk(list, rank, chunk);
         set_filters(list, fuzz_take(in));
-        if (choice & 8)
+        if (choice & 8 && H5Sget_simple_extent_npoints(space) < 1 << 14) /* each chunk is made at once */
             (void)H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
     }
     return list;
