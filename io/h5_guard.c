@@ -92,6 +92,16 @@ static void install(void) {
         (void)sigaction(faults[i], &action, &former_actions[i]);
 }
 
+/* Others (MPI, test frameworks) may have put their own handlers in our place since. */
+static void install_where_missing(void) {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    struct sigaction now;
+    (void)pthread_mutex_lock(&one_at_a_time);
+    if (sigaction(SIGSEGV, NULL, &now) != 0 || now.sa_sigaction != on_fault)
+        install();
+    (void)pthread_mutex_unlock(&one_at_a_time);
+}
+
 /* An endless recursion inside HDF5 leaves no room for the handler on the thread's own stack. */
 static void make_stack(void) {
     static _Thread_local char room[STACK_BYTES];
@@ -102,9 +112,8 @@ static void make_stack(void) {
 }
 
 const char *apd_h5_guard_begin(const char *path) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const char *former = reading;
-    (void)pthread_once(&once, install);
+    install_where_missing();
     if (!has_stack)
         make_stack();
     reading = path;
