@@ -55,6 +55,8 @@ static void check_promises(const apd_dataset *dataset) {
 }
 
 static void open_and_read(void) {
+    /* HDF5 may have kept what it could not close while it built the file */
+    ssize_t handles = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
     apd_error error = {0};
     apd_dataset *dataset = NULL;
     apd_status status = apd_dataset_open(path, &dataset, &error);
@@ -66,7 +68,7 @@ static void open_and_read(void) {
         fuzz_check_refusal(status, &error, path);
         FUZZ_CHECK(dataset == NULL);
     }
-    FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == 0);
+    FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == handles);
 }
 
 /* --- files built by HDF5 --------------------------------------------------------------------------------- */
