@@ -200,14 +200,11 @@ apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_
 }
 
 apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error) {
-    hid_t links = apd_h5_access(H5P_GROUP_ACCESS);
-    hid_t opened = H5Gopen2(place, name, links);
-    apd_status status =
-        opened >= 0 ? APD_OK : apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the group");
-    (void)H5Pclose(links);
-    if (status == APD_OK)
-        *group = opened;
-    return status;
+    hid_t opened = H5Gopen2(place, name, apd_h5_access(APD_H5_ACCESS_GROUP));
+    if (opened < 0)
+        return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the group");
+    *group = opened;
+    return APD_OK;
 }
 
 void apd_h5_group_close(hid_t group) {
@@ -240,15 +237,21 @@ static herr_t on_external_link(const char *parent, const char *group, const char
     return may_lead(parent, child) ? 0 : -1;
 }
 
-hid_t apd_h5_access(hid_t kind) {
-    hid_t list = H5Pcreate(kind);
+hid_t apd_h5_access(apd_h5_access_kind kind) {
+    static hid_t lists[] = {-1, -1, -1};
+    if (lists[kind] >= 0)
+        return lists[kind];
+    hid_t list = H5Pcreate(kind == APD_H5_ACCESS_SET     ? H5P_DATASET_ACCESS
+                           : kind == APD_H5_ACCESS_GROUP ? H5P_GROUP_ACCESS
+                                                         : H5P_LINK_ACCESS);
     if (list < 0 || H5Pset_elink_cb(list, on_external_link, NULL) < 0)
         apd_fatal(APD_ERROR_INTERNAL, "HDF5 cannot make a link list");
-    return list;
+    return lists[kind] = list;
 }
 
-static bool leads_somewhere(hid_t place, const char *name, hid_t links) {
+bool apd_h5_exists(hid_t place, const char *name) {
     char part[256];
+    hid_t links = apd_h5_access(APD_H5_ACCESS_LINK);
     size_t length = strlen(name);
     if (length >= sizeof part)
         return false;
@@ -261,11 +264,4 @@ static bool leads_somewhere(hid_t place, const char *name, hid_t links) {
             return false;
     }
     return length > 0;
-}
-
-bool apd_h5_exists(hid_t place, const char *name) {
-    hid_t links = apd_h5_access(H5P_LINK_ACCESS);
-    bool found = leads_somewhere(place, name, links);
-    (void)H5Pclose(links);
-    return found;
 }

@@ -48,9 +48,14 @@ apd_status apd_h5_sync(const char *path, apd_error *error);
  * the temporary file is left to the caller then. */
 apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error);
 
-/* An access list of `kind` (H5P_LINK_ACCESS, H5P_GROUP_ACCESS, H5P_DATASET_ACCESS) for opening by name: links into
- * other files are followed as apd_h5_exists says. To be closed. */
-hid_t apd_h5_access(hid_t kind);
+/* The access list for data sets, groups or links by name: links into other files are followed as apd_h5_exists
+ * says. Not to be closed. */
+typedef enum apd_h5_access_kind {
+    APD_H5_ACCESS_SET,
+    APD_H5_ACCESS_GROUP,
+    APD_H5_ACCESS_LINK
+} apd_h5_access_kind;
+hid_t apd_h5_access(apd_h5_access_kind kind);
 
 /* Groups. Create makes missing groups in between. Close takes negative handles. */
 apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_error *error);

@@ -1,4 +1,4 @@
-/* The plain program around a harness: fuzz_NAME [--runs N] [--seed S] [FILE|FOLDER ...]
+/* The plain program around a harness: fuzz_NAME [--runs N] [--seed S] [--from I] [--patience SECONDS] [FILE|FOLDER ...]
  *
  * Runs the harness' own seeds and every file named, then N inputs made of them by mutation; the same for the
  * same seed and files. What crashes the process, takes longer than a few seconds, or asks for much more memory
@@ -19,10 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS_AN_INPUT 20
-#define MEMORY_ABOVE     (UINT64_C(1) << 30) /* bytes that an input may take */
-#define MOST_SEEDS       4096
-#define MOST_CHANGES     6
+#define MEMORY_ABOVE (UINT64_C(1) << 30) /* bytes that an input may take */
+#define MOST_SEEDS   4096
+#define MOST_CHANGES 6
 
 typedef struct seed {
     uint8_t *bytes;
@@ -99,6 +98,8 @@ static void watch(void) {
     apd_fatal_install(0, on_fatal);
 }
 
+static unsigned patience = 20; /* seconds an input */
+
 /* --- inputs ------------------------------------------------------------------------------------------------ */
 
 static void run_input(const uint8_t *bytes, size_t size) {
@@ -107,7 +108,7 @@ static void run_input(const uint8_t *bytes, size_t size) {
     memcpy(exact, bytes, size);
     current = exact;
     current_size = size;
-    (void)alarm(SECONDS_AN_INPUT);
+    (void)alarm(patience);
     fuzz_one(exact, size);
     (void)alarm(0);
     current = NULL;
@@ -166,7 +167,7 @@ static void run_mutated(uint64_t number) {
 }
 
 /* What one run is asked for. */
-static long runs = 0;
+static long runs = 0, from = 0; /* mutated inputs, and the first of them */
 static uint64_t first_number = 0;
 
 /* Where a child has come to; shared with its parent. */
@@ -174,7 +175,7 @@ static long *progress;
 
 /* Seeds count from -seed_count to -1, mutated inputs from 0. */
 static void run_from(long start) {
-    for (long i = start; i < runs; i++) {
+    for (long i = start; i < runs; i = i == -1 ? from : i + 1) {
         *progress = i;
         (void)snprintf(saved_name, sizeof saved_name, "crash-%s-%ld", fuzz_name, i);
         if (i < 0)
@@ -206,7 +207,7 @@ static long run_in_children(void) {
             exit(1);
         }
         ended++;
-        ++*progress;
+        *progress = *progress == -1 ? from : *progress + 1;
     }
     return ended;
 }
@@ -217,6 +218,10 @@ static void read_arguments(int count, char **arguments) {
             runs = strtol(arguments[++i], NULL, 10);
         else if (strcmp(arguments[i], "--seed") == 0 && i + 1 < count)
             first_number = strtoull(arguments[++i], NULL, 10);
+        else if (strcmp(arguments[i], "--from") == 0 && i + 1 < count)
+            from = strtol(arguments[++i], NULL, 10);
+        else if (strcmp(arguments[i], "--patience") == 0 && i + 1 < count)
+            patience = (unsigned)strtoul(arguments[++i], NULL, 10);
         else
             add_path(arguments[i]);
     }
