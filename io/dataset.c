@@ -264,6 +264,7 @@ apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *erro
 void apd_dataset_close(apd_dataset *dataset) {
     if (dataset == NULL)
         return;
+    const char *former = apd_h5_guard_begin(dataset->path);
     for (int split = 0; split < APD_SPLITS; split++) {
         apd_h5_set_close(dataset->file->images[split]);
         free(dataset->file->digests[split]);
@@ -271,6 +272,7 @@ void apd_dataset_close(apd_dataset *dataset) {
         free(dataset->coarse[split]);
     }
     (void)apd_h5_close(&dataset->file->file, dataset->path, NULL);
+    apd_h5_guard_end(former);
     apd_h5_texts_free(dataset->classes, dataset->class_names);
     apd_h5_texts_free(dataset->coarse_classes, dataset->coarse_names);
     free(dataset->file);
