@@ -105,15 +105,15 @@ apd_status apd_h5_read_list(hid_t place, const char *name, hid_t memory, int64_t
 apd_status apd_h5_write(hid_t place, const char *name, hid_t type, int rank, const hsize_t *sizes,
                         bool checksum, hid_t memory, const void *data, apd_error *error);
 
-/* A list of texts as a data set of fixed-length UTF-8 strings. Read takes fixed and variable length; the
- * array and its texts are the caller's: apd_h5_texts_free. */
+/* A list of texts as a data set of fixed-length UTF-8 strings. Read takes fixed length, and variable length in
+ * contiguous storage (io/h5_heap); the array and its texts are the caller's: apd_h5_texts_free. */
 apd_status apd_h5_texts_write(hid_t place, const char *name, int64_t count, char *const *texts,
                               apd_error *error);
 apd_status apd_h5_texts_read(hid_t place, const char *name, int64_t *count, char ***texts, apd_error *error);
 void apd_h5_texts_free(int64_t count, char **texts); /* Takes NULL. */
 
-/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text (free it). Read wants
- * exactly `count` numbers of memory's kind. */
+/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text of fixed length (free it).
+ * Read wants exactly `count` numbers of memory's kind. */
 bool apd_h5_attribute_exists(hid_t place, const char *name);
 apd_status apd_h5_attribute_write(hid_t place, const char *name, hid_t type, int64_t count, hid_t memory,
                                   const void *data, apd_error *error);

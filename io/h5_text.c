@@ -2,6 +2,7 @@
 #include "io/h5.h"
 
 #include "base/memory.h"
+#include "io/h5_heap.h"
 #include "io/room.h"
 
 #include <inttypes.h>
@@ -58,33 +59,36 @@ static apd_status read_fixed(hid_t set, const apd_h5_shape *shape, char **texts,
     return status;
 }
 
-/* HDF5 allocates a text of variable length; it is copied and given back. One at a time: all of them may be the
- * same long text of the file, which would then be there as often. */
+/* Whether the file's heaps are laid out as io/h5_heap reads them, with the elements in one piece. */
+static bool is_plain_heap(hid_t file, hid_t set) {
+    hsize_t block = 1;
+    size_t address_bytes = 0, length_bytes = 0;
+    hid_t made = file >= 0 ? H5Fget_create_plist(file) : -1;
+    bool plain = made >= 0 && H5Pget_userblock(made, &block) >= 0 && block == 0 &&
+                 H5Pget_sizes(made, &address_bytes, &length_bytes) >= 0 && address_bytes == 8 &&
+                 length_bytes == 8 && H5Dget_offset(set) != HADDR_UNDEF;
+    if (made >= 0)
+        (void)H5Pclose(made);
+    return plain;
+}
+
 static apd_status read_variable(hid_t set, const apd_h5_shape *shape, char **texts, apd_error *error) {
-    char where[800];
-    int64_t bytes = 0;
-    hid_t type = H5Dget_type(set);
-    apd_status status = type >= 0 ? APD_OK : apd_h5_fail(error, APD_ERROR_DATA, set, NULL, "read the type");
-    for (int64_t i = 0; status == APD_OK && i < shape->items; i++) {
-        char *lent = NULL;
-        status = apd_h5_rows_read(set, i, 1, type, (void *)&lent, error);
-        if (status == APD_OK) {
-            const char *text = lent != NULL ? lent : "";
-            size_t length = strlen(text);
-            bytes += (int64_t)length;
-            if (length <= LONGEST_TEXT && bytes <= MOST_BYTES)
-                texts[i] = apd_duplicate_text(text);
-        }
-        (void)H5free_memory(lent);
-        if (status == APD_OK && texts[i] == NULL) {
-            apd_h5_locate(set, NULL, where, sizeof where);
-            status = apd_fail(error, APD_ERROR_DATA,
-                              "%s: text %" PRId64 " is too long: one can have 1 MiB, all together 256 MiB",
-                              where, i);
-        }
-    }
-    if (type >= 0)
-        (void)H5Tclose(type);
+    char where[800], path[512] = "";
+    hid_t file = H5Iget_file_id(set);
+    apd_status status;
+    apd_h5_locate(set, NULL, where, sizeof where);
+    if (shape->items == 0)
+        status = APD_OK;
+    else if (!is_plain_heap(file, set) || H5Fget_name(file, path, sizeof path) >= (ssize_t)sizeof path)
+        status = apd_fail(error, APD_ERROR_DATA,
+                          "%s: texts of variable length are read from contiguous storage alone; make them of "
+                          "fixed length",
+                          where);
+    else
+        status = apd_h5_heap_texts(path, where, (int64_t)H5Dget_offset(set), shape->items, LONGEST_TEXT,
+                                   MOST_BYTES, texts, error);
+    if (file >= 0)
+        (void)H5Fclose(file);
     return status;
 }
 
@@ -188,15 +192,7 @@ apd_status apd_h5_text_write(hid_t place, const char *name, const char *text, ap
 
 static char *read_text(hid_t attribute, hid_t type) {
     size_t length = H5Tget_size(type);
-    if (H5Tis_variable_str(type) > 0) {
-        char *lent = NULL;
-        if (H5Aread(attribute, type, (void *)&lent) < 0)
-            return NULL;
-        char *copy = apd_duplicate_text(lent != NULL ? lent : "");
-        (void)H5free_memory(lent);
-        return copy;
-    }
-    if (length > LONGEST_TEXT)
+    if (length > LONGEST_TEXT || H5Tis_variable_str(type) > 0)
         return NULL;
     char *text = apd_allocate((int64_t)length + 1, 1, "a text");
     if (H5Aread(attribute, type, text) >= 0)

@@ -464,8 +464,7 @@ static void parse_many_tag_directives_are_refused_quickly(void **state) {
     clock_t start = clock();
     assert_int_equal(apd_description_parse("run.yaml", text, (int64_t)used, NULL, 0, &out, &error),
                      APD_ERROR_USAGE);
-    assert_string_equal(error.message,
-                        "run.yaml:101: more than 100 %TAG; values without tags are needed");
+    assert_string_equal(error.message, "run.yaml:101: more than 100 %TAG; values without tags are needed");
     assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
 }
 

@@ -217,34 +217,98 @@ static void open_more_than_the_machine_holds_is_refused(void **state) {
     limit_memory(-1);
 }
 
-/* All names are the same long text of the file: 600 MB of names in a file of 250 kB. */
-static void open_many_names_of_one_text_are_refused(void **state) {
-    (void)state;
-    static char long_text[LONG_TEXT + 1];
-    static char *texts[TEXTS];
+/* Training images' names of variable length; returns where their elements lie. */
+static long write_variable_names(char *const *names, hsize_t count) {
     hid_t file = open_without("/test/image_digests"), type = H5Tcopy(H5T_C_S1);
-    hsize_t count = TEXTS;
     hid_t space = H5Screate_simple(1, &count, NULL);
     assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0);
     hid_t set = H5Dcreate2(file, "/class_names", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    memset(long_text, 'a', LONG_TEXT);
-    for (int i = 0; i < TEXTS; i++)
-        texts[i] = i == 0 ? long_text : "b";
-    assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts) >= 0);
+    assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, names) >= 0);
     long place = (long)H5Dget_offset(set);
     (void)H5Sclose(space);
     (void)H5Tclose(type);
     (void)H5Dclose(set);
     close_file(file);
-    uint8_t reference[16];
+    return place;
+}
+
+static void patch(long place, const void *bytes, size_t size) {
     FILE *raw = fopen(data_path, "r+b");
     assert_true(raw != NULL && fseek(raw, place, SEEK_SET) == 0);
-    assert_int_equal(fread(reference, sizeof reference, 1, raw), 1);
-    assert_int_equal(fseek(raw, place, SEEK_SET), 0);
-    for (int i = 0; i < TEXTS; i++)
-        assert_int_equal(fwrite(reference, sizeof reference, 1, raw), 1);
+    assert_int_equal(fwrite(bytes, size, 1, raw), 1);
     assert_int_equal(fclose(raw), 0);
-    assert_open_fails("is too long: one can have 1 MiB, all together 256 MiB");
+}
+
+static void read_from(long place, void *bytes, size_t size) {
+    FILE *raw = fopen(data_path, "rb");
+    assert_true(raw != NULL && fseek(raw, place, SEEK_SET) == 0);
+    assert_int_equal(fread(bytes, size, 1, raw), 1);
+    assert_int_equal(fclose(raw), 0);
+}
+
+static void open_names_of_variable_length_are_read(void **state) {
+    (void)state;
+    static char *names[] = {"one", "", "\xc3\xa9l\xc3\xa9phant"};
+    apd_error error = {0};
+    apd_dataset *dataset = NULL;
+    (void)write_variable_names(names, 3);
+    hid_t file;
+    char **texts = NULL;
+    int64_t count = 0;
+    assert_int_equal(apd_dataset_open(data_path, &dataset, &error), APD_OK);
+    assert_string_equal(dataset->class_names[0], "one");
+    assert_string_equal(dataset->class_names[1], "");
+    apd_dataset_close(dataset);
+    assert_int_equal(apd_h5_open(data_path, &file, &error), APD_OK);
+    assert_int_equal(apd_h5_texts_read(file, "/class_names", &count, &texts, &error), APD_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(texts[2], names[2]);
+    apd_h5_texts_free(count, texts);
+    assert_int_equal(apd_h5_close(&file, data_path, &error), APD_OK);
+}
+
+/* Where HDF5 1.10.8 reads and writes memory that is not its own: each byte of an element and of the heap's heads. */
+static void open_names_with_a_changed_heap_never_crash(void **state) {
+    (void)state;
+    static char *names[] = {"one", "three"};
+    uint8_t element[16], heads[48];
+    long place = write_variable_names(names, 2);
+    read_from(place, element, sizeof element);
+    long heap = (long)element[4] + 256L * element[5] + 65536L * element[6];
+    read_from(heap, heads, sizeof heads);
+    assert_memory_equal(heads, "GCOL", 4);
+    for (int i = 0; i < 64; i++)
+        for (int change = 1; change < 256; change *= 2) {
+            uint8_t byte = (uint8_t)((i < 16 ? element[i] : heads[i - 16]) ^ change);
+            long at = i < 16 ? place + i : heap + i - 16;
+            patch(at, &byte, 1);
+            apd_error error = {0};
+            apd_dataset *dataset = NULL;
+            apd_status status = apd_dataset_open(data_path, &dataset, &error);
+            assert_true(status == APD_OK || status == APD_ERROR_DATA);
+            apd_dataset_close(dataset);
+            byte = i < 16 ? element[i] : heads[i - 16];
+            patch(at, &byte, 1);
+        }
+    uint8_t length = 200;
+    patch(place, &length, 1);
+    assert_open_fails("/class_names: text 0 is not where the file says: it is damaged");
+}
+
+/* All names are the same long text of the file: 600 MB of names in a file of 250 kB. */
+static void open_many_names_of_one_text_are_refused(void **state) {
+    (void)state;
+    static char long_text[LONG_TEXT + 1];
+    static char *texts[TEXTS];
+    uint8_t element[16];
+    memset(long_text, 'a', LONG_TEXT);
+    for (int i = 0; i < TEXTS; i++)
+        texts[i] = i == 0 ? long_text : "b";
+    long place = write_variable_names(texts, TEXTS);
+    read_from(place, element, sizeof element);
+    for (int i = 1; i < TEXTS; i++)
+        patch(place + 16 * i, element, sizeof element);
+    assert_open_fails("is too long: one can have 1048576 bytes");
 }
 
 static void open_pipe_is_refused(void **state) {
@@ -407,6 +471,8 @@ int main(void) {
         CASE(open_unsafe_filter_is_refused),
         CASE(open_chunk_beyond_the_file_is_refused),
         CASE(open_more_than_the_machine_holds_is_refused),
+        CASE(open_names_of_variable_length_are_read),
+        CASE(open_names_with_a_changed_heap_never_crash),
         CASE(open_many_names_of_one_text_are_refused),
         CASE(open_pipe_is_refused),
         CASE(guard_fault_in_library_names_the_file),
