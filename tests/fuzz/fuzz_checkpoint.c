@@ -221,7 +221,7 @@ static void change_attribute(hid_t object, const uint8_t *how) {
         return;
     hid_t type = H5Aget_type(attribute);
     size_t bytes = (size_t)H5Aget_storage_size(attribute);
-    if (bytes <= sizeof values && H5Aread(attribute, type, values) >= 0) {
+    if (bytes <= sizeof values && H5Tis_variable_str(type) <= 0 && H5Aread(attribute, type, values) >= 0) {
         change_values(values, bytes, how);
         (void)H5Awrite(attribute, type, values);
     }
