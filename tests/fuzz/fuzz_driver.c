@@ -1,4 +1,5 @@
-/* The plain program around a harness: fuzz_NAME [--runs N] [--seed S] [--from I] [--patience SECONDS] [FILE|FOLDER ...]
+/* The plain program around a harness:
+ *     fuzz_NAME [--runs N] [--seed S] [--from I] [--patience SECONDS] [FILE|FOLDER ...]
  *
  * Runs the harness' own seeds and every file named, then N inputs made of them by mutation; the same for the
  * same seed and files. What crashes the process, takes longer than a few seconds, or asks for much more memory
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,7 +59,7 @@ static void save_current(void) {
 
 static void on_signal(int number) {
     static const char slow[] = "fuzz: the input takes too long\n";
-    if (number == SIGALRM && write(STDERR_FILENO, slow, sizeof slow - 1) < 0)
+    if ((number == SIGALRM || number == SIGPROF) && write(STDERR_FILENO, slow, sizeof slow - 1) < 0)
         _exit(1);
     save_current();
     (void)signal(number, SIG_DFL);
@@ -88,17 +90,24 @@ static void limit_memory(void) {
 }
 
 static void watch(void) {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM, SIGPROF};
     bool has_sanitizer = __sanitizer_set_death_callback != NULL;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        if (!has_sanitizer || signals[i] == SIGALRM || signals[i] == SIGABRT)
+        if (!has_sanitizer || signals[i] == SIGALRM || signals[i] == SIGPROF || signals[i] == SIGABRT)
             (void)signal(signals[i], on_signal);
     if (has_sanitizer)
         __sanitizer_set_death_callback(save_current);
     apd_fatal_install(0, on_fatal);
 }
 
-static unsigned patience = 20; /* seconds an input */
+static unsigned patience = 20; /* seconds of the processor an input */
+
+/* Of the processor, as others may use the machine too; and, much later, of the clock, for what only waits. */
+static void set_alarm(unsigned seconds) {
+    struct itimerval limit = {.it_value = {.tv_sec = (time_t)seconds}};
+    (void)setitimer(ITIMER_PROF, &limit, NULL);
+    (void)alarm(12 * seconds);
+}
 
 /* --- inputs ------------------------------------------------------------------------------------------------ */
 
@@ -108,9 +117,9 @@ static void run_input(const uint8_t *bytes, size_t size) {
     memcpy(exact, bytes, size);
     current = exact;
     current_size = size;
-    (void)alarm(patience);
+    set_alarm(patience);
     fuzz_one(exact, size);
-    (void)alarm(0);
+    set_alarm(0);
     current = NULL;
     free(exact);
 }
