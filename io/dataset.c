@@ -3,6 +3,8 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "io/dataset_file.h"
+#include "io/h5_guard.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -72,10 +74,11 @@ static apd_status open_digests(apd_dataset *dataset, apd_split split, apd_error 
     (void)snprintf(name, sizeof name, "/%s/image_digests", apd_split_names[split]);
     if (!apd_h5_exists(dataset->file->file, name))
         return APD_OK;
-    hsize_t size = (hsize_t)dataset->count[split];
-    uint64_t *digests = apd_allocate(dataset->count[split], sizeof *digests, "image digests");
+    void *digests;
+    APD_TRY(apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_UINT64, dataset->count[split], &digests,
+                             error));
     dataset->file->digests[split] = digests;
-    return apd_h5_read(dataset->file->file, name, H5T_NATIVE_UINT64, 1, &size, digests, error);
+    return APD_OK;
 }
 
 /* --- labels ------------------------------------------------------------------------------------------ */
@@ -104,9 +107,10 @@ static apd_status open_labels(apd_dataset *dataset, apd_split split, const char 
                         name);
     if (!present)
         return APD_OK;
-    hsize_t size = (hsize_t)dataset->count[split];
-    *labels = apd_allocate(dataset->count[split], sizeof **labels, "labels");
-    APD_TRY(apd_h5_read(dataset->file->file, name, H5T_NATIVE_INT32, 1, &size, *labels, error));
+    void *read;
+    APD_TRY(
+        apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_INT32, dataset->count[split], &read, error));
+    *labels = read;
     return check_labels(dataset->path, name, dataset->count[split], *labels, classes, error);
 }
 
@@ -143,6 +147,7 @@ static apd_status compute_moments(apd_dataset *dataset, apd_error *error) {
     int64_t count = dataset->count[APD_SPLIT_TRAIN];
     int64_t piece = PIECE_BYTES / dataset->image_bytes + 1;
     piece = piece < count ? piece : count;
+    APD_TRY(apd_room_check(dataset->path, "images", piece, (size_t)dataset->image_bytes, error));
     void *images = apd_allocate(piece, (size_t)dataset->image_bytes, "images");
     int64_t *indices = apd_allocate(piece, sizeof *indices, "indices");
     apd_moments moments = {0};
@@ -196,6 +201,7 @@ static apd_status images_digest(apd_dataset *dataset, apd_split split, uint64_t 
         return APD_OK;
     }
     const int64_t ends[2] = {0, count - 1};
+    APD_TRY(apd_room_check(dataset->path, "images", 2, (size_t)dataset->image_bytes, error));
     uint8_t *images = apd_allocate(2, (size_t)dataset->image_bytes, "two images");
     apd_status status = apd_dataset_read(dataset, split, ends, 2, images, error);
     if (status == APD_OK)
@@ -245,18 +251,20 @@ apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *erro
     dataset->path = apd_duplicate_text(path);
     dataset->file = apd_allocate(1, sizeof *dataset->file, "a data file");
     *dataset->file = (struct apd_dataset_file){.file = -1, .images = {-1, -1}};
+    const char *former = apd_h5_guard_begin(path);
     apd_status status = open_all(dataset, error);
-    if (status != APD_OK) {
+    if (status != APD_OK)
         apd_dataset_close(dataset);
-        return status;
-    }
-    *out = dataset;
-    return APD_OK;
+    apd_h5_guard_end(former);
+    if (status == APD_OK)
+        *out = dataset;
+    return status;
 }
 
 void apd_dataset_close(apd_dataset *dataset) {
     if (dataset == NULL)
         return;
+    const char *former = apd_h5_guard_begin(dataset->path);
     for (int split = 0; split < APD_SPLITS; split++) {
         apd_h5_set_close(dataset->file->images[split]);
         free(dataset->file->digests[split]);
@@ -264,6 +272,7 @@ void apd_dataset_close(apd_dataset *dataset) {
         free(dataset->coarse[split]);
     }
     (void)apd_h5_close(&dataset->file->file, dataset->path, NULL);
+    apd_h5_guard_end(former);
     apd_h5_texts_free(dataset->classes, dataset->class_names);
     apd_h5_texts_free(dataset->coarse_classes, dataset->coarse_names);
     free(dataset->file);
@@ -291,8 +300,8 @@ static apd_status check_image(const apd_dataset *dataset, apd_split split, int64
     return APD_OK;
 }
 
-apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
-                            void *images, apd_error *error) {
+static apd_status read_images(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
+                              void *images, apd_error *error) {
     hid_t memory = dataset->is_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8;
     uint8_t *bytes = images;
     for (int64_t first = 0, run; first < count; first += run) {
@@ -305,4 +314,12 @@ apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t
             APD_TRY(check_image(dataset, split, indices[first] + i, here + i * dataset->image_bytes, error));
     }
     return APD_OK;
+}
+
+apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
+                            void *images, apd_error *error) {
+    const char *former = apd_h5_guard_begin(dataset->path);
+    apd_status status = read_images(dataset, split, indices, count, images, error);
+    apd_h5_guard_end(former);
+    return status;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct reason_text {
@@ -92,9 +93,14 @@ apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
 }
 
 apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error) {
-    int probe = open(path, O_RDONLY | O_CLOEXEC);
+    int probe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
+    struct stat facts;
     if (probe < 0)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(probe, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+        (void)close(probe);
+        return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed", path);
+    }
     char first;
     ssize_t got = read(probe, &first, 1);
     int read_error = errno;
@@ -194,7 +200,7 @@ apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_
 }
 
 apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error) {
-    hid_t opened = H5Gopen2(place, name, H5P_DEFAULT);
+    hid_t opened = H5Gopen2(place, name, apd_h5_access(APD_H5_ACCESS_GROUP));
     if (opened < 0)
         return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the group");
     *group = opened;
@@ -206,8 +212,46 @@ void apd_h5_group_close(hid_t group) {
         (void)H5Gclose(group);
 }
 
+/* Whether a link of `parent` may lead into the file `child`: below the parent's folder, and no pipe or device. */
+static bool may_lead(const char *parent, const char *child) {
+    const char *slash = strrchr(parent, '/');
+    struct stat facts;
+    char *path;
+    if (child[0] == '/' || strcmp(child, "..") == 0 || strncmp(child, "../", 3) == 0 ||
+        strstr(child, "/../") != NULL)
+        return false;
+    if (asprintf(&path, "%.*s%s", slash != NULL ? (int)(slash - parent + 1) : 0, parent, child) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", parent);
+    bool good = stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+    free(path);
+    return good;
+}
+
+static herr_t on_external_link(const char *parent, const char *group, const char *child, const char *object,
+                               unsigned *flags, hid_t access, void *context) {
+    (void)group;
+    (void)object;
+    (void)flags;
+    (void)access;
+    (void)context;
+    return may_lead(parent, child) ? 0 : -1;
+}
+
+hid_t apd_h5_access(apd_h5_access_kind kind) {
+    static hid_t lists[] = {-1, -1, -1};
+    if (lists[kind] >= 0)
+        return lists[kind];
+    hid_t list = H5Pcreate(kind == APD_H5_ACCESS_SET     ? H5P_DATASET_ACCESS
+                           : kind == APD_H5_ACCESS_GROUP ? H5P_GROUP_ACCESS
+                                                         : H5P_LINK_ACCESS);
+    if (list < 0 || H5Pset_elink_cb(list, on_external_link, NULL) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "HDF5 cannot make a link list");
+    return lists[kind] = list;
+}
+
 bool apd_h5_exists(hid_t place, const char *name) {
     char part[256];
+    hid_t links = apd_h5_access(APD_H5_ACCESS_LINK);
     size_t length = strlen(name);
     if (length >= sizeof part)
         return false;
@@ -216,7 +260,7 @@ bool apd_h5_exists(hid_t place, const char *name) {
             continue;
         memcpy(part, name, i);
         part[i] = '\0';
-        if (H5Lexists(place, part, H5P_DEFAULT) <= 0 || H5Oexists_by_name(place, part, H5P_DEFAULT) <= 0)
+        if (H5Lexists(place, part, links) <= 0 || H5Oexists_by_name(place, part, links) <= 0)
             return false;
     }
     return length > 0;

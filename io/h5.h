@@ -48,12 +48,22 @@ apd_status apd_h5_sync(const char *path, apd_error *error);
  * the temporary file is left to the caller then. */
 apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error);
 
+/* The access list for data sets, groups or links by name: links into other files are followed as apd_h5_exists
+ * says. Not to be closed. */
+typedef enum apd_h5_access_kind {
+    APD_H5_ACCESS_SET,
+    APD_H5_ACCESS_GROUP,
+    APD_H5_ACCESS_LINK
+} apd_h5_access_kind;
+hid_t apd_h5_access(apd_h5_access_kind kind);
+
 /* Groups. Create makes missing groups in between. Close takes negative handles. */
 apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_error *error);
 apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error);
 void apd_h5_group_close(hid_t group);
 
-/* Whether every link of the path `name` is there and leads to an object. Never fails. */
+/* Whether every link of the path `name` is there and leads to an object. A link into another file leads nowhere
+ * unless that is a plain file in the folder of the one that has the link, or below it. Never fails. */
 bool apd_h5_exists(hid_t place, const char *name);
 
 /* What a data set is. */
@@ -66,8 +76,10 @@ typedef struct apd_h5_shape {
     int64_t items;     /* product of the sizes */
 } apd_h5_shape;
 
-/* Open a data set and find its shape; checks that the file really stores that many bytes. The handle is
- * closed with apd_h5_set_close (takes negative handles). */
+/* Open a data set and find its shape; checks that the file itself stores its values, that many bytes of them, and
+ * that the machine can hold a chunk. Values in other files (external, virtual) and packed with filters other
+ * than deflate, shuffle, fletcher32 and those that the user installed are refused. The handle is closed with
+ * apd_h5_set_close (takes negative handles). */
 apd_status apd_h5_set_open(hid_t place, const char *name, hid_t *set, apd_h5_shape *shape, apd_error *error);
 void apd_h5_set_close(hid_t set);
 
@@ -87,18 +99,21 @@ apd_status apd_h5_rows_write(hid_t set, int64_t first, int64_t count, hid_t memo
  * or float). */
 apd_status apd_h5_read(hid_t place, const char *name, hid_t memory, int rank, const hsize_t *sizes,
                        void *data, apd_error *error);
+/* A list of `count` numbers, to be freed: room is made when the file is seen to hold them. */
+apd_status apd_h5_read_list(hid_t place, const char *name, hid_t memory, int64_t count, void **data,
+                            apd_error *error);
 apd_status apd_h5_write(hid_t place, const char *name, hid_t type, int rank, const hsize_t *sizes,
                         bool checksum, hid_t memory, const void *data, apd_error *error);
 
-/* A list of texts as a data set of fixed-length UTF-8 strings. Read takes fixed and variable length; the
- * array and its texts are the caller's: apd_h5_texts_free. */
+/* A list of texts as a data set of fixed-length UTF-8 strings. Read takes fixed length, and variable length in
+ * contiguous storage (io/h5_heap); the array and its texts are the caller's: apd_h5_texts_free. */
 apd_status apd_h5_texts_write(hid_t place, const char *name, int64_t count, char *const *texts,
                               apd_error *error);
 apd_status apd_h5_texts_read(hid_t place, const char *name, int64_t *count, char ***texts, apd_error *error);
 void apd_h5_texts_free(int64_t count, char **texts); /* Takes NULL. */
 
-/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text (free it). Read wants
- * exactly `count` numbers of memory's kind. */
+/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text of fixed length (free it).
+ * Read wants exactly `count` numbers of memory's kind. */
 bool apd_h5_attribute_exists(hid_t place, const char *name);
 apd_status apd_h5_attribute_write(hid_t place, const char *name, hid_t type, int64_t count, hid_t memory,
                                   const void *data, apd_error *error);

@@ -207,12 +207,12 @@ herr_t apd_h5_driver_use(hid_t access, apd_h5_fault *fault) {
         .truncate = driver_truncate,
         .fl_map = H5FD_FLMAP_DICHOTOMY,
     };
-    hid_t registered = H5FDregister(&driver);
+    /* Kept until the process ends: HDF5's close of a file calls its driver after giving the driver back, and
+     * the last reference to a driver frees it (seen with 1.10.8). */
+    static hid_t registered = -1;
     if (registered < 0)
-        return -1;
-    herr_t result = H5Pset_driver(access, registered, (const void *)&fault);
-    (void)H5FDunregister(registered);
-    return result;
+        registered = H5FDregister(&driver);
+    return registered < 0 ? -1 : H5Pset_driver(access, registered, (const void *)&fault);
 }
 
 apd_h5_fault *apd_h5_driver_fault(hid_t file) {

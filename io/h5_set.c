@@ -2,6 +2,7 @@
 #include "io/h5.h"
 
 #include "base/memory.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,41 +51,102 @@ static apd_status describe_type(hid_t set, apd_h5_shape *shape, apd_error *error
     return APD_OK;
 }
 
-static apd_status check_stored(hid_t set, const apd_h5_shape *shape, const char *where, apd_error *error) {
+/* HDF5's other filters (szip, nbit, scale-offset) write where the file's parameters tell them to. */
+static bool has_good_filters(hid_t list) {
+    for (int i = 0; i < H5Pget_nfilters(list); i++) {
+        unsigned flags;
+        size_t values = 0;
+        H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32 &&
+            filter < H5Z_FILTER_RESERVED)
+            return false;
+    }
+    return true;
+}
+
+/* Checksums and byte order alone leave the bytes as many as they are. */
+static bool is_packed(hid_t list) {
+    for (int i = 0; i < H5Pget_nfilters(list); i++) {
+        unsigned flags;
+        size_t values = 0;
+        H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
+        if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
+            return true;
+    }
+    return false;
+}
+
+/* HDF5 unpacks a chunk as a whole, however few of its elements belong to the data set. */
+static apd_status check_chunk(hid_t list, const apd_h5_shape *shape, uint64_t file_bytes, const char *where,
+                              apd_error *error) {
+    hsize_t chunk[APD_H5_MAX_RANK];
+    uint64_t bytes = shape->item_bytes;
+    if (H5Pget_layout(list) != H5D_CHUNKED)
+        return APD_OK;
+    if (H5Pget_chunk(list, APD_H5_MAX_RANK, chunk) != shape->rank)
+        return apd_fail(error, APD_ERROR_DATA, "%s: its chunks have other dimensions than it has", where);
+    for (int d = 0; d < shape->rank; d++)
+        bytes = chunk[d] < UINT32_MAX && bytes < UINT32_MAX ? bytes * chunk[d] : UINT64_MAX;
+    if (bytes > (is_packed(list) ? MOST_COMPRESSION * file_bytes : file_bytes + CHUNK_BYTES))
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: its chunks are larger than a file of %" PRIu64 " bytes can hold", where,
+                        file_bytes);
+    return apd_room_check(where, "chunks", (int64_t)bytes, 1, error);
+}
+
+/* That the values are in this file, and packed in ways that HDF5 unpacks safely. To be asked first: HDF5 opens
+ * the other files already to tell a shape. */
+static apd_status check_place(hid_t list, const char *where, apd_error *error) {
+    if (H5Pget_layout(list) == H5D_VIRTUAL || H5Pget_external_count(list) != 0)
+        return apd_fail(error, APD_ERROR_DATA, "%s: its values are in other files; they must be in this one",
+                        where);
+    if (!has_good_filters(list))
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: is packed in a way that is not read; deflate, shuffle and fletcher32 are",
+                        where);
+    return APD_OK;
+}
+
+static apd_status check_stored(hid_t set, hid_t list, const apd_h5_shape *shape, const char *where,
+                               apd_error *error) {
     hsize_t file_bytes = 0;
     hid_t file = H5Iget_file_id(set);
-    hid_t list = H5Dget_create_plist(set);
-    int filters = list >= 0 ? H5Pget_nfilters(list) : 0;
     if (file >= 0)
         (void)H5Fget_filesize(file, &file_bytes);
     if (file >= 0)
         (void)H5Fclose(file);
-    if (list >= 0)
-        (void)H5Pclose(list);
     uint64_t stored = H5Dget_storage_size(set);
     uint64_t needed = (uint64_t)shape->items * shape->item_bytes;
-    uint64_t least = filters > 0 ? needed / MOST_COMPRESSION : needed;
+    uint64_t least = is_packed(list) ? needed / MOST_COMPRESSION : needed;
     if (stored < least || least > file_bytes || stored > file_bytes + CHUNK_BYTES)
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: %" PRIu64 " bytes are stored where its shape needs %" PRIu64
                         ", in a file of %" PRIu64 ": the file is damaged or was not written to its end",
                         where, stored, needed, (uint64_t)file_bytes);
-    return APD_OK;
+    return check_chunk(list, shape, file_bytes, where, error);
 }
 
 apd_status apd_h5_set_open(hid_t place, const char *name, hid_t *set, apd_h5_shape *shape, apd_error *error) {
-    hid_t opened = H5Dopen2(place, name, H5P_DEFAULT);
+    hid_t opened = H5Dopen2(place, name, apd_h5_access(APD_H5_ACCESS_SET));
     if (opened < 0)
         return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the data set");
+    apd_status status = APD_OK;
     char where[800];
     apd_h5_locate(place, name, where, sizeof where);
-    apd_status status;
     apd_h5_shape found = {0};
+    hid_t list = H5Dget_create_plist(opened);
+    if (list < 0) {
+        status = apd_h5_fail(error, APD_ERROR_DATA, place, name, "read the layout");
+        goto out;
+    }
+    APD_GO(check_place(list, where, error));
     APD_GO(describe_space(opened, &found, where, error));
     APD_GO(describe_type(opened, &found, error));
     APD_GO(product(&found, &found.items, where, error));
-    APD_GO(check_stored(opened, &found, where, error));
+    APD_GO(check_stored(opened, list, &found, where, error));
 out:
+    if (list >= 0)
+        (void)H5Pclose(list);
     if (status != APD_OK) {
         (void)H5Dclose(opened);
         return status;
@@ -218,6 +280,28 @@ apd_status apd_h5_read(hid_t place, const char *name, hid_t memory, int rank, co
     APD_GO(check_shape(&shape, memory, rank, sizes, place, name, error));
     APD_GO(apd_h5_rows_read(set, 0, (int64_t)sizes[0], memory, data, error));
 out:
+    apd_h5_set_close(set);
+    return status;
+}
+
+apd_status apd_h5_read_list(hid_t place, const char *name, hid_t memory, int64_t count, void **data,
+                            apd_error *error) {
+    hid_t set = -1;
+    apd_h5_shape shape;
+    hsize_t size = (hsize_t)count;
+    void *values = NULL;
+    char where[600];
+    APD_TRY(apd_h5_set_open(place, name, &set, &shape, error));
+    apd_status status;
+    apd_h5_locate(place, name, where, sizeof where);
+    APD_GO(check_shape(&shape, memory, 1, &size, place, name, error));
+    APD_GO(apd_room_check(where, "values", count, H5Tget_size(memory), error));
+    values = apd_allocate(count, H5Tget_size(memory), name);
+    APD_GO(apd_h5_rows_read(set, 0, count, memory, values, error));
+    *data = values;
+    values = NULL;
+out:
+    free(values);
     apd_h5_set_close(set);
     return status;
 }

@@ -2,13 +2,16 @@
 #include "io/h5.h"
 
 #include "base/memory.h"
+#include "io/h5_heap.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LONGEST_TEXT (1 << 20)
-#define MOST_TEXTS   (1 << 24)
+#define MOST_TEXTS   (1 << 20)
+#define MOST_BYTES   (INT64_C(1) << 28) /* of all texts of a list */
 
 /* Fixed length, padded with zeros: no global heap, whose bytes have no checksum. Length 0 cannot be. */
 static hid_t fixed_type(size_t length) {
@@ -37,6 +40,9 @@ apd_status apd_h5_texts_write(hid_t place, const char *name, int64_t count, char
 
 static apd_status read_fixed(hid_t set, const apd_h5_shape *shape, char **texts, apd_error *error) {
     size_t length = shape->item_bytes;
+    char where[800];
+    apd_h5_locate(set, NULL, where, sizeof where);
+    APD_TRY(apd_room_check(where, "texts", shape->items, length, error));
     char *packed = apd_allocate(shape->items, length, "texts");
     hid_t type = H5Dget_type(set);
     apd_status status = type >= 0 ? apd_h5_rows_read(set, 0, shape->items, type, packed, error)
@@ -53,22 +59,36 @@ static apd_status read_fixed(hid_t set, const apd_h5_shape *shape, char **texts,
     return status;
 }
 
-/* HDF5 allocates variable-length texts; they are copied and given back. */
+/* Whether the file's heaps are laid out as io/h5_heap reads them, with the elements in one piece. */
+static bool is_plain_heap(hid_t file, hid_t set) {
+    hsize_t block = 1;
+    size_t address_bytes = 0, length_bytes = 0;
+    hid_t made = file >= 0 ? H5Fget_create_plist(file) : -1;
+    bool plain = made >= 0 && H5Pget_userblock(made, &block) >= 0 && block == 0 &&
+                 H5Pget_sizes(made, &address_bytes, &length_bytes) >= 0 && address_bytes == 8 &&
+                 length_bytes == 8 && H5Dget_offset(set) != HADDR_UNDEF;
+    if (made >= 0)
+        (void)H5Pclose(made);
+    return plain;
+}
+
 static apd_status read_variable(hid_t set, const apd_h5_shape *shape, char **texts, apd_error *error) {
-    char **lent = apd_allocate(shape->items, sizeof *lent, "texts");
-    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    apd_status status = type >= 0 && space >= 0
-                            ? apd_h5_rows_read(set, 0, shape->items, type, lent, error)
-                            : apd_h5_fail(error, APD_ERROR_DATA, set, NULL, "read the type");
-    for (int64_t i = 0; status == APD_OK && i < shape->items; i++)
-        texts[i] = apd_duplicate_text(lent[i] != NULL ? lent[i] : "");
-    if (type >= 0 && space >= 0)
-        (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, lent);
-    if (space >= 0)
-        (void)H5Sclose(space);
-    if (type >= 0)
-        (void)H5Tclose(type);
-    free(lent);
+    char where[800], path[512] = "";
+    hid_t file = H5Iget_file_id(set);
+    apd_status status;
+    apd_h5_locate(set, NULL, where, sizeof where);
+    if (shape->items == 0)
+        status = APD_OK;
+    else if (!is_plain_heap(file, set) || H5Fget_name(file, path, sizeof path) >= (ssize_t)sizeof path)
+        status = apd_fail(error, APD_ERROR_DATA,
+                          "%s: texts of variable length are read from contiguous storage alone; make them of "
+                          "fixed length",
+                          where);
+    else
+        status = apd_h5_heap_texts(path, where, (int64_t)H5Dget_offset(set), shape->items, LONGEST_TEXT,
+                                   MOST_BYTES, texts, error);
+    if (file >= 0)
+        (void)H5Fclose(file);
     return status;
 }
 
@@ -172,15 +192,7 @@ apd_status apd_h5_text_write(hid_t place, const char *name, const char *text, ap
 
 static char *read_text(hid_t attribute, hid_t type) {
     size_t length = H5Tget_size(type);
-    if (H5Tis_variable_str(type) > 0) {
-        char *lent = NULL;
-        if (H5Aread(attribute, type, (void *)&lent) < 0)
-            return NULL;
-        char *copy = apd_duplicate_text(lent != NULL ? lent : "");
-        (void)H5free_memory(lent);
-        return copy;
-    }
-    if (length > LONGEST_TEXT)
+    if (length > LONGEST_TEXT || H5Tis_variable_str(type) > 0)
         return NULL;
     char *text = apd_allocate((int64_t)length + 1, 1, "a text");
     if (H5Aread(attribute, type, text) >= 0)

@@ -4,6 +4,7 @@
 #include "io/import_folder.h"
 #include "io/import_formats.h"
 #include "io/inflate.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,8 +99,11 @@ static apd_status read_part(const char *path, apd_dataset_content *content, apd_
                           path, size, RECORD);
     } else {
         int64_t first = content->count[split], count = size / RECORD;
-        grow(content, split, first + count);
-        status = take_records(path, bytes, count, first, content, split, error);
+        status = apd_room_check(path, "images", first + count, PIXELS, error);
+        if (status == APD_OK) {
+            grow(content, split, first + count);
+            status = take_records(path, bytes, count, first, content, split, error);
+        }
     }
     free(bytes);
     return status;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/inflate.h"
+#include "io/room.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +30,12 @@ bool apd_ends_in(const char *name, const char *ending) {
 bool apd_is_folder(const char *path) {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* Pipes and devices are passed over: they would be waited for, or never end. */
+static bool is_file(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
 void apd_names_add(apd_names *names, const char *name) {
@@ -60,7 +67,7 @@ static apd_status list(const char *path, bool folders, const char *ending, apd_n
         if (entry->d_name[0] == '.' || !apd_ends_in(entry->d_name, ending))
             continue;
         char *whole = apd_path_join(path, entry->d_name);
-        if (apd_is_folder(whole) == folders)
+        if (folders ? apd_is_folder(whole) : is_file(whole))
             apd_names_add(names, entry->d_name);
         free(whole);
     }
@@ -105,12 +112,15 @@ apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd
                     path, found, count);
 }
 
-void apd_content_allocate(apd_dataset_content *content, apd_split split, int64_t count, bool coarse) {
+apd_status apd_content_allocate(const char *path, apd_dataset_content *content, apd_split split,
+                                int64_t count, bool coarse, apd_error *error) {
     size_t bytes =
         (size_t)content->shape.channels * (size_t)content->shape.height * (size_t)content->shape.width;
+    APD_TRY(apd_room_check(path, "images", count, bytes, error));
     content->count[split] = count;
     content->images[split] = apd_allocate(count, bytes, "images");
     content->labels[split] = apd_allocate(count, sizeof(int32_t), "labels");
     if (coarse)
         content->coarse[split] = apd_allocate(count, sizeof(int32_t), "coarse labels");
+    return APD_OK;
 }

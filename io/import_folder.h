@@ -13,7 +13,7 @@ typedef struct apd_names {
 char *apd_path_join(const char *folder, const char *name);
 
 /* The names in `path`, in the order of their bytes but numbers by value (part-2 before part-10); hidden ones
- * are left out. Folders only, or files only whose name ends in `ending` (any case). Statuses: IO. */
+ * are left out. Folders only, or plain files only whose name ends in `ending` (any case). Statuses: IO. */
 apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error);
 apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error);
 void apd_names_clear(apd_names *names);
@@ -29,7 +29,9 @@ bool apd_is_folder(const char *path);
  * DATA when there are not exactly `count`. */
 apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd_error *error);
 
-/* Allocate images, labels and, when asked, coarse labels of a split; content->shape is set. */
-void apd_content_allocate(apd_dataset_content *content, apd_split split, int64_t count, bool coarse);
+/* Allocate images, labels and, when asked, coarse labels of a split; content->shape is set. Status DATA naming
+ * `path` when the machine has not that much memory. */
+apd_status apd_content_allocate(const char *path, apd_dataset_content *content, apd_split split,
+                                int64_t count, bool coarse, apd_error *error);
 
 #endif

@@ -149,11 +149,11 @@ static apd_status find_shape(const file_list *list, const char **first, apd_imag
     return APD_OK;
 }
 
-static apd_status read_files(const file_list *list, apd_dataset_content *content, apd_split split,
-                             apd_error *error) {
+static apd_status read_files(const char *path, const file_list *list, apd_dataset_content *content,
+                             apd_split split, apd_error *error) {
     int64_t bytes = (int64_t)content->shape.channels * content->shape.height * content->shape.width;
     int64_t count = list->paths.count;
-    apd_content_allocate(content, split, count, false);
+    APD_TRY(apd_content_allocate(path, content, split, count, false, error));
     for (int64_t i = 0; i < count; i++) {
         apd_progress("reading image %" PRId64 " of %" PRId64, i + 1, count);
         content->labels[split][i] = list->labels[i];
@@ -173,7 +173,7 @@ apd_status apd_import_images(const char *path, apd_dataset_content *content, apd
     for (int split = 0; split < APD_SPLITS; split++)
         APD_GO(find_shape(&lists[split], &first, &content->shape, error));
     for (int split = 0; split < APD_SPLITS; split++)
-        APD_GO(read_files(&lists[split], content, (apd_split)split, error));
+        APD_GO(read_files(path, &lists[split], content, (apd_split)split, error));
     content->classes = (int)classes.count;
     content->class_names = classes.names;
     classes = (apd_names){0}; /* the content's from here */

@@ -91,7 +91,7 @@ static apd_status take(apd_dataset_content *content, apd_split split, const idx_
         return apd_fail(error, APD_ERROR_DATA, "%s: its images are %d x %d, those to train on %d x %d",
                         images->path, shape.height, shape.width, content->shape.height, content->shape.width);
     int64_t count = images->sizes[0];
-    apd_content_allocate(content, split, count, false);
+    APD_TRY(apd_content_allocate(images->path, content, split, count, false, error));
     memcpy(content->images[split], images->bytes + images->header,
            (size_t)(count * shape.height * shape.width));
     for (int64_t i = 0; i < count; i++) {

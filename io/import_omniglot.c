@@ -157,8 +157,9 @@ static apd_status read_all(const char *path, omniglot *found, apd_dataset_conten
                         trees[1]);
     if (classes != CHARACTERS)
         apd_warn("%s: %" PRId64 " characters, Omniglot has %d", path, classes, CHARACTERS);
-    apd_content_allocate(content, APD_SPLIT_TRAIN, classes * TRAIN_DRAWERS, true);
-    apd_content_allocate(content, APD_SPLIT_TEST, classes * (DRAWERS - TRAIN_DRAWERS), true);
+    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TRAIN, classes * TRAIN_DRAWERS, true, error));
+    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TEST, classes * (DRAWERS - TRAIN_DRAWERS), true,
+                                 error));
     for (int64_t class = 0; class < classes; class ++) {
         apd_progress("reading character %" PRId64 " of %" PRId64, class + 1, classes);
         APD_TRY(read_character(found, class, content, error));

@@ -1,6 +1,7 @@
 #include "io/inflate.h"
 
 #include "base/memory.h"
+#include "io/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,11 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #define XZ_BUFFER (1 << 16)
-#define XZ_MEMORY (UINT64_C(1) << 30) /* `xz -9` needs 65 MiB to unpack */
+#define XZ_MEMORY (UINT64_C(1) << 28) /* `xz -9` needs 65 MiB to unpack */
 
 struct apd_inflate {
     char *path;
@@ -54,9 +56,14 @@ static apd_status open_gzip(apd_inflate *stream, int handle, apd_error *error) {
 }
 
 apd_status apd_inflate_open(const char *path, apd_inflate **out, apd_error *error) {
-    int handle = open(path, O_RDONLY | O_CLOEXEC);
+    int handle = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
+    struct stat facts;
     if (handle < 0)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(handle, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+        (void)close(handle);
+        return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed", path);
+    }
     apd_inflate *stream = apd_allocate(1, sizeof *stream, "a stream");
     stream->path = apd_duplicate_text(path);
     stream->xz = (lzma_stream)LZMA_STREAM_INIT;
@@ -113,7 +120,7 @@ static const char *xz_reason(lzma_ret result) {
         {LZMA_BUF_ERROR, "it is cut short"},
         {LZMA_DATA_ERROR, "it is damaged"},
         {LZMA_FORMAT_ERROR, "bytes that are not xz follow"},
-        {LZMA_MEMLIMIT_ERROR, "it needs more than 1 GiB of memory to unpack"},
+        {LZMA_MEMLIMIT_ERROR, "it needs more than 256 MiB of memory to unpack"},
         {LZMA_OPTIONS_ERROR, "it uses options that this liblzma does not know"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
@@ -148,7 +155,8 @@ apd_status apd_inflate_read(apd_inflate *stream, void *bytes, int64_t count, int
                                 : read_xz(stream, bytes, count, got, error);
 }
 
-/* The buffer grows with what really comes, so that a wrong size in a header costs nothing. */
+/* The buffer grows with what really comes, so that a wrong size in a header costs nothing; a small file may still
+ * unpack to gigabytes. */
 static apd_status read_all(apd_inflate *stream, int64_t limit, uint8_t **bytes, int64_t *count,
                            apd_error *error) {
     int64_t room = 1 << 20, filled = 0;
@@ -160,14 +168,17 @@ static apd_status read_all(apd_inflate *stream, int64_t limit, uint8_t **bytes, 
         if (status == APD_OK && filled > limit)
             status =
                 apd_fail(error, APD_ERROR_DATA, "%s: holds more than %" PRId64 " bytes", stream->path, limit);
+        int64_t next = 2 * room <= limit ? 2 * room : limit + 1;
+        if (status == APD_OK && filled == room)
+            status = apd_room_check(stream->path, "bytes", next, 1, error);
         if (status != APD_OK) {
             free(all);
             return status;
         }
         if (filled < room)
             break;
-        all = apd_reallocate(all, room, 2 * room, 1, "a file");
-        room *= 2;
+        all = apd_reallocate(all, room, next, 1, "a file");
+        room = next;
     }
     *bytes = all;
     *count = filled;

@@ -12,7 +12,7 @@
 
 typedef struct apd_inflate apd_inflate;
 
-/* Statuses: IO. */
+/* Statuses: IO; DATA for what is no plain file. */
 apd_status apd_inflate_open(const char *path, apd_inflate **out, apd_error *error);
 void apd_inflate_close(apd_inflate *stream); /* Takes NULL. */
 

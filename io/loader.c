@@ -1,6 +1,7 @@
 #include "io/loader.h"
 
 #include "base/memory.h"
+#include "io/room.h"
 #include "io/task_images.h"
 
 #include <inttypes.h>
@@ -109,21 +110,25 @@ static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset
     int64_t *dealt = deal(set, samples, stream->tasks[set->task].class_count);
     make_parts(set);
     int64_t *slots = make_slots(set, samples, dealt);
-    set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
     apd_pixel_sums sums = {0};
-    apd_status status = apd_task_images_load(
-        &(apd_task_images){
-            .stream = stream,
-            .dataset = dataset,
-            .task = set->task,
-            .part = APD_PART_TRAIN,
-            .samples = samples,
-            .count = set->count,
-            .slots = slots,
-            .kept = set->images,
-            .sums = normalise == APD_NORMALISE_TASK ? &sums : NULL,
-        },
-        error);
+    apd_status status =
+        apd_room_check(dataset->path, "images", set->slot_count, (size_t)set->image_bytes, error);
+    if (status == APD_OK) {
+        set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
+        status = apd_task_images_load(
+            &(apd_task_images){
+                .stream = stream,
+                .dataset = dataset,
+                .task = set->task,
+                .part = APD_PART_TRAIN,
+                .samples = samples,
+                .count = set->count,
+                .slots = slots,
+                .kept = set->images,
+                .sums = normalise == APD_NORMALISE_TASK ? &sums : NULL,
+            },
+            error);
+    }
     set->normalisation = normalise == APD_NORMALISE_TASK
                              ? apd_pixel_sums_normalisation(&sums, dataset->is_float)
                              : fixed_normalisation(normalise, dataset);
@@ -265,19 +270,23 @@ apd_status apd_eval_set_load(const apd_description *description, const apd_strea
     set->image_bytes = dataset->image_bytes;
     apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, normalisation);
     int64_t *slots = evaluation_slots(set, partition, samples);
-    set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
-    apd_status status = apd_task_images_load(
-        &(apd_task_images){
-            .stream = stream,
-            .dataset = dataset,
-            .task = task,
-            .part = part,
-            .samples = samples,
-            .count = set->count,
-            .slots = slots,
-            .kept = set->images,
-        },
-        error);
+    apd_status status =
+        apd_room_check(dataset->path, "images", set->slot_count, (size_t)set->image_bytes, error);
+    if (status == APD_OK) {
+        set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
+        status = apd_task_images_load(
+            &(apd_task_images){
+                .stream = stream,
+                .dataset = dataset,
+                .task = task,
+                .part = part,
+                .samples = samples,
+                .count = set->count,
+                .slots = slots,
+                .kept = set->images,
+            },
+            error);
+    }
     free(slots);
     free(samples);
     if (status == APD_OK)

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define MOST_COMPRESSION 1032
 
 /* Everything a call needs lives here, in the caller's frame, so that a jump out of libpng loses nothing. */
 typedef struct png_job {
@@ -71,11 +74,30 @@ static apd_image_shape shape_of(const png_job *job) {
                              .width = (int)png_get_image_width(job->png, job->info)};
 }
 
+/* Deflate packs 1032 bytes into one at the very best: a header that says more is wrong. */
+static apd_status check_size(const png_job *job, apd_error *error) {
+    struct stat facts;
+    uint64_t bytes =
+        (uint64_t)png_get_rowbytes(job->png, job->info) * png_get_image_height(job->png, job->info);
+    if (fstat(fileno(job->file), &facts) != 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", job->path, strerror(errno));
+    if (bytes / MOST_COMPRESSION > (uint64_t)facts.st_size)
+        return apd_fail(
+            error, APD_ERROR_DATA,
+            "%s: not a good PNG file: its header says %u x %u pixels, more than its %lld bytes can "
+            "hold",
+            job->path, png_get_image_height(job->png, job->info), png_get_image_width(job->png, job->info),
+            (long long)facts.st_size);
+    return APD_OK;
+}
+
 apd_status apd_png_shape(const char *path, apd_image_shape *shape, apd_error *error) {
     png_job job;
-    apd_status status = begin_read(&job, path, error);
-    if (status == APD_OK)
-        *shape = shape_of(&job);
+    apd_status status;
+    APD_GO(begin_read(&job, path, error));
+    APD_GO(check_size(&job, error));
+    *shape = shape_of(&job);
+out:
     end_read(&job);
     return status;
 }
@@ -120,6 +142,7 @@ apd_status apd_png_read(const char *path, apd_image_shape shape, uint8_t *pixels
     int values = 0;
     apd_status status;
     APD_GO(begin_read(&job, path, error));
+    APD_GO(check_size(&job, error));
     apd_image_shape found = shape_of(&job);
     if (found.height != shape.height || found.width != shape.width || found.channels > shape.channels) {
         status = apd_fail(

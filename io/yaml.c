@@ -191,13 +191,28 @@ static apd_status build_root(reader *in, apd_yaml_node *root) {
     return APD_OK;
 }
 
+/* libyaml compares each %TAG directive with all before it, and a megabyte of them keeps it busy for a minute. */
+static apd_status check_directives(const reader *in) {
+    static const char directive[4] = {'%', 'T', 'A', 'G'};
+    const char *end = in->text + in->bytes;
+    int found = 0;
+    for (const char *at = in->text;
+         (at = memmem(at, (size_t)(end - at), directive, sizeof directive)) != NULL; at++)
+        if (++found > APD_YAML_TAGS)
+            return apd_place_fail(in->place, line_of_offset(in, (size_t)(at - in->text)),
+                                  "more than %d %%TAG; values without tags are needed", APD_YAML_TAGS);
+    return APD_OK;
+}
+
 apd_status apd_yaml_parse(const apd_place *place, const char *text, int64_t bytes, apd_yaml_node *root) {
     reader in = {.place = place, .text = text, .bytes = bytes};
     apd_yaml_node made = {0};
     if (bytes > APD_YAML_BYTES)
         return apd_place_fail(place, 0, "longer than %d bytes: not a run description", APD_YAML_BYTES);
+    APD_TRY(check_directives(&in));
     if (!yaml_parser_initialize(&in.parser))
         apd_fatal(APD_ERROR_INTERNAL, "out of memory starting libyaml");
+    yaml_parser_set_encoding(&in.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&in.parser, (const unsigned char *)text, (size_t)bytes);
     apd_status status = build_root(&in, &made);
     yaml_parser_delete(&in.parser);

@@ -2,7 +2,8 @@
  *
  * libyaml's events are built into plain nodes. What a run description never needs is refused
  * where it stands: aliases (they make cycles and bombs), tags, a second document, keys given twice, more than
- * APD_YAML_DEPTH levels, more than APD_YAML_KEYS keys in a map, texts with control characters. */
+ * APD_YAML_DEPTH levels, more than APD_YAML_KEYS keys in a map, more than APD_YAML_TAGS
+ * tag directives, texts with control characters, encodings other than UTF-8. */
 #ifndef APD_IO_YAML_H
 #define APD_IO_YAML_H
 
@@ -14,6 +15,7 @@
 #define APD_YAML_BYTES (1 << 20) /* the longest text */
 #define APD_YAML_DEPTH 12
 #define APD_YAML_KEYS  256
+#define APD_YAML_TAGS  100
 
 /* Where a value was written, for complaints about it. */
 typedef struct apd_place {

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -451,6 +452,32 @@ static void parse_map_of_many_keys_is_refused(void **state) {
     assert_string_equal(error.message, "run.yaml:257: a map of more than 256 keys");
 }
 
+/* libyaml compares each directive with all before it: a megabyte of them would take a minute. */
+static void parse_many_tag_directives_are_refused_quickly(void **state) {
+    (void)state;
+    static char text[APD_YAML_BYTES];
+    size_t used = 0;
+    for (int i = 0; used < sizeof text - 20; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%%TAG !%x! y\n", (unsigned)i);
+    apd_description *out = NULL;
+    apd_error error = {0};
+    clock_t start = clock();
+    assert_int_equal(apd_description_parse("run.yaml", text, (int64_t)used, NULL, 0, &out, &error),
+                     APD_ERROR_USAGE);
+    assert_string_equal(error.message, "run.yaml:101: more than 100 %TAG; values without tags are needed");
+    assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
+}
+
+static void parse_other_encoding_is_refused(void **state) {
+    (void)state;
+    static const char text[] = "\xff\xfes\0e\0e\0d\0:\0 \0001\0\n";
+    apd_description *out = NULL;
+    apd_error error = {0};
+    assert_int_equal(apd_description_parse("run.yaml", text, sizeof text, NULL, 0, &out, &error),
+                     APD_ERROR_USAGE);
+    assert_string_equal(error.message, "run.yaml:1: not YAML: invalid leading UTF-8 octet");
+}
+
 /* --- overlays and cross-key values
  * -------------------------------------------------------------------------- */
 
@@ -808,6 +835,8 @@ int main(void) {
         cmocka_unit_test(parse_bad_input_names_place_and_remedy),
         cmocka_unit_test(parse_hostile_sizes_are_refused_quickly),
         cmocka_unit_test(parse_map_of_many_keys_is_refused),
+        cmocka_unit_test(parse_many_tag_directives_are_refused_quickly),
+        cmocka_unit_test(parse_other_encoding_is_refused),
         cmocka_unit_test(parse_settings_come_on_top_in_order),
         cmocka_unit_test(parse_setting_replaces_lists_of_the_file),
         cmocka_unit_test(parse_short_run_lowers_default_polishing_only),
