@@ -207,11 +207,14 @@ static hid_t make_list(fuzz_bytes *in, hid_t space, const hsize_t *sizes, int ra
     if ((choice & 7) == 5 && choice & 8)
         set_virtual(list, space);
     if ((choice & 7) >= 5 && H5Pget_layout(list) != H5D_VIRTUAL && rank > 0) {
-        for (int d = 0; d < rank; d++)
+        double items = 1;
+        for (int d = 0; d < rank; d++) {
             chunk[d] = choice & 16 ? 1 + make_size(in) : sizes[d] > 0 && sizes[d] < 4096 ? sizes[d] : 1;
+            items *= (double)chunk[d];
+        }
         (void)H5Pset_chunk(list, rank, chunk);
         set_filters(list, fuzz_take(in));
-        if (choice & 8 && H5Sget_simple_extent_npoints(space) < 1 << 14) /* each chunk is made at once */
+        if (choice & 8 && items < 1e6 && H5Sget_simple_extent_npoints(space) < 1 << 14) /* all made at once */
             (void)H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
     }
     return list;
