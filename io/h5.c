@@ -11,6 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* HDF5 keeps a damaged file that it fails to close, and crashes on it when it cleans up: as the process exits, or,
+ * when it was started after MPI, in MPI_Finalize. All files are closed by us, so it is started first and told not
+ * to clean up. */
+__attribute__((constructor)) static void start_hdf5(void) {
+    (void)H5dont_atexit();
+    (void)H5open();
+}
+
 typedef struct reason_text {
     char *text;
     size_t size;

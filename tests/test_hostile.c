@@ -311,6 +311,22 @@ static void open_many_names_of_one_text_are_refused(void **state) {
     assert_open_fails("is too long: one can have 1048576 bytes");
 }
 
+/* A file that HDF5 cannot close (found by tests/fuzz/): it crashed as the process ended. */
+static void open_file_that_cannot_be_closed_leaves_a_good_exit(void **state) {
+    (void)state;
+    int result = 0;
+    run("tail -c +2 '%s' >'%s'", KEPT_INPUT, data_path);
+    (void)fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        apd_dataset *dataset = NULL;
+        exit(apd_dataset_open(data_path, &dataset, NULL) == APD_ERROR_DATA ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+}
+
 static void open_pipe_is_refused(void **state) {
     (void)state;
     assert_int_equal(mkfifo(data_path, 0600), 0);
@@ -474,6 +490,7 @@ int main(void) {
         CASE(open_names_of_variable_length_are_read),
         CASE(open_names_with_a_changed_heap_never_crash),
         CASE(open_many_names_of_one_text_are_refused),
+        CASE(open_file_that_cannot_be_closed_leaves_a_good_exit),
         CASE(open_pipe_is_refused),
         CASE(guard_fault_in_library_names_the_file),
         CASE(guard_our_own_fault_stays_a_crash),
