@@ -54,7 +54,7 @@ host_start() {
         _ "$host" "$folder" </dev/null >"$folder/$host.log" 2>&1 &
     outer=$!
     until_true 10 test -e "$folder/$host.ready" || { cat "$folder/$host.log"; return 1; }
-    pgrep -P "$outer" >"$folder/$host.pid"
+    tr -d " " <"/proc/$outer/task/$outer/children" >"$folder/$host.pid"
     ip link add eth0 netns "$(cat "$folder/$host.pid")" type veth peer name "p$1"
     ip link set "p$1" master br0 up
     host_run "$1" ip addr add "10.77.0.$1/24" dev eth0
