@@ -52,9 +52,9 @@ is() { [ "$(slurm_state "$1")" = "$2" ]; }
 # A requeued job waits two minutes, lest it starts where it just failed; in a test two seconds, so that the nodes do
 # not take the new start's credential for the old one's.
 start_again() {
-    until_true 60 is "$1" PENDING || fail "job $1 is $(slurm_state "$1"), not requeued"
+    until_true 120 is "$1" PENDING || fail "job $1 is $(slurm_state "$1"), not requeued"
     sleep 2
-    scontrol update JobId="$1" StartTime=now
+    scontrol update JobId="$1" StartTime=now TimeLimit=20
 }
 
 ended() {
@@ -70,18 +70,20 @@ done_after() {
 # says LOG TEXT
 says() { grep -qF -- "$2" "$1" || fail "$1 does not say '$2'"; }
 
-# Stopped in the middle of its second task, requeued, and finished with the bits of a run that nobody disturbed.
-case_requeue() {
+# interrupted EPOCHS PLACE STOP SBATCH-OPTION...: a run across two nodes, stopped by the command STOP in its task at
+# this place (from 0), requeued, and finished with the bits of a run that nobody disturbed
+interrupted() {
+    local epochs=$1 place=$2 stop=$3
+    shift 3
     cluster 2
-    describe run 3 "${epochs:-250}"
-    submit run.log --nodes=2 --ntasks=2 "${options[@]}" "$repository/jobs/train.sbatch" run.yaml
-    until_true "${patience:-120}" in_task run 1 5 || fail "the second task is not reached"
-    "${stop[@]}" "$job"
+    describe run 3 "$epochs"
+    submit run.log --nodes=2 --ntasks=2 "$@" "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run "$place" 5 || fail "task $place is not reached"
+    $stop "$job"
     start_again "$job"
-    [ ! -e run/accuracy.csv ] || [ "$(wc -l <run/accuracy.csv)" -lt 4 ] || fail "it was not stopped in time"
     says run.log "SIGUSR1 came"
     says run.log "committed and stopped (exit status 75)"
-    done_after 240 "$job"
+    done_after 1200 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
     says run.log "the run is done"
     [ "$(grep -c 'going on from' run.log)" = 1 ] || fail "it did not go on"
@@ -89,15 +91,15 @@ case_requeue() {
     same_bits undisturbed run
     cat run.log
 }
-options=(--time=10)
-stop=(scancel --signal=USR1 --batch)
 
-# The same by Slurm's own clock. (It looks every half minute, so the run has to be longer than two minutes.)
+case_requeue() { interrupted 600 1 "scancel --signal=USR1 --batch" --time=10; }
+
+# By Slurm's own clock, which it looks at every half minute: the signal comes 30 to 60 seconds after the start. So the
+# program starts late, rather than that the run has to last for minutes on any machine.
 case_time_limit() {
-    options=(--time=2 --signal=B:USR1@60)
-    stop=(true)
-    epochs=6000
-    case_requeue
+    printf '#!/bin/sh\nsleep 20\nexec "%s" "$@"\n' "$APD" >late
+    chmod +x late
+    APD=$work/late interrupted 9000 0 true --time=2 --signal=B:USR1@60
 }
 
 # A list of four runs; the third is stopped and goes back to the queue alone. The ranks are started by srun.
@@ -128,7 +130,7 @@ case_array() {
 # The plug of a node is pulled; Slurm takes the job to the nodes that are left, where it goes on from its last commit.
 case_node_down() {
     cluster 3
-    describe run 3 "${epochs:-250}"
+    describe run 3 600
     submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
     node_kill 2
@@ -145,7 +147,7 @@ case_node_down() {
 # A file named stop in the run's folder ends it, and the job is not requeued.
 case_stop() {
     cluster 1
-    describe run 3 "${epochs:-250}"
+    describe run 3 600
     submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 0 5 || fail "it does not start"
     touch run/stop

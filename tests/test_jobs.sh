@@ -24,7 +24,8 @@ pretend() {
 pretend mpirun 'while [ "${1#-}" != "$1" ]; do shift 2; done; "$@" & trap "kill -USR1 $!" USR1
 wait $!; status=$?; while kill -0 $! 2>/dev/null; do wait $!; status=$?; done; exit $status'
 # shellcheck disable=SC2016
-pretend scontrol 'echo "$*" >>asked; [ "$1" != show ] || echo "   Command='"$jobs"'/array.sbatch a b"'
+pretend scontrol 'echo "$*" >>asked; [ "$1" != show ] || echo "   Command='"$jobs"'/array.sbatch a b
+   Command='"$jobs"'/array.sbatch a b"'
 printf 'name: "mine" # a name\ndata: {name: other}\n' >mine.yaml
 printf 'output: elsewhere/run\nname: mine\n' >placed.yaml
 
