@@ -82,11 +82,12 @@ interrupted() {
     $stop "$job"
     start_again "$job"
     says run.log "SIGUSR1 came"
+    says run.log "half way"
     says run.log "committed and stopped (exit status 75)"
     done_after 1200 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
     says run.log "the run is done"
-    [ "$(grep -c 'going on from' run.log)" = 1 ] || fail "it did not go on"
+    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_bits undisturbed run
     cat run.log
@@ -133,12 +134,14 @@ case_node_down() {
     describe run 3 600
     submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
+    scancel --signal=USR2 --batch "$job"
+    until_true 60 grep -q "half way" run.log || fail "no commit on SIGUSR2"
     node_kill 2
     start_again "$job"
     done_after 240 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 1"
     says run.log "2 tasks on 2 nodes (h[1,3]), start 2"
-    says run.log "going on from"
+    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_bits undisturbed run
     cat run.log

@@ -21,11 +21,12 @@ pretend() {
 }
 
 # shellcheck disable=SC2016 # the pretended command expands it
-pretend mpirun 'while [ "${1#-}" != "$1" ]; do shift 2; done; "$@" & trap "kill -USR1 $!" USR1
+pretend mpirun 'while [ "${1#-}" != "$1" ]; do shift 2; done; "$@" & trap "kill -USR1 $!" USR1; trap "kill -USR2 $!" USR2
 wait $!; status=$?; while kill -0 $! 2>/dev/null; do wait $!; status=$?; done; exit $status'
 # shellcheck disable=SC2016
 pretend scontrol 'echo "$*" >>asked; [ "$1" != show ] || echo "   Command='"$jobs"'/array.sbatch a b
    Command='"$jobs"'/array.sbatch a b"'
+pretend squeue 'echo 2026-11-25T20:00:00'
 printf 'name: "mine" # a name\ndata: {name: other}\n' >mine.yaml
 printf 'output: elsewhere/run\nname: mine\n' >placed.yaml
 
@@ -51,6 +52,13 @@ says "apd train mine.yaml --set seed=3"
 says "4 tasks on 2 nodes (), start 1, run folder runs/mine"
 says "the run is done"
 asked ""
+# shellcheck disable=SC2016
+pretend apd 'echo "until $SLURM_JOB_END_TIME"'
+TZ=UTC job 0 train.sbatch mine.yaml
+says "until 1795636800"
+pretend squeue 'echo N/A'
+job 0 train.sbatch mine.yaml
+grep -qx "until " out || fail "an end that Slurm does not know"
 pretend apd 'exit 75'
 environment=(SLURM_RESTART_COUNT=2)
 job 75 train.sbatch mine.yaml
@@ -112,11 +120,17 @@ signal USR1 75
 says "SIGUSR1 came"
 says "committed and stopped"
 asked "requeue 7"
+# shellcheck disable=SC2016
+pretend apd 'trap "echo committed; touch committed" USR2; touch started
+for i in $(seq 100); do [ ! -e committed ] || exit 0; sleep 0.1; done; exit 3'
+signal USR2 0
+says "SIGUSR2 came"
+says "the run is done"
 pretend apd 'touch started; exec sleep 10'
 signal USR1 75 # ranks that are still starting
 says "before the ranks had started"
 asked "requeue 7"
-for status in 143 1 0; do
+for status in 143 75 1 0; do # after a scancel nothing is requeued
     pretend apd "touch started; sleep 1; exit $status"
     signal TERM 143
     says "ended by Slurm"
