@@ -14,7 +14,7 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 slurm_needed
 isolate "$@"
 
-work=$(mktemp -d)
+work=$(mktemp -d -t apd-XXXXXX)
 trap 'finish $?' EXIT
 finish() {
     if [ "$1" != 0 ]; then
@@ -100,7 +100,7 @@ case_requeue() { interrupted 600 1 "scancel --signal=USR1 --batch" --time=10; }
 case_time_limit() {
     printf '#!/bin/sh\nsleep 20\nexec "%s" "$@"\n' "$APD" >late
     chmod +x late
-    APD=$work/late interrupted 9000 0 true --time=2 --signal=B:USR1@60
+    APD=$work/late interrupted 6000 0 true --time=2 --signal=B:USR1@60
 }
 
 # A list of four runs; the third is stopped and goes back to the queue alone. The ranks are started by srun.

@@ -11,7 +11,7 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$repository/tests/small_run.sh"
 isolate "$@"
 
-work=$(mktemp -d)
+work=$(mktemp -d -t apd-XXXXXX)
 trap 'cd /; umount -l "$work"; rmdir "$work"' EXIT
 mount -t tmpfs -o size=1g tmpfs "$work"
 cd "$work"
