@@ -12,6 +12,10 @@
 # in its network namespace: when the script ends, or is killed, the kernel removes it all, and tests that run at
 # the same time do not see one another.
 
+# Open MPI as root, with many ranks on few cores
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+
 isolate() {
     [ -z "${APD_ISOLATED-}" ] || return 0
     local tool

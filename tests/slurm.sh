@@ -3,35 +3,31 @@
 # program. As root, where Slurm is installed (jobs/setup.sh --tests); skipped (77) elsewhere. Nothing is left behind:
 # tests/hosts.sh says why.
 set -euo pipefail
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-: "${APD:?APD names the program under test}"
+here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=tests/hosts.sh
-. "$repository/tests/hosts.sh"
+source "$here/hosts.sh"
 # shellcheck source=tests/slurm_cluster.sh
-. "$repository/tests/slurm_cluster.sh"
-# shellcheck source=tests/small_run.sh
-. "$repository/tests/small_run.sh"
+source "$here/slurm_cluster.sh"
 slurm_needed
 isolate "$@"
-
-work=$(mktemp -d -t apd-XXXXXX)
+# shellcheck source=tests/lib.sh
+source "$here/lib.sh"
+chmod 711 "$work" # munge wants its socket within everyone's reach
 trap 'finish $?' EXIT
 finish() {
-    if [ "$1" != 0 ]; then
-        tail -n 60 ./*.log || true
-        slurm_logs
-    fi
-    cd /
-    umount -l "$work"
-    rmdir "$work"
+    [ "$1" = 0 ] || { tail -n 60 ./*.log || true; slurm_logs; }
+    rm -rf "$work"
 }
-mount -t tmpfs -o size=1g tmpfs "$work"
-cd "$work"
 export APD
 
 cluster() {
     make_data
     slurm_start "$work/cluster" "$1" || fail "the cluster does not start"
+}
+
+# small TASKS EPOCHS: run.yaml has so many
+small() {
+    sed -i "s/tasks: 4/tasks: $1/; s/epochs: 4/epochs: $2/; s/interval: 2/interval: 10/" run.yaml
 }
 
 # submit LOG SBATCH-ARGUMENT...: sets job
@@ -54,7 +50,7 @@ is() { [ "$(slurm_state "$1")" = "$2" ]; }
 start_again() {
     until_true 120 is "$1" PENDING || fail "job $1 is $(slurm_state "$1"), not requeued"
     sleep 2
-    scontrol update JobId="$1" StartTime=now TimeLimit=20
+    scontrol update JobId="$1" StartTime=now TimeLimit=60
 }
 
 ended() {
@@ -76,7 +72,8 @@ interrupted() {
     local epochs=$1 place=$2 stop=$3
     shift 3
     cluster 2
-    describe run 3 "$epochs"
+    describe run
+    small 3 "$epochs"
     submit run.log --nodes=2 --ntasks=2 "$@" "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run "$place" 5 || fail "task $place is not reached"
     $stop "$job"
@@ -89,27 +86,28 @@ interrupted() {
     says run.log "the run is done"
     grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
-    same_bits undisturbed run
+    same_run undisturbed run
     cat run.log
 }
 
-case_requeue() { interrupted 600 1 "scancel --signal=USR1 --batch" --time=10; }
+case_requeue() { interrupted 250 1 "scancel --signal=USR1 --batch" --time=10; }
 
 # By Slurm's own clock, which it looks at every half minute: the signal comes 30 to 60 seconds after the start. So the
 # program starts late, rather than that the run has to last for minutes on any machine.
 case_time_limit() {
     printf '#!/bin/sh\nsleep 20\nexec "%s" "$@"\n' "$APD" >late
     chmod +x late
-    APD=$work/late interrupted 6000 0 true --time=2 --signal=B:USR1@60
+    APD=$work/late interrupted 4000 0 true --time=2 --signal=B:USR1@60
 }
 
 # A list of four runs; the third is stopped and goes back to the queue alone. The ranks are started by srun.
 case_array() {
     cluster 2
-    describe run 2 60
+    describe run
+    small 2 60
     local i
     for i in 1 2 3 4; do
-        echo "run.yaml --set seed=$i --set 'output=$work/run $i' --set training.epochs=$((i == 3 ? 400 : 40))"
+        echo "run.yaml --set seed=$i --set 'output=$work/run $i' --set training.epochs=$((i == 3 ? 250 : 40))"
     done >list
     APD_LAUNCH="srun --mpi=pmix" submit "array-%a.log" --array=1-4 --nodes=1 --ntasks=2 --time=5 \
         "$repository/jobs/array.sbatch" --list list
@@ -122,16 +120,17 @@ case_array() {
     done
     [ "$(cat array-*.log | grep -c 'goes back into the queue')" = 1 ] || fail "not one element was requeued"
     says array-3.log "job ${job}_3: committed and stopped (exit status 75)"
-    mpirun -n 1 "$APD" train run.yaml --set seed=3 --set training.epochs=400 --set output="$work/undisturbed" \
+    mpirun -n 1 "$APD" train run.yaml --set seed=3 --set training.epochs=250 --set output="$work/undisturbed" \
         >undisturbed.log 2>&1
-    same_bits undisturbed "run 3"
+    same_run undisturbed "run 3"
     cat array-3.log
 }
 
 # The plug of a node is pulled; Slurm takes the job to the nodes that are left, where it goes on from its last commit.
 case_node_down() {
     cluster 3
-    describe run 3 600
+    describe run
+    small 3 250
     submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
     scancel --signal=USR2 --batch "$job"
@@ -143,14 +142,15 @@ case_node_down() {
     says run.log "2 tasks on 2 nodes (h[1,3]), start 2"
     grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
-    same_bits undisturbed run
+    same_run undisturbed run
     cat run.log
 }
 
 # A file named stop in the run's folder ends it, and the job is not requeued.
 case_stop() {
     cluster 1
-    describe run 3 600
+    describe run
+    small 3 250
     submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 0 5 || fail "it does not start"
     touch run/stop
@@ -162,7 +162,8 @@ case_stop() {
 
 case_scaling() {
     cluster 2
-    describe run 2 40
+    describe run
+    small 2 40
     submit scaling.log --nodes=2 --ntasks=4 --time=5 "$repository/jobs/scaling.sbatch" run.yaml
     done_after 120 "$job"
     says scaling.log "all accuracies are equal"
@@ -174,7 +175,8 @@ case_scaling() {
 # How ranks come to know one another, and what is said when they do not.
 case_srun() {
     cluster 2
-    describe run 1 4
+    describe run
+    small 1 4
     srun --mpi=pmix --nodes=2 --ntasks=2 "$APD" train run.yaml >pmix.log 2>&1 || fail "srun --mpi=pmix"
     says pmix.log "2 ranks"
     ! srun --mpi=none --nodes=2 --ntasks=2 "$APD" inspect run >none.log 2>&1 || fail "copies ran"

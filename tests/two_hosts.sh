@@ -3,18 +3,12 @@
 # virtual (tests/hosts.sh): each with a network, a host name and a /dev/shm of its own, so that Open MPI starts its
 # daemon on the other by a remote shell and talks TCP between them. Skipped (77) where that takes rights one has not.
 set -euo pipefail
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-: "${APD:?APD names the program under test}"
+here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=tests/hosts.sh
-. "$repository/tests/hosts.sh"
-# shellcheck source=tests/small_run.sh
-. "$repository/tests/small_run.sh"
+source "$here/hosts.sh"
 isolate "$@"
-
-work=$(mktemp -d -t apd-XXXXXX)
-trap 'cd /; umount -l "$work"; rmdir "$work"' EXIT
-mount -t tmpfs -o size=1g tmpfs "$work"
-cd "$work"
+# shellcheck source=tests/lib.sh
+source "$here/lib.sh"
 hosts_begin "$work" 2
 host_start 1
 host_start 2
@@ -38,7 +32,7 @@ two_hosts() {
 }
 
 make_data
-describe run 3 20
+describe run
 compare() {
     local name=$1 count
     shift
@@ -46,7 +40,7 @@ compare() {
     for count in 2 4; do
         two_hosts $count train run.yaml --set "output=$work/$name$count" "$@" >two.log 2>&1 || fail "$(cat two.log)"
         grep -qE '"hosts": "(h1,)+(h2,?)+"' "$name$count/manifest.json" || fail "$(cat "$name$count/manifest.json")"
-        same_bits "$name" "$name$count"
+        same_run "$name" "$name$count"
     done
 }
 compare exact
