@@ -6,6 +6,7 @@ jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/jobs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+unset "${!APD@}" "${!SLURM@}" # what the caller has set is not this system's
 mkdir bin
 
 fail() {
