@@ -75,16 +75,6 @@ static void map_nodes(apd_team *team) {
     free(found);
 }
 
-/* srun without a PMI that this MPI understands starts copies that each believe to be alone, and that would
- * all write the same files. */
-static void refuse_lone_copies(int size) {
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (size == 1 && tasks != NULL && strtol(tasks, NULL, 10) > 1 && getenv("OMPI_COMM_WORLD_SIZE") == NULL)
-        apd_fatal(APD_ERROR_USAGE,
-                  "srun started %s copies, but MPI sees one: use 'srun --mpi=pmix', or mpirun inside the job",
-                  tasks);
-}
-
 apd_team *apd_team_create(int *argc, char ***argv) {
     apd_team *team = apd_allocate(1, sizeof *team, "a team");
     int started = 0, level = 0;
@@ -100,7 +90,6 @@ apd_team *apd_team_create(int *argc, char ***argv) {
     APD_MPI(MPI_Comm_size(team->everyone, &team->size));
     apd_fatal_install(team->rank, abort_job);
     apd_log_enable(team->rank == 0);
-    refuse_lone_copies(team->size);
     team->node = split_node(team->everyone, team->rank);
     map_nodes(team);
     return team;

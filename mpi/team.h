@@ -18,8 +18,7 @@
 typedef struct apd_team apd_team;
 
 /* Start MPI (if it is not started yet), find the ranks that share memory with this one, install the abort of
- * apd_fatal and switch the log off on ranks other than 0. Fatal when srun started copies that do not find one
- * another. Collective. One BLAS thread is the caller's business. */
+ * apd_fatal and switch the log off on ranks other than 0. Collective. One BLAS thread is the caller's business. */
 apd_team *apd_team_create(int *argc, char ***argv);
 
 /* Collective. Ends MPI if this team started it: the first team made goes last. Takes NULL. */

@@ -67,3 +67,9 @@ fingerprint() {
     grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
     cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'
 }
+
+# same_run FOLDER FOLDER: the same, but for the log of steps, in which a run that was stopped may repeat some
+same_run() {
+    diff <(fingerprint "$1" | grep -v '"step"') <(fingerprint "$2" | grep -v '"step"') ||
+        fail "$2 has another end than $1"
+}

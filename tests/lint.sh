@@ -55,7 +55,7 @@ check_headers() {
 
 check_scripts() {
     need shellcheck
-    shellcheck -x jobs/*.sh tests/*.sh tests/fuzz/*.sh .ci/run
+    shellcheck -x jobs/*.sh jobs/*.sbatch tests/*.sh tests/fuzz/*.sh .ci/run
 }
 
 check_manual() {

@@ -251,6 +251,31 @@ case_full_disk() {
     ! grep -q checkpoint.h5 <<<"$kept" || grep -q 'every digest is right' verify.txt || fail "$(cat verify.txt)"
 }
 
+# What has to be equal on all ranks is compared before anything is read or written.
+case_startup() {
+    make_data
+    describe run
+    local first=("$APD" train run.yaml) quiet=(mpirun --quiet --oversubscribe --bind-to none -n 1)
+    { cat "$APD"; echo; } >other
+    chmod +x other
+    refused 2 "different builds of apd: rank 1" "${quiet[@]}" "${first[@]}" : -n 1 ./other train run.yaml
+    refused 2 "the ranks were given different runs: rank 2" \
+        "${quiet[@]}" "${first[@]}" : -n 1 "${first[@]}" : -n 1 "${first[@]}" --set seed=6
+    grep -qF -- "run.yaml --set seed=6; rank 0" err.txt || fail "$(cat err.txt)"
+    [ "$(uname -m)" != x86_64 ] || # any x86 processor has the oldest one's kernels
+        refused 2 "rank 1 on $(hostname): Nehalem; rank 0" \
+            "${quiet[@]}" "${first[@]}" : -n 1 -x OPENBLAS_CORETYPE=Nehalem "${first[@]}"
+    # srun's copies that do not find one another: one speaks; mpirun inside a step may start any number of ranks
+    SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 refused 2 "2 copies, but each is alone" "${first[@]}"
+    ! SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 "${first[@]}" >out.txt 2>&1 || fail "a lone copy ran"
+    [ ! -s out.txt ] || fail "the second copy speaks: $(cat out.txt)"
+    [ ! -e run ] || fail "something was written"
+    SLURM_NTASKS=1 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 ranks 2 train run.yaml --set stream.tasks=1 >out.txt 2>&1 ||
+        fail "mpirun in a smaller job: $(cat out.txt)"
+    SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 ranks 1 inspect run >out.txt 2>&1 || fail "mpirun in a step: $(cat out.txt)"
+    SLURM_NTASKS=4 SLURM_PROCID=0 "$APD" inspect run >out.txt 2>&1 || fail "alone in a batch script: $(cat out.txt)"
+}
+
 case_help() {
     for command in train evaluate inspect verify pack forget compare import generate contact; do
         "$APD" "$command" --help | grep -q "^usage: .*apd $command" || fail "$command --help"

@@ -1,5 +1,6 @@
 #include "app/run.h"
 
+#include "app/startup.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -19,16 +20,10 @@ char *apd_join_path(const char *folder, const char *name) {
 
 apd_status apd_run_begin(apd_run *run, apd_error *error) {
     *run = (apd_run){.started = apd_seconds()};
+    int copies = apd_startup_copies();
     run->team = apd_team_create(NULL, NULL);
     apd_blas_set_threads(1);
-    const char *core = apd_blas_core();
-    if (!apd_team_same(run->team, apd_digest(core, strlen(core))))
-        return apd_fail(
-            error, APD_ERROR_USAGE,
-            "the ranks run on processors of different kinds (this one's BLAS core: %s); bits would depend "
-            "on who does what: use nodes of one kind, or set OPENBLAS_CORETYPE on all",
-            core);
-    return APD_OK;
+    return apd_startup_check(run->team, copies, error);
 }
 
 /* Rank 0's text on every rank; free it. NULL stays NULL. */
@@ -45,6 +40,7 @@ static char *share_text(const apd_team *team, char *text) {
 
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error) {
+    APD_TRY(apd_startup_check_request(run->team, path, settings, count, error));
     apd_status status = APD_OK;
     char *written = NULL;
     if (apd_run_speaks(run)) {

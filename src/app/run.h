@@ -42,10 +42,11 @@ static inline bool apd_run_speaks(const apd_run *run) {
     return apd_team_rank(run->team) == 0;
 }
 
-/* Start MPI. Collective; comes first. */
+/* Start MPI; refuse ranks on unlike processors or of unlike builds (app/startup). Collective; comes first. */
 apd_status apd_run_begin(apd_run *run, apd_error *error);
 
-/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same. Collective. */
+/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same; refused when they
+ * were asked for different ones. Collective. */
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error);
 
