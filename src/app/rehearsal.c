@@ -1,0 +1,151 @@
+#include "app/rehearsal.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+static void create_solver(apd_run *run) {
+    const apd_description *described = run->description;
+    apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
+                                  .lambda2 = described->method.lambda2,
+                                  .mask_init = described->method.mask_init,
+                                  .weight_decay = described->training.weight_decay,
+                                  .beta1 = described->training.beta1,
+                                  .beta2 = described->training.beta2,
+                                  .epsilon = described->training.epsilon,
+                                  .seed = described->seed};
+    bool single = described->method.name == APD_METHOD_STL;
+    apd_solver_name name = described->method.solver == APD_SOLVER_JOINT ? APD_JOINT : APD_EXACT;
+    run->solver = apd_solver_create(single ? APD_SINGLE : name, run->network, run->decomposition, &chosen);
+}
+
+apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error *error) {
+    int id = run->stream->order[0];
+    *rehearsal = (apd_rehearsal){.run = run, .id = id, .classes = run->stream->tasks[id].class_count};
+    apd_rows *rows = apd_partition_slice(&run->partition, apd_network_layout(run->network));
+    run->decomposition = apd_decomposition_create(apd_network_layout(run->network), rows);
+    free(rows);
+    create_solver(run);
+    double started = apd_seconds();
+    apd_status status = apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, id,
+                                           &rehearsal->set, error);
+    status = apd_team_agree(run->team, status, error);
+    rehearsal->load_seconds = apd_slowest(run->team, apd_seconds() - started);
+    return status;
+}
+
+void apd_rehearsal_clear(apd_rehearsal *rehearsal) {
+    apd_stepper_clear(&rehearsal->stepper);
+    apd_train_set_destroy(rehearsal->set);
+    rehearsal->set = NULL;
+}
+
+static void share_theta(apd_run *run) {
+    apd_exchange_begin_share(run->exchange);
+    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
+        float *bias = NULL;
+        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+        apd_solver_theta(run->solver, b, weights, bias);
+    }
+    apd_exchange_end_share(run->exchange);
+}
+
+double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
+    apd_run *run = rehearsal->run;
+    apd_team_barrier(run->team);
+    double started = apd_seconds();
+    apd_stepper_clear(&rehearsal->stepper);
+    apd_stepper_init(&rehearsal->stepper, run, rehearsal->set, rehearsal->id, rehearsal->classes);
+    rehearsal->step = 0;
+    apd_solver_begin_task(run->solver, rehearsal->id, rehearsal->classes);
+    share_theta(run);
+    return apd_slowest(run->team, apd_seconds() - started);
+}
+
+/* The mean over ranks: times in whole nanoseconds, which can be added up in any order. */
+static void average_over_ranks(const apd_team *team, apd_step_time *times, int count) {
+    int numbers = count * APD_PHASES;
+    int64_t *sums = apd_allocate(numbers, sizeof *sums, "the steps' times");
+    for (int i = 0; i < numbers; i++)
+        sums[i] = (int64_t)(1e9 * times[i / APD_PHASES].phases[i % APD_PHASES]);
+    apd_team_sum(team, sums, numbers);
+    for (int i = 0; i < numbers; i++)
+        times[i / APD_PHASES].phases[i % APD_PHASES] = 1e-9 * (double)sums[i] / apd_team_size(team);
+    free(sums);
+}
+
+void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *times) {
+    apd_run *run = rehearsal->run;
+    int steps = apd_train_set_steps(rehearsal->set);
+    double before[APD_PHASES];
+    for (int i = 0; i < count; i++) {
+        for (int phase = 0; phase < APD_PHASES; phase++)
+            before[phase] = rehearsal->stepper.phases[phase];
+        int64_t step = rehearsal->step++;
+        apd_step(&rehearsal->stepper, (int)(step / steps), (int)(step % steps),
+                 run->description->training.lr);
+        for (int phase = 0; phase < APD_PHASES && times != NULL; phase++)
+            times[i].phases[phase] = rehearsal->stepper.phases[phase] - before[phase];
+    }
+    if (times != NULL)
+        average_over_ranks(run->team, times, count);
+}
+
+double apd_rehearsal_end_task(apd_rehearsal *rehearsal) {
+    apd_team_barrier(rehearsal->run->team);
+    double started = apd_seconds();
+    apd_solver_end_task(rehearsal->run->solver);
+    return apd_slowest(rehearsal->run->team, apd_seconds() - started);
+}
+
+double apd_step_seconds(const apd_step_time *time) {
+    double sum = 0.0;
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        sum += time->phases[phase];
+    return sum;
+}
+
+static int compare_steps(const void *a, const void *b) {
+    double left = apd_step_seconds(a), right = apd_step_seconds(b);
+    return (left > right) - (left < right);
+}
+
+apd_step_time apd_step_typical(apd_step_time *times, int count) {
+    qsort(times, (size_t)count, sizeof *times, compare_steps);
+    int begin = count / 4, end = count - begin;
+    apd_step_time mean = {{0}};
+    for (int i = begin; i < end; i++)
+        for (int phase = 0; phase < APD_PHASES; phase++)
+            mean.phases[phase] += times[i].phases[phase] / (end - begin);
+    return mean;
+}
+
+static int compare_numbers(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+double apd_median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare_numbers);
+    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+}
+
+double apd_slowest(const apd_team *team, double seconds) {
+    int64_t nanoseconds = (int64_t)(1e9 * seconds);
+    apd_team_maximum(team, &nanoseconds, 1);
+    return 1e-9 * (double)nanoseconds;
+}
+
+double apd_mean_seconds(const apd_team *team, double seconds) {
+    int64_t nanoseconds = (int64_t)(1e9 * seconds);
+    apd_team_sum(team, &nanoseconds, 1);
+    return 1e-9 * (double)nanoseconds / apd_team_size(team);
+}
+
+int64_t apd_peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}

@@ -1,0 +1,56 @@
+/* rehearsal: a run's training in memory alone, to measure it: all that `apd train` would hold, and its very
+ * steps, but no folder, no log and no commit. */
+#ifndef APD_APP_REHEARSAL_H
+#define APD_APP_REHEARSAL_H
+
+#include "app/run.h"
+#include "app/step.h"
+
+/* Seconds of one step by phase, each the mean over ranks. Their sum is the step. */
+typedef struct apd_step_time {
+    double phases[APD_PHASES];
+} apd_step_time;
+
+typedef struct apd_rehearsal {
+    apd_run *run;
+    apd_train_set *set; /* of the stream's first task */
+    int id, classes;    /* that task's */
+    apd_stepper stepper;
+    int64_t step;        /* of the stepper, over all epochs */
+    double load_seconds; /* for the set */
+} apd_rehearsal;
+
+/* Give a prepared run its decomposition and solver, and read its first task. `rehearsal` is to be cleared
+ * whatever the status. Collective. Statuses: IO, DATA, USAGE. */
+apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error *error);
+void apd_rehearsal_clear(apd_rehearsal *rehearsal); /* the run stays */
+
+/* Start the task anew, behind the tasks that the decomposition holds. Returns the slowest rank's seconds.
+ * Collective. */
+double apd_rehearsal_begin_task(apd_rehearsal *rehearsal);
+
+/* `count` steps, each into times[i] (NULL: not wanted). Collective. */
+void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *times);
+
+/* End the task: a finished task more. Returns the slowest rank's seconds. Collective. */
+double apd_rehearsal_end_task(apd_rehearsal *rehearsal);
+
+double apd_step_seconds(const apd_step_time *time);
+
+/* What stands for `count` >= 1 steps: the mean over the middle half of them, ordered by their seconds. As
+ * hard to disturb as the median, and its phases add up to the step. Reorders `times`. */
+apd_step_time apd_step_typical(apd_step_time *times, int count);
+
+/* The median of `count` >= 1 numbers, which are reordered; of an even count the mean of the middle two. */
+double apd_median(double *values, int count);
+
+/* The largest of the ranks' seconds, on every rank. Collective. */
+double apd_slowest(const apd_team *team, double seconds);
+
+/* The mean of the ranks' seconds, to the nanosecond, on every rank. Collective. */
+double apd_mean_seconds(const apd_team *team, double seconds);
+
+/* The largest resident set so far, in bytes, of this process. Local. */
+int64_t apd_peak_bytes(void);
+
+#endif
