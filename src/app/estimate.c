@@ -52,7 +52,9 @@ static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *l
     apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
     apd_slice_size then = apd_largest_slice(facts->layout, launch->ranks);
     double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
-    return rounded((double)facts->solver_bytes * scale) + FLOAT * then.decomposed;
+    int64_t parameters = then.head + (facts->single ? 1 : 2) * then.decomposed;
+    return rounded((double)facts->solver_bytes * scale) + FLOAT * then.decomposed +
+           (facts->keeps_best ? FLOAT * parameters : 0);
 }
 
 static int64_t image_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
@@ -109,13 +111,15 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
                     .tasks = facts->tasks * finished_bytes(facts, &slice),
                     .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
                     .gram = gram_bytes(facts, launch->ranks)};
-    m.ending = rounded((double)facts->test_bytes / launch->ranks) + commit_bytes(facts->layout);
+    m.ending = rounded((double)facts->test_bytes / launch->ranks) + 3 * commit_bytes(facts->layout);
     /* the pieces of sigma are gone when a task is over */
     bool exact = !facts->single && facts->solver == APD_SOLVER_EXACT;
     int64_t pieces = exact ? 5 * FLOAT * slice.decomposed : 0;
-    int64_t least = m.program + m.exchange + m.training + m.images;
+    int64_t least = m.exchange + m.training + m.images;
     int64_t last = least + m.tasks - m.tasks / facts->tasks + m.retrained;
-    m.peak = larger(last, least - pieces + m.tasks + larger(m.ending, m.gram));
+    int64_t most = larger(last, least - pieces + m.tasks + larger(m.ending, m.gram));
+    m.slack = most / 10;
+    m.peak = m.program + most + m.slack;
     return m;
 }
 

@@ -27,10 +27,10 @@ typedef struct apd_memory_facts {
     const apd_layout *layout;
     int tasks, classes, clusters; /* clusters: of the last consolidation; 0: there is none */
     double density;
-    apd_solver_kind solver; /* of decomposed tasks */
-    bool single;
-    int64_t task_bytes; /* a task's training images, all shards, as stored */
-    int64_t test_bytes; /* its test images */
+    apd_solver_kind solver;  /* of decomposed tasks */
+    bool single, keeps_best; /* keeps_best: training.keep_best is on */
+    int64_t task_bytes;      /* a task's training images, all shards, as stored */
+    int64_t test_bytes;      /* its test images */
     /* measured in the present launch, on the rank that holds most: */
     apd_launch present;
     int64_t peak_bytes;   /* the resident set while the first task trains */
@@ -46,9 +46,11 @@ typedef struct apd_memory {
     int64_t images;    /* of the task in training */
     int64_t tasks;     /* all finished tasks */
     int64_t retrained; /* the same turned round by weight while a task trains (exact), or dense (joint) */
-    int64_t ending;    /* test images, and on rank 0 the largest block on its way to the disk */
-    int64_t gram;      /* Gram matrices of a consolidation */
-    int64_t peak;      /* the largest sum of what is there at one time */
+    int64_t
+        ending;    /* test images; on rank 0 the largest block of a commit: gathered, made whole, read back */
+    int64_t gram;  /* Gram matrices of a consolidation */
+    int64_t slack; /* of the allocator: a tenth of all but the first */
+    int64_t peak;  /* the largest sum of what is there at one time */
 } apd_memory;
 
 apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *launch);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static apd_cli_list settings;
-static const char *nodes = "1", *ranks_a_node = NULL, *density = "0.05", *seconds = "4", *longest = "24",
+static const char *nodes = "1", *ranks_a_node = NULL, *density = "0.05", *time_given = "4", *longest = "24",
                   *script = NULL;
 
 static const apd_cli_option options[] = {
@@ -32,7 +32,7 @@ static const apd_cli_option options[] = {
      .argument = "SHARE",
      .help = "of the weights at which a finished task's tau is not zero (default 0.05)",
      .value = &density},
-    {.name = "seconds", .argument = "N", .help = "to measure steps for (default 4)", .value = &seconds},
+    {.name = "seconds", .argument = "N", .help = "to measure steps for (default 4)", .value = &time_given},
     {.name = "longest",
      .argument = "HOURS",
      .help = "the longest job of the site (default 24); a longer run requeues itself",
@@ -41,7 +41,7 @@ static const apd_cli_option options[] = {
     {0},
 };
 
-enum { WARM = 2, LEAST_STEPS = 5, MOST_STEPS = 400 };
+enum { STEPS_OF_A_TASK = 5, ROUNDS = 4 };
 static const double write_rate = 200e6;
 
 static apd_status read_options(apd_plan *plan, double *budget, apd_error *error) {
@@ -51,7 +51,7 @@ static apd_status read_options(apd_plan *plan, double *budget, apd_error *error)
     if (ranks_a_node != NULL)
         APD_TRY(apd_cli_integer("ranks-a-node", ranks_a_node, 1, 65536, &values[1], error));
     APD_TRY(apd_cli_number("density", density, 0.0, 1.0, &plan->density, error));
-    APD_TRY(apd_cli_number("seconds", seconds, 0.1, 3600.0, budget, error));
+    APD_TRY(apd_cli_number("seconds", time_given, 0.1, 3600.0, budget, error));
     APD_TRY(apd_cli_number("longest", longest, 0.2, 10000.0, &hours, error));
     plan->nodes = (int)values[0];
     plan->ranks_a_node = (int)values[1];
@@ -119,44 +119,35 @@ static int64_t count_evaluations(const apd_description *described, int tasks) {
 
 /* --- measuring ------------------------------------------------------------------------------------------- */
 
-/* Steps for about `budget` seconds, and what stands for them. Collective. */
-static apd_step_time measure_steps(apd_plan *plan, apd_rehearsal *rehearsal, double budget) {
-    apd_step_time first;
-    apd_rehearsal_steps(rehearsal, WARM, NULL);
-    apd_rehearsal_steps(rehearsal, 1, &first);
-    double fit = budget / apd_step_seconds(&first);
-    int count = fit < LEAST_STEPS ? LEAST_STEPS : fit > MOST_STEPS ? MOST_STEPS : (int)fit;
-    apd_step_time *times = apd_allocate(count, sizeof *times, "the steps' times");
-    apd_rehearsal_steps(rehearsal, count, times);
-    apd_step_time typical = apd_step_typical(times, count);
-    plan->measured_steps += count;
-    free(times);
-    return typical;
+/* Begin and end of a task with some steps between. It is gone afterwards: hardly trained, it is no typical earlier
+ * task. Collective. */
+static double measure_edge(apd_run *run, apd_rehearsal *rehearsal) {
+    double seconds = apd_rehearsal_begin_task(rehearsal);
+    apd_rehearsal_steps(rehearsal, STEPS_OF_A_TASK, NULL);
+    seconds += apd_rehearsal_end_task(rehearsal);
+    int last = --run->decomposition->task_count;
+    apd_task_part_destroy(run->decomposition, run->decomposition->tasks[last]);
+    return seconds;
 }
 
-/* The edges of a task and its steps, first with no earlier task, then with synthetic ones. Collective. */
+/* The edges of a task and its steps, with no earlier task and with synthetic ones. Collective. */
 static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal, double budget) {
-    const apd_description *described = run->description;
-    bool single = described->method.name == APD_METHOD_STL;
+    bool single = run->description->method.name == APD_METHOD_STL;
     int tasks = run->stream->task_count;
-    double begin = apd_rehearsal_begin_task(rehearsal);
-    plan->first = measure_steps(plan, rehearsal, 0.5 * budget);
+    plan->time.edge = measure_edge(run, rehearsal);
     plan->present_peak = apd_peak_bytes();
     apd_team_maximum(run->team, &plan->present_peak, 1);
-    plan->time.edge = begin + apd_rehearsal_end_task(rehearsal);
-    plan->later = plan->first;
-    plan->time.step = apd_step_seconds(&plan->first);
-    if (single || tasks == 1)
-        return;
-    /* the task that has just ended counts as an earlier one, but a hardly trained task is no typical one */
-    plan->earlier = tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
-    apd_task_part_destroy(run->decomposition, run->decomposition->tasks[0]);
-    run->decomposition->task_count = 0;
+    plan->earlier = single ? 0 : tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
     apd_synthetic_append(run->decomposition, plan->earlier, rehearsal->classes, plan->density, false,
-                         described->seed);
-    begin = apd_rehearsal_begin_task(rehearsal);
-    plan->later = measure_steps(plan, rehearsal, 0.5 * budget);
-    double edge = begin + apd_rehearsal_end_task(rehearsal);
+                         run->description->seed);
+    apd_scan scans[2] = {{.earlier = 0}, {.earlier = plan->earlier}};
+    apd_rehearsal_scan(rehearsal, scans, plan->earlier > 0 ? 2 : 1, ROUNDS, 0.5 * budget);
+    plan->first = plan->later = scans[0].step;
+    plan->measured_steps = scans[0].steps + scans[1].steps;
+    if (plan->earlier == 0)
+        return;
+    plan->later = scans[1].step;
+    double edge = measure_edge(run, rehearsal);
     plan->time.edge_slope = fmax(edge - plan->time.edge, 0.0) / plan->earlier;
 }
 
@@ -209,6 +200,7 @@ static void estimate(apd_plan *plan, int64_t solver_bytes) {
         .density = plan->density,
         .solver = described->method.solver,
         .single = single,
+        .keeps_best = described->training.keep_best > 0,
         .task_bytes = count_images(run, first, APD_PART_TRAIN) * run->dataset->image_bytes,
         .test_bytes = count_images(run, first, APD_PART_TEST) * run->dataset->image_bytes,
         .present = plan->present,
@@ -259,6 +251,7 @@ static apd_status plan_run(apd_run *run, const char *path, apd_error *error) {
     apd_status status = APD_OK;
     APD_GO(apd_rehearsal_init(&rehearsal, run, error));
     (void)apd_rehearsal_begin_task(&rehearsal);
+    apd_rehearsal_steps(&rehearsal, 1, NULL);
     int64_t solver_bytes = apd_solver_bytes(run->solver);
     apd_team_maximum(run->team, &solver_bytes, 1);
     plan.time.load = rehearsal.load_seconds;

@@ -48,8 +48,10 @@ static void print_memory(const apd_plan *plan, FILE *file) {
                 {"finished tasks", m->tasks},
                 {"the same, for the solver", m->retrained},
                 {"end of a task: test images, commit", m->ending},
-                {"Gram matrices of a consolidation", m->gram}};
-    (void)fprintf(file, "memory     %.0f MB a rank at most, of which\n", megabytes(m->peak));
+                {"Gram matrices of a consolidation", m->gram},
+                {"slack of the allocator", m->slack}};
+    (void)fprintf(file, "memory     %.0f MB a rank at most, from (not all at one time)\n",
+                  megabytes(m->peak));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         (void)fprintf(file, "           %10.1f MB  %s\n", megabytes(rows[i].bytes), rows[i].what);
 }

@@ -94,6 +94,64 @@ void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *tim
         average_over_ranks(run->team, times, count);
 }
 
+enum { WARM = 3, LEAST_STEPS = 3, MOST_STEPS = 200 };
+
+/* Steps a round that fill `seconds`, the same on every rank: their times are. Collective. */
+static int steps_a_round(apd_rehearsal *rehearsal, double seconds) {
+    apd_step_time times[LEAST_STEPS];
+    (void)apd_rehearsal_begin_task(rehearsal);
+    apd_rehearsal_steps(rehearsal, WARM, NULL);
+    apd_rehearsal_steps(rehearsal, LEAST_STEPS, times);
+    apd_step_time step = apd_step_typical(times, LEAST_STEPS);
+    double fit = seconds / apd_step_seconds(&step);
+    return fit < LEAST_STEPS ? LEAST_STEPS : fit > MOST_STEPS ? MOST_STEPS : (int)fit;
+}
+
+/* One round of one scan, its steps into `times` (steps). Collective. */
+static double scan_once(apd_rehearsal *rehearsal, int steps, apd_step_time *times) {
+    double begin = apd_rehearsal_begin_task(rehearsal);
+    apd_rehearsal_steps(rehearsal, WARM, NULL);
+    apd_rehearsal_steps(rehearsal, steps, times);
+    return begin;
+}
+
+static void finish_scan(apd_scan *scan, apd_step_time *times, double *begins, int rounds) {
+    double *seconds = apd_allocate(scan->steps, sizeof *seconds, "the steps' times");
+    for (int i = 0; i < scan->steps; i++)
+        seconds[i] = apd_step_seconds(&times[i]);
+    scan->median = apd_median(seconds, scan->steps);
+    scan->begin = apd_median(begins, rounds);
+    scan->step = apd_step_typical(times, scan->steps);
+    free(seconds);
+}
+
+void apd_rehearsal_scan(apd_rehearsal *rehearsal, apd_scan *scans, int count, int rounds, double seconds) {
+    apd_decomposition *d = rehearsal->run->decomposition;
+    const int all = d->task_count;
+    apd_step_time **times = apd_allocate(count, sizeof *times, "the steps' times");
+    double *begins = apd_allocate((int64_t)count * rounds, sizeof *begins, "the tasks' times");
+    int *steps = apd_allocate(count, sizeof *steps, "the steps");
+    for (int round = 0; round < rounds; round++)
+        for (int i = 0; i < count; i++) {
+            APD_ASSERT(scans[i].earlier <= all);
+            d->task_count = scans[i].earlier; /* the others keep their places */
+            if (round == 0) {
+                steps[i] = steps_a_round(rehearsal, seconds / rounds);
+                times[i] = apd_allocate((int64_t)rounds * steps[i], sizeof **times, "the steps' times");
+            }
+            begins[i * rounds + round] = scan_once(rehearsal, steps[i], times[i] + round * steps[i]);
+        }
+    d->task_count = all;
+    for (int i = 0; i < count; i++) {
+        scans[i].steps = rounds * steps[i];
+        finish_scan(&scans[i], times[i], begins + i * rounds, rounds);
+        free(times[i]);
+    }
+    free(steps);
+    free(begins);
+    free((void *)times);
+}
+
 double apd_rehearsal_end_task(apd_rehearsal *rehearsal) {
     apd_team_barrier(rehearsal->run->team);
     double started = apd_seconds();

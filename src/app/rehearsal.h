@@ -32,6 +32,20 @@ double apd_rehearsal_begin_task(apd_rehearsal *rehearsal);
 /* `count` steps, each into times[i] (NULL: not wanted). Collective. */
 void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *times);
 
+/* A step after `earlier` tasks, to be measured. */
+typedef struct apd_scan {
+    int earlier;        /* in: the first so many of the decomposition's tasks */
+    double begin;       /* out: seconds to begin a task, median */
+    int steps;          /* out: how many steps were measured */
+    apd_step_time step; /* out: what stands for them */
+    double median;      /* out: seconds of a step, median */
+} apd_scan;
+
+/* Measure all `scans` (count) in turn, `rounds` times over, each for about `seconds` in all and at least three
+ * steps a round, so that what disturbs the machine for a while disturbs all of them. A round begins the task anew
+ * and lets a few steps pass. Collective. */
+void apd_rehearsal_scan(apd_rehearsal *rehearsal, apd_scan *scans, int count, int rounds, double seconds);
+
 /* End the task: a finished task more. Returns the slowest rank's seconds. Collective. */
 double apd_rehearsal_end_task(apd_rehearsal *rehearsal);
 
