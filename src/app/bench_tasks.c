@@ -1,0 +1,114 @@
+#include "app/bench_tasks.h"
+
+#include "app/consolidation.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EVERY = 5 }; /* tasks from one consolidation to the next, where the description says none */
+
+/* The state of a run that has finished the first `count` tasks. */
+static void pretend(apd_run *run, const apd_bench_result *result, int count) {
+    apd_run_state_clear(&run->state);
+    int every =
+        run->description->method.consolidate_every > 0 ? run->description->method.consolidate_every : EVERY;
+    run->decomposition->task_count = count;
+    run->state = (apd_run_state){.data_digest = run->dataset->digest,
+                                 .seed = run->description->seed,
+                                 .shards = run->partition.shards,
+                                 .task_count = count,
+                                 .run_yaml = apd_description_write(run->description)};
+    run->state.config_digest = apd_description_digest(run->description);
+    run->state.consolidations = count / every > 1 ? count / every - 1 : 0;
+    run->state.accuracy = apd_allocate((int64_t)count * count, sizeof(double), "the accuracies");
+    run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");
+    for (int t = 0; t < count; t++) {
+        apd_task_record *record = &run->state.records[t];
+        record->id = t;
+        (void)snprintf(record->name, sizeof record->name, "synthetic %d", t);
+        record->class_count = result->classes;
+        record->classes = apd_allocate(result->classes, sizeof(int), "a task's classes");
+        for (int c = 0; c < result->classes; c++)
+            record->classes[c] = c;
+        for (int channel = 0; channel < result->shape.channels; channel++)
+            record->normalisation.deviation[channel] = 1.0f;
+    }
+}
+
+static apd_status time_commit(apd_run *run, const char *folder, apd_bench_tasks *row, apd_error *error) {
+    char path[512];
+    struct stat info = {0};
+    (void)snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
+    run->state.consolidations = 0;
+    apd_team_barrier(run->team);
+    double started = apd_seconds();
+    APD_TRY(apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, error));
+    row->commit = apd_slowest(run->team, apd_seconds() - started);
+    if (apd_run_speaks(run) && stat(path, &info) == 0)
+        (void)unlink(path);
+    row->commit_bytes = (double)info.st_size;
+    return APD_OK;
+}
+
+static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_error *error) {
+    apd_consolidator consolidator = {0};
+    apd_team_barrier(run->team);
+    double started = apd_seconds();
+    apd_status status = apd_consolidate_run(run, &consolidator, error);
+    row->consolidation = apd_slowest(run->team, apd_seconds() - started);
+    apd_consolidator_clear(&consolidator, run);
+    return status;
+}
+
+/* A folder of rank 0, for the log and for commits. Collective. */
+static apd_status open_folder(apd_run *run, char *folder, size_t room, apd_error *error) {
+    const char *parent = getenv("TMPDIR");
+    apd_status status = APD_OK;
+    (void)snprintf(folder, room, "%.400s/apd-bench-%ld", parent != NULL && *parent != '\0' ? parent : "/tmp",
+                   (long)getpid());
+    if (apd_run_speaks(run))
+        status = apd_runlog_open(folder, &run->log, error);
+    return apd_team_agree(run->team, status, error);
+}
+
+static apd_status close_folder(apd_run *run, const char *folder, apd_error *error) {
+    char path[512];
+    apd_status status = apd_runlog_close(run->log, error);
+    run->log = NULL;
+    if (!apd_run_speaks(run))
+        return status;
+    (void)snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    (void)unlink(path);
+    (void)rmdir(folder);
+    return status;
+}
+
+apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool commits, bool consolidation,
+                                   apd_error *error) {
+    char folder[448];
+    if (!commits && !consolidation)
+        return APD_OK;
+    consolidation = consolidation && run->description->method.name == APD_METHOD_APD;
+    apd_status status = open_folder(run, folder, sizeof folder, error);
+    for (int i = 0; i < result->task_count && status == APD_OK; i++) {
+        apd_bench_tasks *row = &result->tasks[i];
+        if (row->skipped || row->scan.earlier == 0)
+            continue;
+        pretend(run, result, row->scan.earlier);
+        if (commits)
+            status = time_commit(run, folder, row, error);
+    }
+    for (int i = 0; i < result->task_count && status == APD_OK; i++) {
+        apd_bench_tasks *row = &result->tasks[i];
+        if (!consolidation || row->skipped || row->scan.earlier == 0)
+            continue;
+        pretend(run, result, row->scan.earlier);
+        status = time_consolidation(run, row, error);
+    }
+    apd_status closed = close_folder(run, folder, error);
+    return status != APD_OK ? status : apd_team_agree(run->team, closed, error);
+}
