@@ -192,6 +192,7 @@ static void measure_tasks(apd_bench_result *result, apd_rehearsal *rehearsal, co
                                  .wants_bytes = bytes_of_tasks(result, run, choice->tasks[i]),
                                  .commit = NAN,
                                  .commit_bytes = NAN,
+                                 .disk_rate = NAN,
                                  .consolidation = NAN};
         row->skipped = row->wants_bytes > available;
         if (row->skipped)

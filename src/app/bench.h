@@ -67,10 +67,10 @@ enum { APD_MOST_SCANS = 16 };
 /* What a run with so many earlier tasks does now and then. */
 typedef struct apd_bench_tasks {
     apd_scan scan;
-    bool skipped;       /* not enough memory: */
-    double wants_bytes; /* a rank's, for the tasks */
-    double commit, commit_bytes;
-    double consolidation; /* NaN: not measured */
+    bool skipped;                           /* not enough memory: */
+    double wants_bytes;                     /* a rank's, for the tasks */
+    double commit, commit_bytes, disk_rate; /* seconds, bytes; bytes a second of a plain write with fsync */
+    double consolidation;                   /* seconds. NaN, here and above: not measured */
 } apd_bench_tasks;
 
 typedef struct apd_bench_result {

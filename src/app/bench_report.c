@@ -74,19 +74,27 @@ void apd_bench_print_machine(const apd_machine *machine, const char *hosts, FILE
     (void)fputc('\n', file);
 }
 
+/* Work a second; a time too short to be told from its neighbours' says nothing. */
+static double rate_of(double work, double seconds) {
+    return work > 0.0 && seconds > 0.0 ? work / seconds : NAN;
+}
+
 static void print_product(const char *layer, const char *way, double seconds, double work,
                           const apd_machine *machine, FILE *file) {
-    (void)fprintf(file, "  %-12s %-9s %9.3f ms %9.4f GFLOP %8.1f GFLOP/s %6.1f %% of sgemm\n", layer, way,
-                  1e3 * seconds, work / 1e9, work / seconds / 1e9, 100.0 * work / seconds / machine->sgemm);
+    double rate = rate_of(work, seconds);
+    (void)fprintf(file, "  %-12s %-9s %9.3f ms %9.4f GFLOP", layer, way, 1e3 * seconds, work / 1e9);
+    if (!isnan(rate))
+        (void)fprintf(file, " %8.1f GFLOP/s %6.1f %% of sgemm", rate / 1e9, 100.0 * rate / machine->sgemm);
+    (void)fputc('\n', file);
 }
 
 static void print_traffic(const char *what, const apd_traffic *traffic, const apd_machine *machine,
                           FILE *file) {
+    double rate = rate_of(traffic->bytes, traffic->seconds);
     (void)fprintf(file, "  %-22s %9.3f ms", what, 1e3 * traffic->seconds);
-    if (traffic->bytes > 0.0)
-        (void)fprintf(file, " %9.2f MB    %8.1f GB/s    %6.1f %% of memory", traffic->bytes / 1e6,
-                      traffic->bytes / traffic->seconds / 1e9,
-                      100.0 * traffic->bytes / traffic->seconds / machine->memory);
+    if (!isnan(rate))
+        (void)fprintf(file, " %9.2f MB    %8.1f GB/s    %6.1f %% of memory", traffic->bytes / 1e6, rate / 1e9,
+                      100.0 * rate / machine->memory);
     (void)fputc('\n', file);
 }
 
@@ -115,8 +123,7 @@ static void print_scan(const apd_bench_result *result, const apd_bench_tasks *ro
         (void)fprintf(file, " %8.3f", 1e3 * row->scan.step.phases[phase]);
     (void)fprintf(file, " %9.1f", 1e3 * row->scan.begin);
     if (!isnan(row->commit))
-        (void)fprintf(file, "  commit %.3f s, %.1f MB, %.0f MB/s", row->commit, row->commit_bytes / 1e6,
-                      row->commit_bytes / row->commit / 1e6);
+        (void)fprintf(file, "  commit %.3f s, %.1f MB", row->commit, row->commit_bytes / 1e6);
     if (!isnan(row->consolidation))
         (void)fprintf(file, "  consolidation %.3f s", row->consolidation);
     (void)fputc('\n', file);
@@ -204,14 +211,14 @@ static void write_product(const char *key, double seconds, double work, const ap
     apd_json_begin_object(json, key);
     apd_json_number(json, "ms", 1e3 * seconds);
     apd_json_number(json, "gflop", work / 1e9);
-    apd_json_number(json, "gflops", work / seconds / 1e9);
-    apd_json_number(json, "of_sgemm", work / seconds / machine->sgemm);
+    apd_json_number(json, "gflops", rate_of(work, seconds) / 1e9);
+    apd_json_number(json, "of_sgemm", rate_of(work, seconds) / machine->sgemm);
     apd_json_end(json);
 }
 
 static void write_traffic(const char *key, const apd_traffic *traffic, const apd_machine *machine,
                           apd_json *json) {
-    double rate = traffic->bytes > 0.0 ? traffic->bytes / traffic->seconds : NAN;
+    double rate = rate_of(traffic->bytes, traffic->seconds);
     apd_json_begin_object(json, key);
     apd_json_number(json, "ms", 1e3 * traffic->seconds);
     apd_json_number(json, "mbytes", traffic->bytes / 1e6);
@@ -258,6 +265,7 @@ static void write_scan(const apd_bench_tasks *row, apd_json *json) {
         apd_json_number(json, "begin_task_ms", 1e3 * row->scan.begin);
         apd_json_number(json, "commit_seconds", row->commit);
         apd_json_number(json, "commit_bytes", row->commit_bytes);
+        apd_json_number(json, "plain_write_bytes_a_second", row->disk_rate);
         apd_json_number(json, "consolidation_seconds", row->consolidation);
     }
     apd_json_end(json);

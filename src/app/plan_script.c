@@ -50,6 +50,7 @@ static void write_limit(const apd_plan *plan, FILE *file) {
 /* Each resource of the job between `before` and `after`. */
 static void write_resources(const apd_plan *plan, const char *before, const char *after, FILE *file) {
     (void)fprintf(file, "%s--nodes=%d%s", before, plan->nodes, after);
+    (void)fprintf(file, "%s--ntasks=%d%s", before, plan->launch.ranks, after);
     (void)fprintf(file, "%s--ntasks-per-node=%d%s", before, plan->ranks_a_node, after);
     (void)fprintf(file, "%s--cpus-per-task=1%s", before, after);
     (void)fprintf(file, "%s--mem-per-cpu=%" PRId64 "M%s%s--time=", before, apd_plan_megabytes(plan), after,
