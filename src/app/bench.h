@@ -5,6 +5,7 @@
 
 #include "app/json.h"
 #include "app/model.h"
+#include "app/rehearsal.h"
 #include "mpi/ping.h"
 
 /* --- the machine ----------------------------------------------------------------------------------------- */

@@ -19,11 +19,12 @@ typedef struct probe {
 
 typedef struct bench_passes {
     apd_rehearsal *rehearsal;
-    int n, repeats;
-    int stages;                 /* trained layers with the head */
-    probe *probes;              /* (stages): the first s layers' forward passes, s = 1 .. stages */
-    double *forward, *backward; /* (stages, repeats) */
-    double mark;                /* in a backward pass: when the last stage was done */
+    int n, few, repeats;              /* images of a micro-batch, and of a quarter of it */
+    int stages;                       /* trained layers with the head */
+    probe *probes;                    /* (stages): the first s layers' forward passes, s = 1 .. stages */
+    double *forward, *backward;       /* (stages, repeats) */
+    double *many_passes, *few_passes; /* (repeats) */
+    double mark;                      /* in a backward pass: when the last stage was done */
     int repeat;
 } bench_passes;
 
@@ -92,7 +93,16 @@ static double time_forward(const bench_passes *p, const probe *net, int n) {
     return apd_seconds() - started;
 }
 
-/* All probes' forward passes, then the whole network's backward pass. */
+static double time_pass(const bench_passes *p, int n) {
+    const probe *whole = &p->probes[p->stages - 1];
+    apd_team_barrier(p->rehearsal->run->team);
+    double started = apd_seconds();
+    (void)time_forward(p, whole, n);
+    apd_network_backward(whole->network, whole->theta, whole->gradient, false, whole->workspace, NULL, NULL);
+    return apd_seconds() - started;
+}
+
+/* One repeat: all probes' forward passes, the whole network's backward pass, and a pass of many and of few. */
 static void measure_stages(bench_passes *p) {
     const probe *whole = &p->probes[p->stages - 1];
     apd_team_barrier(p->rehearsal->run->team);
@@ -106,15 +116,11 @@ static void measure_stages(bench_passes *p) {
     p->mark = apd_seconds();
     apd_network_backward(whole->network, whole->theta, whole->gradient, false, whole->workspace, stage_done,
                          p);
-}
-
-static double time_pass(const bench_passes *p, int n) {
-    const probe *whole = &p->probes[p->stages - 1];
-    apd_team_barrier(p->rehearsal->run->team);
-    double started = apd_seconds();
-    (void)time_forward(p, whole, n);
-    apd_network_backward(whole->network, whole->theta, whole->gradient, false, whole->workspace, NULL, NULL);
-    return apd_seconds() - started;
+    double many = time_pass(p, p->n), few = time_pass(p, p->few);
+    if (p->repeat >= 0) {
+        p->many_passes[p->repeat] = many;
+        p->few_passes[p->repeat] = few;
+    }
 }
 
 static double mean_of_median(const apd_team *team, double *seconds, int count) {
@@ -136,22 +142,6 @@ static void fill_stage(const bench_passes *p, int s, apd_stage *stage) {
     memcpy(stage->name, apd_network_layout(whole->network)->blocks[s].name, sizeof stage->name);
 }
 
-/* Passes of the step's micro-batch and of one of a quarter as many images. */
-static void measure_passes(bench_passes *p, apd_kernels *kernels) {
-    const apd_team *team = p->rehearsal->run->team;
-    double *large = apd_allocate(p->repeats, sizeof *large, "times");
-    double *small = apd_allocate(p->repeats, sizeof *small, "times");
-    kernels->few = p->n > 4 ? p->n / 4 : 1;
-    for (int i = 0; i < p->repeats; i++) {
-        large[i] = time_pass(p, p->n);
-        small[i] = time_pass(p, kernels->few);
-    }
-    kernels->pass = mean_of_median(team, large, p->repeats);
-    kernels->few_pass = mean_of_median(team, small, p->repeats);
-    free(small);
-    free(large);
-}
-
 static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels,
                                   apd_error *error) {
     const apd_run *run = rehearsal->run;
@@ -164,19 +154,25 @@ static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_ker
                         "a network of %d trained layers is more than the %d that bench can list", p.stages,
                         APD_MOST_STAGES);
     p.probes = apd_allocate(p.stages, sizeof *p.probes, "networks to be timed");
+    p.few = p.n > 4 ? p.n / 4 : 1;
+    p.many_passes = apd_allocate(repeats, sizeof(double), "times");
+    p.few_passes = apd_allocate(repeats, sizeof(double), "times");
     p.forward = apd_allocate((int64_t)p.stages * repeats, sizeof *p.forward, "times");
     p.backward = apd_allocate((int64_t)p.stages * repeats, sizeof *p.backward, "times");
     (void)apd_train_set_gather(rehearsal->set, run->partition.shard_begin, 0, 0, run->images, run->labels);
     apd_status status = create_probes(&p, error);
     for (p.repeat = -2; status == APD_OK && p.repeat < repeats; p.repeat++)
         measure_stages(&p);
-    if (status == APD_OK)
-        measure_passes(&p, kernels);
+    kernels->pass = mean_of_median(run->team, p.many_passes, repeats);
+    kernels->few_pass = mean_of_median(run->team, p.few_passes, repeats);
+    kernels->few = p.few;
     kernels->stage_count = status == APD_OK ? p.stages : 0;
     for (int s = 0; s < kernels->stage_count; s++)
         fill_stage(&p, s, &kernels->stages[s]);
     for (int s = 0; s < p.stages; s++)
         clear_probe(&p.probes[s]);
+    free(p.many_passes);
+    free(p.few_passes);
     free(p.probes);
     free(p.forward);
     free(p.backward);

@@ -47,14 +47,15 @@ static int64_t exchange_bytes(const apd_layout *layout, const apd_launch *launch
     return rounded(FLOAT * (double)layout->size * (1.0 + own + (near - own) * fmin(rows, 1.0)));
 }
 
-/* The solver's arrays and sigma are in proportion to the slice. */
-static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
+/* `solver` bytes in the present launch as they would be in another, in proportion to the slice; sigma; and the
+ * copy of the best epoch, which is made after the measurement. */
+static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *launch, int64_t solver,
+                              bool copy) {
     apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
     apd_slice_size then = apd_largest_slice(facts->layout, launch->ranks);
     double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
     int64_t parameters = then.head + (facts->single ? 1 : 2) * then.decomposed;
-    return rounded((double)facts->solver_bytes * scale) + FLOAT * then.decomposed +
-           (facts->keeps_best ? FLOAT * parameters : 0);
+    return rounded((double)solver * scale) + FLOAT * then.decomposed + (copy ? FLOAT * parameters : 0);
 }
 
 static int64_t image_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
@@ -102,22 +103,20 @@ static int64_t gram_bytes(const apd_memory_facts *facts, int ranks) {
 apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *launch) {
     apd_slice_size slice = apd_largest_slice(facts->layout, launch->ranks);
     const apd_launch *present = &facts->present;
-    int64_t known =
-        exchange_bytes(facts->layout, present) + training_bytes(facts, present) + image_bytes(facts, present);
+    int64_t known = exchange_bytes(facts->layout, present) +
+                    training_bytes(facts, present, facts->solver_bytes, false) + image_bytes(facts, present);
     apd_memory m = {.program = larger(facts->peak_bytes - known, 0),
                     .exchange = exchange_bytes(facts->layout, launch),
-                    .training = training_bytes(facts, launch),
+                    .training = training_bytes(facts, launch, facts->solver_bytes, facts->keeps_best),
                     .images = image_bytes(facts, launch),
                     .tasks = facts->tasks * finished_bytes(facts, &slice),
                     .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
                     .gram = gram_bytes(facts, launch->ranks)};
     m.ending = rounded((double)facts->test_bytes / launch->ranks) + 3 * commit_bytes(facts->layout);
-    /* the pieces of sigma are gone when a task is over */
-    bool exact = !facts->single && facts->solver == APD_SOLVER_EXACT;
-    int64_t pieces = exact ? 5 * FLOAT * slice.decomposed : 0;
-    int64_t least = m.exchange + m.training + m.images;
-    int64_t last = least + m.tasks - m.tasks / facts->tasks + m.retrained;
-    int64_t most = larger(last, least - pieces + m.tasks + larger(m.ending, m.gram));
+    int64_t resting = training_bytes(facts, launch, facts->resting_bytes, facts->keeps_best);
+    int64_t least = m.exchange + m.images;
+    int64_t last = least + m.training + m.tasks - m.tasks / facts->tasks + m.retrained;
+    int64_t most = larger(last, least + resting + m.tasks + larger(m.ending, m.gram));
     m.slack = most / 10;
     m.peak = m.program + most + m.slack;
     return m;
@@ -129,6 +128,7 @@ enum {
     GROUP = 6000, /* a task's group and its eight data sets: headers, attributes, an index of chunks */
     FILE_HEAD = 20000
 };
+static const double entry_on_disk = 5.5; /* theta's four bytes; its column is packed to about a third */
 
 static int64_t decomposed_rows(const apd_layout *layout) {
     int64_t rows = 0;
@@ -137,31 +137,21 @@ static int64_t decomposed_rows(const apd_layout *layout) {
     return rows;
 }
 
-/* Parameters, their moments, and a copy of the parameters where one is kept. */
-static int64_t mid_task_bytes(const apd_layout *layout, bool single, bool keeps_best) {
-    const apd_block *head = &layout->blocks[layout->block_count - 1];
-    int64_t own = head->rows * head->cols + head->rows + decomposed_rows(layout), copies = keeps_best ? 2 : 1;
-    int64_t parameters = own + layout->decomposed, moments = 2 * (own + layout->decomposed);
-    if (!single) { /* sigma and tau; the mask and its logit */
-        parameters += layout->decomposed + 2 * decomposed_rows(layout);
-        moments += 2 * (layout->decomposed + decomposed_rows(layout));
-    }
-    return FLOAT * (copies * parameters + moments);
-}
-
-apd_disk apd_estimate_disk(const apd_layout *layout, int tasks, int classes, double density, bool single,
-                           bool keeps_best) {
-    int64_t rows = decomposed_rows(layout),
-            head = classes * (layout->blocks[layout->block_count - 1].cols + 1);
-    apd_disk disk = {.sigma = FILE_HEAD + (single ? 0 : FLOAT * layout->decomposed),
+apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
+    const apd_layout *layout = facts->layout;
+    int64_t rows = decomposed_rows(layout);
+    int64_t head = facts->classes * (layout->blocks[layout->block_count - 1].cols + 1);
+    apd_disk disk = {.sigma = FILE_HEAD + FLOAT * layout->decomposed,
                      .task = GROUP + FLOAT * (rows + head),
-                     .mid_task = mid_task_bytes(layout, single, keeps_best)};
-    if (single)
+                     .mid_task = facts->state_bytes};
+    if (facts->joint) /* tau and its moments of every old task */
+        disk.mid_task += 3 * FLOAT * layout->decomposed * (facts->tasks - 1);
+    if (facts->single)
         disk.task += FLOAT * layout->decomposed;
     else
         disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
-                     rounded(ENTRY * density * (double)layout->decomposed);
-    disk.all = disk.sigma + tasks * disk.task;
+                     rounded(entry_on_disk * facts->density * (double)layout->decomposed);
+    disk.all = disk.sigma + facts->tasks * disk.task;
     return disk;
 }
 

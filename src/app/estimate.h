@@ -6,7 +6,7 @@
 #ifndef APD_APP_ESTIMATE_H
 #define APD_APP_ESTIMATE_H
 
-#include "app/rehearsal.h"
+#include "app/timing.h"
 
 /* How many weights the rank with most of them owns: decomposed ones, and of the head. */
 typedef struct apd_slice_size {
@@ -33,8 +33,9 @@ typedef struct apd_memory_facts {
     int64_t test_bytes;      /* its test images */
     /* measured in the present launch, on the rank that holds most: */
     apd_launch present;
-    int64_t peak_bytes;   /* the resident set while the first task trains */
-    int64_t solver_bytes; /* apd_solver_bytes then */
+    int64_t peak_bytes;    /* the resident set while the first task trains */
+    int64_t solver_bytes;  /* apd_solver_bytes then */
+    int64_t resting_bytes; /* and when the task is over */
 } apd_memory_facts;
 
 /* Bytes of the rank that holds most. */
@@ -64,9 +65,16 @@ typedef struct apd_disk {
     int64_t all;      /* sigma and all tasks */
 } apd_disk;
 
-/* `keeps_best`: training.keep_best is on, so that a mid-task state has a copy of the best epoch. */
-apd_disk apd_estimate_disk(const apd_layout *layout, int tasks, int classes, double density, bool single,
-                           bool keeps_best);
+typedef struct apd_disk_facts {
+    const apd_layout *layout;
+    int tasks, classes;
+    double density;
+    bool single, joint;
+    int64_t
+        state_bytes; /* of the solver's arrays in the first task, all ranks, with the copy of a best epoch */
+} apd_disk_facts;
+
+apd_disk apd_estimate_disk(const apd_disk_facts *facts);
 
 /* --- time ------------------------------------------------------------------------------------------------ */
 

@@ -119,12 +119,38 @@ static int64_t count_evaluations(const apd_description *described, int tasks) {
 
 /* --- measuring ------------------------------------------------------------------------------------------- */
 
+/* What the solver holds, on the rank with most. Collective. */
+static int64_t solver_bytes(const apd_run *run) {
+    int64_t bytes = apd_solver_bytes(run->solver);
+    apd_team_maximum(run->team, &bytes, 1);
+    return bytes;
+}
+
+/* What a commit in the middle of the task would hold of the solver, all ranks. Collective. */
+static int64_t state_bytes(const apd_run *run) {
+    int64_t bytes = 0;
+    bool keeps = run->description->training.keep_best > 0;
+    for (int i = 0; i < apd_solver_array_count(run->solver); i++) {
+        const apd_solver_array *array = apd_solver_array_at(run->solver, i);
+        int64_t size = array->rows * array->width * (int64_t)sizeof(float);
+        bytes += array->parameter && keeps ? 2 * size : size;
+    }
+    apd_team_sum(run->team, &bytes, 1);
+    return bytes;
+}
+
 /* Begin and end of a task with some steps between. It is gone afterwards: hardly trained, it is no typical earlier
  * task. Collective. */
-static double measure_edge(apd_run *run, apd_rehearsal *rehearsal) {
+static double measure_edge(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal) {
     double seconds = apd_rehearsal_begin_task(rehearsal);
     apd_rehearsal_steps(rehearsal, STEPS_OF_A_TASK, NULL);
+    if (run->decomposition->task_count == 0) {
+        plan->solver_bytes = solver_bytes(run);
+        plan->state_bytes = state_bytes(run);
+    }
     seconds += apd_rehearsal_end_task(rehearsal);
+    if (run->decomposition->task_count == 1)
+        plan->resting_bytes = solver_bytes(run);
     int last = --run->decomposition->task_count;
     apd_task_part_destroy(run->decomposition, run->decomposition->tasks[last]);
     return seconds;
@@ -134,7 +160,7 @@ static double measure_edge(apd_run *run, apd_rehearsal *rehearsal) {
 static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal, double budget) {
     bool single = run->description->method.name == APD_METHOD_STL;
     int tasks = run->stream->task_count;
-    plan->time.edge = measure_edge(run, rehearsal);
+    plan->time.edge = measure_edge(plan, run, rehearsal);
     plan->present_peak = apd_peak_bytes();
     apd_team_maximum(run->team, &plan->present_peak, 1);
     plan->earlier = single ? 0 : tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
@@ -147,7 +173,7 @@ static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal
     if (plan->earlier == 0)
         return;
     plan->later = scans[1].step;
-    double edge = measure_edge(run, rehearsal);
+    double edge = measure_edge(plan, run, rehearsal);
     plan->time.edge_slope = fmax(edge - plan->time.edge, 0.0) / plan->earlier;
 }
 
@@ -183,7 +209,7 @@ static void estimate_time(apd_plan *plan) {
     plan->duration.all += facts->tasks * validations * facts->evaluation;
 }
 
-static void estimate(apd_plan *plan, int64_t solver_bytes) {
+static void estimate(apd_plan *plan) {
     const apd_run *run = plan->run;
     const apd_description *described = run->description;
     int tasks = run->stream->task_count, every = described->method.consolidate_every,
@@ -205,10 +231,17 @@ static void estimate(apd_plan *plan, int64_t solver_bytes) {
         .test_bytes = count_images(run, first, APD_PART_TEST) * run->dataset->image_bytes,
         .present = plan->present,
         .peak_bytes = plan->present_peak,
-        .solver_bytes = solver_bytes};
+        .solver_bytes = plan->solver_bytes,
+        .resting_bytes = plan->resting_bytes};
+    apd_disk_facts on_disk = {.layout = facts.layout,
+                              .tasks = tasks,
+                              .classes = facts.classes,
+                              .density = plan->density,
+                              .single = single,
+                              .joint = !single && described->method.solver == APD_SOLVER_JOINT,
+                              .state_bytes = plan->state_bytes};
     plan->memory = apd_estimate_memory(&facts, &plan->launch);
-    plan->disk = apd_estimate_disk(facts.layout, tasks, facts.classes, plan->density, single,
-                                   described->training.keep_best > 0);
+    plan->disk = apd_estimate_disk(&on_disk);
     plan->write_rate = write_rate;
     count_steps(plan);
     estimate_time(plan);
@@ -250,14 +283,10 @@ static apd_status plan_run(apd_run *run, const char *path, apd_error *error) {
     APD_TRY(apd_run_prepare(run, plan.present.shards, error));
     apd_status status = APD_OK;
     APD_GO(apd_rehearsal_init(&rehearsal, run, error));
-    (void)apd_rehearsal_begin_task(&rehearsal);
-    apd_rehearsal_steps(&rehearsal, 1, NULL);
-    int64_t solver_bytes = apd_solver_bytes(run->solver);
-    apd_team_maximum(run->team, &solver_bytes, 1);
     plan.time.load = rehearsal.load_seconds;
     measure_tasks(&plan, run, &rehearsal, budget);
     APD_GO(measure_evaluation(&plan, run, &rehearsal, error));
-    estimate(&plan, solver_bytes);
+    estimate(&plan);
     if (apd_run_speaks(run)) {
         apd_plan_print(&plan, stdout);
         if (script != NULL)

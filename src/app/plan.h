@@ -3,6 +3,7 @@
 #define APD_APP_PLAN_H
 
 #include "app/estimate.h"
+#include "app/rehearsal.h"
 
 enum { APD_PLAN_EARLIER = 8 }; /* synthetic earlier tasks that a step is measured with, at most */
 
@@ -22,7 +23,8 @@ typedef struct apd_plan {
     apd_time_facts time;
     apd_duration duration;
     apd_memory memory;
-    int64_t present_peak; /* measured; bytes */
+    int64_t present_peak;                             /* measured; bytes */
+    int64_t solver_bytes, resting_bytes, state_bytes; /* as in apd_memory_facts and apd_disk_facts */
     apd_disk disk;
     double write_rate; /* bytes a second that commits are taken to be written at */
     double longest;    /* seconds of the site's longest job */

@@ -4,12 +4,7 @@
 #define APD_APP_REHEARSAL_H
 
 #include "app/run.h"
-#include "app/step.h"
-
-/* Seconds of one step by phase, each the mean over ranks. Their sum is the step. */
-typedef struct apd_step_time {
-    double phases[APD_PHASES];
-} apd_step_time;
+#include "app/timing.h"
 
 typedef struct apd_rehearsal {
     apd_run *run;
@@ -48,15 +43,6 @@ void apd_rehearsal_scan(apd_rehearsal *rehearsal, apd_scan *scans, int count, in
 
 /* End the task: a finished task more. Returns the slowest rank's seconds. Collective. */
 double apd_rehearsal_end_task(apd_rehearsal *rehearsal);
-
-double apd_step_seconds(const apd_step_time *time);
-
-/* What stands for `count` >= 1 steps: the mean over the middle half of them, ordered by their seconds. As
- * hard to disturb as the median, and its phases add up to the step. Reorders `times`. */
-apd_step_time apd_step_typical(apd_step_time *times, int count);
-
-/* The median of `count` >= 1 numbers, which are reordered; of an even count the mean of the middle two. */
-double apd_median(double *values, int count);
 
 /* The largest of the ranks' seconds, on every rank. Collective. */
 double apd_slowest(const apd_team *team, double seconds);
