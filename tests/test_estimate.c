@@ -105,7 +105,9 @@ static void disk_grows_by_a_task_and_with_density(void **state) {
     facts.density = 1.0;
     apd_disk dense = apd_estimate_disk(&facts);
     facts.tasks = 5;
-    assert_int_equal(apd_estimate_disk(&facts).all - dense.all, dense.task);
+    assert_int_equal(apd_estimate_disk(&facts).kept - dense.kept, 2 * dense.task);
+    assert_int_equal(dense.kept, 2 * dense.sigma + 7 * dense.task);
+    assert_true(dense.most >= dense.kept + dense.sigma + 2 * dense.mid_task);
     assert_true(dense.task - thin.task >= 84 * 4 && dense.task - thin.task <= 84 * 8);
     assert_int_equal(dense.mid_task, 777);
     facts.joint = true;
@@ -130,10 +132,11 @@ static void duration_is_the_sum_over_tasks(void **state) {
                             .load = 1.0,
                             .evaluation = 0.75,
                             .evaluations = 28,
-                            .commit = 0.5};
+                            .commit = 0.5,
+                            .commit_slope = 0.0625};
     double all = 28 * 0.75;
     for (int t = 0; t < 7; t++)
-        all += 30 * (0.5 + 0.25 * t) + 2.0 + 0.125 * t + 1.0 + 0.5;
+        all += 30 * (0.5 + 0.25 * t) + 2.0 + 0.125 * t + 1.0 + 0.5 + 0.0625 * t;
     apd_duration made = apd_estimate_duration(&facts);
     assert_true(fabs(made.all - all) < 1e-9);
     assert_true(fabs(made.steps + made.edges + made.loads + made.evaluations + made.commits - all) < 1e-9);

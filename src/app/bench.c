@@ -189,11 +189,7 @@ static void measure_tasks(apd_bench_result *result, apd_rehearsal *rehearsal, co
     for (int i = 0; i < choice->task_count; i++) {
         apd_bench_tasks *row = &result->tasks[i];
         *row = (apd_bench_tasks){.scan = {.earlier = choice->tasks[i]},
-                                 .wants_bytes = bytes_of_tasks(result, run, choice->tasks[i]),
-                                 .commit = NAN,
-                                 .commit_bytes = NAN,
-                                 .disk_rate = NAN,
-                                 .consolidation = NAN};
+                                 .wants_bytes = bytes_of_tasks(result, run, choice->tasks[i])};
         row->skipped = row->wants_bytes > available;
         if (row->skipped)
             continue;

@@ -65,13 +65,19 @@ apd_status apd_kernels_measure(apd_rehearsal *rehearsal, int repeats, apd_kernel
 
 enum { APD_MOST_SCANS = 16 };
 
-/* What a run with so many earlier tasks does now and then. */
+typedef struct apd_bench_commit {
+    double seconds, bytes; /* 0: not measured */
+    double plain;          /* seconds of a plain write of as many bytes, with fsync; rank 0 */
+} apd_bench_commit;
+
+/* What a run with so many earlier tasks does at every step, and now and then. */
 typedef struct apd_bench_tasks {
     apd_scan scan;
-    bool skipped;                           /* not enough memory: */
-    double wants_bytes;                     /* a rank's, for the tasks */
-    double commit, commit_bytes, disk_rate; /* seconds, bytes; bytes a second of a plain write with fsync */
-    double consolidation;                   /* seconds. NaN, here and above: not measured */
+    bool skipped;                  /* not enough memory: */
+    double wants_bytes;            /* a rank's, for the tasks */
+    apd_bench_commit first_commit; /* of all tasks but the last */
+    apd_bench_commit commit;       /* of the last one */
+    double consolidation;          /* seconds; 0: not measured */
 } apd_bench_tasks;
 
 typedef struct apd_bench_result {

@@ -122,10 +122,6 @@ static void print_scan(const apd_bench_result *result, const apd_bench_tasks *ro
     for (int phase = 0; phase < APD_PHASES; phase++)
         (void)fprintf(file, " %8.3f", 1e3 * row->scan.step.phases[phase]);
     (void)fprintf(file, " %9.1f", 1e3 * row->scan.begin);
-    if (!isnan(row->commit))
-        (void)fprintf(file, "  commit %.3f s, %.1f MB", row->commit, row->commit_bytes / 1e6);
-    if (!isnan(row->consolidation))
-        (void)fprintf(file, "  consolidation %.3f s", row->consolidation);
     (void)fputc('\n', file);
 }
 
@@ -139,6 +135,29 @@ static void print_scans(const apd_bench_result *result, FILE *file) {
     (void)fputs("    begin\n", file);
     for (int i = 0; i < result->task_count; i++)
         print_scan(result, &result->tasks[i], file);
+}
+
+static void print_commit(const char *what, const apd_bench_commit *commit, FILE *file) {
+    (void)fprintf(file, "   %s %.3f s, %.1f MB", what, commit->seconds, commit->bytes / 1e6);
+    if (commit->plain > 0.0)
+        (void)fprintf(file, " (plain write %.3f s)", commit->plain);
+}
+
+/* What happens once a task or less, where it was measured. */
+static void print_now_and_then(const apd_bench_result *result, FILE *file) {
+    for (int i = 0; i < result->task_count; i++) {
+        const apd_bench_tasks *row = &result->tasks[i];
+        if (row->commit.bytes == 0.0 && row->consolidation == 0.0)
+            continue;
+        (void)fprintf(file, "  %7d", row->scan.earlier);
+        if (row->commit.bytes > 0.0) {
+            print_commit("first commit", &row->first_commit, file);
+            print_commit("of one task more", &row->commit, file);
+        }
+        if (row->consolidation > 0.0)
+            (void)fprintf(file, "   consolidation %.3f s", row->consolidation);
+        (void)fputc('\n', file);
+    }
 }
 
 static void print_prediction(const apd_bench_result *result, int ranks, bool weak, FILE *file) {
@@ -183,6 +202,7 @@ void apd_bench_print(const apd_bench_result *result, const apd_machine *machine,
                   result->launch.shards);
     print_kernels(result, machine, file);
     print_scans(result, file);
+    print_now_and_then(result, file);
     print_model(result, file);
 }
 
@@ -250,6 +270,16 @@ static void write_kernels(const apd_bench_result *result, const apd_machine *mac
     apd_json_end(json);
 }
 
+static void write_commit(const char *key, const apd_bench_commit *commit, apd_json *json) {
+    if (commit->bytes == 0.0)
+        return;
+    apd_json_begin_object(json, key);
+    apd_json_number(json, "seconds", commit->seconds);
+    apd_json_number(json, "bytes", commit->bytes);
+    apd_json_number(json, "plain_write_seconds", commit->plain > 0.0 ? commit->plain : NAN);
+    apd_json_end(json);
+}
+
 static void write_scan(const apd_bench_tasks *row, apd_json *json) {
     apd_json_begin_object(json, NULL);
     apd_json_integer(json, "earlier_tasks", row->scan.earlier);
@@ -263,10 +293,9 @@ static void write_scan(const apd_bench_tasks *row, apd_json *json) {
             apd_json_number(json, apd_phase_names[phase], 1e3 * row->scan.step.phases[phase]);
         apd_json_end(json);
         apd_json_number(json, "begin_task_ms", 1e3 * row->scan.begin);
-        apd_json_number(json, "commit_seconds", row->commit);
-        apd_json_number(json, "commit_bytes", row->commit_bytes);
-        apd_json_number(json, "plain_write_bytes_a_second", row->disk_rate);
-        apd_json_number(json, "consolidation_seconds", row->consolidation);
+        write_commit("first_commit", &row->first_commit, json);
+        write_commit("commit", &row->commit, json);
+        apd_json_number(json, "consolidation_seconds", row->consolidation > 0.0 ? row->consolidation : NAN);
     }
     apd_json_end(json);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,20 @@
 
 enum { EVERY = 5 }; /* tasks from one consolidation to the next, where the description says none */
 
-/* The state of a run that has finished the first `count` tasks. */
+/* The record of a synthetic task. */
+static void fill_record(apd_task_record *record, const apd_bench_result *result, int place) {
+    *record = (apd_task_record){.id = place, .class_count = result->classes};
+    (void)snprintf(record->name, sizeof record->name, "synthetic %d", place);
+    record->classes = apd_allocate(result->classes, sizeof(int), "a task's classes");
+    for (int c = 0; c < result->classes; c++)
+        record->classes[c] = c;
+    for (int channel = 0; channel < result->shape.channels; channel++)
+        record->normalisation.deviation[channel] = 1.0f;
+}
+
+/* The state of a run that has finished the first `count` tasks, nothing of it on disk. */
 static void pretend(apd_run *run, const apd_bench_result *result, int count) {
     apd_run_state_clear(&run->state);
-    int every =
-        run->description->method.consolidate_every > 0 ? run->description->method.consolidate_every : EVERY;
     run->decomposition->task_count = count;
     run->state = (apd_run_state){.data_digest = run->dataset->digest,
                                  .seed = run->description->seed,
@@ -25,20 +35,22 @@ static void pretend(apd_run *run, const apd_bench_result *result, int count) {
                                  .task_count = count,
                                  .run_yaml = apd_description_write(run->description)};
     run->state.config_digest = apd_description_digest(run->description);
-    run->state.consolidations = count / every > 1 ? count / every - 1 : 0;
     run->state.accuracy = apd_allocate((int64_t)count * count, sizeof(double), "the accuracies");
     run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");
-    for (int t = 0; t < count; t++) {
-        apd_task_record *record = &run->state.records[t];
-        record->id = t;
-        (void)snprintf(record->name, sizeof record->name, "synthetic %d", t);
-        record->class_count = result->classes;
-        record->classes = apd_allocate(result->classes, sizeof(int), "a task's classes");
-        for (int c = 0; c < result->classes; c++)
-            record->classes[c] = c;
-        for (int channel = 0; channel < result->shape.channels; channel++)
-            record->normalisation.deviation[channel] = 1.0f;
-    }
+    for (int t = 0; t < count; t++)
+        fill_record(&run->state.records[t], result, t);
+}
+
+/* One more of the decomposition's tasks is finished. */
+static void pretend_one_more(apd_run *run, const apd_bench_result *result) {
+    apd_run_state *state = &run->state;
+    int count = state->task_count;
+    state->records =
+        apd_reallocate(state->records, count, count + 1, sizeof *state->records, "the tasks' records");
+    fill_record(&state->records[count], result, count);
+    free(state->accuracy);
+    state->accuracy = apd_allocate((int64_t)(count + 1) * (count + 1), sizeof(double), "the accuracies");
+    state->task_count = run->decomposition->task_count = count + 1;
 }
 
 /* Seconds to write `bytes` bytes in large pieces, with fsync, as dd does. Rank 0; 0 when that fails. */
@@ -64,25 +76,34 @@ static double time_plain_write(const char *folder, int64_t bytes) {
     return good ? seconds : 0.0;
 }
 
-static apd_status time_commit(apd_run *run, const char *folder, apd_bench_tasks *row, apd_error *error) {
+/* One commit; rank 0 adds what its bytes take without HDF5. Collective. */
+static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit *commit, apd_error *error) {
     char path[512];
-    struct stat info = {0};
     (void)snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
-    run->state.consolidations = 0;
     apd_team_barrier(run->team);
     double started = apd_seconds();
-    APD_TRY(apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, error));
-    row->commit = apd_slowest(run->team, apd_seconds() - started);
-    if (apd_run_speaks(run) && stat(path, &info) == 0)
-        (void)unlink(path);
-    row->commit_bytes = (double)info.st_size;
-    double plain = apd_run_speaks(run) ? time_plain_write(folder, (int64_t)info.st_size) : 0.0;
-    row->disk_rate = plain > 0.0 ? row->commit_bytes / plain : NAN;
+    APD_TRY(
+        apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, NULL, error));
+    commit->seconds = apd_slowest(run->team, apd_seconds() - started);
+    commit->bytes = (double)run->state.written;
+    commit->plain = apd_run_speaks(run) ? time_plain_write(folder, run->state.written) : 0.0;
     return APD_OK;
+}
+
+/* A first commit of all but the last of `row`'s tasks, and one of that one. Collective. */
+static apd_status time_commits(apd_run *run, const apd_bench_result *result, const char *folder,
+                               apd_bench_tasks *row, apd_error *error) {
+    pretend(run, result, row->scan.earlier - 1);
+    APD_TRY(time_commit(run, folder, &row->first_commit, error));
+    pretend_one_more(run, result);
+    return time_commit(run, folder, &row->commit, error);
 }
 
 static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_error *error) {
     apd_consolidator consolidator = {0};
+    int every =
+        run->description->method.consolidate_every > 0 ? run->description->method.consolidate_every : EVERY;
+    run->state.consolidations = row->scan.earlier / every > 1 ? row->scan.earlier / every - 1 : 0;
     apd_team_barrier(run->team);
     double started = apd_seconds();
     apd_status status = apd_consolidate_run(run, &consolidator, error);
@@ -102,15 +123,19 @@ static apd_status open_folder(apd_run *run, char *folder, size_t room, apd_error
     return apd_team_agree(run->team, status, error);
 }
 
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info;
+    (void)kind;
+    (void)place;
+    (void)remove(path);
+    return 0;
+}
+
 static apd_status close_folder(apd_run *run, const char *folder, apd_error *error) {
-    char path[512];
     apd_status status = apd_runlog_close(run->log, error);
     run->log = NULL;
-    if (!apd_run_speaks(run))
-        return status;
-    (void)snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    if (apd_run_speaks(run))
+        (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }
 
@@ -125,9 +150,8 @@ apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool 
         apd_bench_tasks *row = &result->tasks[i];
         if (row->skipped || row->scan.earlier == 0)
             continue;
-        pretend(run, result, row->scan.earlier);
         if (commits)
-            status = time_commit(run, folder, row, error);
+            status = time_commits(run, result, folder, row, error);
     }
     for (int i = 0; i < result->task_count && status == APD_OK; i++) {
         apd_bench_tasks *row = &result->tasks[i];

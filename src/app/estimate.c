@@ -151,7 +151,9 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     else
         disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
                      rounded(entry_on_disk * facts->density * (double)layout->decomposed);
-    disk.all = disk.sigma + facts->tasks * disk.task;
+    int64_t last = facts->tasks * disk.task, before = last - disk.task;
+    disk.kept = 2 * disk.sigma + (facts->single ? last : last + before);
+    disk.most = 3 * disk.sigma + (facts->single ? last : 3 * last) + 2 * disk.mid_task;
     return disk;
 }
 
@@ -183,7 +185,7 @@ apd_duration apd_estimate_duration(const apd_time_facts *facts) {
                          .edges = tasks * (facts->edge + facts->edge_slope * earlier),
                          .loads = tasks * facts->load,
                          .evaluations = (double)facts->evaluations * facts->evaluation,
-                         .commits = tasks * facts->commit};
+                         .commits = tasks * (facts->commit + facts->commit_slope * earlier)};
     made.all = made.steps + made.edges + made.loads + made.evaluations + made.commits;
     return made;
 }

@@ -58,11 +58,14 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
 
 /* --- disk ------------------------------------------------------------------------------------------------ */
 
+/* Two commits are kept, and a third is there while it is written. Sigma moves with every task, and with it a
+ * little of every earlier tau: a commit writes all tasks but those of single runs, which never change again. */
 typedef struct apd_disk {
-    int64_t sigma;    /* what every commit writes anew */
-    int64_t task;     /* what a finished task adds */
+    int64_t sigma;    /* in every commit */
+    int64_t task;     /* a finished task */
     int64_t mid_task; /* the state of a task in training, while a commit holds one */
-    int64_t all;      /* sigma and all tasks */
+    int64_t kept;     /* when the run is over */
+    int64_t most;     /* at any time */
 } apd_disk;
 
 typedef struct apd_disk_facts {
@@ -92,11 +95,11 @@ typedef struct apd_time_facts {
     int tasks;
     int64_t steps; /* of the whole stream */
     double step, step_slope;
-    double edge, edge_slope; /* begin and end of a task */
-    double load;             /* a task's data */
-    double evaluation;       /* of one task on its test images */
-    int64_t evaluations;     /* in all */
-    double commit;           /* one commit */
+    double edge, edge_slope;     /* begin and end of a task */
+    double load;                 /* a task's data */
+    double evaluation;           /* of one task on its test images */
+    int64_t evaluations;         /* in all */
+    double commit, commit_slope; /* one commit */
 } apd_time_facts;
 
 /* Seconds of the parts of a run; tasks are taken to have equally many steps. */

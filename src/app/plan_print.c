@@ -58,13 +58,13 @@ static void print_memory(const apd_plan *plan, FILE *file) {
 
 static void print_disk(const apd_plan *plan, FILE *file) {
     const apd_disk *disk = &plan->disk;
-    (void)fprintf(file,
-                  "disk       %.1f MB at the end, up to %.1f MB while a commit is written\n"
-                  "           data file %.1f MB; sigma %.1f MB, a finished task %.2f MB, a task in training "
-                  "%.1f MB\n",
-                  megabytes(disk->all), megabytes(2 * disk->all + disk->mid_task),
-                  megabytes(plan->data_bytes), megabytes(disk->sigma), megabytes(disk->task),
-                  megabytes(disk->mid_task));
+    (void)fprintf(
+        file,
+        "disk       %.1f MB at the end (two commits are kept), up to %.1f MB while a third is written\n"
+        "           data file %.1f MB; in a commit: sigma %.1f MB, a finished task %.2f MB, a task in "
+        "training %.1f MB\n",
+        megabytes(disk->kept), megabytes(disk->most), megabytes(plan->data_bytes), megabytes(disk->sigma),
+        megabytes(disk->task), megabytes(disk->mid_task));
 }
 
 static void print_time(const apd_plan *plan, FILE *file) {
@@ -131,7 +131,9 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
             100.0 * plan->density);
     (void)fprintf(file, "           - %" PRId64 " evaluations of a task, all as large as the first's\n",
                   plan->time.evaluations);
-    (void)fprintf(file, "           - a commit writes sigma and a task, at %.0f MB/s\n",
+    (void)fprintf(file, "           - a commit, one a task, writes sigma and %s, at %.0f MB/s\n",
+                  described->method.name == APD_METHOD_STL ? "the task"
+                                                           : "all tasks, since all move a little",
                   plan->write_rate / 1e6);
     if (described->method.consolidate_every > 0)
         (void)fputs(
