@@ -277,7 +277,7 @@ case_startup() {
 }
 
 case_help() {
-    for command in train evaluate inspect verify pack forget compare import generate contact; do
+    for command in train plan bench evaluate inspect verify pack forget compare import generate contact; do
         "$APD" "$command" --help | grep -q "^usage: .*apd $command" || fail "$command --help"
         "$APD" --help | grep -q "apd $command" || fail "--help does not name $command"
         grep -q "apd $command" "$repository/jobs/apd.1" || fail "the manual does not name $command"

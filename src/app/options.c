@@ -95,3 +95,14 @@ apd_status apd_cli_integer(const char *name, const char *text, long least, long 
     *out = value;
     return APD_OK;
 }
+
+apd_status apd_cli_number(const char *name, const char *text, double least, double most, double *out,
+                          apd_error *error) {
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= least && value <= most))
+        return apd_fail(error, APD_ERROR_USAGE, "--%s is \"%s\"; a number from %g to %g is needed", name,
+                        text, least, most);
+    *out = value;
+    return APD_OK;
+}

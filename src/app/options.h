@@ -45,4 +45,8 @@ void apd_options_usage(const apd_command *command, FILE *file);
 apd_status apd_cli_integer(const char *name, const char *text, long least, long most, long *out,
                            apd_error *error);
 
+/* The same for a finite number. */
+apd_status apd_cli_number(const char *name, const char *text, double least, double most, double *out,
+                          apd_error *error);
+
 #endif

@@ -1,0 +1,109 @@
+/* bench: what `apd bench` measures, and how it is told. Times are seconds, the mean over ranks; each is the
+ * median, or the mean of the middle half, of several repeats that take turns. */
+#ifndef APD_APP_BENCH_H
+#define APD_APP_BENCH_H
+
+#include "app/json.h"
+#include "app/model.h"
+#include "app/rehearsal.h"
+#include "mpi/ping.h"
+
+/* --- the machine ----------------------------------------------------------------------------------------- */
+
+/* All ranks work at once: rates a rank has when its neighbours work, too. */
+typedef struct apd_machine {
+    int ranks, nodes;
+    double sgemm;  /* floating point operations a second of a rank: OpenBLAS, 1024 x 1024 x 1024 */
+    double memory; /* bytes a second of a rank: a[i] = b[i] + s*c[i] on arrays that fit in no cache */
+    apd_ping ping;
+} apd_machine;
+
+/* Takes about a second. Collective. */
+apd_machine apd_machine_measure(const apd_team *team, int repeats);
+
+/* --- data ------------------------------------------------------------------------------------------------ */
+
+/* Write a data file of `count` random training images of `classes` classes under the folder TMPDIR (or /tmp), a
+ * file of its own for each process; `*path` is to be freed, the file to be removed. Contents do not depend on the
+ * process. Local. Statuses: IO. */
+apd_status apd_bench_data(apd_image_shape shape, int classes, int64_t count, char **path, apd_error *error);
+
+/* --- kernels --------------------------------------------------------------------------------------------- */
+
+enum { APD_MOST_STAGES = 64 };
+
+/* A trained layer and what stands between it and the next one (ReLU, pool, ...). The first has the turning of the
+ * images to its layout in its forward time, the head has the loss. */
+typedef struct apd_stage {
+    char name[32];
+    double forward, backward;
+    double forward_work, backward_work; /* floating point operations */
+} apd_stage;
+
+/* Memory traffic: bytes that the algorithm reads and writes, whatever caches make of them. */
+typedef struct apd_traffic {
+    double seconds, bytes; /* bytes 0: not counted */
+} apd_traffic;
+
+typedef struct apd_kernels {
+    int images; /* of a micro-batch */
+    int stage_count;
+    apd_stage stages[APD_MOST_STAGES];
+    double pass; /* forward, loss and backward of a micro-batch */
+    int few;     /* images of a small micro-batch, and its pass */
+    double few_pass;
+    apd_traffic gather;    /* a rank's micro-batches made */
+    apd_traffic reduction; /* a rank's rows added up over all shards */
+    apd_traffic update;    /* the solver on a rank's rows, no earlier task */
+} apd_kernels;
+
+/* Measure on a rehearsal with no earlier task; a task is begun. Collective. Statuses: USAGE for more layers than
+ * there is room for. */
+apd_status apd_kernels_measure(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels, apd_error *error);
+
+/* --- a preset's results ---------------------------------------------------------------------------------- */
+
+enum { APD_MOST_SCANS = 16 };
+
+typedef struct apd_bench_commit {
+    double seconds, bytes; /* 0: not measured */
+    double plain;          /* seconds of a plain write of as many bytes, with fsync; rank 0 */
+} apd_bench_commit;
+
+/* What a run with so many earlier tasks does at every step, and now and then. */
+typedef struct apd_bench_tasks {
+    apd_scan scan;
+    bool skipped;                  /* not enough memory: */
+    double wants_bytes;            /* a rank's, for the tasks */
+    apd_bench_commit first_commit; /* of all tasks but the last */
+    apd_bench_commit commit;       /* of the last one */
+    double consolidation;          /* seconds; 0: not measured */
+} apd_bench_tasks;
+
+typedef struct apd_bench_result {
+    const char *preset;
+    apd_image_shape shape;
+    int classes, batch;
+    apd_launch launch;
+    const apd_layout *layout;
+    double density;
+    const char *solver;
+    apd_kernels kernels;
+    int task_count;
+    apd_bench_tasks tasks[APD_MOST_SCANS];
+    apd_model model;
+    bool network_assumed;      /* latency and bandwidth between nodes are no measurements */
+    int predicted_a_node;      /* ranks a node of the predictions */
+    apd_prediction prediction; /* of the measured launch */
+} apd_bench_result;
+
+void apd_bench_fit(apd_bench_result *result, const apd_machine *machine);
+
+/* --- the report ------------------------------------------------------------------------------------------ */
+
+void apd_bench_print_machine(const apd_machine *machine, const char *hosts, FILE *file);
+void apd_bench_print(const apd_bench_result *result, const apd_machine *machine, FILE *file);
+void apd_bench_write_machine(const apd_machine *machine, const char *hosts, apd_json *json);
+void apd_bench_write(const apd_bench_result *result, const apd_machine *machine, apd_json *json);
+
+#endif
