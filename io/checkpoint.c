@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "io/checkpoint_read.h"
 #include "io/checkpoint_segment.h"
+#include "io/h5_guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,9 @@ static apd_status read_newest(const char *path, reading *attempt, void *out, apd
         apd_error found = {0};
         struct stat before = {0}, after = {0};
         (void)stat(path, &before);
+        const char *former = apd_h5_guard_begin(path);
         apd_status status = attempt(path, out, &found);
+        apd_h5_guard_end(former);
         (void)stat(path, &after);
         bool same = before.st_ino == after.st_ino && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
                     before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "io/checkpoint_segment.h"
 #include "io/h5.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -228,6 +229,7 @@ apd_status apd_checkpoint_get_data(apd_checkpoint_in *in, const char *name, apd_
     APD_GO(apd_checkpoint_source_begin(in, name, shape, source, error));
     int64_t rows = source->shape.rank == 0 ? 1 : source->shape.extents[0];
     size_t row_bytes = (size_t)(apd_checkpoint_row(&source->shape) * apd_checkpoint_element(&source->shape));
+    APD_GO(apd_room_check(in->path, name, rows, row_bytes, error));
     read = apd_allocate(rows + 1, row_bytes > 0 ? row_bytes : 1, name);
     APD_GO(apd_checkpoint_source_read(in, source, rows, read, error));
     *shape = source->shape;

@@ -9,6 +9,7 @@
 #include "io/checkpoint_segment.h"
 #include "io/checkpoint_training.h"
 #include "io/h5.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -319,6 +320,8 @@ static apd_status read_sparse(apd_checkpoint_reader *reader, const apd_block *sh
                                      ends, rows, (apd_rows){reader->entries, reader->facts.entries},
                                      shape->cols, error));
     int64_t entries = ends[rows - 1] - reader->entries;
+    APD_GO(apd_room_check(reader->group.path, "entries of tau", entries,
+                          sizeof(float) + sizeof(int32_t), error));
     whole = apd_checkpoint_block_create(rows, shape->cols, true, entries);
     for (int64_t r = 0; r < rows; r++)
         whole->tau.offsets[r + 1] = ends[r] - reader->entries;
@@ -345,6 +348,8 @@ apd_status apd_checkpoint_reader_task_block(apd_checkpoint_reader *reader, int b
     APD_ASSERT(shape->decomposed || head_rows >= reader->facts.classes);
     bool head = !shape->decomposed;
     int64_t rows = head ? reader->facts.classes : shape->rows;
+    APD_TRY(apd_room_check(reader->group.path, "weights", (head ? head_rows : rows) * shape->cols,
+                           sizeof(float), error));
     apd_task_block *dense = apd_checkpoint_block_create(head ? head_rows : rows, shape->cols, false, 0);
     apd_status status;
     APD_GO(next(reader, head ? APD_CHECKPOINT_HEAD_BIAS : APD_CHECKPOINT_BIAS, rows, dense->bias, error));

@@ -1,12 +1,15 @@
 #include "io/checkpoint_read_root.h"
 
 #include "base/memory.h"
+#include "io/room.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_SHARDS = 65536 }; /* as the description's key allows */
 
 static apd_status check_format(apd_checkpoint_in *root, apd_error *error) {
     char format[16] = "", reason[160];
@@ -42,8 +45,8 @@ static apd_status check_tasks(const apd_checkpoint_in *root, const apd_run_state
                        state->task_count, found);
         return apd_checkpoint_get_fail(root, "task_count", reason, error);
     }
-    if (state->shards < 1)
-        return apd_checkpoint_get_fail(root, "shards", "must be at least 1", error);
+    if (state->shards < 1 || state->shards > MOST_SHARDS)
+        return apd_checkpoint_get_fail(root, "shards", "must be in 1 .. 65536", error);
     return APD_OK;
 }
 
@@ -88,6 +91,7 @@ apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *stat
     apd_checkpoint_shape yaml = apd_checkpoint_text(0);
     APD_TRY(apd_checkpoint_get_data(root, "digests", &list, (void **)digests, error));
     APD_TRY(apd_checkpoint_get_data(root, "run_yaml", &yaml, (void **)&state->run_yaml, error));
+    APD_TRY(apd_room_check(root->path, "accuracies", (int64_t)tasks * tasks, sizeof *state->accuracy, error));
     state->half_way = H5Lexists(root->id, "training", H5P_DEFAULT) > 0;
     state->records = apd_allocate(tasks, sizeof *state->records, "the tasks' records");
     state->accuracy = apd_allocate((int64_t)tasks * tasks, sizeof *state->accuracy, "accuracies");
