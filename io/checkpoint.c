@@ -1,8 +1,8 @@
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
+#include "io/checkpoint_history.h"
 #include "io/checkpoint_read.h"
-#include "io/checkpoint_segment.h"
 #include "io/h5_guard.h"
 
 #include <stdio.h>
@@ -71,7 +71,7 @@ apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd
 }
 
 static apd_status check_all(const char *path, void *out, apd_error *error) {
-    return apd_checkpoint_reader_check(path, 0, out, error);
+    return apd_checkpoint_reader_check(path, NULL, out, error);
 }
 
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
@@ -174,13 +174,8 @@ apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_cap
 
 int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state) {
     apd_segment_set set = {0};
-    for (int t = 0; t < state->task_count; t++)
-        if (state->records[t].segment > 0)
-            apd_segment_set_add(&set, state->records[t].segment, APD_SEGMENT_TASKS);
-    if (state->shared_segment > 0)
-        apd_segment_set_add(&set, state->shared_segment, APD_SEGMENT_SHARED);
-    if (state->half_way)
-        apd_segment_set_add(&set, state->commit, APD_SEGMENT_TRAINING);
+    apd_checkpoint_needs(&set, state);
+    apd_segment_set_sort(&set);
     int64_t bytes = apd_segment_bytes(path, &set);
     apd_segment_set_clear(&set);
     return bytes;

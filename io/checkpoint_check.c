@@ -52,15 +52,16 @@ static apd_status check_training(apd_checkpoint_reader *reader, apd_error *error
 }
 
 /* Order of the groups: see checkpoint_read.h. */
-static apd_status check_groups(apd_checkpoint_reader *reader, int commit, apd_error *error) {
+static apd_status check_groups(apd_checkpoint_reader *reader, const apd_checkpoint_choice *choice,
+                               apd_error *error) {
     const apd_layout *layout = apd_checkpoint_reader_layout(reader);
     const apd_run_state *state = apd_checkpoint_reader_state(reader);
-    bool shared = apd_checkpoint_reader_shared_is_of(reader, commit);
+    bool shared = choice == NULL || choice->shared;
     for (int b = 0; shared && b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
             APD_TRY(check_sigma(reader, b, error));
     for (int t = 0; t < state->task_count; t++)
-        if (apd_checkpoint_reader_task_is_of(reader, t, commit))
+        if (choice == NULL || choice->tasks[t])
             APD_TRY(check_task(reader, t, error));
         else
             apd_checkpoint_reader_pass_task(reader, t);
@@ -72,11 +73,12 @@ static apd_status check_groups(apd_checkpoint_reader *reader, int commit, apd_er
     return state->half_way ? check_training(reader, error) : APD_OK;
 }
 
-apd_status apd_checkpoint_reader_check(const char *path, int commit, int *groups, apd_error *error) {
+apd_status apd_checkpoint_reader_check(const char *path, const apd_checkpoint_choice *choice, int *groups,
+                                       apd_error *error) {
     apd_checkpoint_reader *reader = NULL;
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &reader, error));
-    APD_GO(check_groups(reader, commit, error));
+    APD_GO(check_groups(reader, choice, error));
     APD_GO(apd_checkpoint_reader_finish(reader, error));
     *groups = apd_checkpoint_reader_groups(reader);
 out:

@@ -66,18 +66,29 @@ static apd_status sweep(const char *path, const char *former, apd_error *error) 
     apd_segment_set set = {0};
     apd_segment_set_of(&set, path);
     apd_segment_set_of(&set, former);
+    apd_segment_set_sort(&set);
     apd_status status = apd_segment_sweep(path, &set, error);
     apd_segment_set_clear(&set);
     return status;
 }
 
-apd_status apd_checkpoint_tidy(const char *path, const apd_run_state *state, apd_error *error) {
+void apd_checkpoint_needs(apd_segment_set *set, const apd_run_state *state) {
+    for (int t = 0; t < state->task_count; t++)
+        if (state->records[t].segment > 0)
+            apd_segment_set_add(set, state->records[t].segment, APD_SEGMENT_TASKS);
+    if (state->shared_segment > 0)
+        apd_segment_set_add(set, state->shared_segment, APD_SEGMENT_SHARED);
+    if (state->half_way)
+        apd_segment_set_add(set, state->commit, APD_SEGMENT_TRAINING);
+}
+
+apd_status apd_checkpoint_tidy(const char *path, const apd_run_state *state, apd_segment_set *needed,
+                               apd_error *error) {
     char *former = sibling(path, "previous");
     apd_status status = state->alone != 0 ? discard(former, error) : APD_OK;
-    if (status == APD_OK)
-        status = sweep(path, former, error);
     free(former);
-    return status;
+    apd_segment_set_sort(needed);
+    return status == APD_OK ? apd_segment_sweep(path, needed, error) : status;
 }
 
 /* --- which commit to use --------------------------------------------------------------------------------- */

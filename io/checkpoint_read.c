@@ -320,8 +320,8 @@ static apd_status read_sparse(apd_checkpoint_reader *reader, const apd_block *sh
                                      ends, rows, (apd_rows){reader->entries, reader->facts.entries},
                                      shape->cols, error));
     int64_t entries = ends[rows - 1] - reader->entries;
-    APD_GO(apd_room_check(reader->group.path, "entries of tau", entries,
-                          sizeof(float) + sizeof(int32_t), error));
+    APD_GO(apd_room_check(reader->group.path, "entries of tau", entries, sizeof(float) + sizeof(int32_t),
+                          error));
     whole = apd_checkpoint_block_create(rows, shape->cols, true, entries);
     for (int64_t r = 0; r < rows; r++)
         whole->tau.offsets[r + 1] = ends[r] - reader->entries;
@@ -379,30 +379,6 @@ void apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place) {
 
 void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader) {
     reader->shared = reader->state.shared_digest;
-}
-
-static bool is_of(const apd_checkpoint_reader *reader, const char *link, apd_segment_kind kind, int commit) {
-    int found = 0;
-    return apd_segment_resolve(reader->root.id, link, kind, &found) != APD_LINK_SEGMENT || commit == 0 ||
-           found == commit;
-}
-
-bool apd_checkpoint_reader_task_is_of(const apd_checkpoint_reader *reader, int place, int commit) {
-    char name[64];
-    apd_checkpoint_task_name(place, true, name, sizeof name);
-    bool forgotten = H5Lexists(reader->root.id, name + 1, H5P_DEFAULT) > 0;
-    apd_checkpoint_task_name(place, forgotten, name, sizeof name);
-    return is_of(reader, name, APD_SEGMENT_TASKS, commit);
-}
-
-bool apd_checkpoint_reader_shared_is_of(const apd_checkpoint_reader *reader, int commit) {
-    char name[64];
-    for (int b = 0; b < reader->layout.block_count; b++) {
-        apd_checkpoint_shared_name(&reader->layout.blocks[b], name, sizeof name);
-        if (reader->layout.blocks[b].decomposed && is_of(reader, name, APD_SEGMENT_SHARED, commit))
-            return true;
-    }
-    return false;
 }
 
 apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error) {

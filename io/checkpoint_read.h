@@ -41,11 +41,6 @@ apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_err
 void apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place);
 void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader);
 
-/* Whether the groups lie in a segment of commit `commit`, or in the file itself; always for commit 0, and for
- * links that lead nowhere. */
-bool apd_checkpoint_reader_task_is_of(const apd_checkpoint_reader *reader, int place, int commit);
-bool apd_checkpoint_reader_shared_is_of(const apd_checkpoint_reader *reader, int commit);
-
 /* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
 apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error);
 /* Whether the file has locally shared parameters. */
@@ -79,9 +74,16 @@ apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error
 /* Instead of all the above after open: the records and the groups' stored digests alone. */
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error);
 
-/* Read the commit at `path` through: of its groups those that lie in the segments of commit `commit` or in the
- * file itself; 0: all. `*groups` (those found good, the root included) is set on success only. */
-apd_status apd_checkpoint_reader_check(const char *path, int commit, int *groups, apd_error *error);
+/* What of a commit is to be read through. */
+typedef struct apd_checkpoint_choice {
+    bool shared;       /* sigma and the clusters */
+    const bool *tasks; /* (T) */
+} apd_checkpoint_choice;
+
+/* Read the commit at `path` through, all of it (`choice` NULL) or a part. `*groups` (those found good, the root
+ * included) is set on success only. */
+apd_status apd_checkpoint_reader_check(const char *path, const apd_checkpoint_choice *choice, int *groups,
+                                       apd_error *error);
 
 /* One attempt at apd_checkpoint_pack. */
 apd_status apd_checkpoint_pack_once(const char *path, const char *to, int *groups, apd_error *error);

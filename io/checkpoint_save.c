@@ -19,6 +19,7 @@ typedef struct saving {
     bool *written;                 /* (T): the task's group goes to this commit's segment */
     int64_t *entries;              /* (T) of tau, all ranks; of those that are written */
     bool shared;                   /* sigma and the clusters are written */
+    apd_segment_set needed;        /* by this commit and the one before */
     apd_checkpoint_writer *writer; /* rank 0's alone */
 } saving;
 
@@ -294,6 +295,13 @@ static void note_places(const saving *s, apd_decomposition *decomposition, apd_r
     state->written = s->writer != NULL ? apd_checkpoint_writer_bytes(s->writer) : 0;
 }
 
+/* What the commit that is the newest so far refers to: it may have been half way. */
+static void need_former(apd_segment_set *needed, const apd_run_state *state) {
+    apd_checkpoint_needs(needed, state);
+    if (state->commit > 0)
+        apd_segment_set_add(needed, state->commit, APD_SEGMENT_TRAINING);
+}
+
 static void check_arguments(const apd_decomposition *decomposition, const apd_run_state *state,
                             const apd_solver *solver) {
     APD_ASSERT(state->task_count == decomposition->task_count);
@@ -333,13 +341,16 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
                 .entries = apd_allocate(tasks, sizeof *s.entries, "tau's entries"),
                 .shared = !state->half_way || state->shared_segment == 0};
     state->alone = forgets(state);
+    if (state->alone == 0)
+        need_former(&s.needed, state);
     choose_tasks(&s, state->alone != 0);
     count_entries(&s);
     state->commit++;
     apd_status status = save(&s, path, error);
     if (status == APD_OK) {
         note_places(&s, decomposition, state);
-        status = s.writer != NULL ? apd_checkpoint_tidy(path, state, error) : APD_OK;
+        apd_checkpoint_needs(&s.needed, state);
+        status = s.writer != NULL ? apd_checkpoint_tidy(path, state, &s.needed, error) : APD_OK;
         apd_fault_point("checkpoint.tidied");
         status = apd_team_agree(team, status, error);
     } else {
@@ -349,6 +360,7 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     apd_checkpoint_writer_destroy(s.writer);
     if (status != APD_OK)
         apd_team_barrier(team); /* nobody returns before the temporary files are gone */
+    apd_segment_set_clear(&s.needed);
     free(s.entries);
     free(s.written);
     return status;

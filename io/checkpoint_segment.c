@@ -100,9 +100,6 @@ bool apd_segment_holds(hid_t place, const char *name) {
 /* --- sets of segments --------------------------------------------------------------------------------- */
 
 void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind) {
-    for (int i = set->count - 1; i >= 0; i--) /* the last are the likeliest */
-        if (set->items[i].commit == commit && set->items[i].kind == kind)
-            return;
     if ((set->count & (set->count - 1)) == 0) /* room doubles */
         set->items = apd_reallocate(set->items, set->count, set->count == 0 ? 1 : 2 * set->count,
                                     sizeof *set->items, "a list of segments");
@@ -112,6 +109,23 @@ void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind
 void apd_segment_set_clear(apd_segment_set *set) {
     free(set->items);
     *set = (apd_segment_set){0};
+}
+
+static int compare_references(const void *a, const void *b) {
+    const struct apd_segment_reference *left = a, *right = b;
+    if (left->commit != right->commit)
+        return left->commit < right->commit ? -1 : 1;
+    return (int)left->kind - (int)right->kind;
+}
+
+void apd_segment_set_sort(apd_segment_set *set) {
+    int kept = 0;
+    if (set->count > 0)
+        qsort(set->items, (size_t)set->count, sizeof *set->items, compare_references);
+    for (int i = 0; i < set->count; i++)
+        if (kept == 0 || compare_references(&set->items[i], &set->items[kept - 1]) != 0)
+            set->items[kept++] = set->items[i];
+    set->count = kept; /* its room is at least the next power of two, as adding expects */
 }
 
 typedef struct listing {
@@ -172,13 +186,6 @@ int64_t apd_segment_bytes(const char *path, const apd_segment_set *set) {
     return bytes;
 }
 
-static int compare_references(const void *a, const void *b) {
-    const struct apd_segment_reference *left = a, *right = b;
-    if (left->commit != right->commit)
-        return left->commit < right->commit ? -1 : 1;
-    return (int)left->kind - (int)right->kind;
-}
-
 /* Whether the file `name` of the folder is a segment that nobody in the sorted `set` needs. */
 static bool is_stale(const char *name, const apd_segment_set *set) {
     char whole[300];
@@ -196,8 +203,6 @@ apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set,
     char *folder = apd_segment_path(checkpoint, folder_name);
     DIR *opened = opendir(folder);
     apd_status status = APD_OK;
-    if (set->count > 0)
-        qsort(set->items, (size_t)set->count, sizeof *set->items, compare_references);
     for (struct dirent *entry; opened != NULL && (entry = readdir(opened)) != NULL;) {
         if (!is_stale(entry->d_name, set))
             continue;

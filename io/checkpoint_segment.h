@@ -62,16 +62,19 @@ typedef struct apd_segment_set {
     } * items; /* owned */
 } apd_segment_set;
 
-void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind); /* Twice is once. */
+void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind);
 void apd_segment_set_clear(apd_segment_set *set);
+
+/* In order, each once. */
+void apd_segment_set_sort(apd_segment_set *set);
 
 /* Add what the checkpoint `path` refers to, as far as it can be read. */
 void apd_segment_set_of(apd_segment_set *set, const char *path);
 
-/* Bytes of the checkpoint `path` and of all of `set` that are there. */
+/* Bytes of the checkpoint `path` and of all of the sorted `set` that are there. */
 int64_t apd_segment_bytes(const char *path, const apd_segment_set *set);
 
-/* Delete every segment beside `checkpoint` that is not in `set`. Status: IO naming the file. */
+/* Delete every segment beside `checkpoint` that is not in the sorted `set`. Status: IO naming the file. */
 apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error);
 
 #endif

@@ -25,6 +25,8 @@ struct apd_checkpoint_writer {
     uint64_t shared, training; /* digests */
     apd_checkpoint_out group;  /* the one being written */
     apd_checkpoint_facts facts;
+    bool *written; /* (T): the task's group is in this commit's segment */
+    bool shared_written;
     int place;
     int64_t entries; /* of this task's tau written so far */
     int64_t bytes;
@@ -41,6 +43,7 @@ apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_la
     writer->layout = layout;
     writer->state = state;
     writer->digests = apd_allocate(state->task_count, sizeof *writer->digests, "digests");
+    writer->written = apd_allocate(state->task_count, sizeof *writer->written, "which tasks are written");
     writer->group.id = -1;
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
         writer->sinks[s].id = -1;
@@ -71,6 +74,7 @@ void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer) {
         apd_checkpoint_file_destroy(writer->segments[kind]);
     apd_checkpoint_file_destroy(writer->main);
     free(writer->digests);
+    free(writer->written);
     free(writer);
 }
 
@@ -93,7 +97,8 @@ static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind
 static apd_status put_link(apd_checkpoint_writer *writer, const char *object, int commit,
                            apd_segment_kind kind, apd_error *error) {
     const apd_checkpoint_out *root = apd_checkpoint_file_root(writer->main);
-    APD_TRY(apd_checkpoint_put_parents(root, object, error));
+    if (kind != APD_SEGMENT_TASKS) /* theirs are there from the start */
+        APD_TRY(apd_checkpoint_put_parents(root, object, error));
     return apd_checkpoint_put_check(root, apd_segment_link(root->id, object, commit, kind), object + 1,
                                     error);
 }
@@ -145,6 +150,7 @@ apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block,
     apd_checkpoint_shape shape = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, facts->rows, facts->cols);
     char name[64];
     apd_checkpoint_shared_name(facts, name, sizeof name);
+    writer->shared_written = true;
     APD_TRY(open_group(writer, name, name, APD_SEGMENT_SHARED, error));
     APD_TRY(apd_checkpoint_put_data(&writer->group, "sigma", &shape, sigma, error));
     return end_shared(writer, error);
@@ -183,6 +189,7 @@ static apd_status open_task(apd_checkpoint_writer *writer, int place, bool forgo
     char name[64];
     apd_checkpoint_task_name(place, forgotten, name, sizeof name);
     writer->place = place;
+    writer->written[place] = true;
     return open_group(writer, name, name, APD_SEGMENT_TASKS, error);
 }
 
@@ -380,8 +387,9 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
     /* What the disk gives back, not what we meant to write, decides whether the former commit may go. */
     apd_error found = {0};
     int groups;
-    apd_status status = apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
-                                                    writer->state->commit, &groups, &found);
+    apd_checkpoint_choice written = {writer->shared_written, writer->written};
+    apd_status status =
+        apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main), &written, &groups, &found);
     if (status != APD_OK)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
                         found.message);
