@@ -37,7 +37,7 @@ enum { APD_MOST_STAGES = 64 };
 typedef struct apd_stage {
     char name[32];
     double forward, backward;
-    double forward_work, backward_work; /* floating point operations */
+    double forward_work, backward_work; /* operations of direct products, whatever the kernel makes of them */
 } apd_stage;
 
 /* Memory traffic: bytes that the algorithm reads and writes, whatever caches make of them. */

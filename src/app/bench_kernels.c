@@ -251,13 +251,11 @@ static double repeated(apd_rehearsal *rehearsal, double (*kernel)(apd_rehearsal 
     return typical;
 }
 
-/* Bytes of the update of a weight: gradient and theta, and what moves or bounds it: sigma, tau, four moments, a
- * piece (exact); tau and sigma with their moments (joint, without its old tasks); or theta and two moments. */
+/* Bytes of the update of a weight with no earlier task: gradient and theta, and what moves: sigma and tau with
+ * their four moments, or theta with its two. */
 static double update_bytes(const apd_run *run, double decomposed, double dense) {
-    const apd_description *described = run->description;
-    bool single = described->method.name == APD_METHOD_STL,
-         exact = described->method.solver == APD_SOLVER_EXACT;
-    return decomposed * (single ? 32.0 : exact ? 72.0 : 56.0) + dense * 32.0;
+    bool single = run->description->method.name == APD_METHOD_STL;
+    return decomposed * (single ? 32.0 : 56.0) + dense * 32.0;
 }
 
 static void measure_traffic(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels) {

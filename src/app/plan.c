@@ -151,7 +151,8 @@ static double measure_edge(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsa
     seconds += apd_rehearsal_end_task(rehearsal);
     if (run->decomposition->task_count == 1)
         plan->resting_bytes = solver_bytes(run);
-    int last = --run->decomposition->task_count;
+    int last = run->decomposition->task_count - 1;
+    apd_rehearsal_show_tasks(rehearsal, last);
     apd_task_part_destroy(run->decomposition, run->decomposition->tasks[last]);
     return seconds;
 }

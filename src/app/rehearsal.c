@@ -107,12 +107,22 @@ static int steps_a_round(apd_rehearsal *rehearsal, double seconds) {
     return fit < LEAST_STEPS ? LEAST_STEPS : fit > MOST_STEPS ? MOST_STEPS : (int)fit;
 }
 
-/* One round of one scan, its steps into `times` (steps). Collective. */
+void apd_rehearsal_show_tasks(apd_rehearsal *rehearsal, int count) {
+    apd_decomposition *d = rehearsal->run->decomposition;
+    d->task_count = count;
+    for (int b = 0; b < d->layout->block_count; b++)
+        apd_decomposition_revised(d, b);
+}
+
+/* One round of one scan, its steps into `times` (steps). Returns the seconds before them. Collective. */
 static double scan_once(apd_rehearsal *rehearsal, int steps, apd_step_time *times) {
-    double begin = apd_rehearsal_begin_task(rehearsal);
-    apd_rehearsal_steps(rehearsal, WARM, NULL);
+    apd_step_time first[WARM];
+    double seconds = apd_rehearsal_begin_task(rehearsal);
+    apd_rehearsal_steps(rehearsal, WARM, first);
+    for (int i = 0; i < WARM; i++)
+        seconds += apd_step_seconds(&first[i]);
     apd_rehearsal_steps(rehearsal, steps, times);
-    return begin;
+    return seconds;
 }
 
 static void finish_scan(apd_scan *scan, apd_step_time *times, double *begins, int rounds) {
@@ -120,28 +130,27 @@ static void finish_scan(apd_scan *scan, apd_step_time *times, double *begins, in
     for (int i = 0; i < scan->steps; i++)
         seconds[i] = apd_step_seconds(&times[i]);
     scan->median = apd_median(seconds, scan->steps);
-    scan->begin = apd_median(begins, rounds);
     scan->step = apd_step_typical(times, scan->steps);
+    scan->begin = fmax(apd_median(begins, rounds) - WARM * scan->median, 0.0);
     free(seconds);
 }
 
 void apd_rehearsal_scan(apd_rehearsal *rehearsal, apd_scan *scans, int count, int rounds, double seconds) {
-    apd_decomposition *d = rehearsal->run->decomposition;
-    const int all = d->task_count;
+    const int all = rehearsal->run->decomposition->task_count;
     apd_step_time **times = apd_allocate(count, sizeof *times, "the steps' times");
     double *begins = apd_allocate((int64_t)count * rounds, sizeof *begins, "the tasks' times");
     int *steps = apd_allocate(count, sizeof *steps, "the steps");
     for (int round = 0; round < rounds; round++)
         for (int i = 0; i < count; i++) {
             APD_ASSERT(scans[i].earlier <= all);
-            d->task_count = scans[i].earlier; /* the others keep their places */
+            apd_rehearsal_show_tasks(rehearsal, scans[i].earlier);
             if (round == 0) {
                 steps[i] = steps_a_round(rehearsal, seconds / rounds);
                 times[i] = apd_allocate((int64_t)rounds * steps[i], sizeof **times, "the steps' times");
             }
             begins[i * rounds + round] = scan_once(rehearsal, steps[i], times[i] + round * steps[i]);
         }
-    d->task_count = all;
+    apd_rehearsal_show_tasks(rehearsal, all);
     for (int i = 0; i < count; i++) {
         scans[i].steps = rounds * steps[i];
         finish_scan(&scans[i], times[i], begins + i * rounds, rounds);

@@ -29,9 +29,9 @@ void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *tim
 
 /* A step after `earlier` tasks, to be measured. */
 typedef struct apd_scan {
-    int earlier;        /* in: the first so many of the decomposition's tasks */
-    double begin;       /* out: seconds to begin a task, median */
-    int steps;          /* out: how many steps were measured */
+    int earlier;  /* in: the first so many of the decomposition's tasks */
+    double begin; /* out: seconds to begin a task, and what its first steps take more than others; median */
+    int steps;    /* out: how many steps were measured */
     apd_step_time step; /* out: what stands for them */
     double median;      /* out: seconds of a step, median */
 } apd_scan;
@@ -40,6 +40,10 @@ typedef struct apd_scan {
  * steps a round, so that what disturbs the machine for a while disturbs all of them. A round begins the task anew
  * and lets a few steps pass. Collective. */
 void apd_rehearsal_scan(apd_rehearsal *rehearsal, apd_scan *scans, int count, int rounds, double seconds);
+
+/* Let the decomposition have its first `count` tasks only; those beyond stay allocated, for a later call. The
+ * solver is told, so that it looks at all of them anew when a task begins, as it does after sigma has moved. */
+void apd_rehearsal_show_tasks(apd_rehearsal *rehearsal, int count);
 
 /* End the task: a finished task more. Returns the slowest rank's seconds. Collective. */
 double apd_rehearsal_end_task(apd_rehearsal *rehearsal);
