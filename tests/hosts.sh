@@ -72,9 +72,10 @@ host_run() {
     nsenter --target "$pid" --net --mount --uts --ipc --pid --wd="$PWD" "$@"
 }
 
+# The network goes first, so that nobody hears of it.
 host_kill() {
+    ip link del "p$1"
     kill -9 "$(cat "$hosts_folder/h$1.pid")"
-    ip link del "p$1" 2>/dev/null || true
 }
 
 # until_true SECONDS COMMAND...: wait until the command succeeds

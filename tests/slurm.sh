@@ -146,6 +146,24 @@ case_node_down() {
     cat run.log
 }
 
+# One rank is killed; MPI ends the others, and the job puts itself back into the queue.
+case_rank_killed() {
+    cluster 1
+    describe run
+    small 3 250
+    submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run 1 5 || fail "the second task is not reached"
+    kill -9 "$(grep -lx apd /proc/[0-9]*/comm | sed 's/[^0-9]//g' | tail -n 1)"
+    start_again "$job"
+    done_after 240 "$job"
+    says run.log "a rank or a node died after a commit"
+    says run.log "going on from commit 1"
+    says run.log "the run is done"
+    mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
+    same_run undisturbed run
+    cat run.log
+}
+
 # A file named stop in the run's folder ends it, and the job is not requeued.
 case_stop() {
     cluster 1

@@ -77,6 +77,28 @@ for status in 2 65 70 74 137 138; do
     asked ""
 done
 
+echo "- a rank dies"
+pretend apd 'mkdir -p runs/mine; echo line >>runs/mine/metrics.jsonl; exit 137'
+job 75 train.sbatch mine.yaml
+says "a rank or a node died (exit status 137)"
+asked "requeue 7"
+job 137 train.sbatch mine.yaml # again, and no commit since
+says "it is not requeued"
+asked ""
+# shellcheck disable=SC2016
+pretend apd 'echo line >>runs/mine/metrics.jsonl; echo "$$" >runs/mine/new; mv runs/mine/new runs/mine/checkpoint.h5; exit $status'
+for code in 137 70 205; do
+    environment=(status="$code")
+    job 75 train.sbatch mine.yaml
+    says "died after a commit (exit status $code)"
+done
+for code in 2 65 74; do
+    environment=(status="$code")
+    job $code train.sbatch mine.yaml
+    says "it is not requeued"
+done
+environment=(A=b)
+
 echo "- stopped by its user"
 # folder FOLDER ARGUMENT...: the file "stopped" in this folder, and no other, keeps the run out of the queue
 folder() {
