@@ -45,7 +45,7 @@ same_end() {
 
 # A signal to mpirun reaches every rank; the run is gone on with on another number of them.
 case_signals() {
-    prepare 60
+    prepare 150
     : >log.txt
     in_background 3
     wait_for '"task": *1, "epoch": *[2-9]' run/metrics.jsonl
@@ -71,7 +71,7 @@ case_signals() {
 
 # The file stop ends a run at its next step and becomes stopped, which the next start removes.
 case_stop_file() {
-    prepare 60
+    prepare 150
     : >log.txt
     in_background 2
     wait_for '"event": *"step"' run/metrics.jsonl
@@ -86,7 +86,7 @@ case_stop_file() {
 
 # Before its time is over a run commits and stops; started again and again it gets to its end.
 case_time_limit() {
-    prepare 60
+    prepare 150
     local starts=0 status=75
     while [ "$status" = 75 ]; do
         status=0
@@ -108,8 +108,8 @@ case_time_limit() {
 
 # checkpoint.minutes commits on the way, without a change to any bit.
 case_interval() {
-    prepare 60
-    ranks 2 train run.yaml --set checkpoint.minutes=0.004 >log.txt 2>&1 || fail "$(cat log.txt)"
+    prepare 200
+    ranks 2 train run.yaml --set checkpoint.minutes=0.0002 >log.txt 2>&1 || fail "$(cat log.txt)"
     [ "$(grep -c '"reason": *"checkpoint.minutes"' run/metrics.jsonl)" -gt 2 ] || fail "no commits on the way"
     same_end
     [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
@@ -117,7 +117,7 @@ case_interval() {
 
 # What a description may change between two starts, and what not.
 case_changed_description() {
-    prepare 30
+    prepare 100
     ranks 2 train run.yaml --set stream.tasks=2 --set stream.order=A --set 'output=run' >log.txt 2>&1 ||
         fail "$(cat log.txt)"
     refused 2 "stream.tasks is 1 now and was 2; a stream can only grow" ranks 2 train run.yaml --set stream.order=A \
@@ -135,13 +135,13 @@ case_changed_description() {
     touch run/stop
     ended 75
     ranks 2 train run.yaml --set training.epochs=12 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'training.epochs is 12 now and was 30: .* the one half way keeps what it had' log.txt || fail "$(cat log.txt)"
-    cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx 'epochs 30 12 12 12 ' || fail "epochs: $(cat run/tasks.csv)"
+    grep -q 'training.epochs is 12 now and was 100: .* the one half way keeps what it had' log.txt || fail "$(cat log.txt)"
+    cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx 'epochs 100 12 12 12 ' || fail "epochs: $(cat run/tasks.csv)"
 }
 
 # The newest commit damaged: the one before is used, and said so; both: refused, and nothing is thrown away.
 case_damaged_commit() {
-    prepare 30
+    prepare 100
     : >log.txt
     in_background 2
     wait_for '"event": *"task"' run/metrics.jsonl
@@ -173,7 +173,7 @@ case_damaged_commit() {
 
 # Packing and checking a run that goes on; the packed file serves as a run.
 case_pack() {
-    prepare 60
+    prepare 150
     : >log.txt
     in_background 2 --set checkpoint.minutes=0.003
     wait_for '"event": *"commit"' run/metrics.jsonl
@@ -199,7 +199,7 @@ case_pack() {
 
 # Forgetting while a task is half way: that task begins anew, the other finished ones stay equal.
 case_forget_half_way() {
-    prepare 60
+    prepare 150
     : >log.txt
     in_background 2
     wait_for '"event": *"consolidated"' run/metrics.jsonl

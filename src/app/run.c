@@ -38,6 +38,30 @@ static char *share_text(const apd_team *team, char *text) {
     return text;
 }
 
+apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error) {
+    apd_status status = APD_OK;
+    char *use = NULL, note[1400] = "";
+    run->checkpoint = apd_checkpoint_path(path);
+    *found = false;
+    if (apd_run_speaks(run))
+        status = apd_checkpoint_choose(run->checkpoint, &use, note, sizeof note, error);
+    if (note[0] != '\0')
+        apd_warn("%s", note);
+    if (use != NULL) {
+        free(run->checkpoint);
+        run->checkpoint = use;
+        *found = true;
+    }
+    status = apd_team_agree(run->team, status, error);
+    apd_team_broadcast(run->team, found, (int64_t)sizeof *found);
+    if (!apd_run_speaks(run)) {
+        free(run->checkpoint);
+        run->checkpoint = NULL;
+    }
+    run->checkpoint = share_text(run->team, run->checkpoint);
+    return status;
+}
+
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error) {
     APD_TRY(apd_startup_check_request(run->team, path, settings, count, error));
@@ -103,25 +127,6 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
                                sizeof(float), "a batch of images");
     run->labels = apd_allocate(run->batch_room, sizeof(int32_t), "a batch of labels");
     return APD_OK;
-}
-
-apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error) {
-    apd_status status = APD_OK;
-    char *use = NULL, note[1400] = "";
-    run->checkpoint = apd_checkpoint_path(path);
-    *found = false;
-    if (apd_run_speaks(run))
-        status = apd_checkpoint_choose(run->checkpoint, &use, note, sizeof note, error);
-    if (note[0] != '\0')
-        apd_warn("%s", note);
-    if (use != NULL) {
-        free(run->checkpoint);
-        run->checkpoint = use;
-        *found = true;
-    }
-    status = apd_team_agree(run->team, status, error);
-    apd_team_broadcast(run->team, found, (int64_t)sizeof *found);
-    return status;
 }
 
 apd_status apd_run_load(apd_run *run, apd_error *error) {
