@@ -109,6 +109,16 @@ uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest) {
     return digest->sequence;
 }
 
+uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count) {
+    const unsigned char *next = bytes;
+    uint64_t sequence = 0;
+    for (size_t take; count > 0; next += take, count -= take) {
+        take = count < APD_CHECKPOINT_WINDOW ? count : APD_CHECKPOINT_WINDOW;
+        sequence = apd_digest_join(sequence, apd_digest(next, take));
+    }
+    return sequence;
+}
+
 uint64_t apd_checkpoint_fold(uint64_t group, const char *name, const apd_checkpoint_shape *shape,
                              uint64_t bytes) {
     int64_t facts[4] = {(int64_t)shape->kind, shape->rank, shape->rank > 0 ? shape->extents[0] : 0,

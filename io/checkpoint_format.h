@@ -73,6 +73,9 @@ typedef struct apd_checkpoint_digest {
 void apd_checkpoint_digest_add(apd_checkpoint_digest *digest, const void *bytes, size_t count);
 uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest);
 
+/* The same of all bytes at once. */
+uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count);
+
 /* Fold one attribute or data set into a group's digest. */
 uint64_t apd_checkpoint_fold(uint64_t group, const char *name, const apd_checkpoint_shape *shape,
                              uint64_t bytes);

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/fletcher.h"
 #include "io/h5.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define COMPACT_BYTES 4096
-#define CHUNK_BYTES   (256 * 1024)
+#define CHUNK_BYTES   (1024 * 1024)
 
 apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, const char *name,
                                     apd_error *error) {
@@ -142,78 +143,99 @@ static herr_t set_storage(hid_t list, const apd_checkpoint_shape *shape) {
         return H5Pset_layout(list, H5D_CONTIGUOUS);
     if (set_chunks(list, shape) < 0)
         return -1;
-    bool integers = shape->kind == APD_CHECKPOINT_INT32 || shape->kind == APD_CHECKPOINT_INT64;
-    if (integers && (H5Pset_shuffle(list) < 0 || H5Pset_deflate(list, 1) < 0))
-        return -1;
     return H5Pset_fletcher32(list);
 }
 
-apd_status apd_checkpoint_sink_begin(const apd_checkpoint_out *out, const char *name,
-                                     const apd_checkpoint_shape *shape, apd_checkpoint_sink *sink,
-                                     apd_error *error) {
+/* Chunks of whole rows that are written past HDF5's filters, whose copies take longer than the disk; a chunk's last
+ * rows may lie beyond the end, as HDF5 has it. */
+static bool write_chunks(hid_t set, const apd_checkpoint_shape *shape, int64_t rows, const void *bytes) {
+    int64_t row = apd_checkpoint_row(shape) * apd_checkpoint_element(shape);
+    unsigned char *piece = apd_allocate(rows * row + 4, 1, "a chunk");
+    bool good = true;
+    for (int64_t r = 0; good && r < shape->extents[0]; r += rows) {
+        int64_t there = shape->extents[0] - r < rows ? shape->extents[0] - r : rows;
+        hsize_t offset[2] = {(hsize_t)r, 0};
+        memcpy(piece, (const unsigned char *)bytes + r * row, (size_t)(there * row));
+        memset(piece + there * row, 0, (size_t)((rows - there) * row));
+        uint32_t sum = apd_fletcher32(piece, (size_t)(rows * row));
+        for (int i = 0; i < 4; i++)
+            piece[rows * row + i] = (unsigned char)(sum >> 8 * i);
+        good = H5Dwrite_chunk(set, H5P_DEFAULT, 0, offset, (size_t)(rows * row + 4), piece) >= 0;
+    }
+    free(piece);
+    return good;
+}
+
+/* How many rows a chunk of the data set has, where chunks can be written so: numbers that lie in memory as in the
+ * file, in chunks of whole rows. Else 0. */
+static int64_t chunk_rows(hid_t set, const apd_checkpoint_shape *shape) {
+    hsize_t chunk[2] = {0, 0};
+    hid_t list = H5Dget_create_plist(set);
+    bool fits = list >= 0 && H5Pget_layout(list) == H5D_CHUNKED &&
+                H5Pget_chunk(list, 2, chunk) == shape->rank && shape->kind != APD_CHECKPOINT_TEXT &&
+                __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ &&
+                (shape->rank == 1 || (int64_t)chunk[1] == shape->extents[1]);
+    if (list >= 0)
+        (void)H5Pclose(list);
+    return fits ? (int64_t)chunk[0] : 0;
+}
+
+static bool write_all(hid_t set, const apd_checkpoint_shape *shape, const void *bytes) {
+    int64_t rows = chunk_rows(set, shape);
+    if (shape_items(shape) == 0)
+        return true;
+    if (rows > 0)
+        return write_chunks(set, shape, rows, bytes);
+    hid_t memory = apd_checkpoint_type(shape, false);
+    bool good = H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0;
+    (void)H5Tclose(memory);
+    return good;
+}
+
+apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
+                                   const apd_checkpoint_shape *shape, const void *bytes, apd_error *error) {
     hid_t type = apd_checkpoint_type(shape, true), space = make_space(shape);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    sink->id = -1;
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE), set = -1;
     if (type >= 0 && space >= 0 && list >= 0 && set_storage(list, shape) >= 0)
-        sink->id = H5Dcreate2(out->id, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    apd_status status = apd_checkpoint_put_check(out, sink->id >= 0, name, error);
+        set = H5Dcreate2(out->id, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    bool good = set >= 0 && write_all(set, shape, bytes);
+    apd_status status = apd_checkpoint_put_check(out, good, name, error);
+    if (set >= 0 && H5Dclose(set) < 0)
+        status = apd_checkpoint_put_check(out, false, name, error);
     if (list >= 0)
         (void)H5Pclose(list);
     if (space >= 0)
         (void)H5Sclose(space);
     if (type >= 0)
         (void)H5Tclose(type);
-    sink->name = name;
-    sink->shape = *shape;
-    sink->row = 0;
-    sink->bytes.sequence = 0;
-    sink->bytes.fill = 0;
+    uint64_t digest =
+        apd_checkpoint_digest_of(bytes, (size_t)(shape_items(shape) * apd_checkpoint_element(shape)));
+    out->digest = apd_checkpoint_fold(out->digest, name, shape, digest);
     return status;
 }
 
-apd_status apd_checkpoint_sink_append(const apd_checkpoint_out *out, apd_checkpoint_sink *sink, int64_t rows,
-                                      const void *bytes, apd_error *error) {
-    int64_t items = rows * apd_checkpoint_row(&sink->shape);
-    if (items == 0)
-        return APD_OK;
-    hid_t memory = apd_checkpoint_type(&sink->shape, false);
-    apd_status status;
-    if (sink->shape.rank > 0)
-        status = apd_h5_rows_write(sink->id, sink->row, rows, memory, bytes, NULL);
-    else
-        status = H5Dwrite(sink->id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0 ? APD_ERROR_INTERNAL
-                                                                                      : APD_OK;
-    status = apd_checkpoint_put_check(out, status == APD_OK, sink->name, error);
-    (void)H5Tclose(memory);
+void apd_checkpoint_sink_begin(const char *name, const apd_checkpoint_shape *shape,
+                               apd_checkpoint_sink *sink) {
+    *sink = (apd_checkpoint_sink){.name = name, .shape = *shape};
+    sink->whole = apd_allocate(shape_items(shape) * apd_checkpoint_element(shape) + 1, 1, name);
+}
+
+void apd_checkpoint_sink_append(apd_checkpoint_sink *sink, int64_t rows, const void *bytes) {
+    int64_t row = apd_checkpoint_row(&sink->shape) * apd_checkpoint_element(&sink->shape);
+    APD_ASSERT(sink->row + rows <= sink->shape.extents[0]);
+    if (rows > 0)
+        memcpy(sink->whole + sink->row * row, bytes, (size_t)(rows * row));
     sink->row += rows;
-    apd_checkpoint_digest_add(&sink->bytes, bytes, (size_t)(items * apd_checkpoint_element(&sink->shape)));
-    return status;
 }
 
 apd_status apd_checkpoint_sink_end(apd_checkpoint_out *out, apd_checkpoint_sink *sink, apd_error *error) {
-    APD_ASSERT(sink->row == (sink->shape.rank == 0 ? 1 : sink->shape.extents[0]));
-    out->digest =
-        apd_checkpoint_fold(out->digest, sink->name, &sink->shape, apd_checkpoint_digest_end(&sink->bytes));
-    herr_t closed = H5Dclose(sink->id);
-    sink->id = -1;
-    return apd_checkpoint_put_check(out, closed >= 0, sink->name, error);
+    APD_ASSERT(sink->row == sink->shape.extents[0]);
+    apd_status status = apd_checkpoint_put_data(out, sink->name, &sink->shape, sink->whole, error);
+    apd_checkpoint_sink_abandon(sink);
+    return status;
 }
 
 void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink) {
-    if (sink->id >= 0)
-        (void)H5Dclose(sink->id);
-    sink->id = -1;
-}
-
-apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
-                                   const apd_checkpoint_shape *shape, const void *bytes, apd_error *error) {
-    apd_checkpoint_sink *sink = apd_allocate(1, sizeof *sink, "a data set");
-    apd_status status;
-    APD_GO(apd_checkpoint_sink_begin(out, name, shape, sink, error));
-    APD_GO(apd_checkpoint_sink_append(out, sink, shape->rank == 0 ? 1 : shape->extents[0], bytes, error));
-    APD_GO(apd_checkpoint_sink_end(out, sink, error));
-out:
-    apd_checkpoint_sink_abandon(sink);
-    free(sink);
-    return status;
+    free(sink->whole);
+    sink->whole = NULL;
 }

@@ -3,9 +3,8 @@
  * The mirror of checkpoint_get: attributes and data sets are folded into the group's digest in the order of
  * the calls, and closing writes the digest. Objects carry no times, so that equal contents give equal files.
  * Up to 4 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
- * chunks of at most 256 KiB with fletcher32. Chunks of integers (columns, row offsets) are shuffled and
- * deflated at level 1, which takes a quarter off a file of sparse tasks for no time that could be measured;
- * of weights it takes an eighth for fifteen times the time, so these are stored as they are.
+ * chunks of at most 1 MiB with fletcher32. Nothing is compressed: deflate, even at level 1, of the columns alone
+ * takes a quarter off a file of sparse tasks and a third more time.
  *
  * Statuses: IO "PATH: cannot write OBJECT: what the system said"; INTERNAL when HDF5 itself gives up. */
 #ifndef APD_IO_CHECKPOINT_PUT_H
@@ -24,13 +23,12 @@ typedef struct apd_checkpoint_out {
     uint64_t digest;
 } apd_checkpoint_out;
 
-/* A data set that is written a run of rows at a time. */
+/* A data set of rows that arrive a run at a time; it is kept whole until its end, and written at once. */
 typedef struct apd_checkpoint_sink {
-    hid_t id;
     const char *name; /* not owned */
     apd_checkpoint_shape shape;
-    int64_t row; /* rows of the first extent written so far */
-    apd_checkpoint_digest bytes;
+    int64_t row;          /* rows of the first extent that have arrived */
+    unsigned char *whole; /* owned; NULL: not begun */
 } apd_checkpoint_sink;
 
 /* APD_OK, or the failure of the step "write NAME" when `good` is false or the driver met a fault. */
@@ -57,15 +55,13 @@ apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *nam
 apd_status apd_checkpoint_put_fields(apd_checkpoint_out *out, const apd_checkpoint_field *fields, int count,
                                      const void *from, apd_error *error);
 
-/* A data set in one call, or begin, append..., end; it enters the group's digest at the end. */
+/* A data set in one call, or (rank 1 and 2) begin, append..., end; it enters the group's digest then. */
 apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
                                    const apd_checkpoint_shape *shape, const void *bytes, apd_error *error);
-apd_status apd_checkpoint_sink_begin(const apd_checkpoint_out *out, const char *name,
-                                     const apd_checkpoint_shape *shape, apd_checkpoint_sink *sink,
-                                     apd_error *error);
-apd_status apd_checkpoint_sink_append(const apd_checkpoint_out *out, apd_checkpoint_sink *sink, int64_t rows,
-                                      const void *bytes, apd_error *error);
+void apd_checkpoint_sink_begin(const char *name, const apd_checkpoint_shape *shape,
+                               apd_checkpoint_sink *sink);
+void apd_checkpoint_sink_append(apd_checkpoint_sink *sink, int64_t rows, const void *bytes);
 apd_status apd_checkpoint_sink_end(apd_checkpoint_out *out, apd_checkpoint_sink *sink, apd_error *error);
-void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink); /* Takes a sink that never began (id < 0). */
+void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink); /* Takes one that never began. */
 
 #endif

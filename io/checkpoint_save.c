@@ -63,8 +63,7 @@ static apd_task_block *unpack_all(const saving *s, int block, bool sparse, const
 }
 
 /* Collective; `status` is rank 0's so far: after a failure the rows are gathered and dropped. */
-static apd_status save_block(const saving *s, const apd_task_part *part, int block, apd_status status,
-                             apd_error *error) {
+static void save_block(const saving *s, const apd_task_part *part, int block, apd_status status) {
     const apd_task_block *local = &part->blocks[block];
     int64_t cols = s->decomposition->layout->blocks[block].cols;
     apd_rows rows = {0, apd_local_rows(s->decomposition, block)};
@@ -76,11 +75,10 @@ static apd_status save_block(const saving *s, const apd_task_part *part, int blo
     free(parcel);
     if (s->writer != NULL && status == APD_OK) {
         apd_task_block *whole = unpack_all(s, block, local->dense == NULL, all);
-        status = apd_checkpoint_writer_task_block(s->writer, block, whole, error);
+        apd_checkpoint_writer_task_block(s->writer, block, whole);
         apd_checkpoint_block_destroy(whole);
     }
     free(all);
-    return status;
 }
 
 /* Collective; only rank 0 can fail, and the caller agrees. */
@@ -98,7 +96,7 @@ static apd_status save_task(const saving *s, int place, apd_error *error) {
     if (s->writer != NULL)
         status = apd_checkpoint_writer_begin_task(s->writer, place, &facts, error);
     for (int b = 0; b < s->decomposition->layout->block_count; b++)
-        status = save_block(s, part, b, status, error);
+        save_block(s, part, b, status);
     if (s->writer != NULL && status == APD_OK)
         status = apd_checkpoint_writer_end_task(s->writer, error);
     return status;

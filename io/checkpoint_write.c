@@ -45,8 +45,6 @@ apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_la
     writer->digests = apd_allocate(state->task_count, sizeof *writer->digests, "digests");
     writer->written = apd_allocate(state->task_count, sizeof *writer->written, "which tasks are written");
     writer->group.id = -1;
-    for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
-        writer->sinks[s].id = -1;
     char *temporary = apd_allocate((int64_t)strlen(path) + 8, 1, "a path");
     (void)snprintf(temporary, strlen(path) + 8, "%s.tmp", path);
     apd_status status = APD_OK;
@@ -247,53 +245,47 @@ apd_status apd_checkpoint_writer_begin_task(apd_checkpoint_writer *writer, int p
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++) {
         apd_checkpoint_shape shape;
         if (apd_checkpoint_set_shape(writer->layout, facts, s, &shape))
-            APD_TRY(apd_checkpoint_sink_begin(&writer->group, apd_checkpoint_set_names[s], &shape,
-                                              &writer->sinks[s], error));
+            apd_checkpoint_sink_begin(apd_checkpoint_set_names[s], &shape, &writer->sinks[s]);
     }
-    if (facts->single)
-        return APD_OK;
-    return apd_checkpoint_sink_append(&writer->group, &writer->sinks[APD_CHECKPOINT_ROW_OFFSETS], 1, &zero,
-                                      error);
+    if (!facts->single)
+        apd_checkpoint_sink_append(&writer->sinks[APD_CHECKPOINT_ROW_OFFSETS], 1, &zero);
+    return APD_OK;
 }
 
-static apd_status append(apd_checkpoint_writer *writer, apd_checkpoint_set set, int64_t rows,
-                         const void *bytes, apd_error *error) {
-    return apd_checkpoint_sink_append(&writer->group, &writer->sinks[set], rows, bytes, error);
+static void append(apd_checkpoint_writer *writer, apd_checkpoint_set set, int64_t rows, const void *bytes) {
+    apd_checkpoint_sink_append(&writer->sinks[set], rows, bytes);
 }
 
-static apd_status append_sparse(apd_checkpoint_writer *writer, const apd_task_block *whole, int64_t rows,
-                                apd_error *error) {
+static void append_sparse(apd_checkpoint_writer *writer, const apd_task_block *whole, int64_t rows) {
     int64_t entries = whole->tau.offsets[rows];
     int64_t *ends = apd_allocate(rows, sizeof *ends, "row offsets");
     for (int64_t r = 0; r < rows; r++)
         ends[r] = writer->entries + whole->tau.offsets[r + 1];
-    apd_status status;
-    APD_GO(append(writer, APD_CHECKPOINT_ROW_OFFSETS, rows, ends, error));
-    APD_GO(append(writer, APD_CHECKPOINT_MASK, rows, whole->mask, error));
-    APD_GO(append(writer, APD_CHECKPOINT_COLUMNS, entries, whole->tau.columns, error));
-    APD_GO(append(writer, APD_CHECKPOINT_THETA, entries, whole->tau.values, error));
+    append(writer, APD_CHECKPOINT_ROW_OFFSETS, rows, ends);
+    append(writer, APD_CHECKPOINT_MASK, rows, whole->mask);
+    append(writer, APD_CHECKPOINT_COLUMNS, entries, whole->tau.columns);
+    append(writer, APD_CHECKPOINT_THETA, entries, whole->tau.values);
     writer->entries += entries;
-out:
     free(ends);
-    return status;
 }
 
-apd_status apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block,
-                                            const apd_task_block *whole, apd_error *error) {
+void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, const apd_task_block *whole) {
     const apd_block *shape = &writer->layout->blocks[block];
     if (!shape->decomposed) {
-        APD_TRY(append(writer, APD_CHECKPOINT_HEAD_BIAS, writer->facts.classes, whole->bias, error));
-        return append(writer, APD_CHECKPOINT_HEAD_WEIGHT, writer->facts.classes, whole->dense, error);
+        append(writer, APD_CHECKPOINT_HEAD_BIAS, writer->facts.classes, whole->bias);
+        append(writer, APD_CHECKPOINT_HEAD_WEIGHT, writer->facts.classes, whole->dense);
+        return;
     }
-    APD_TRY(append(writer, APD_CHECKPOINT_BIAS, shape->rows, whole->bias, error));
+    append(writer, APD_CHECKPOINT_BIAS, shape->rows, whole->bias);
     if (writer->facts.single)
-        return append(writer, APD_CHECKPOINT_WEIGHT, shape->rows * shape->cols, whole->dense, error);
-    return append_sparse(writer, whole, shape->rows, error);
+        append(writer, APD_CHECKPOINT_WEIGHT, shape->rows * shape->cols, whole->dense);
+    else
+        append_sparse(writer, whole, shape->rows);
 }
 
 apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_error *error) {
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
-        if (writer->sinks[s].id >= 0)
+        if (writer->sinks[s].whole != NULL)
             APD_TRY(apd_checkpoint_sink_end(&writer->group, &writer->sinks[s], error));
     return end_task(writer, error);
 }

@@ -31,8 +31,7 @@ apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block,
 apd_status apd_checkpoint_writer_forgotten(apd_checkpoint_writer *writer, int place, apd_error *error);
 apd_status apd_checkpoint_writer_begin_task(apd_checkpoint_writer *writer, int place,
                                             const apd_checkpoint_facts *facts, apd_error *error);
-apd_status apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block,
-                                            const apd_task_block *whole, apd_error *error);
+void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, const apd_task_block *whole);
 apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_error *error);
 /* How many clusters the block has, and in which the task at each place is (T), -1: in none. */
 apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int block, int clusters,

@@ -29,6 +29,7 @@ typedef struct open_file {
     haddr_t allocated, end; /* HDF5's "eoa" and "eof" */
     apd_h5_fault *fault;
     kept *first, *last; /* in the order of writing */
+    size_t waiting;     /* bytes written since the disk was last told to begin */
 } open_file;
 
 static void note(open_file *file) {
@@ -147,6 +148,21 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t
     return 0;
 }
 
+/* Let the disk begin with what has been written, while more is being made: a later fsync finds little left. */
+static void begin_writeback(open_file *file, size_t written) {
+#ifdef SYNC_FILE_RANGE_WRITE
+    enum { PIECE = 4 << 20 };
+    file->waiting += written;
+    if (file->waiting < PIECE)
+        return;
+    file->waiting = 0;
+    (void)sync_file_range(file->descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file;
+    (void)written;
+#endif
+}
+
 static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                            const void *buffer) {
     open_file *file = (open_file *)base;
@@ -165,6 +181,7 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
         else
             done += (size_t)put;
     }
+    begin_writeback(file, done);
     if (done < size && type != H5FD_MEM_DRAW)
         keep(file, address + done, size - done, bytes + done);
     if (address + size > file->end)

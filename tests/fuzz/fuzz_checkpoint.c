@@ -98,7 +98,7 @@ static void write_task(apd_checkpoint_writer *writer, int place) {
     MUST(apd_checkpoint_writer_begin_task(writer, place, &facts, NULL));
     for (int b = 0; b < BLOCKS; b++) {
         apd_task_block *block = good_block(&layout->blocks[b], layout->blocks[b].decomposed && !single);
-        MUST(apd_checkpoint_writer_task_block(writer, b, block, NULL));
+        apd_checkpoint_writer_task_block(writer, b, block);
         apd_checkpoint_block_destroy(block);
     }
     MUST(apd_checkpoint_writer_end_task(writer, NULL));
