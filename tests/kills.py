@@ -217,7 +217,10 @@ class Misfortunes:
         newest, former = run.folder / "checkpoint.h5", run.folder / "checkpoint.previous.h5"
         if not newest.exists() or not former.exists() or os.path.samefile(newest, former):
             return None
-        own = set(segments_of(newest)) - set(segments_of(former))
+        try:
+            own = set(segments_of(newest)) - set(segments_of(former))
+        except subprocess.CalledProcessError:  # spoilt before, and no start has come to put it aside
+            return None
         target = self.random.choice([newest, *(run.folder / name for name in sorted(own))])
         content = bytearray(target.read_bytes())
         how = self.random.choice(["flip", "cut", "missing", "stale"])

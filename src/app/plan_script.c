@@ -88,13 +88,18 @@ void apd_plan_write_script(const apd_plan *plan, const char *program, const char
     write_word(file, program);
     (void)fputs(" train ", file);
     write_arguments(plan, file);
-    (void)fputs(
-        " &\nchild=$!\n# bash runs a trap only while it waits, and a wait that a trap ends is begun again\n"
-        "trap 'kill -USR1 \"$child\"' USR1\ntrap 'kill -TERM \"$child\"' TERM\n"
-        "wait \"$child\"\nstatus=$?\nwhile kill -0 \"$child\" 2>/dev/null; do\n"
-        "    wait \"$child\"\n    status=$?\ndone\n"
-        "echo \"$(date '+%F %T') exit status $status\"\n"
-        "if [ \"$status\" = 75 ]; then\n    scontrol requeue \"$SLURM_JOB_ID\" && exit 0\nfi\n"
-        "exit \"$status\"\n",
-        file);
+    (void)fputs(" &\nchild=$! terminated=\n"
+                "# bash runs a trap only while it waits, and a wait that a trap ends is begun again\n"
+                "trap 'kill -USR1 \"$child\"' USR1\ntrap 'terminated=1; kill -TERM \"$child\"' TERM\n"
+                "wait \"$child\"\nstatus=$?\nwhile kill -0 \"$child\" 2>/dev/null; do\n"
+                "    wait \"$child\"\n    status=$?\ndone\n"
+                "echo \"$(date '+%F %T') exit status $status\"\n"
+                "# not after scancel, and not where a file stop has ended the run\n"
+                "stopped=",
+                file);
+    write_word(file, plan->run->description->output);
+    (void)fputs("/stopped\n"
+                "if [ \"$status\" = 75 ] && [ -z \"$terminated\" ] && [ ! -e \"$stopped\" ]; then\n"
+                "    scontrol requeue \"$SLURM_JOB_ID\" && exit 0\nfi\nexit \"$status\"\n",
+                file);
 }

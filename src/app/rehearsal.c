@@ -7,28 +7,13 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-static void create_solver(apd_run *run) {
-    const apd_description *described = run->description;
-    apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
-                                  .lambda2 = described->method.lambda2,
-                                  .mask_init = described->method.mask_init,
-                                  .weight_decay = described->training.weight_decay,
-                                  .beta1 = described->training.beta1,
-                                  .beta2 = described->training.beta2,
-                                  .epsilon = described->training.epsilon,
-                                  .seed = described->seed};
-    bool single = described->method.name == APD_METHOD_STL;
-    apd_solver_name name = described->method.solver == APD_SOLVER_JOINT ? APD_JOINT : APD_EXACT;
-    run->solver = apd_solver_create(single ? APD_SINGLE : name, run->network, run->decomposition, &chosen);
-}
-
 apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error *error) {
     int id = run->stream->order[0];
     *rehearsal = (apd_rehearsal){.run = run, .id = id, .classes = run->stream->tasks[id].class_count};
     apd_rows *rows = apd_partition_slice(&run->partition, apd_network_layout(run->network));
     run->decomposition = apd_decomposition_create(apd_network_layout(run->network), rows);
     free(rows);
-    create_solver(run);
+    apd_run_create_solver(run);
     double started = apd_seconds();
     apd_status status = apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, id,
                                            &rehearsal->set, error);

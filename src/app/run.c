@@ -179,6 +179,22 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
     return status;
 }
 
+void apd_run_create_solver(apd_run *run) {
+    const apd_description *described = run->description;
+    apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
+                                  .lambda2 = described->method.lambda2,
+                                  .mask_init = described->method.mask_init,
+                                  .weight_decay = described->training.weight_decay,
+                                  .beta1 = described->training.beta1,
+                                  .beta2 = described->training.beta2,
+                                  .epsilon = described->training.epsilon,
+                                  .seed = described->seed};
+    apd_solver_name name = described->method.name == APD_METHOD_STL       ? APD_SINGLE
+                           : described->method.solver == APD_SOLVER_EXACT ? APD_EXACT
+                                                                          : APD_JOINT;
+    run->solver = apd_solver_create(name, run->network, run->decomposition, &chosen);
+}
+
 static int64_t count_nonzeros(const float *values, int64_t count) {
     int64_t nonzeros = 0;
     for (int64_t i = 0; i < count; i++)

@@ -61,6 +61,9 @@ apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error
 /* Load run->checkpoint into state and decomposition. Collective. */
 apd_status apd_run_load(apd_run *run, apd_error *error);
 
+/* The solver that the description asks for, on run->decomposition. Local. */
+void apd_run_create_solver(apd_run *run);
+
 /* Set up a finished run from its folder (or a checkpoint's path): describe, prepare, load. Collective. */
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error);

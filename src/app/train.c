@@ -170,22 +170,6 @@ static void begin_state(apd_run *run) {
                                  .run_yaml = apd_description_write(run->description)};
 }
 
-static void create_solver(apd_run *run) {
-    const apd_description *described = run->description;
-    apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
-                                  .lambda2 = described->method.lambda2,
-                                  .mask_init = described->method.mask_init,
-                                  .weight_decay = described->training.weight_decay,
-                                  .beta1 = described->training.beta1,
-                                  .beta2 = described->training.beta2,
-                                  .epsilon = described->training.epsilon,
-                                  .seed = described->seed};
-    apd_solver_name name = described->method.name == APD_METHOD_STL       ? APD_SINGLE
-                           : described->method.solver == APD_SOLVER_EXACT ? APD_EXACT
-                                                                          : APD_JOINT;
-    run->solver = apd_solver_create(name, run->network, run->decomposition, &chosen);
-}
-
 /* A run begun anew leaves no line of an old one. */
 static apd_status clear_folder(const apd_run *run, apd_error *error) {
     static const char *const old[] = {"metrics.jsonl", "accuracy.csv", "tasks.csv", "manifest.json"};
@@ -260,7 +244,7 @@ static apd_status train(apd_run *run, const char *path, apd_error *error) {
         begin_state(run);
     }
     APD_TRY(open_folder(run, resume, error));
-    create_solver(run);
+    apd_run_create_solver(run);
     say_start(run, resume);
     APD_TRY(apd_team_agree(run->team, log_start(run, resume, error), error));
     if (resume && run->state.task_count > 0) /* the tables may be older than the commit */
