@@ -61,6 +61,7 @@ class Run:
 
     def __init__(self, apd, description, folder):
         self.apd, self.description, self.folder = apd, description, folder
+        self.log_read = 0  # what the log told before the newest commit was spoilt counts no more
 
     def start(self, ranks, fault=""):
         environment = dict(os.environ, APD_FAULT=fault, OMPI_MCA_mpi_yield_when_idle="1", OPENBLAS_NUM_THREADS="1",
@@ -79,7 +80,7 @@ class Run:
         """The number of the last commit that the log tells of."""
         with contextlib.suppress(FileNotFoundError):
             found = re.findall(r'"event": *"(?:commit|task)".*?"commit": *(\d+)',
-                               (self.folder / "metrics.jsonl").read_text())
+                               (self.folder / "metrics.jsonl").read_text()[self.log_read:])
             return max(map(int, found), default=0)
         return 0
 
@@ -284,11 +285,11 @@ def ordeal(run, fates, count, say):
         struck += fates.kills - before
         announced, there = run.announced(), commit_of(run)
         fates.checks += 1
-        if there < announced and not fates.spoilt:
+        if there < announced:
             wrong(f"{what}: commit {announced} was announced, and {there} is there")
-        fates.spoilt = False
         spoilt = fates.damage(run, there) if there > 0 and fates.random.random() < 0.15 else None
-        fates.spoilt = spoilt is not None
+        if spoilt:
+            run.log_read = len((run.folder / "metrics.jsonl").read_text())
         say(f"  {what}: exit status {status}, commit {there}" + (f"; {spoilt}" if spoilt else ""))
         if status == 0 and not spoilt:
             break
@@ -322,7 +323,6 @@ def main():
         fates, trainings = Misfortunes(chosen.seed, length), 0
         while fates.kills < chosen.kills:
             trainings += 1
-            fates.spoilt = False
             run = Run(apd, description, work / f"run{trainings}")
             ordeal(run, fates, min(6, chosen.kills - fates.kills), lambda line: print(line, flush=True))
             if run.fingerprint() != expected:
