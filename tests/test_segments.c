@@ -108,7 +108,7 @@ static void save_task_after_task_writes_the_new_one_alone(void **state) {
     fixture f = begin(small_empty, "grow.h5");
     int64_t first = 0, bytes;
     saved_and_equal(&f);
-    for (int t = 0; t < 40; t++) {
+    for (int t = 0; t < 20; t++) {
         add_task(&f);
         saved_and_equal(&f);
         if (t == 4)
@@ -117,7 +117,7 @@ static void save_task_after_task_writes_the_new_one_alone(void **state) {
         assert_agreed(team, apd_team_rank(team) != 0 || t < 5 || f.state.written < first + 2500 + t * 110);
     }
     /* a segment a task, and sigma of this commit and the one before */
-    assert_agreed(team, count_segments(&f, &bytes) == 42);
+    assert_agreed(team, count_segments(&f, &bytes) == 22);
     end(&f);
 }
 
@@ -161,7 +161,7 @@ static void save_again_and_again_does_not_pile_up_segments(void **state) {
     int64_t bytes, whole = 0;
     saved_and_equal(&f);
     (void)count_segments(&f, &whole);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 24; i++) {
         apd_task_part *part = f.decomposition->tasks[i % 3];
         part->changed = true;
         if (apd_local_rows(f.decomposition, 1) > 0)
