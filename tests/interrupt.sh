@@ -163,11 +163,13 @@ case_damaged_commit() {
     diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
     rm -rf run && cp -r whole run
     local segment
-    segment=$(find run/segments -name '*-tasks.h5' | sort | head -1)
+    segment=$(find run/segments -name '*-tasks.h5' | sort | tail -1) # the newest commit's
     head -c 3000 "$segment" >shorter && mv shorter "$segment"
+    head -c 1500 whole/checkpoint.previous.h5 >run/checkpoint.previous.h5
     refused 65 "$segment" ranks 2 train run.yaml
     refused 65 "$segment" ranks 2 evaluate run
     cp "whole/segments/$(basename "$segment")" "$segment"
+    cp whole/checkpoint.previous.h5 run/
     rm -f run/checkpoint.h5
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
     grep -q 'checkpoint.h5 is missing; the commit before is used' log.txt || fail "$(cat log.txt)"
