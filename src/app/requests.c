@@ -5,18 +5,17 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked_to_stop, asked_to_commit;
+/* The last signal of each kind that has not been taken; 0: none. */
+static atomic_int asked_to_stop, asked_to_commit;
 
 static void on_signal(int number) {
-    if (number == SIGUSR2)
-        asked_to_commit = number;
-    else
-        asked_to_stop = number;
+    atomic_store(number == SIGUSR2 ? &asked_to_commit : &asked_to_stop, number);
 }
 
 /* --- the time limit ----------------------------------------------------------------------------------------- */
@@ -133,10 +132,13 @@ static apd_request own_reasons(apd_requests *requests, double now) {
     return APD_GO_ON;
 }
 
-static apd_request signalled(void) {
-    if (asked_to_stop != 0)
+/* Take what came to this rank by signal. What comes later is for the next question. */
+static apd_request signalled(int *number) {
+    *number = atomic_exchange(&asked_to_stop, 0);
+    if (*number != 0)
         return APD_STOP;
-    return asked_to_commit != 0 ? APD_COMMIT : APD_GO_ON;
+    *number = atomic_exchange(&asked_to_commit, 0);
+    return *number != 0 ? APD_COMMIT : APD_GO_ON;
 }
 
 /* About a fifth of a second, by the steps since the last question. */
@@ -152,7 +154,8 @@ apd_request apd_requests_check(apd_requests *requests, bool now) {
         return APD_GO_ON;
     const apd_run *run = requests->run;
     double when = apd_seconds();
-    int64_t answers[3] = {signalled(), APD_GO_ON, 0};
+    int number = 0;
+    int64_t answers[3] = {signalled(&number), APD_GO_ON, 0};
     if (when - requests->asked > requests->longest_gap)
         requests->longest_gap = when - requests->asked;
     if (apd_run_speaks(run)) {
@@ -162,11 +165,9 @@ apd_request apd_requests_check(apd_requests *requests, bool now) {
     apd_team_maximum(run->team, answers, 3);
     if (answers[0] > answers[1])
         (void)snprintf(requests->reason, sizeof requests->reason, "%s",
-                       answers[0] == APD_COMMIT   ? "SIGUSR2"
-                       : asked_to_stop == SIGTERM ? "SIGTERM"
-                                                  : "SIGUSR1");
-    if (answers[0] != APD_GO_ON)
-        asked_to_stop = asked_to_commit = 0;
+                       answers[0] == APD_COMMIT ? "SIGUSR2"
+                       : number == SIGTERM      ? "SIGTERM"
+                                                : "SIGUSR1");
     requests->asked = apd_seconds();
     requests->steps = 0;
     requests->next = answers[2];
@@ -174,6 +175,8 @@ apd_request apd_requests_check(apd_requests *requests, bool now) {
 }
 
 void apd_requests_committed(apd_requests *requests, double seconds) {
+    atomic_store(&asked_to_commit,
+                 0); /* no step was taken since it came: this commit is what was asked for */
     requests->committed = apd_seconds();
     if (seconds > requests->longest_commit)
         requests->longest_commit = seconds;
