@@ -127,7 +127,9 @@ case_script() {
         sleep 0.1
     done
     kill -USR1 $job
-    wait $job || fail "the signal: exit status $?"
+    status=0
+    wait $job || status=$?
+    [ "$status" = 75 ] || fail "the signal: exit status $status, not 75: $(cat out.txt)"
     [ "$(cat requeued)" = "requeue 5" ] || fail "not requeued: $(cat out.txt)"
 }
 

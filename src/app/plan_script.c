@@ -1,6 +1,8 @@
 /* The planned run as a job for Slurm. */
 #include "app/plan.h"
 
+#include "train_sbatch.h" /* made by CMake of jobs/train.sbatch */
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -70,36 +72,20 @@ void apd_plan_write_command(const apd_plan *plan, FILE *file) {
 void apd_plan_write_script(const apd_plan *plan, const char *program, const char *folder, FILE *file) {
     (void)fprintf(
         file,
-        "#!/usr/bin/env bash\n# Written by apd plan. Runs \"%s\" to its end, in as many jobs as it takes:\n"
-        "# two minutes before the time limit Slurm sends SIGUSR1, the run commits and ends with exit\n"
-        "# status 75, and the job puts itself back in the queue. Submit it once: sbatch FILE.\n",
+        "#!/usr/bin/env bash\n# Written by apd plan: runs \"%s\" to its end, in as many jobs as it takes. "
+        "Submit it once: sbatch FILE.\n",
         plan->run->description->name);
-    (void)fprintf(file, "#SBATCH --job-name=%s\n", "apd");
+    (void)fputs("#SBATCH --job-name=apd\n", file);
     write_resources(plan, "#SBATCH ", "\n", file);
     (void)fputs("#SBATCH --signal=B:USR1@120\n#SBATCH --requeue\n#SBATCH --open-mode=append\n"
-                "#SBATCH --output=apd-%j.log\nset -uo pipefail\ncd ",
+                "#SBATCH --output=apd-%j.log\ncd ",
                 file);
     write_word(file, folder);
-    (void)fputs(" || exit 74\nexport OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1\n"
-                "echo \"$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST, start "
-                "${SLURM_RESTART_COUNT:-0}\"\n"
-                "mpirun ",
-                file);
+    (void)fputs(" || exit 74\nAPD=", file);
     write_word(file, program);
-    (void)fputs(" train ", file);
+    (void)fputs("\nset -- ", file);
     write_arguments(plan, file);
-    (void)fputs(" &\nchild=$! terminated=\n"
-                "# bash runs a trap only while it waits, and a wait that a trap ends is begun again\n"
-                "trap 'kill -USR1 \"$child\"' USR1\ntrap 'terminated=1; kill -TERM \"$child\"' TERM\n"
-                "wait \"$child\"\nstatus=$?\nwhile kill -0 \"$child\" 2>/dev/null; do\n"
-                "    wait \"$child\"\n    status=$?\ndone\n"
-                "echo \"$(date '+%F %T') exit status $status\"\n"
-                "# not after scancel, and not where a file stop has ended the run\n"
-                "stopped=",
+    (void)fputs("\n\n# --- from here on this is jobs/train.sbatch --------------------------------------\n",
                 file);
-    write_word(file, plan->run->description->output);
-    (void)fputs("/stopped\n"
-                "if [ \"$status\" = 75 ] && [ -z \"$terminated\" ] && [ ! -e \"$stopped\" ]; then\n"
-                "    scontrol requeue \"$SLURM_JOB_ID\" && exit 0\nfi\nexit \"$status\"\n",
-                file);
+    (void)fputs(apd_train_sbatch, file);
 }
