@@ -1,19 +1,27 @@
-#include "app/json.h"
+#include "io/json.h"
 
 #include "base/status.h"
+#include "io/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
-static void write_quoted(FILE *file, const char *text) {
+void apd_json_quote(FILE *file, const char *text) {
+    size_t bytes = strlen(text);
     (void)fputc('"', file);
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at < 0x20)
-            (void)fprintf(file, "\\u%04x", (unsigned)*at);
-        else if (*at == '"' || *at == '\\')
-            (void)fprintf(file, "\\%c", *at);
+    for (size_t at = 0; at < bytes;) {
+        uint32_t code = 0;
+        size_t length = apd_utf8_decode(text + at, bytes - at, &code);
+        if (length == 0)
+            (void)fputs("\\ufffd", file);
+        else if (code < 0x20 || code == 0x7F)
+            (void)fprintf(file, "\\u%04x", (unsigned)code);
+        else if (code == '"' || code == '\\')
+            (void)fprintf(file, "\\%c", (int)code);
         else
-            (void)fputc(*at, file);
+            (void)fwrite(text + at, 1, length, file);
+        at += length > 0 ? length : 1;
     }
     (void)fputc('"', file);
 }
@@ -36,7 +44,7 @@ static void lead(apd_json *json, const char *key) {
     }
     if (key == NULL)
         return;
-    write_quoted(json->file, key);
+    apd_json_quote(json->file, key);
     (void)fputs(": ", json->file);
 }
 
@@ -68,7 +76,7 @@ void apd_json_end(apd_json *json) {
 
 void apd_json_text(apd_json *json, const char *key, const char *value) {
     lead(json, key);
-    write_quoted(json->file, value);
+    apd_json_quote(json->file, value);
 }
 
 void apd_json_integer(apd_json *json, const char *key, int64_t value) {

@@ -2,8 +2,8 @@
  *
  * Objects and arrays nest up to APD_JSON_DEPTH deep; inside an object every value has a key, inside an array
  * (and at the top) the key is NULL. What is no finite number becomes null. */
-#ifndef APD_APP_JSON_H
-#define APD_APP_JSON_H
+#ifndef APD_IO_JSON_H
+#define APD_IO_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,11 +19,14 @@ typedef struct apd_json {
     bool array[APD_JSON_DEPTH];
 } apd_json;
 
+/* A text in double quotes with JSON's own escapes; what is no UTF-8 becomes the replacement character. */
+void apd_json_quote(FILE *file, const char *text);
+
 void apd_json_begin_object(apd_json *json, const char *key);
 void apd_json_begin_array(apd_json *json, const char *key);
 void apd_json_end(apd_json *json); /* the innermost object or array */
 
-void apd_json_text(apd_json *json, const char *key, const char *value); /* UTF-8 */
+void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
 void apd_json_number(apd_json *json, const char *key, double value); /* nine digits */
 void apd_json_flag(apd_json *json, const char *key, bool value);

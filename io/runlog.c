@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "io/fault.h"
-#include "io/utf8.h"
+#include "io/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,30 +216,10 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
     return status;
 }
 
-/* JSON's own escapes; what is no UTF-8 becomes the replacement character. */
-static void write_quoted(FILE *line, const char *text) {
-    size_t bytes = strlen(text);
-    (void)fputc('"', line);
-    for (size_t at = 0; at < bytes;) {
-        uint32_t code = 0;
-        size_t length = apd_utf8_decode(text + at, bytes - at, &code);
-        if (length == 0)
-            (void)fputs("\\ufffd", line);
-        else if (code < 0x20 || code == 0x7F)
-            (void)fprintf(line, "\\u%04x", (unsigned)code);
-        else if (code == '"' || code == '\\')
-            (void)fprintf(line, "\\%c", (int)code);
-        else
-            (void)fwrite(text + at, 1, length, line);
-        at += length > 0 ? length : 1;
-    }
-    (void)fputc('"', line);
-}
-
 static void write_key(apd_runlog *log, const char *key) {
     APD_ASSERT(log->line != NULL);
     (void)fputs(", ", log->line);
-    write_quoted(log->line, key);
+    apd_json_quote(log->line, key);
     (void)fputs(": ", log->line);
 }
 
@@ -255,13 +235,13 @@ void apd_runlog_begin(apd_runlog *log, const char *event) {
     (void)gmtime_r(&now.tv_sec, &utc);
     (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
     (void)fputs("{\"event\": ", log->line);
-    write_quoted(log->line, event);
+    apd_json_quote(log->line, event);
     (void)fprintf(log->line, ", \"time\": \"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
 }
 
 void apd_runlog_text(apd_runlog *log, const char *key, const char *value) {
     write_key(log, key);
-    write_quoted(log->line, value);
+    apd_json_quote(log->line, value);
 }
 
 void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value) {

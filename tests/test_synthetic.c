@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "app/json.h"
 #include "app/synthetic.h"
+#include "io/json.h"
 
 #include <math.h>
 

@@ -3,9 +3,9 @@
 #ifndef APD_APP_BENCH_H
 #define APD_APP_BENCH_H
 
-#include "app/json.h"
 #include "app/model.h"
 #include "app/rehearsal.h"
+#include "io/json.h"
 #include "mpi/ping.h"
 
 /* --- the machine ----------------------------------------------------------------------------------------- */
