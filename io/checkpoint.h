@@ -50,8 +50,8 @@
  * rename makes the newest commit; the one before stays as PATH's .previous; segments that neither links to go.
  *
  * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); one process writes (_write,
- * _put, over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _history keeps, chooses
- * and packs commits; _format, _task, _cluster and _segment hold what both sides share. */
+ * _put, over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _walk checks and
+ * packs commits, _history keeps and chooses them; _format, _task, _cluster and _segment hold what both sides share. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 

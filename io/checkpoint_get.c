@@ -145,19 +145,8 @@ apd_status apd_checkpoint_get_length(const apd_checkpoint_in *in, const char *na
     return APD_OK;
 }
 
-/* Whether the bytes lie in this very file. */
-static bool is_stored_here(hid_t set) {
-    hid_t list = H5Dget_create_plist(set);
-    bool here = list >= 0 && H5Pget_layout(list) != H5D_VIRTUAL && H5Pget_external_count(list) == 0;
-    if (list >= 0)
-        (void)H5Pclose(list);
-    return here;
-}
-
 static apd_status check_set(const apd_checkpoint_in *in, apd_checkpoint_source *source, apd_error *error) {
     apd_checkpoint_shape wanted = source->shape;
-    if (!is_stored_here(source->id))
-        return apd_checkpoint_get_fail(in, source->name, "its bytes lie in another file", error);
     if (!type_fits(H5Dget_type(source->id), &source->shape))
         return apd_checkpoint_get_fail(in, source->name, "holds another type of elements than it must",
                                        error);

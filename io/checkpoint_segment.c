@@ -56,23 +56,11 @@ bool apd_segment_link(hid_t root, const char *object, int commit, apd_segment_ki
     return H5Lcreate_external(name, object, root, object + 1, H5P_DEFAULT, H5P_DEFAULT) >= 0;
 }
 
-/* The last link of `name`, when those before it lead to groups of the same file. */
-static bool last_link(hid_t place, const char *name, H5L_info_t *facts) {
-    char part[256];
-    size_t length = strlen(name);
-    if (length == 0 || length >= sizeof part)
-        return false;
-    for (size_t i = 1; i <= length; i++) {
-        if (name[i] != '/' && name[i] != '\0')
-            continue;
-        memcpy(part, name, i);
-        part[i] = '\0';
-        if (H5Lexists(place, part, H5P_DEFAULT) <= 0 || H5Lget_info(place, part, facts, H5P_DEFAULT) < 0)
-            return false;
-        if (i < length && facts->type != H5L_TYPE_HARD)
-            return false;
-    }
-    return true;
+/* That a link is there, and all but the last of its path lead to groups of the same file. `facts`: of the last. */
+static bool is_here(hid_t place, const char *part, bool last, void *facts) {
+    H5L_info_t *link = facts;
+    return H5Lexists(place, part, H5P_DEFAULT) > 0 && H5Lget_info(place, part, link, H5P_DEFAULT) >= 0 &&
+           (last || link->type == H5L_TYPE_HARD);
 }
 
 apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, int *commit) {
@@ -80,7 +68,7 @@ apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind ki
     char value[256];
     const char *file = NULL, *target = NULL;
     unsigned flags;
-    if (!last_link(root, object + 1, &facts))
+    if (!apd_h5_walk(root, object + 1, is_here, &facts))
         return APD_LINK_MISSING;
     if (facts.type == H5L_TYPE_HARD)
         return APD_LINK_HERE;
@@ -94,7 +82,7 @@ apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind ki
 
 bool apd_segment_holds(hid_t place, const char *name) {
     H5L_info_t facts;
-    return last_link(place, name, &facts) && facts.type == H5L_TYPE_HARD;
+    return apd_h5_walk(place, name, is_here, &facts) && facts.type == H5L_TYPE_HARD;
 }
 
 /* --- sets of segments --------------------------------------------------------------------------------- */

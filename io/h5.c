@@ -257,19 +257,29 @@ hid_t apd_h5_access(apd_h5_access_kind kind) {
     return lists[kind] = list;
 }
 
-bool apd_h5_exists(hid_t place, const char *name) {
+bool apd_h5_walk(hid_t place, const char *name, apd_h5_visit *good, void *context) {
     char part[256];
-    hid_t links = apd_h5_access(APD_H5_ACCESS_LINK);
     size_t length = strlen(name);
-    if (length >= sizeof part)
+    if (length == 0 || length >= sizeof part)
         return false;
     for (size_t i = 1; i <= length; i++) {
         if (name[i] != '/' && name[i] != '\0')
             continue;
         memcpy(part, name, i);
         part[i] = '\0';
-        if (H5Lexists(place, part, links) <= 0 || H5Oexists_by_name(place, part, links) <= 0)
+        if (!good(place, part, i == length, context))
             return false;
     }
-    return length > 0;
+    return true;
+}
+
+static bool leads_to_object(hid_t place, const char *part, bool last, void *context) {
+    hid_t links = apd_h5_access(APD_H5_ACCESS_LINK);
+    (void)last;
+    (void)context;
+    return H5Lexists(place, part, links) > 0 && H5Oexists_by_name(place, part, links) > 0;
+}
+
+bool apd_h5_exists(hid_t place, const char *name) {
+    return apd_h5_walk(place, name, leads_to_object, NULL);
 }

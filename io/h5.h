@@ -62,6 +62,11 @@ apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_
 apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error);
 void apd_h5_group_close(hid_t group);
 
+/* Calls `good` for "a", "a/b" and "a/b/c" of the path "a/b/c", `last` true for the whole; stops at the first false.
+ * Returns whether all were good; false for an empty path and one of more than 255 bytes. */
+typedef bool apd_h5_visit(hid_t place, const char *part, bool last, void *context);
+bool apd_h5_walk(hid_t place, const char *name, apd_h5_visit *good, void *context);
+
 /* Whether every link of the path `name` is there and leads to an object. A link into another file leads nowhere
  * unless that is a plain file in the folder of the one that has the link, or below it. Never fails. */
 bool apd_h5_exists(hid_t place, const char *name);

@@ -51,12 +51,16 @@ static apd_status describe_type(hid_t set, apd_h5_shape *shape, apd_error *error
     return APD_OK;
 }
 
+static H5Z_filter_t filter_at(hid_t list, int index) {
+    unsigned flags;
+    size_t values = 0;
+    return H5Pget_filter2(list, (unsigned)index, &flags, &values, NULL, 0, NULL, NULL);
+}
+
 /* HDF5's other filters (szip, nbit, scale-offset) write where the file's parameters tell them to. */
 static bool has_good_filters(hid_t list) {
     for (int i = 0; i < H5Pget_nfilters(list); i++) {
-        unsigned flags;
-        size_t values = 0;
-        H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
+        H5Z_filter_t filter = filter_at(list, i);
         if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32 &&
             filter < H5Z_FILTER_RESERVED)
             return false;
@@ -67,9 +71,7 @@ static bool has_good_filters(hid_t list) {
 /* Checksums and byte order alone leave the bytes as many as they are. */
 static bool is_packed(hid_t list) {
     for (int i = 0; i < H5Pget_nfilters(list); i++) {
-        unsigned flags;
-        size_t values = 0;
-        H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
+        H5Z_filter_t filter = filter_at(list, i);
         if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
             return true;
     }

@@ -104,6 +104,14 @@ static apd_normalisation fixed_normalisation(apd_normalise kind, const apd_datas
     return made;
 }
 
+/* Make room for `count` images of `bytes` and read them there: `*kept` is to be freed on failure too. */
+static apd_status keep_images(apd_task_images *images, int64_t count, int64_t bytes, uint8_t **kept,
+                              apd_error *error) {
+    APD_TRY(apd_room_check(images->dataset->path, "images", count, (size_t)bytes, error));
+    *kept = images->kept = apd_allocate(count, (size_t)bytes, "a task's images");
+    return apd_task_images_load(images, error);
+}
+
 /* Deal, read and keep this rank's samples; work out the normalisation. */
 static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset *dataset,
                        apd_normalise normalise, const apd_sample *samples, apd_error *error) {
@@ -111,24 +119,17 @@ static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset
     make_parts(set);
     int64_t *slots = make_slots(set, samples, dealt);
     apd_pixel_sums sums = {0};
-    apd_status status =
-        apd_room_check(dataset->path, "images", set->slot_count, (size_t)set->image_bytes, error);
-    if (status == APD_OK) {
-        set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
-        status = apd_task_images_load(
-            &(apd_task_images){
-                .stream = stream,
-                .dataset = dataset,
-                .task = set->task,
-                .part = APD_PART_TRAIN,
-                .samples = samples,
-                .count = set->count,
-                .slots = slots,
-                .kept = set->images,
-                .sums = normalise == APD_NORMALISE_TASK ? &sums : NULL,
-            },
-            error);
-    }
+    apd_task_images images = {
+        .stream = stream,
+        .dataset = dataset,
+        .task = set->task,
+        .part = APD_PART_TRAIN,
+        .samples = samples,
+        .count = set->count,
+        .slots = slots,
+        .sums = normalise == APD_NORMALISE_TASK ? &sums : NULL,
+    };
+    apd_status status = keep_images(&images, set->slot_count, set->image_bytes, &set->images, error);
     set->normalisation = normalise == APD_NORMALISE_TASK
                              ? apd_pixel_sums_normalisation(&sums, dataset->is_float)
                              : fixed_normalisation(normalise, dataset);
@@ -270,23 +271,16 @@ apd_status apd_eval_set_load(const apd_description *description, const apd_strea
     set->image_bytes = dataset->image_bytes;
     apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, normalisation);
     int64_t *slots = evaluation_slots(set, partition, samples);
-    apd_status status =
-        apd_room_check(dataset->path, "images", set->slot_count, (size_t)set->image_bytes, error);
-    if (status == APD_OK) {
-        set->images = apd_allocate(set->slot_count, (size_t)set->image_bytes, "a task's images");
-        status = apd_task_images_load(
-            &(apd_task_images){
-                .stream = stream,
-                .dataset = dataset,
-                .task = task,
-                .part = part,
-                .samples = samples,
-                .count = set->count,
-                .slots = slots,
-                .kept = set->images,
-            },
-            error);
-    }
+    apd_task_images images = {
+        .stream = stream,
+        .dataset = dataset,
+        .task = task,
+        .part = part,
+        .samples = samples,
+        .count = set->count,
+        .slots = slots,
+    };
+    apd_status status = keep_images(&images, set->slot_count, set->image_bytes, &set->images, error);
     free(slots);
     free(samples);
     if (status == APD_OK)
