@@ -48,7 +48,7 @@ same_end() {
 
 # A signal to mpirun reaches every rank; the run is gone on with on another number of them.
 case_signals() {
-    prepare 150
+    prepare 300
     : >log.txt
     in_background 3
     wait_for '"task": *1, "epoch": *[2-9]' run/metrics.jsonl
@@ -74,7 +74,7 @@ case_signals() {
 
 # The file stop ends a run at its next step and becomes stopped, which the next start removes.
 case_stop_file() {
-    prepare 150
+    prepare 300
     : >log.txt
     in_background 2
     wait_for '"event": *"step"' run/metrics.jsonl
@@ -89,11 +89,14 @@ case_stop_file() {
 
 # Before its time is over a run commits and stops; started again and again it gets to its end.
 case_time_limit() {
-    prepare 150
-    local starts=0 status=75
+    local began=$SECONDS starts=0 status=75 limit
+    prepare 500
+    limit=$(((SECONDS - began) / 2)) # less than the run takes; half of a short limit is worked
+    [ "$limit" -ge 2 ] || limit=2
     while [ "$status" = 75 ]; do
         status=0
-        timeout 60 mpirun --quiet --oversubscribe -n 2 "$APD" train run.yaml --time-limit 0:06 >log.txt 2>&1 || status=$?
+        timeout 200 mpirun --quiet --oversubscribe -n 2 "$APD" train run.yaml --time-limit "0:$limit" >log.txt 2>&1 ||
+            status=$?
         starts=$((starts + 1))
         [ "$starts" -lt 60 ] || fail "sixty starts"
         [ "$status" != 75 ] || grep -q 'stopped (the time limit in' log.txt || fail "$(cat log.txt)"
@@ -178,7 +181,7 @@ case_damaged_commit() {
 
 # Packing and checking a run that goes on; the packed file serves as a run.
 case_pack() {
-    prepare 150
+    prepare 300
     : >log.txt
     in_background 2 --set checkpoint.minutes=0.003
     wait_for '"event": *"commit"' run/metrics.jsonl
@@ -204,7 +207,7 @@ case_pack() {
 
 # Forgetting while a task is half way: that task begins anew, the other finished ones stay equal.
 case_forget_half_way() {
-    prepare 150
+    prepare 300
     : >log.txt
     in_background 2
     wait_for '"event": *"consolidated"' run/metrics.jsonl

@@ -28,16 +28,6 @@ void apd_rehearsal_clear(apd_rehearsal *rehearsal) {
     rehearsal->set = NULL;
 }
 
-static void share_theta(apd_run *run) {
-    apd_exchange_begin_share(run->exchange);
-    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
-        float *bias = NULL;
-        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
-        apd_solver_theta(run->solver, b, weights, bias);
-    }
-    apd_exchange_end_share(run->exchange);
-}
-
 double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
     apd_run *run = rehearsal->run;
     apd_team_barrier(run->team);
@@ -46,7 +36,7 @@ double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
     apd_stepper_init(&rehearsal->stepper, run, rehearsal->set, rehearsal->id, rehearsal->classes);
     rehearsal->step = 0;
     apd_solver_begin_task(run->solver, rehearsal->id, rehearsal->classes);
-    share_theta(run);
+    apd_step_share_theta(run);
     return apd_slowest(run->team, apd_seconds() - started);
 }
 

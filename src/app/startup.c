@@ -23,7 +23,7 @@ static bool is_first_copy(void) {
 int apd_startup_copies(void) {
     const char *tasks = getenv("SLURM_STEP_NUM_TASKS"), *size = getenv("PMI_SIZE");
     bool launched = getenv("OMPI_COMM_WORLD_SIZE") != NULL || (size != NULL && strcmp(size, "1") == 0);
-    int copies = tasks != NULL && !launched ? atoi(tasks) : 1;
+    int copies = tasks != NULL && !launched ? (int)strtol(tasks, NULL, 10) : 1;
     if (copies > 1 && is_first_copy() && getenv("PMIX_RANK") == NULL && getenv("PMI_RANK") == NULL)
         apd_warn("srun started %d copies without PMIx; if MPI fails now, %s", copies, cure);
     return copies;

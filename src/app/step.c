@@ -83,6 +83,17 @@ static void update(apd_stepper *stepper) {
     }
 }
 
+void apd_step_share_theta(apd_run *run) {
+    (void)apd_pulse_phase("share");
+    apd_exchange_begin_share(run->exchange);
+    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
+        float *bias = NULL;
+        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+        apd_solver_theta(run->solver, b, weights, bias);
+    }
+    apd_exchange_end_share(run->exchange);
+}
+
 void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
     apd_run *run = stepper->run;
     float weight = (float)(1.0 / (double)apd_train_set_batch_count(stepper->set, step));

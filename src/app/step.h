@@ -38,6 +38,9 @@ typedef struct apd_stepper {
 void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, int id, int classes);
 void apd_stepper_clear(apd_stepper *stepper);
 
+/* Theta of the task in training, as the solver has it now, into the exchange: before the first step. Collective. */
+void apd_step_share_theta(apd_run *run);
+
 /* Step `step` of epoch `epoch` with the given learning rate. Collective. */
 void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate);
 

@@ -28,18 +28,6 @@ static double learning_rate(const apd_training *t, int epoch) {
     return rate;
 }
 
-/* Theta of the task in training, as the solver has it now, into the exchange. Collective. */
-static void share_theta(apd_run *run) {
-    (void)apd_pulse_phase("share");
-    apd_exchange_begin_share(run->exchange);
-    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
-        float *bias = NULL;
-        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
-        apd_solver_theta(run->solver, b, weights, bias);
-    }
-    apd_exchange_end_share(run->exchange);
-}
-
 static void show_progress(const apd_training *t, int epoch) {
     const apd_run *run = t->run;
     double share = (double)t->stepper.done / (double)t->total_steps;
@@ -123,7 +111,7 @@ static apd_status train_epochs(apd_training *t, apd_error *error) {
         epoch = run->state.training.epoch;
         step = run->state.training.step;
     }
-    share_theta(run);
+    apd_step_share_theta(run);
     t->total_steps = (int64_t)t->epochs * apd_train_set_steps(t->set);
     for (; epoch < t->epochs; epoch++, step = 0)
         APD_TRY(train_epoch(t, epoch, step, error));

@@ -429,7 +429,7 @@ static bool repair(const char *message) {
     else if (strcmp(group, "/training") == 0)
         write_digest(path, "/", "training_digest", digest);
     else
-        write_task_digest(atoi(strrchr(group, '/') + 1), digest);
+        write_task_digest((int)strtol(strrchr(group, '/') + 1, NULL, 10), digest);
     return true;
 }
 
