@@ -101,13 +101,11 @@ out:
 
 apd_status apd_checkpoint_get_entries(const apd_checkpoint_in *in, int64_t *entries, apd_error *error) {
     apd_checkpoint_shape values = apd_checkpoint_vector(APD_CHECKPOINT_FLOAT32, APD_CHECKPOINT_ANY);
-    apd_checkpoint_source *source = apd_allocate(1, sizeof *source, "a data set");
-    apd_status status = apd_checkpoint_source_begin(in, "values", &values, source, error);
-    if (status == APD_OK)
-        *entries = source->shape.extents[0];
-    apd_checkpoint_source_abandon(source);
-    free(source);
-    return status;
+    apd_checkpoint_source source;
+    APD_TRY(apd_checkpoint_source_begin(in, "values", &values, &source, error));
+    *entries = source.shape.extents[0];
+    apd_checkpoint_source_abandon(&source);
+    return APD_OK;
 }
 
 apd_status apd_checkpoint_check_ends(const apd_checkpoint_in *in, const char *name, const int64_t *ends,

@@ -6,6 +6,8 @@
 #include "io/h5.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +19,10 @@ struct apd_checkpoint_file {
     apd_h5_fault fault;
     hid_t file;
     apd_checkpoint_out root;
+    pthread_t syncing; /* a thread that waits for the disk */
+    bool waits;        /* for it */
+    apd_status synced;
+    apd_error sync_error;
 };
 
 static apd_status fail_step(const apd_checkpoint_file *file, const char *step, apd_error *error) {
@@ -63,9 +69,16 @@ apd_status apd_checkpoint_file_create(const char *path, apd_checkpoint_file **ou
     return APD_OK;
 }
 
+static void end_sync(apd_checkpoint_file *file) {
+    if (file->waits)
+        (void)pthread_join(file->syncing, NULL);
+    file->waits = false;
+}
+
 void apd_checkpoint_file_destroy(apd_checkpoint_file *file) {
     if (file == NULL)
         return;
+    end_sync(file);
     apd_checkpoint_put_abandon(&file->root);
     if (file->file >= 0)
         (void)H5Fclose(file->file);
@@ -83,6 +96,23 @@ const char *apd_checkpoint_file_path(const apd_checkpoint_file *file) {
     return file->path;
 }
 
+static void *bring_to_disk(void *context) {
+    apd_checkpoint_file *file = context;
+    file->synced = apd_h5_sync(file->path, &file->sync_error);
+    return NULL;
+}
+
+/* Signals are for the threads that were there before. Where no thread is to be had the caller waits. */
+static void begin_sync(apd_checkpoint_file *file) {
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    file->waits = pthread_create(&file->syncing, NULL, bring_to_disk, file) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!file->waits)
+        (void)bring_to_disk(file);
+}
+
 apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error) {
     struct stat facts;
     apd_checkpoint_put_abandon(&file->root);
@@ -93,12 +123,19 @@ apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes,
     file->file = -1;
     if (closed < 0 || file->fault.number != 0)
         return fail_step(file, "close", error);
-    APD_TRY(apd_h5_sync(file->path, error));
-    apd_fault_point("file.synced");
     if (stat(file->path, &facts) != 0)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", file->path, strerror(errno));
     *bytes += (int64_t)facts.st_size;
+    begin_sync(file);
     return APD_OK;
+}
+
+apd_status apd_checkpoint_file_wait(apd_checkpoint_file *file, apd_error *error) {
+    if (file == NULL)
+        return APD_OK;
+    end_sync(file);
+    apd_fault_point("file.synced");
+    return file->synced == APD_OK ? APD_OK : apd_fail(error, file->synced, "%s", file->sync_error.message);
 }
 
 apd_status apd_checkpoint_file_publish(apd_checkpoint_file *file, const char *path, apd_error *error) {

@@ -1,6 +1,6 @@
 /* checkpoint_file: an HDF5 file that is written once: a checkpoint, or a segment.
  *
- * Made under its path, filled through its root, finished (flushed, closed, brought to the disk); what is neither
+ * Made under its path, filled through its root, finished (flushed, closed), on the disk after a wait; what is neither
  * published nor released when it is destroyed is deleted. Statuses: IO "PATH: cannot STEP: what the system
  * said"; INTERNAL when HDF5 itself gives up. Local. */
 #ifndef APD_IO_CHECKPOINT_FILE_H
@@ -18,10 +18,13 @@ void apd_checkpoint_file_destroy(apd_checkpoint_file *file); /* Takes NULL. */
 apd_checkpoint_out *apd_checkpoint_file_root(apd_checkpoint_file *file);
 const char *apd_checkpoint_file_path(const apd_checkpoint_file *file);
 
-/* Close it and bring it and its folder entry to the disk; its size is added to *bytes. */
+/* Close it, and begin to bring it and its folder entry to the disk; its size is added to *bytes. It can be read. */
 apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error);
 
-/* Rename the finished file to `path`; it stays. */
+/* Wait until the finished file is on the disk. Takes NULL. */
+apd_status apd_checkpoint_file_wait(apd_checkpoint_file *file, apd_error *error);
+
+/* Rename the file, which is on the disk, to `path`; it stays. */
 apd_status apd_checkpoint_file_publish(apd_checkpoint_file *file, const char *path, apd_error *error);
 
 /* It stays under its own path. Takes NULL. */

@@ -6,6 +6,7 @@
 #include <hdf5.h>
 #include <string.h>
 
+#define WINDOW       65536
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 const apd_checkpoint_field apd_checkpoint_root_fields[] = {
@@ -88,32 +89,11 @@ int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file) {
     return H5Tcopy(types[shape->kind][in_file != 0]);
 }
 
-void apd_checkpoint_digest_add(apd_checkpoint_digest *digest, const void *bytes, size_t count) {
-    const unsigned char *next = bytes;
-    while (count > 0) {
-        size_t room = APD_CHECKPOINT_WINDOW - digest->fill;
-        size_t take = count < room ? count : room;
-        memcpy(digest->window + digest->fill, next, take);
-        digest->fill += take;
-        next += take;
-        count -= take;
-        if (digest->fill == APD_CHECKPOINT_WINDOW)
-            (void)apd_checkpoint_digest_end(digest);
-    }
-}
-
-uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest) {
-    if (digest->fill > 0)
-        digest->sequence = apd_digest_join(digest->sequence, apd_digest(digest->window, digest->fill));
-    digest->fill = 0;
-    return digest->sequence;
-}
-
 uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count) {
     const unsigned char *next = bytes;
     uint64_t sequence = 0;
     for (size_t take; count > 0; next += take, count -= take) {
-        take = count < APD_CHECKPOINT_WINDOW ? count : APD_CHECKPOINT_WINDOW;
+        take = count < WINDOW ? count : WINDOW;
         sequence = apd_digest_join(sequence, apd_digest(next, take));
     }
     return sequence;

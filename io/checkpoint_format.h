@@ -61,19 +61,7 @@ extern const apd_checkpoint_field apd_checkpoint_training_fields[]; /* of apd_tr
 extern const int apd_checkpoint_root_field_count, apd_checkpoint_record_field_count,
     apd_checkpoint_training_field_count;
 
-/* The digest of a run of bytes that arrives in pieces; the pieces' lengths do not matter: XXH3 of every
- * window of 64 KiB, joined in order. */
-#define APD_CHECKPOINT_WINDOW 65536
-typedef struct apd_checkpoint_digest {
-    uint64_t sequence;
-    size_t fill;
-    unsigned char window[APD_CHECKPOINT_WINDOW];
-} apd_checkpoint_digest;
-
-void apd_checkpoint_digest_add(apd_checkpoint_digest *digest, const void *bytes, size_t count);
-uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest);
-
-/* The same of all bytes at once. */
+/* The digest of a data set's bytes: XXH3 of every window of 64 KiB, joined in order. */
 uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count);
 
 /* Fold one attribute or data set into a group's digest. */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "io/checkpoint_segment.h"
 #include "io/h5.h"
+#include "io/h5_chunk.h"
 #include "io/room.h"
 
 #include <inttypes.h>
@@ -163,72 +164,84 @@ apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *
                                        const apd_checkpoint_shape *shape, apd_checkpoint_source *source,
                                        apd_error *error) {
     apd_h5_shape stored;
-    source->id = -1;
-    source->name = name;
-    source->shape = *shape;
-    source->row = 0;
-    source->bytes.sequence = 0;
-    source->bytes.fill = 0;
+    *source = (apd_checkpoint_source){.id = -1, .name = name, .shape = *shape};
     if (!apd_segment_holds(in->id, name))
         return apd_checkpoint_get_fail(in, name, "missing", error);
     APD_TRY(apd_h5_set_open(in->id, name, &source->id, &stored, error));
+    source->chunk = stored.chunk;
     apd_status status = check_set(in, source, error);
     if (status != APD_OK)
         apd_checkpoint_source_abandon(source);
     return status;
 }
 
+static int64_t source_rows(const apd_checkpoint_source *source) {
+    return source->shape.rank == 0 ? 1 : source->shape.extents[0];
+}
+
+static bool read_set(const apd_checkpoint_source *source, int64_t row_bytes) {
+    apd_h5_chunks chunks = {source_rows(source), source->chunk, row_bytes};
+    if (source_rows(source) * row_bytes == 0)
+        return true;
+    if (source->chunk > 0 && source->shape.kind != APD_CHECKPOINT_TEXT &&
+        __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && apd_h5_chunks_read(source->id, &chunks, source->whole))
+        return true;
+    hid_t memory = apd_checkpoint_type(&source->shape, false);
+    bool good = H5Dread(source->id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, source->whole) >= 0;
+    (void)H5Tclose(memory);
+    return good;
+}
+
+/* Read the data set whole, one zero byte behind it. */
+static apd_status load(const apd_checkpoint_in *in, apd_checkpoint_source *source, apd_error *error) {
+    int64_t rows = source_rows(source);
+    int64_t row_bytes = apd_checkpoint_row(&source->shape) * apd_checkpoint_element(&source->shape);
+    APD_TRY(apd_room_check(in->path, source->name, rows, row_bytes > 0 ? (size_t)row_bytes : 1, error));
+    source->whole = apd_allocate_bytes(rows * row_bytes + 1, source->name);
+    source->whole[rows * row_bytes] = 0;
+    if (!read_set(source, row_bytes))
+        return fail_hdf5(in, source->name, "cannot be read", error);
+    source->digest = apd_checkpoint_digest_of(source->whole, (size_t)(rows * row_bytes));
+    return APD_OK;
+}
+
 apd_status apd_checkpoint_source_read(const apd_checkpoint_in *in, apd_checkpoint_source *source,
                                       int64_t rows, void *bytes, apd_error *error) {
-    int64_t items = rows * apd_checkpoint_row(&source->shape);
-    if (items == 0)
+    int64_t row_bytes = apd_checkpoint_row(&source->shape) * apd_checkpoint_element(&source->shape);
+    if (rows * row_bytes == 0)
         return APD_OK;
-    if (source->shape.rank > 0 && rows > source->shape.extents[0] - source->row)
+    if (rows > source_rows(source) - source->row)
         return apd_checkpoint_get_fail(in, source->name, "ends too early", error);
-    hid_t memory = apd_checkpoint_type(&source->shape, false);
-    apd_status status = APD_OK;
-    if (source->shape.rank > 0)
-        status = apd_h5_rows_read(source->id, source->row, rows, memory, bytes, error);
-    else if (H5Dread(source->id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
-        status = fail_hdf5(in, source->name, "cannot be read", error);
-    (void)H5Tclose(memory);
+    if (source->whole == NULL)
+        APD_TRY(load(in, source, error));
+    memcpy(bytes, source->whole + source->row * row_bytes, (size_t)(rows * row_bytes));
     source->row += rows;
-    if (status == APD_OK)
-        apd_checkpoint_digest_add(&source->bytes, bytes,
-                                  (size_t)(items * apd_checkpoint_element(&source->shape)));
-    return status;
+    return APD_OK;
 }
 
 void apd_checkpoint_source_end(apd_checkpoint_in *in, apd_checkpoint_source *source) {
-    in->digest = apd_checkpoint_fold(in->digest, source->name, &source->shape,
-                                     apd_checkpoint_digest_end(&source->bytes));
+    in->digest = apd_checkpoint_fold(in->digest, source->name, &source->shape, source->digest);
     apd_checkpoint_source_abandon(source);
 }
 
 void apd_checkpoint_source_abandon(apd_checkpoint_source *source) {
     apd_h5_set_close(source->id);
     source->id = -1;
+    free(source->whole);
+    source->whole = NULL;
 }
 
 apd_status apd_checkpoint_get_data(apd_checkpoint_in *in, const char *name, apd_checkpoint_shape *shape,
                                    void **bytes, apd_error *error) {
-    apd_checkpoint_source *source = apd_allocate(1, sizeof *source, "a data set");
-    void *read = NULL;
-    apd_status status;
-    APD_GO(apd_checkpoint_source_begin(in, name, shape, source, error));
-    int64_t rows = source->shape.rank == 0 ? 1 : source->shape.extents[0];
-    size_t row_bytes = (size_t)(apd_checkpoint_row(&source->shape) * apd_checkpoint_element(&source->shape));
-    APD_GO(apd_room_check(in->path, name, rows, row_bytes, error));
-    read = apd_allocate(rows + 1, row_bytes > 0 ? row_bytes : 1, name);
-    APD_GO(apd_checkpoint_source_read(in, source, rows, read, error));
-    *shape = source->shape;
-    *bytes = read;
-    read = NULL;
-    apd_checkpoint_source_end(in, source);
-out:
-    if (status != APD_OK)
-        apd_checkpoint_source_abandon(source);
-    free(read);
-    free(source);
+    apd_checkpoint_source source;
+    APD_TRY(apd_checkpoint_source_begin(in, name, shape, &source, error));
+    apd_status status = load(in, &source, error);
+    if (status == APD_OK) {
+        *shape = source.shape;
+        *bytes = source.whole;
+        source.whole = NULL;
+        apd_checkpoint_source_end(in, &source);
+    }
+    apd_checkpoint_source_abandon(&source);
     return status;
 }

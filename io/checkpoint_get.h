@@ -19,13 +19,15 @@ typedef struct apd_checkpoint_in {
     uint64_t digest;
 } apd_checkpoint_in;
 
-/* A data set that is read a run of rows at a time. */
+/* A data set whose rows are handed out a run at a time; the first run reads it whole. */
 typedef struct apd_checkpoint_source {
     hid_t id;
     const char *name; /* not owned */
     apd_checkpoint_shape shape;
-    int64_t row;
-    apd_checkpoint_digest bytes;
+    int64_t chunk;        /* as apd_h5_shape has it */
+    int64_t row;          /* the next one */
+    unsigned char *whole; /* owned; NULL: not read yet */
+    uint64_t digest;      /* of what was read */
 } apd_checkpoint_source;
 
 /* DATA: "PATH: GROUP/NAME: reason"; `name` may be NULL. */
@@ -61,6 +63,7 @@ apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *
 apd_status apd_checkpoint_source_read(const apd_checkpoint_in *in, apd_checkpoint_source *source,
                                       int64_t rows, void *bytes, apd_error *error);
 void apd_checkpoint_source_end(apd_checkpoint_in *in, apd_checkpoint_source *source);
-void apd_checkpoint_source_abandon(apd_checkpoint_source *source); /* Takes one that never began (id < 0). */
+void apd_checkpoint_source_abandon(
+    apd_checkpoint_source *source); /* Takes one that never began: id < 0, the rest 0. */
 
 #endif

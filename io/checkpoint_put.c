@@ -2,8 +2,8 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
-#include "io/fletcher.h"
 #include "io/h5.h"
+#include "io/h5_chunk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,46 +146,24 @@ static herr_t set_storage(hid_t list, const apd_checkpoint_shape *shape) {
     return H5Pset_fletcher32(list);
 }
 
-/* Chunks of whole rows that are written past HDF5's filters, whose copies take longer than the disk; a chunk's last
- * rows may lie beyond the end, as HDF5 has it. */
-static bool write_chunks(hid_t set, const apd_checkpoint_shape *shape, int64_t rows, const void *bytes) {
-    int64_t row = apd_checkpoint_row(shape) * apd_checkpoint_element(shape);
-    unsigned char *piece = apd_allocate(rows * row + 4, 1, "a chunk");
-    bool good = true;
-    for (int64_t r = 0; good && r < shape->extents[0]; r += rows) {
-        int64_t there = shape->extents[0] - r < rows ? shape->extents[0] - r : rows;
-        hsize_t offset[2] = {(hsize_t)r, 0};
-        memcpy(piece, (const unsigned char *)bytes + r * row, (size_t)(there * row));
-        memset(piece + there * row, 0, (size_t)((rows - there) * row));
-        uint32_t sum = apd_fletcher32(piece, (size_t)(rows * row));
-        for (int i = 0; i < 4; i++)
-            piece[rows * row + i] = (unsigned char)(sum >> 8 * i);
-        good = H5Dwrite_chunk(set, H5P_DEFAULT, 0, offset, (size_t)(rows * row + 4), piece) >= 0;
-    }
-    free(piece);
-    return good;
+/* Whether the data set's elements lie in memory as in the file, in chunks of whole rows. */
+static bool find_chunks(hid_t list, const apd_checkpoint_shape *shape, apd_h5_chunks *chunks) {
+    hsize_t sizes[2];
+    if (shape->kind == APD_CHECKPOINT_TEXT || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
+        H5Pget_layout(list) != H5D_CHUNKED || H5Pget_chunk(list, 2, sizes) != shape->rank ||
+        (shape->rank == 2 && (int64_t)sizes[1] != shape->extents[1]))
+        return false;
+    *chunks = (apd_h5_chunks){shape->extents[0], (int64_t)sizes[0],
+                              apd_checkpoint_row(shape) * apd_checkpoint_element(shape)};
+    return true;
 }
 
-/* How many rows a chunk of the data set has, where chunks can be written so: numbers that lie in memory as in the
- * file, in chunks of whole rows. Else 0. */
-static int64_t chunk_rows(hid_t set, const apd_checkpoint_shape *shape) {
-    hsize_t chunk[2] = {0, 0};
-    hid_t list = H5Dget_create_plist(set);
-    bool fits = list >= 0 && H5Pget_layout(list) == H5D_CHUNKED &&
-                H5Pget_chunk(list, 2, chunk) == shape->rank && shape->kind != APD_CHECKPOINT_TEXT &&
-                __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ &&
-                (shape->rank == 1 || (int64_t)chunk[1] == shape->extents[1]);
-    if (list >= 0)
-        (void)H5Pclose(list);
-    return fits ? (int64_t)chunk[0] : 0;
-}
-
-static bool write_all(hid_t set, const apd_checkpoint_shape *shape, const void *bytes) {
-    int64_t rows = chunk_rows(set, shape);
+static bool write_all(hid_t set, hid_t list, const apd_checkpoint_shape *shape, const void *bytes) {
+    apd_h5_chunks chunks;
     if (shape_items(shape) == 0)
         return true;
-    if (rows > 0)
-        return write_chunks(set, shape, rows, bytes);
+    if (find_chunks(list, shape, &chunks))
+        return apd_h5_chunks_write(set, &chunks, bytes);
     hid_t memory = apd_checkpoint_type(shape, false);
     bool good = H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0;
     (void)H5Tclose(memory);
@@ -198,7 +176,7 @@ apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
     hid_t list = H5Pcreate(H5P_DATASET_CREATE), set = -1;
     if (type >= 0 && space >= 0 && list >= 0 && set_storage(list, shape) >= 0)
         set = H5Dcreate2(out->id, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    bool good = set >= 0 && write_all(set, shape, bytes);
+    bool good = set >= 0 && write_all(set, list, shape, bytes);
     apd_status status = apd_checkpoint_put_check(out, good, name, error);
     if (set >= 0 && H5Dclose(set) < 0)
         status = apd_checkpoint_put_check(out, false, name, error);
@@ -217,7 +195,7 @@ apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
 void apd_checkpoint_sink_begin(const char *name, const apd_checkpoint_shape *shape,
                                apd_checkpoint_sink *sink) {
     *sink = (apd_checkpoint_sink){.name = name, .shape = *shape};
-    sink->whole = apd_allocate(shape_items(shape) * apd_checkpoint_element(shape) + 1, 1, name);
+    sink->whole = apd_allocate_bytes(shape_items(shape) * apd_checkpoint_element(shape), name);
 }
 
 void apd_checkpoint_sink_append(apd_checkpoint_sink *sink, int64_t rows, const void *bytes) {

@@ -376,7 +376,8 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
         if (writer->segments[kind] != NULL)
             APD_TRY(apd_checkpoint_file_finish(writer->segments[kind], &writer->bytes, error));
     APD_TRY(apd_checkpoint_file_finish(writer->main, &writer->bytes, error));
-    /* What the disk gives back, not what we meant to write, decides whether the former commit may go. */
+    /* What is read back, not what we meant to write, decides whether the former commit may go; meanwhile the disk
+     * writes. */
     apd_error found = {0};
     int groups;
     apd_checkpoint_choice written = {writer->shared_written, writer->written};
@@ -385,6 +386,9 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
     if (status != APD_OK)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
                         found.message);
+    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
+        APD_TRY(apd_checkpoint_file_wait(writer->segments[kind], error));
+    APD_TRY(apd_checkpoint_file_wait(writer->main, error));
     apd_fault_point("checkpoint.verified");
     if (!writer->whole)
         APD_TRY(apd_checkpoint_keep_former(writer->path, error));

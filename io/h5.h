@@ -79,6 +79,8 @@ typedef struct apd_h5_shape {
     bool is_signed;    /* integers */
     size_t item_bytes; /* of one element in the file */
     int64_t items;     /* product of the sizes */
+    int64_t
+        chunk; /* rows of a chunk, where chunks hold whole rows of a rank of 1 or 2 with fletcher32 alone; else 0 */
 } apd_h5_shape;
 
 /* Open a data set and find its shape; checks that the file itself stores its values, that many bytes of them, and

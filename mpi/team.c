@@ -180,7 +180,7 @@ void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void
     }
     for (int r = 0; r < team->size; r++)
         *total += sizes[r];
-    char *at = *all = apd_allocate(*total, 1, "gathered parts");
+    char *at = *all = apd_allocate_bytes(*total, "gathered parts");
     if (bytes > 0)
         memcpy(at, part, (size_t)bytes);
     for (int r = 1; r < team->size; r++) {
@@ -194,7 +194,7 @@ void apd_team_gather_all(const apd_team *team, const void *part, int64_t bytes, 
     apd_team_gather(team, part, bytes, all, total);
     apd_team_broadcast(team, total, sizeof *total);
     if (team->rank != 0)
-        *all = apd_allocate(*total, 1, "gathered parts");
+        *all = apd_allocate_bytes(*total, "gathered parts");
     apd_team_broadcast(team, *all, *total);
 }
 

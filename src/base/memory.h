@@ -14,6 +14,9 @@
  * `what` names the thing in the error. Free with free(). */
 void *apd_allocate(int64_t count, size_t size, const char *what);
 
+/* Room for `bytes` that the caller fills; else the same. */
+void *apd_allocate_bytes(int64_t bytes, const char *what);
+
 /* Grow or shrink `*array` (from apd_allocate, or NULL) from `old_count` to `count` elements; new ones are
  * zero. */
 void *apd_reallocate(void *array, int64_t old_count, int64_t count, size_t size, const char *what);

@@ -1,0 +1,25 @@
+/* h5_chunk: data sets in chunks with fletcher32, read and written past HDF5's filters.
+ *
+ * HDF5 copies every chunk twice and sums it a word at a time, which takes longer than the disk does. These make and
+ * check the same bytes, so that HDF5 reads what they write and they read what HDF5 wrote. For data sets of rank 1 or
+ * 2 whose chunks hold whole rows and whose elements lie in memory as in the file. Local. */
+#ifndef APD_IO_H5_CHUNK_H
+#define APD_IO_H5_CHUNK_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct apd_h5_chunks {
+    int64_t rows;      /* of the data set */
+    int64_t chunk;     /* rows of a chunk, > 0; those of the last one may lie beyond the end */
+    int64_t row_bytes; /* of a row */
+} apd_h5_chunks;
+
+/* All rows from `bytes`. False: as HDF5's error stack says, or as its driver noted. */
+bool apd_h5_chunks_write(hid_t set, const apd_h5_chunks *chunks, const void *bytes);
+
+/* All rows to `bytes`. False: a chunk is missing, of another length, or its checksum is wrong; H5Dread says which. */
+bool apd_h5_chunks_read(hid_t set, const apd_h5_chunks *chunks, void *bytes);
+
+#endif
