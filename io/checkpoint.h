@@ -44,14 +44,16 @@
  * The layout knows neither P nor who wrote it: equal contents give equal files, byte for byte, at every P.
  * Large data sets carry fletcher32; every group carries an XXH3 digest of its contents, so that a missing,
  * stale or changed part is found. h5py and h5dump read it alone, following the links.
- * Writing: rank 0 writes what the others send, a piece of at most a block at a time: the tasks whose parameters
- * changed since the last commit, sigma when a task ended, the task in training when one is half way. The segments
- * are closed, brought to the disk, read back and their digests compared; then the same for PATH.tmp, which a
- * rename makes the newest commit; the one before stays as PATH's .previous; segments that neither links to go.
+ * Writing: the tasks whose parameters changed since the last commit, in parts of some 16 MB that the ranks write
+ * side by side; sigma when a task ended and the task in training when one is half way, which rank 0 writes. Each
+ * segment is closed, read back and its digests compared while the disk still works on it; then the same for PATH.tmp,
+ * which a rename makes the newest commit when all is on the disk; the one before stays as PATH's .previous; segments
+ * that neither links to go.
  *
- * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); one process writes (_write,
- * _put, over h5_driver, which survives a full disk) and reads (_read, _read_root, _get); _walk checks and
- * packs commits, _history keeps and chooses them; _format, _task, _cluster and _segment hold what both sides share. */
+ * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); tasks go to files through
+ * _tasks_out and _parts, everything else through _write (over _put, and h5_driver, which survives a full disk); one
+ * process reads (_read, _read_root, _get); _walk checks and packs commits, _history keeps and chooses them; _format,
+ * _task, _cluster and _segment hold what both sides share. */
 #ifndef APD_IO_CHECKPOINT_H
 #define APD_IO_CHECKPOINT_H
 
@@ -73,7 +75,8 @@ typedef struct apd_task_record {
     int epochs;
     apd_normalisation normalisation;
     int segment; /* the commit whose segment holds its group; 0: none does yet, or it was forgotten since */
-    int segment_groups; /* how many groups that segment holds; 0: none ever did */
+    int part;    /* of that commit's segment of tasks */
+    int segment_groups; /* how many groups that part holds; 0: none ever did */
     uint64_t digest;    /* of its group; rank 0 */
 } apd_task_record;
 

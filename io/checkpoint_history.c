@@ -75,11 +75,12 @@ static apd_status sweep(const char *path, const char *former, apd_error *error) 
 void apd_checkpoint_needs(apd_segment_set *set, const apd_run_state *state) {
     for (int t = 0; t < state->task_count; t++)
         if (state->records[t].segment > 0)
-            apd_segment_set_add(set, state->records[t].segment, APD_SEGMENT_TASKS);
+            apd_segment_set_add(
+                set, (apd_segment){state->records[t].segment, APD_SEGMENT_TASKS, state->records[t].part});
     if (state->shared_segment > 0)
-        apd_segment_set_add(set, state->shared_segment, APD_SEGMENT_SHARED);
+        apd_segment_set_add(set, (apd_segment){state->shared_segment, APD_SEGMENT_SHARED, 0});
     if (state->half_way)
-        apd_segment_set_add(set, state->commit, APD_SEGMENT_TRAINING);
+        apd_segment_set_add(set, (apd_segment){state->commit, APD_SEGMENT_TRAINING, 0});
 }
 
 apd_status apd_checkpoint_tidy(const char *path, const apd_run_state *state, apd_segment_set *needed,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPACT_BYTES 4096
+#define COMPACT_BYTES 32768
 #define CHUNK_BYTES   (1024 * 1024)
 
 apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, const char *name,

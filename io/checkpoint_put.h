@@ -2,11 +2,11 @@
  *
  * The mirror of checkpoint_get: attributes and data sets are folded into the group's digest in the order of
  * the calls, and closing writes the digest. Objects carry no times, so that equal contents give equal files.
- * Up to 4 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
- * chunks of at most 1 MiB with fletcher32, which are made here and written past HDF5's filters: 120 MB and their
- * fsync take 0.35 s so, where collective writing through the filters took 0.50 s on two ranks of a node, so one
- * process writes. Nothing is compressed: deflate, even at level 1, of the columns alone takes a quarter off a file of
- * sparse tasks and a third more time.
+ * Up to 32 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
+ * chunks of at most 1 MiB with fletcher32, which are made here and written past HDF5's filters (io/h5_chunk):
+ * collective writing through the filters took a third longer on two ranks of a node, so one process writes a file.
+ * Nothing is compressed: deflate, even at level 1, of the columns alone takes a quarter off a file of sparse tasks and
+ * a third more time.
  *
  * Statuses: IO "PATH: cannot write OBJECT: what the system said"; INTERNAL when HDF5 itself gives up. */
 #ifndef APD_IO_CHECKPOINT_PUT_H

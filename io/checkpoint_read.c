@@ -19,7 +19,7 @@
 
 /* A segment that is open. */
 typedef struct segment {
-    int commit; /* 0: none */
+    apd_segment which; /* commit 0: none */
     char *path;
     hid_t file;
     int groups; /* of tasks in it */
@@ -36,6 +36,7 @@ struct apd_checkpoint_reader {
     uint64_t shared, training;
     bool *sparse; /* (T): the task at the place is neither forgotten nor single */
     int good;
+    bool partly;             /* tasks are passed over, or it is a part's: the accuracies are not wanted */
     apd_checkpoint_in group; /* the one being read */
     int place;
     apd_checkpoint_facts facts;
@@ -59,31 +60,31 @@ static int count_links(hid_t file, const char *name) {
     return (int)facts.nlinks;
 }
 
-static apd_status open_segment(apd_checkpoint_reader *reader, apd_segment_kind kind, int commit,
-                               apd_error *error) {
-    segment *s = &reader->segments[kind];
+static apd_status open_segment(apd_checkpoint_reader *reader, apd_segment which, apd_error *error) {
+    segment *s = &reader->segments[which.kind];
     char name[APD_SEGMENT_NAME_ROOM];
-    if (s->commit == commit)
+    if (s->which.commit == which.commit && s->which.part == which.part)
         return APD_OK;
     close_segment(s);
-    apd_segment_name(commit, kind, name, sizeof name);
+    apd_segment_name(which, name, sizeof name);
     s->path = apd_segment_path(reader->path, name);
     APD_TRY(apd_h5_open(s->path, &s->file, error));
-    s->commit = commit;
+    s->which = which;
     s->groups = count_links(s->file, "tasks") + count_links(s->file, "forgotten");
     return APD_OK;
 }
 
-/* Open group `name`, which is or lies below `link`; `*commit` is whose segment it lies in, 0: in the file itself. */
+/* Open group `name`, which is or lies below `link`; `*which` is the segment that it lies in, of commit 0: in the file
+ * itself. */
 static apd_status open_group(apd_checkpoint_reader *reader, const char *name, const char *link,
-                             apd_segment_kind kind, int *commit, apd_error *error) {
+                             apd_segment_kind kind, apd_segment *which, apd_error *error) {
     apd_checkpoint_in place = reader->root;
-    *commit = 0;
-    switch (apd_segment_resolve(reader->root.id, link, kind, commit)) {
+    *which = (apd_segment){.kind = kind};
+    switch (apd_segment_resolve(reader->root.id, link, kind, which)) {
     case APD_LINK_MISSING:
     case APD_LINK_HERE: break; /* what is missing is told below */
     case APD_LINK_SEGMENT:
-        APD_TRY(open_segment(reader, kind, *commit, error));
+        APD_TRY(open_segment(reader, *which, error));
         place.path = reader->segments[kind].path;
         APD_TRY(apd_h5_group_open(reader->segments[kind].file, "/", &place.id, error));
         break;
@@ -95,6 +96,15 @@ static apd_status open_group(apd_checkpoint_reader *reader, const char *name, co
     if (place.id != reader->root.id)
         apd_h5_group_close(place.id);
     return status;
+}
+
+/* A block's sigma, or (on the way to a cluster's parameters) its clusters. */
+static apd_status open_shared(apd_checkpoint_reader *reader, const char *name, const char *link,
+                              apd_error *error) {
+    apd_segment which;
+    APD_TRY(open_group(reader, name, link, APD_SEGMENT_SHARED, &which, error));
+    reader->state.shared_segment = which.commit;
+    return APD_OK;
 }
 
 /* Close a group whose digest is `found`, and hold it against what checkpoint.h5 says. */
@@ -161,7 +171,7 @@ static apd_status read_root(apd_checkpoint_reader *reader, apd_error *error) {
     return APD_OK;
 }
 
-apd_status apd_checkpoint_reader_open(const char *path, apd_checkpoint_reader **out, apd_error *error) {
+static apd_checkpoint_reader *create(const char *path) {
     apd_checkpoint_reader *reader = apd_allocate(1, sizeof *reader, "the checkpoint's reader");
     reader->path = path;
     reader->file = reader->root.id = reader->group.id = -1;
@@ -169,15 +179,51 @@ apd_status apd_checkpoint_reader_open(const char *path, apd_checkpoint_reader **
         reader->segments[kind].file = -1;
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
         reader->sources[s].id = -1;
+    return reader;
+}
+
+static apd_status open_root(apd_checkpoint_reader *reader, apd_error *error) {
+    APD_TRY(apd_h5_open(reader->path, &reader->file, error));
+    reader->root =
+        (apd_checkpoint_in){.id = -1, .path = reader->path, .name = "/", .digest = apd_digest("/", 1)};
+    return apd_h5_group_open(reader->file, "/", &reader->root.id, error);
+}
+
+apd_status apd_checkpoint_reader_open(const char *path, apd_checkpoint_reader **out, apd_error *error) {
+    apd_checkpoint_reader *reader = create(path);
     apd_status status;
-    APD_GO(apd_h5_open(path, &reader->file, error));
-    reader->root = (apd_checkpoint_in){.id = -1, .path = path, .name = "/", .digest = apd_digest("/", 1)};
-    APD_GO(apd_h5_group_open(reader->file, "/", &reader->root.id, error));
+    APD_GO(open_root(reader, error));
     APD_GO(read_root(reader, error));
     *out = reader;
     return APD_OK;
 out:
     apd_checkpoint_reader_destroy(reader);
+    return status;
+}
+
+static void expect(apd_checkpoint_reader *reader, const apd_checkpoint_part *part) {
+    int tasks = part->state->task_count, blocks = part->layout->block_count;
+    reader->partly = true;
+    reader->layout = *part->layout;
+    reader->layout.blocks = apd_allocate(blocks, sizeof *reader->layout.blocks, "blocks");
+    memcpy(reader->layout.blocks, part->layout->blocks, (size_t)blocks * sizeof *reader->layout.blocks);
+    reader->state.commit = part->state->commit;
+    reader->state.task_count = tasks;
+    reader->state.records = apd_allocate(tasks, sizeof *reader->state.records, "the tasks' records");
+    reader->sparse = apd_allocate(tasks, sizeof *reader->sparse, "kinds of tasks");
+    reader->digests = apd_allocate(tasks, sizeof *reader->digests, "digests");
+    memcpy(reader->digests, part->digests, (size_t)tasks * sizeof *reader->digests);
+}
+
+apd_status apd_checkpoint_reader_open_part(const apd_checkpoint_part *part, apd_checkpoint_reader **out,
+                                           apd_error *error) {
+    apd_checkpoint_reader *reader = create(part->path);
+    expect(reader, part);
+    apd_status status = open_root(reader, error);
+    if (status == APD_OK)
+        *out = reader;
+    else
+        apd_checkpoint_reader_destroy(reader);
     return status;
 }
 
@@ -219,7 +265,7 @@ apd_status apd_checkpoint_reader_sigma(apd_checkpoint_reader *reader, int block,
     float *read = NULL;
     apd_status status;
     apd_checkpoint_shared_name(facts, name, sizeof name);
-    APD_TRY(open_group(reader, name, name, APD_SEGMENT_SHARED, &reader->state.shared_segment, error));
+    APD_TRY(open_shared(reader, name, name, error));
     APD_GO(apd_checkpoint_get_data(&reader->group, "sigma", &shape, (void **)&read, error));
     APD_GO(end_shared(reader, false, error));
     *sigma = read;
@@ -229,32 +275,55 @@ out:
     return status;
 }
 
+/* Room for all accuracies, unknown ones so far: not before somebody wants them, as it grows with the square of T. */
+static void need_accuracies(apd_run_state *state) {
+    int64_t count = (int64_t)state->task_count * state->task_count;
+    if (state->accuracy != NULL)
+        return;
+    state->accuracy = apd_allocate_bytes(count * (int64_t)sizeof *state->accuracy, "accuracies");
+    for (int64_t i = 0; i < count; i++)
+        state->accuracy[i] = NAN;
+}
+
 /* R[place][0 .. place]; those of forgotten tasks are not there any more. */
 static apd_status read_row(apd_checkpoint_reader *reader, int place, apd_error *error) {
+    apd_run_state *state = &reader->state;
     apd_checkpoint_shape shape = apd_checkpoint_vector(APD_CHECKPOINT_FLOAT64, place + 1);
-    double *read = NULL, *row = reader->state.accuracy + (int64_t)place * reader->state.task_count;
+    double *read = NULL;
     APD_TRY(apd_checkpoint_get_data(&reader->group, "row", &shape, (void **)&read, error));
-    memcpy(row, read, (size_t)(place + 1) * sizeof *row);
+    if (!reader->partly) {
+        need_accuracies(state);
+        memcpy(state->accuracy + (int64_t)place * state->task_count, read,
+               (size_t)(place + 1) * sizeof *read);
+    }
     free(read);
     return APD_OK;
 }
 
 /* Accuracies of the task at `place` go from all rows. */
-static void clear_column(apd_checkpoint_reader *reader, int place) {
-    for (int t = 0; t < reader->state.task_count; t++)
-        reader->state.accuracy[(int64_t)t * reader->state.task_count + place] = NAN;
+static void clear_column(apd_run_state *state, int place) {
+    for (int t = 0; t < state->task_count; t++)
+        state->accuracy[(int64_t)t * state->task_count + place] = NAN;
+}
+
+static bool is_forgotten(const apd_checkpoint_reader *reader, int place) {
+    char name[64];
+    apd_checkpoint_task_name(place, true, name, sizeof name);
+    return H5Lexists(reader->root.id, name + 1, H5P_DEFAULT) > 0;
 }
 
 /* Open the group of the task at `place`, be it there or forgotten, and read the record. */
 static apd_status open_task(apd_checkpoint_reader *reader, int place, apd_error *error) {
     apd_task_record *record = &reader->state.records[place];
+    apd_segment which;
     char name[64];
-    apd_checkpoint_task_name(place, true, name, sizeof name);
-    bool present = H5Lexists(reader->root.id, name + 1, H5P_DEFAULT) <= 0;
+    bool present = !is_forgotten(reader, place);
     reader->facts = (apd_checkpoint_facts){.present = present};
     reader->place = place;
     apd_checkpoint_task_name(place, !present, name, sizeof name);
-    APD_TRY(open_group(reader, name, name, APD_SEGMENT_TASKS, &record->segment, error));
+    APD_TRY(open_group(reader, name, name, APD_SEGMENT_TASKS, &which, error));
+    record->segment = which.commit;
+    record->part = which.part;
     record->segment_groups = record->segment > 0 ? reader->segments[APD_SEGMENT_TASKS].groups : 0;
     if (record->segment > reader->state.commit)
         return apd_checkpoint_get_fail(&reader->group, NULL, "lies in the segment of a later commit", error);
@@ -373,8 +442,20 @@ apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_err
     return end_task(reader, false, error);
 }
 
-void apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place) {
+apd_status apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place, int part,
+                                           apd_error *error) {
+    apd_segment which;
+    char name[64];
     reader->sparse[place] = true; /* as far as its clusters are concerned */
+    reader->partly = true;
+    if (part < 0)
+        return APD_OK;
+    apd_checkpoint_task_name(place, is_forgotten(reader, place), name, sizeof name);
+    if (apd_segment_resolve(reader->root.id, name, APD_SEGMENT_TASKS, &which) == APD_LINK_SEGMENT &&
+        which.commit == reader->state.commit && which.part == part)
+        return APD_OK;
+    return apd_checkpoint_get_fail(&reader->root, name + 1, "does not lead to where the task was written",
+                                   error);
 }
 
 void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader) {
@@ -395,10 +476,9 @@ bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader) {
 
 static apd_status open_cluster(apd_checkpoint_reader *reader, int block, int cluster, apd_error *error) {
     char name[64], link[64];
-    int commit;
     apd_checkpoint_cluster_name(&reader->layout.blocks[block], cluster, name, sizeof name);
     apd_checkpoint_cluster_name(&reader->layout.blocks[block], -1, link, sizeof link);
-    return open_group(reader, name, link, APD_SEGMENT_SHARED, &commit, error);
+    return open_shared(reader, name, link, error);
 }
 
 /* Only a task with a mask and a tau can have a sigma_g. */
@@ -466,9 +546,9 @@ apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, in
 /* --- a task half way ------------------------------------------------------------------------------------- */
 
 static apd_status open_training(apd_checkpoint_reader *reader, apd_error *error) {
-    int commit;
+    apd_segment which;
     apd_training_state *training = &reader->state.training;
-    APD_TRY(open_group(reader, "/training", "/training", APD_SEGMENT_TRAINING, &commit, error));
+    APD_TRY(open_group(reader, "/training", "/training", APD_SEGMENT_TRAINING, &which, error));
     free(training->tallies);
     *training = (apd_training_state){0};
     apd_training_names_clear(&reader->names);
@@ -506,9 +586,11 @@ apd_status apd_checkpoint_reader_skip_training(apd_checkpoint_reader *reader, ap
 
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error) {
     char reason[160];
-    for (int t = 0; t < reader->state.task_count; t++)
+    if (!reader->partly)
+        need_accuracies(&reader->state);
+    for (int t = 0; t < reader->state.task_count && !reader->partly; t++)
         if (reader->state.records[t].class_count == 0)
-            clear_column(reader, t);
+            clear_column(&reader->state, t);
     if (reader->shared == reader->state.shared_digest)
         return APD_OK;
     (void)snprintf(reason, sizeof reason,
@@ -525,7 +607,7 @@ apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_erro
         if (!reader->layout.blocks[b].decomposed)
             continue;
         apd_checkpoint_shared_name(&reader->layout.blocks[b], name, sizeof name);
-        APD_TRY(open_group(reader, name, name, APD_SEGMENT_SHARED, &reader->state.shared_segment, error));
+        APD_TRY(open_shared(reader, name, name, error));
         APD_TRY(end_shared(reader, true, error));
     }
     for (int t = 0; t < reader->state.task_count; t++) {

@@ -37,8 +37,10 @@ apd_status apd_checkpoint_reader_task_block(apd_checkpoint_reader *reader, int b
                                             apd_task_block **whole, apd_error *error);
 apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_error *error);
 
-/* Instead of begin_task, and instead of all sigma and clusters: the groups are not looked at. */
-void apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place);
+/* Instead of begin_task, and instead of all sigma and clusters: the groups are not looked at. That of a task must be
+ * in that part of this commit's segment; -1: anywhere. */
+apd_status apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place, int part,
+                                           apd_error *error);
 void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader);
 
 /* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
@@ -74,16 +76,35 @@ apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error
 /* Instead of all the above after open: the records and the groups' stored digests alone. */
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error);
 
-/* What of a commit is to be read through. */
+/* What of a commit is to be read through, besides the task in training. */
 typedef struct apd_checkpoint_choice {
-    bool shared;       /* sigma and the clusters */
-    const bool *tasks; /* (T) */
+    bool shared; /* sigma and the clusters */
+    const int *
+        parts; /* (T): of this commit's segment, that the link to a task must lead to; -1: of an older one. The
+                         tasks themselves are not read. */
 } apd_checkpoint_choice;
 
-/* Read the commit at `path` through, all of it (`choice` NULL) or a part. `*groups` (those found good, the root
+/* Read the commit at `path` through, all of it (`choice` NULL) or what is chosen. `*groups` (those found good, the root
  * included) is set on success only. */
 apd_status apd_checkpoint_reader_check(const char *path, const apd_checkpoint_choice *choice, int *groups,
                                        apd_error *error);
+
+/* A part of a commit's segment of tasks, and what it must hold. */
+typedef struct apd_checkpoint_part {
+    const char *path;
+    const apd_layout *layout;
+    const apd_run_state *state; /* the commit's */
+    const uint64_t *digests;    /* (T) of the tasks' groups */
+    const int *places;          /* (count) of the tasks that lie in it */
+    int count;
+} apd_checkpoint_part;
+
+/* Open it to read its tasks: begin_task, task_block, end_task in order of the places, and destroy. */
+apd_status apd_checkpoint_reader_open_part(const apd_checkpoint_part *part, apd_checkpoint_reader **out,
+                                           apd_error *error);
+
+/* Read it through. */
+apd_status apd_checkpoint_reader_check_part(const apd_checkpoint_part *part, apd_error *error);
 
 /* One attempt at apd_checkpoint_pack. */
 apd_status apd_checkpoint_pack_once(const char *path, const char *to, int *groups, apd_error *error);

@@ -4,7 +4,6 @@
 #include "io/room.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +93,6 @@ apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *stat
     APD_TRY(apd_room_check(root->path, "accuracies", (int64_t)tasks * tasks, sizeof *state->accuracy, error));
     state->half_way = H5Lexists(root->id, "training", H5P_DEFAULT) > 0;
     state->records = apd_allocate(tasks, sizeof *state->records, "the tasks' records");
-    state->accuracy = apd_allocate((int64_t)tasks * tasks, sizeof *state->accuracy, "accuracies");
-    for (int64_t i = 0; i < (int64_t)tasks * tasks; i++)
-        state->accuracy[i] = NAN;
     state->task_count = tasks;
     return APD_OK;
 }

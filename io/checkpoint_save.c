@@ -1,8 +1,9 @@
-/* Saving a commit from all ranks: what changed goes to rank 0, which writes. */
+/* Saving a commit from all ranks: tasks that changed go to the ranks that write them, the rest to rank 0. */
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
 #include "base/pulse.h"
+#include "io/checkpoint_deal.h"
 #include "io/checkpoint_history.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_write.h"
@@ -16,19 +17,13 @@ typedef struct saving {
     const apd_decomposition *decomposition;
     const apd_run_state *state;
     const apd_solver *solver;
-    bool *written;                 /* (T): the task's group goes to this commit's segment */
-    int64_t *entries;              /* (T) of tau, all ranks; of those that are written */
+    const char *path;
+    apd_commit_plan plan;
     bool shared;                   /* sigma and the clusters are written */
     apd_segment_set needed;        /* by this commit and the one before */
-    apd_checkpoint_writer *writer; /* rank 0's alone */
+    apd_parts *parts;              /* of tasks that this rank writes */
+    apd_checkpoint_writer *writer; /* of everything else: rank 0's alone */
 } saving;
-
-static bool is_single(const apd_decomposition *decomposition, const apd_task_part *part) {
-    for (int b = 0; b < decomposition->layout->block_count; b++)
-        if (decomposition->layout->blocks[b].decomposed)
-            return part->blocks[b].dense != NULL;
-    return false;
-}
 
 /* Collective; only rank 0 can fail, and the caller agrees. */
 static apd_status save_sigma(const saving *s, int block, apd_error *error) {
@@ -41,64 +36,6 @@ static apd_status save_sigma(const saving *s, int block, apd_error *error) {
         return APD_OK;
     apd_status status = apd_checkpoint_writer_sigma(s->writer, block, sigma, error);
     free(sigma);
-    return status;
-}
-
-/* The whole block out of all ranks' parcels. */
-static apd_task_block *unpack_all(const saving *s, int block, bool sparse, const uint32_t *words) {
-    const apd_layout *layout = s->decomposition->layout;
-    int64_t cols = layout->blocks[block].cols, entries = 0, at = 0;
-    for (int rank = 0; sparse && rank < s->partition->ranks; rank++) {
-        apd_rows rows = apd_partition_rows(s->partition, layout, block, rank);
-        int64_t count = rows.end - rows.begin, found = apd_checkpoint_parcel_entries(words + at, count);
-        entries += found;
-        at += 3 * count + 2 * found;
-    }
-    apd_task_block *whole = apd_checkpoint_block_create(layout->blocks[block].rows, cols, sparse, entries);
-    at = 0;
-    for (int rank = 0; rank < s->partition->ranks; rank++)
-        at += apd_checkpoint_parcel_unpack(whole, cols, apd_partition_rows(s->partition, layout, block, rank),
-                                           words + at);
-    return whole;
-}
-
-/* Collective; `status` is rank 0's so far: after a failure the rows are gathered and dropped. */
-static void save_block(const saving *s, const apd_task_part *part, int block, apd_status status) {
-    const apd_task_block *local = &part->blocks[block];
-    int64_t cols = s->decomposition->layout->blocks[block].cols;
-    apd_rows rows = {0, apd_local_rows(s->decomposition, block)};
-    int64_t words = apd_checkpoint_parcel_words(local, cols, rows), total;
-    uint32_t *parcel = apd_allocate(words, sizeof *parcel, "rows on their way to the checkpoint");
-    void *all;
-    apd_checkpoint_parcel_pack(local, cols, rows, parcel);
-    apd_team_gather(s->team, parcel, words * (int64_t)sizeof *parcel, &all, &total);
-    free(parcel);
-    if (s->writer != NULL && status == APD_OK) {
-        apd_task_block *whole = unpack_all(s, block, local->dense == NULL, all);
-        apd_checkpoint_writer_task_block(s->writer, block, whole);
-        apd_checkpoint_block_destroy(whole);
-    }
-    free(all);
-}
-
-/* Collective; only rank 0 can fail, and the caller agrees. */
-static apd_status save_task(const saving *s, int place, apd_error *error) {
-    const apd_task_part *part = s->decomposition->tasks[place];
-    apd_status status = APD_OK;
-    if (!s->written[place])
-        return s->writer != NULL ? apd_checkpoint_writer_keep_task(s->writer, place, error) : APD_OK;
-    if (part == NULL)
-        return s->writer != NULL ? apd_checkpoint_writer_forgotten(s->writer, place, error) : APD_OK;
-    apd_checkpoint_facts facts = {.present = true,
-                                  .single = is_single(s->decomposition, part),
-                                  .classes = part->classes,
-                                  .entries = s->entries[place]};
-    if (s->writer != NULL)
-        status = apd_checkpoint_writer_begin_task(s->writer, place, &facts, error);
-    for (int b = 0; b < s->decomposition->layout->block_count; b++)
-        save_block(s, part, b, status);
-    if (s->writer != NULL && status == APD_OK)
-        status = apd_checkpoint_writer_end_task(s->writer, error);
     return status;
 }
 
@@ -203,28 +140,45 @@ static apd_status save_shared(const saving *s, bool clusters, apd_error *error) 
     return APD_OK;
 }
 
-/* Collective. All ranks leave together: they agree after each sigma, each task that is written and each block's
- * clusters. */
-static apd_status save_all(const saving *s, apd_error *error) {
-    apd_status status = save_shared(s, false, error);
-    for (int t = 0; t < s->decomposition->task_count; t++) {
-        if (s->written[t])
-            APD_TRY(apd_team_agree(s->team, status, error));
-        if (status == APD_OK)
-            status = save_task(s, t, error);
-        if (s->written[t])
-            APD_TRY(apd_team_agree(s->team, status, error));
+/* --- tasks --------------------------------------------------------------------------------------------- */
+
+static apd_status link_tasks(const saving *s, const int64_t *digests, apd_error *error) {
+    int next = 0; /* of those that are written */
+    for (int t = 0; t < s->state->task_count; t++) {
+        int part = s->plan.part[t];
+        uint64_t digest = part < 0 ? 0 : (uint64_t)digests[next++];
+        APD_TRY(apd_checkpoint_writer_link_task(s->writer, t, part, digest, error));
     }
-    APD_TRY(apd_team_agree(s->team, status, error));
+    return APD_OK;
+}
+
+/* Write what changed, and link to all from rank 0. Collective: all ranks leave together. */
+static apd_status save_tasks(const saving *s, apd_error *error) {
+    int count = s->plan.count;
+    APD_TRY(apd_checkpoint_deal(s->team, s->partition, s->decomposition, &s->plan, s->path, s->parts, error));
+    int64_t *digests = apd_allocate(count, sizeof *digests, "digests");
+    for (int i = 0; i < count; i++)
+        digests[i] = (int64_t)apd_parts_digest(s->parts, s->plan.places[i]);
+    apd_team_sum(s->team, digests, count); /* each is one rank's */
+    apd_status status = s->writer != NULL ? link_tasks(s, digests, error) : APD_OK;
+    free(digests);
+    return apd_team_agree(s->team, status, error);
+}
+
+/* Collective. All ranks leave together. */
+static apd_status save_all(const saving *s, apd_error *error) {
+    APD_TRY(apd_team_agree(s->team, save_shared(s, false, error), error));
+    APD_TRY(save_tasks(s, error));
     if (s->state->consolidations > 0)
         APD_TRY(apd_team_agree(s->team, save_shared(s, true, error), error));
     if (s->state->half_way)
         APD_TRY(apd_team_agree(s->team, save_training(s, error), error));
-    status = s->writer != NULL ? apd_checkpoint_writer_commit(s->writer, error) : APD_OK;
+    APD_TRY(apd_team_agree(s->team, apd_parts_wait(s->parts, error), error));
+    apd_status status = s->writer != NULL ? apd_checkpoint_writer_commit(s->writer, error) : APD_OK;
     return apd_team_agree(s->team, status, error);
 }
 
-/* --- what is written ------------------------------------------------------------------------------------ */
+/* --- before and after ----------------------------------------------------------------------------------- */
 
 /* Whether tasks were forgotten since the last save: their groups are still in older segments. */
 static bool forgets(const apd_run_state *state) {
@@ -235,53 +189,17 @@ static bool forgets(const apd_run_state *state) {
     return false;
 }
 
-/* Tasks that changed on any rank, and those whose segment would hold too much that nobody needs any more: half of
- * its groups, or, when the commit is to be alone, a single one. Collective. */
-static void choose_tasks(const saving *s, bool alone) {
-    const apd_run_state *state = s->state;
-    int tasks = state->task_count;
-    int64_t *changed = apd_allocate(tasks, sizeof *changed, "which tasks changed");
-    int *live = apd_allocate((int64_t)state->commit + 1, sizeof *live, "groups of segments");
-    for (int t = 0; t < tasks; t++)
-        changed[t] = s->decomposition->tasks[t] != NULL && s->decomposition->tasks[t]->changed;
-    apd_team_maximum(s->team, changed, tasks);
-    for (int t = 0; t < tasks; t++) {
-        s->written[t] = changed[t] != 0 || state->records[t].segment == 0;
-        if (!s->written[t])
-            live[state->records[t].segment]++;
-    }
-    for (int t = 0; t < tasks; t++) {
-        const apd_task_record *record = &state->records[t];
-        int needed = s->written[t] ? 0 : live[record->segment];
-        if (!s->written[t] && (alone ? needed < record->segment_groups : 2 * needed < record->segment_groups))
-            s->written[t] = true;
-    }
-    free(live);
-    free(changed);
-}
-
-static void count_entries(const saving *s) {
-    int tasks = s->decomposition->task_count;
-    for (int t = 0; t < tasks; t++)
-        if (s->written[t])
-            s->entries[t] = apd_decomposition_nonzeros(s->decomposition, t);
-    apd_team_sum(s->team, s->entries, tasks);
-}
-
-/* --- before and after ----------------------------------------------------------------------------------- */
-
-/* Where everything lies now. */
+/* Where everything lies now. Collective. */
 static void note_places(const saving *s, apd_decomposition *decomposition, apd_run_state *state) {
-    int groups = 0;
-    for (int t = 0; t < state->task_count; t++)
-        groups += s->written[t];
     for (int t = 0; t < state->task_count; t++) {
         apd_task_record *record = &state->records[t];
+        int part = s->plan.part[t];
         if (decomposition->tasks[t] != NULL)
             decomposition->tasks[t]->changed = false;
-        if (s->written[t]) {
+        if (part >= 0) {
             record->segment = state->commit;
-            record->segment_groups = groups;
+            record->part = part;
+            record->segment_groups = s->plan.first[part + 1] - s->plan.first[part];
         }
         if (s->writer != NULL)
             record->digest = apd_checkpoint_writer_task_digest(s->writer, t);
@@ -290,14 +208,17 @@ static void note_places(const saving *s, apd_decomposition *decomposition, apd_r
         state->shared_segment = state->commit;
     if (s->writer != NULL)
         state->shared_digest = apd_checkpoint_writer_shared_digest(s->writer);
-    state->written = s->writer != NULL ? apd_checkpoint_writer_bytes(s->writer) : 0;
+    state->written = apd_parts_bytes(s->parts);
+    if (s->writer != NULL)
+        state->written += apd_checkpoint_writer_bytes(s->writer);
+    apd_team_sum(s->team, &state->written, 1);
 }
 
 /* What the commit that is the newest so far refers to: it may have been half way. */
 static void need_former(apd_segment_set *needed, const apd_run_state *state) {
     apd_checkpoint_needs(needed, state);
     if (state->commit > 0)
-        apd_segment_set_add(needed, state->commit, APD_SEGMENT_TRAINING);
+        apd_segment_set_add(needed, (apd_segment){state->commit, APD_SEGMENT_TRAINING, 0});
 }
 
 static void check_arguments(const apd_decomposition *decomposition, const apd_run_state *state,
@@ -311,11 +232,12 @@ static void check_arguments(const apd_decomposition *decomposition, const apd_ru
         APD_ASSERT(decomposition->groups[b].count == 0 || state->consolidations > 0);
 }
 
-static apd_status save(saving *s, const char *path, apd_error *error) {
+static apd_status save(saving *s, apd_error *error) {
     apd_status status = APD_OK;
+    s->parts = apd_parts_create(s->path, s->decomposition->layout, s->state);
     if (apd_team_rank(s->team) == 0)
         status =
-            apd_checkpoint_writer_open(path, false, s->decomposition->layout, s->state, &s->writer, error);
+            apd_checkpoint_writer_open(s->path, false, s->decomposition->layout, s->state, &s->writer, error);
     status = apd_team_agree(s->team, status, error);
     return status == APD_OK ? save_all(s, error) : status;
 }
@@ -328,25 +250,23 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
         error = &local;
     (void)apd_pulse_phase("commit");
     check_arguments(decomposition, state, solver);
-    int64_t tasks = state->task_count;
     int alone = state->alone;
     saving s = {.team = team,
                 .partition = partition,
                 .decomposition = decomposition,
                 .state = state,
                 .solver = solver,
-                .written = apd_allocate(tasks, sizeof *s.written, "which tasks are written"),
-                .entries = apd_allocate(tasks, sizeof *s.entries, "tau's entries"),
+                .path = path,
                 .shared = !state->half_way || state->shared_segment == 0};
     state->alone = forgets(state);
     if (state->alone == 0)
         need_former(&s.needed, state);
-    choose_tasks(&s, state->alone != 0);
-    count_entries(&s);
+    apd_commit_plan_make(team, decomposition, state, state->alone != 0, &s.plan);
     state->commit++;
-    apd_status status = save(&s, path, error);
+    apd_status status = save(&s, error);
     if (status == APD_OK) {
         note_places(&s, decomposition, state);
+        apd_parts_release(s.parts);
         apd_checkpoint_needs(&s.needed, state);
         status = s.writer != NULL ? apd_checkpoint_tidy(path, state, &s.needed, error) : APD_OK;
         apd_fault_point("checkpoint.tidied");
@@ -356,10 +276,10 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
         state->alone = alone;
     }
     apd_checkpoint_writer_destroy(s.writer);
+    apd_parts_destroy(s.parts);
     if (status != APD_OK)
         apd_team_barrier(team); /* nobody returns before the temporary files are gone */
     apd_segment_set_clear(&s.needed);
-    free(s.entries);
-    free(s.written);
+    apd_commit_plan_clear(&s.plan);
     return status;
 }

@@ -14,20 +14,39 @@
 static const char folder_name[] = "segments";
 static const char *const kind_names[] = {"tasks", "shared", "training"};
 
-void apd_segment_name(int commit, apd_segment_kind kind, char *name, size_t size) {
-    (void)snprintf(name, size, "%s/%06d-%s.h5", folder_name, commit, kind_names[kind]);
+void apd_segment_name(apd_segment segment, char *name, size_t size) {
+    const char *kind = kind_names[segment.kind];
+    if (segment.part == 0)
+        (void)snprintf(name, size, "%s/%06d-%s.h5", folder_name, segment.commit, kind);
+    else
+        (void)snprintf(name, size, "%s/%06d-%s-%d.h5", folder_name, segment.commit, kind, segment.part);
 }
 
-int apd_segment_commit(const char *name, apd_segment_kind kind) {
-    char again[APD_SEGMENT_NAME_ROOM];
+static bool in_range(long number) {
+    return number >= 1 && number <= INT32_MAX;
+}
+
+/* Reads numbers and kind wherever they seem to be; a name is one that is made of them again. */
+bool apd_segment_parse(const char *name, apd_segment *segment) {
+    char again[APD_SEGMENT_NAME_ROOM], *end;
     size_t lead = sizeof folder_name; /* with the / in place of the end */
     if (strncmp(name, folder_name, lead - 1) != 0 || name[lead - 1] != '/')
-        return 0;
-    long commit = strtol(name + lead, NULL, 10);
-    if (commit < 1 || commit > INT32_MAX)
-        return 0;
-    apd_segment_name((int)commit, kind, again, sizeof again);
-    return strcmp(name, again) == 0 ? (int)commit : 0;
+        return false;
+    long commit = strtol(name + lead, &end, 10), part = 0;
+    for (int kind = 0; kind < APD_SEGMENT_KINDS && in_range(commit) && *end == '-'; kind++) {
+        size_t length = strlen(kind_names[kind]);
+        if (strncmp(end + 1, kind_names[kind], length) != 0)
+            continue;
+        if (end[1 + length] == '-')
+            part = strtol(end + 2 + length, NULL, 10);
+        apd_segment found = {(int)commit, kind, in_range(part) ? (int)part : 0};
+        apd_segment_name(found, again, sizeof again);
+        if (strcmp(name, again) != 0)
+            return false;
+        *segment = found;
+        return true;
+    }
+    return false;
 }
 
 char *apd_segment_path(const char *checkpoint, const char *name) {
@@ -50,9 +69,9 @@ apd_status apd_segment_folder(const char *checkpoint, apd_error *error) {
 
 /* --- links ------------------------------------------------------------------------------------------- */
 
-bool apd_segment_link(hid_t root, const char *object, int commit, apd_segment_kind kind) {
+bool apd_segment_link(hid_t root, const char *object, apd_segment segment) {
     char name[APD_SEGMENT_NAME_ROOM];
-    apd_segment_name(commit, kind, name, sizeof name);
+    apd_segment_name(segment, name, sizeof name);
     return H5Lcreate_external(name, object, root, object + 1, H5P_DEFAULT, H5P_DEFAULT) >= 0;
 }
 
@@ -63,8 +82,9 @@ static bool is_here(hid_t place, const char *part, bool last, void *facts) {
            (last || link->type == H5L_TYPE_HARD);
 }
 
-apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, int *commit) {
+apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, apd_segment *segment) {
     H5L_info_t facts;
+    apd_segment found;
     char value[256];
     const char *file = NULL, *target = NULL;
     unsigned flags;
@@ -76,8 +96,10 @@ apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind ki
         H5Lget_val(root, object + 1, value, sizeof value, H5P_DEFAULT) < 0 ||
         H5Lunpack_elink_val(value, facts.u.val_size, &flags, &file, &target) < 0)
         return APD_LINK_FOREIGN;
-    *commit = apd_segment_commit(file, kind);
-    return *commit > 0 && strcmp(target, object) == 0 ? APD_LINK_SEGMENT : APD_LINK_FOREIGN;
+    if (!apd_segment_parse(file, &found) || found.kind != kind || strcmp(target, object) != 0)
+        return APD_LINK_FOREIGN;
+    *segment = found;
+    return APD_LINK_SEGMENT;
 }
 
 bool apd_segment_holds(hid_t place, const char *name) {
@@ -87,11 +109,11 @@ bool apd_segment_holds(hid_t place, const char *name) {
 
 /* --- sets of segments --------------------------------------------------------------------------------- */
 
-void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind) {
+void apd_segment_set_add(apd_segment_set *set, apd_segment segment) {
     if ((set->count & (set->count - 1)) == 0) /* room doubles */
         set->items = apd_reallocate(set->items, set->count, set->count == 0 ? 1 : 2 * set->count,
                                     sizeof *set->items, "a list of segments");
-    set->items[set->count++] = (struct apd_segment_reference){commit, kind};
+    set->items[set->count++] = segment;
 }
 
 void apd_segment_set_clear(apd_segment_set *set) {
@@ -99,19 +121,21 @@ void apd_segment_set_clear(apd_segment_set *set) {
     *set = (apd_segment_set){0};
 }
 
-static int compare_references(const void *a, const void *b) {
-    const struct apd_segment_reference *left = a, *right = b;
+static int compare_segments(const void *a, const void *b) {
+    const apd_segment *left = a, *right = b;
     if (left->commit != right->commit)
         return left->commit < right->commit ? -1 : 1;
-    return (int)left->kind - (int)right->kind;
+    if (left->kind != right->kind)
+        return (int)left->kind - (int)right->kind;
+    return left->part < right->part ? -1 : left->part > right->part;
 }
 
 void apd_segment_set_sort(apd_segment_set *set) {
     int kept = 0;
     if (set->count > 0)
-        qsort(set->items, (size_t)set->count, sizeof *set->items, compare_references);
+        qsort(set->items, (size_t)set->count, sizeof *set->items, compare_segments);
     for (int i = 0; i < set->count; i++)
-        if (kept == 0 || compare_references(&set->items[i], &set->items[kept - 1]) != 0)
+        if (kept == 0 || compare_segments(&set->items[i], &set->items[kept - 1]) != 0)
             set->items[kept++] = set->items[i];
     set->count = kept; /* its room is at least the next power of two, as adding expects */
 }
@@ -126,13 +150,13 @@ typedef struct listing {
 static herr_t list_link(hid_t group, const char *name, const H5L_info_t *facts, void *context) {
     const listing *l = context;
     char object[256];
-    int commit = 0;
+    apd_segment found;
     (void)group;
     (void)facts;
     int length = snprintf(object, sizeof object, "/%s%s", l->folder, name);
     if (length < (int)sizeof object &&
-        apd_segment_resolve(l->root, object, l->kind, &commit) == APD_LINK_SEGMENT)
-        apd_segment_set_add(l->set, commit, l->kind);
+        apd_segment_resolve(l->root, object, l->kind, &found) == APD_LINK_SEGMENT)
+        apd_segment_set_add(l->set, found);
     return 0;
 }
 
@@ -166,7 +190,7 @@ int64_t apd_segment_bytes(const char *path, const apd_segment_set *set) {
     char name[APD_SEGMENT_NAME_ROOM];
     int64_t bytes = size_of(path);
     for (int i = 0; i < set->count; i++) {
-        apd_segment_name(set->items[i].commit, set->items[i].kind, name, sizeof name);
+        apd_segment_name(set->items[i], name, sizeof name);
         char *segment = apd_segment_path(path, name);
         bytes += size_of(segment);
         free(segment);
@@ -174,17 +198,18 @@ int64_t apd_segment_bytes(const char *path, const apd_segment_set *set) {
     return bytes;
 }
 
-/* Whether the file `name` of the folder is a segment that nobody in the sorted `set` needs. */
+/* Whether the file `name` of the folder is a probe, or a segment that nobody in the sorted `set` needs. */
 static bool is_stale(const char *name, const apd_segment_set *set) {
     char whole[300];
+    apd_segment found;
     (void)snprintf(whole, sizeof whole, "%s/%s", folder_name, name);
-    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++) {
-        struct apd_segment_reference key = {apd_segment_commit(whole, kind), kind};
-        if (key.commit > 0)
-            return set->count == 0 ||
-                   bsearch(&key, set->items, (size_t)set->count, sizeof key, compare_references) == NULL;
-    }
-    return false;
+    if (strlen(whole) == strlen(APD_SEGMENT_PROBE) &&
+        strncmp(whole, APD_SEGMENT_PROBE, strlen(APD_SEGMENT_PROBE) - 6) == 0)
+        return true;
+    if (!apd_segment_parse(whole, &found))
+        return false;
+    return set->count == 0 ||
+           bsearch(&found, set->items, (size_t)set->count, sizeof found, compare_segments) == NULL;
 }
 
 apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error) {

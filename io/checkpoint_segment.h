@@ -1,6 +1,7 @@
 /* checkpoint_segment: the files beside checkpoint.h5 that hold its groups, and the links that lead to them.
  *
- *   RUN/segments/000012-tasks.h5      groups /tasks/PLACE and /forgotten/PLACE that commit 12 wrote
+ *   RUN/segments/000012-tasks.h5      groups /tasks/PLACE and /forgotten/PLACE that commit 12 wrote; where they are
+ *   RUN/segments/000012-tasks-1.h5    many, in parts that follow one another
  *   RUN/segments/000012-shared.h5     sigma and the clusters' parameters as of commit 12
  *   RUN/segments/000012-training.h5   the task that was in training at commit 12
  *
@@ -23,12 +24,22 @@ typedef enum apd_segment_kind {
     APD_SEGMENT_KINDS
 } apd_segment_kind;
 
-/* "segments/000012-tasks.h5"; at least 40 bytes of room. Commits count from 1. */
-#define APD_SEGMENT_NAME_ROOM 40
-void apd_segment_name(int commit, apd_segment_kind kind, char *name, size_t size);
+typedef struct apd_segment {
+    int commit; /* whose; they count from 1 */
+    apd_segment_kind kind;
+    int part; /* from 0 */
+} apd_segment;
 
-/* The inverse: the commit of a segment's name of that kind, 0 for anything else. */
-int apd_segment_commit(const char *name, apd_segment_kind kind);
+/* "segments/000012-tasks.h5" or, of parts behind the first, "segments/000012-tasks-1.h5"; at least 48 bytes of
+ * room. */
+#define APD_SEGMENT_NAME_ROOM 48
+void apd_segment_name(apd_segment segment, char *name, size_t size);
+
+/* The inverse; false for anything else than a segment's name, `*segment` is untouched then. */
+bool apd_segment_parse(const char *name, apd_segment *segment);
+
+/* The pattern (mkstemp) of a file that shows who sees the folder. */
+#define APD_SEGMENT_PROBE "segments/probe-XXXXXX"
 
 /* The segment's path beside the checkpoint `checkpoint`; free it. */
 char *apd_segment_path(const char *checkpoint, const char *name);
@@ -36,33 +47,30 @@ char *apd_segment_path(const char *checkpoint, const char *name);
 /* The folder for the segments of `checkpoint`, made if it is not there. */
 apd_status apd_segment_folder(const char *checkpoint, apd_error *error);
 
-/* Link `object` ("/tasks/000017") of the file of `root` to the same object of a commit's segment; the groups on
- * the way are there. False when HDF5 refuses. */
-bool apd_segment_link(hid_t root, const char *object, int commit, apd_segment_kind kind);
+/* Link `object` ("/tasks/000017") of the file of `root` to the same object of a segment; the groups on the
+ * way are there. False when HDF5 refuses. */
+bool apd_segment_link(hid_t root, const char *object, apd_segment segment);
 
 typedef enum apd_link {
     APD_LINK_MISSING,
     APD_LINK_HERE,    /* an object of this very file */
-    APD_LINK_SEGMENT, /* of a segment; *commit says whose */
+    APD_LINK_SEGMENT, /* of a segment of the kind asked for; *segment says which */
     APD_LINK_FOREIGN  /* anything else: not to be followed */
 } apd_link;
 
 /* What the link `object` of the file of `root` is. Never fails. */
-apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, int *commit);
+apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind kind, apd_segment *segment);
 
 /* Whether every link of the path `name` below `place` is there and leads to an object of the same file. */
 bool apd_segment_holds(hid_t place, const char *name);
 
-/* Which commits' segments some checkpoints refer to. */
+/* Which segments some checkpoints refer to. */
 typedef struct apd_segment_set {
     int count;
-    struct apd_segment_reference {
-        int commit;
-        apd_segment_kind kind;
-    } * items; /* owned */
+    apd_segment *items; /* owned */
 } apd_segment_set;
 
-void apd_segment_set_add(apd_segment_set *set, int commit, apd_segment_kind kind);
+void apd_segment_set_add(apd_segment_set *set, apd_segment segment);
 void apd_segment_set_clear(apd_segment_set *set);
 
 /* In order, each once. */
@@ -74,7 +82,7 @@ void apd_segment_set_of(apd_segment_set *set, const char *path);
 /* Bytes of the checkpoint `path` and of all of the sorted `set` that are there. */
 int64_t apd_segment_bytes(const char *path, const apd_segment_set *set);
 
-/* Delete every segment beside `checkpoint` that is not in the sorted `set`. Status: IO naming the file. */
+/* Delete every probe, and every segment beside `checkpoint` that is not in the sorted `set`. Status: IO naming the file. */
 apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error);
 
 #endif

@@ -94,10 +94,10 @@ static apd_status walk_groups(const walk *w, apd_error *error) {
         if (layout->blocks[b].decomposed)
             APD_TRY(walk_sigma(w, b, error));
     for (int t = 0; t < state->task_count; t++)
-        if (w->choice == NULL || w->choice->tasks[t])
+        if (w->choice == NULL)
             APD_TRY(walk_task(w, t, error));
         else
-            apd_checkpoint_reader_pass_task(w->reader, t);
+            APD_TRY(apd_checkpoint_reader_pass_task(w->reader, t, w->choice->parts[t], error));
     for (int b = 0; shared && b < layout->block_count; b++)
         if (apd_checkpoint_reader_clustered(w->reader) && layout->blocks[b].decomposed)
             APD_TRY(walk_clusters(w, b, error));
@@ -115,6 +115,17 @@ apd_status apd_checkpoint_reader_check(const char *path, const apd_checkpoint_ch
     APD_GO(apd_checkpoint_reader_open(path, &w.reader, error));
     APD_GO(walk_groups(&w, error));
     *groups = apd_checkpoint_reader_groups(w.reader);
+out:
+    apd_checkpoint_reader_destroy(w.reader);
+    return status;
+}
+
+apd_status apd_checkpoint_reader_check_part(const apd_checkpoint_part *part, apd_error *error) {
+    walk w = {0};
+    apd_status status;
+    APD_GO(apd_checkpoint_reader_open_part(part, &w.reader, error));
+    for (int i = 0; i < part->count; i++)
+        APD_GO(walk_task(&w, part->places[i], error));
 out:
     apd_checkpoint_reader_destroy(w.reader);
     return status;

@@ -7,6 +7,7 @@
 #include "io/checkpoint_history.h"
 #include "io/checkpoint_read.h"
 #include "io/checkpoint_segment.h"
+#include "io/checkpoint_tasks_out.h"
 #include "io/checkpoint_training.h"
 #include "io/fault.h"
 
@@ -20,17 +21,15 @@ struct apd_checkpoint_writer {
     bool whole;
     const apd_layout *layout;
     const apd_run_state *state;
-    apd_checkpoint_file *main, *segments[APD_SEGMENT_KINDS];
-    uint64_t *digests;         /* (T): of the tasks' groups */
-    uint64_t shared, training; /* digests */
-    apd_checkpoint_out group;  /* the one being written */
-    apd_checkpoint_facts facts;
-    bool *written; /* (T): the task's group is in this commit's segment */
+    apd_checkpoint_file *main,
+        *segments[APD_SEGMENT_KINDS]; /* of tasks: none, or io/checkpoint_parts has them */
+    uint64_t *digests;                /* (T): of the tasks' groups */
+    uint64_t shared, training;        /* digests */
+    apd_checkpoint_out group;         /* the one being written */
+    apd_tasks_out tasks;              /* of a whole file */
+    int *parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none */
     bool shared_written;
-    int place;
-    int64_t entries; /* of this task's tau written so far */
     int64_t bytes;
-    apd_checkpoint_sink sinks[APD_CHECKPOINT_SETS];
 };
 
 apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_layout *layout,
@@ -43,7 +42,8 @@ apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_la
     writer->layout = layout;
     writer->state = state;
     writer->digests = apd_allocate(state->task_count, sizeof *writer->digests, "digests");
-    writer->written = apd_allocate(state->task_count, sizeof *writer->written, "which tasks are written");
+    writer->parts = apd_allocate(state->task_count, sizeof *writer->parts, "where tasks lie");
+    apd_tasks_out_init(&writer->tasks, layout, state);
     writer->group.id = -1;
     char *temporary = apd_allocate((int64_t)strlen(path) + 8, 1, "a path");
     (void)snprintf(temporary, strlen(path) + 8, "%s.tmp", path);
@@ -65,14 +65,13 @@ apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_la
 void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer) {
     if (writer == NULL)
         return;
-    for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
-        apd_checkpoint_sink_abandon(&writer->sinks[s]);
+    apd_tasks_out_abandon(&writer->tasks);
     apd_checkpoint_put_abandon(&writer->group);
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
         apd_checkpoint_file_destroy(writer->segments[kind]);
     apd_checkpoint_file_destroy(writer->main);
     free(writer->digests);
-    free(writer->written);
+    free(writer->parts);
     free(writer);
 }
 
@@ -81,7 +80,7 @@ static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind
                             const apd_checkpoint_out **root, apd_error *error) {
     char name[APD_SEGMENT_NAME_ROOM];
     if (!writer->whole && writer->segments[kind] == NULL) {
-        apd_segment_name(writer->state->commit, kind, name, sizeof name);
+        apd_segment_name((apd_segment){writer->state->commit, kind, 0}, name, sizeof name);
         char *path = apd_segment_path(writer->path, name);
         apd_status status = apd_checkpoint_file_create(path, &writer->segments[kind], error);
         free(path);
@@ -91,14 +90,12 @@ static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind
     return APD_OK;
 }
 
-/* A link to a group that lies in the segment of commit `commit`. */
-static apd_status put_link(apd_checkpoint_writer *writer, const char *object, int commit,
-                           apd_segment_kind kind, apd_error *error) {
+static apd_status put_link(apd_checkpoint_writer *writer, const char *object, apd_segment segment,
+                           apd_error *error) {
     const apd_checkpoint_out *root = apd_checkpoint_file_root(writer->main);
-    if (kind != APD_SEGMENT_TASKS) /* theirs are there from the start */
+    if (segment.kind != APD_SEGMENT_TASKS) /* theirs are there from the start */
         APD_TRY(apd_checkpoint_put_parents(root, object, error));
-    return apd_checkpoint_put_check(root, apd_segment_link(root->id, object, commit, kind), object + 1,
-                                    error);
+    return apd_checkpoint_put_check(root, apd_segment_link(root->id, object, segment), object + 1, error);
 }
 
 /* Begin the group `name` in its file; `link` is the part of its path that checkpoint.h5 links to, NULL when the
@@ -109,8 +106,9 @@ static apd_status open_group(apd_checkpoint_writer *writer, const char *name, co
     APD_TRY(find_root(writer, kind, &root, error));
     APD_TRY(apd_checkpoint_put_parents(root, name, error));
     APD_TRY(apd_checkpoint_put_open(root, name, &writer->group, error));
-    return link == NULL || writer->whole ? APD_OK
-                                         : put_link(writer, link, writer->state->commit, kind, error);
+    return link == NULL || writer->whole
+               ? APD_OK
+               : put_link(writer, link, (apd_segment){writer->state->commit, kind, 0}, error);
 }
 
 /* --- shared parameters ---------------------------------------------------------------------------------- */
@@ -120,16 +118,17 @@ static bool is_clustered(const apd_checkpoint_writer *writer) {
 }
 
 apd_status apd_checkpoint_writer_keep_shared(apd_checkpoint_writer *writer, apd_error *error) {
+    const apd_segment segment = {writer->state->shared_segment, APD_SEGMENT_SHARED, 0};
     char name[64];
     for (int b = 0; b < writer->layout->block_count; b++) {
         const apd_block *block = &writer->layout->blocks[b];
         if (!block->decomposed)
             continue;
         apd_checkpoint_shared_name(block, name, sizeof name);
-        APD_TRY(put_link(writer, name, writer->state->shared_segment, APD_SEGMENT_SHARED, error));
+        APD_TRY(put_link(writer, name, segment, error));
         apd_checkpoint_cluster_name(block, -1, name, sizeof name);
         if (is_clustered(writer))
-            APD_TRY(put_link(writer, name, writer->state->shared_segment, APD_SEGMENT_SHARED, error));
+            APD_TRY(put_link(writer, name, segment, error));
     }
     writer->shared = writer->state->shared_digest;
     return APD_OK;
@@ -175,119 +174,35 @@ apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int bloc
 
 /* --- tasks ---------------------------------------------------------------------------------------------- */
 
-apd_status apd_checkpoint_writer_keep_task(apd_checkpoint_writer *writer, int place, apd_error *error) {
+apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, int part,
+                                           uint64_t digest, apd_error *error) {
     const apd_task_record *record = &writer->state->records[place];
+    apd_segment segment = {writer->state->commit, APD_SEGMENT_TASKS, part};
+    if (part < 0)
+        segment = (apd_segment){record->segment, APD_SEGMENT_TASKS, record->part};
     char name[64];
     apd_checkpoint_task_name(place, record->class_count == 0, name, sizeof name);
-    writer->digests[place] = record->digest;
-    return put_link(writer, name, record->segment, APD_SEGMENT_TASKS, error);
-}
-
-static apd_status open_task(apd_checkpoint_writer *writer, int place, bool forgotten, apd_error *error) {
-    char name[64];
-    apd_checkpoint_task_name(place, forgotten, name, sizeof name);
-    writer->place = place;
-    writer->written[place] = true;
-    return open_group(writer, name, name, APD_SEGMENT_TASKS, error);
-}
-
-static apd_status end_task(apd_checkpoint_writer *writer, apd_error *error) {
-    apd_status status = apd_checkpoint_put_close(&writer->group, error);
-    writer->digests[writer->place] = writer->group.digest;
-    return status;
-}
-
-/* Bytes behind a name's end are not part of it. */
-static apd_status put_record_fields(apd_checkpoint_writer *writer, const apd_task_record *record,
-                                    apd_error *error) {
-    apd_task_record clean = *record;
-    memset(clean.name, 0, sizeof clean.name);
-    (void)snprintf(clean.name, sizeof clean.name, "%s", record->name);
-    APD_TRY(apd_checkpoint_put_fields(&writer->group, apd_checkpoint_record_fields,
-                                      apd_checkpoint_record_field_count, &clean, error));
-    apd_checkpoint_shape row = apd_checkpoint_vector(APD_CHECKPOINT_FLOAT64, writer->place + 1);
-    const double *accuracies = writer->state->accuracy + (int64_t)writer->place * writer->state->task_count;
-    return apd_checkpoint_put_data(&writer->group, "row", &row, accuracies, error);
+    writer->digests[place] = part < 0 ? record->digest : digest;
+    writer->parts[place] = part;
+    return put_link(writer, name, segment, error);
 }
 
 apd_status apd_checkpoint_writer_forgotten(apd_checkpoint_writer *writer, int place, apd_error *error) {
-    APD_TRY(open_task(writer, place, true, error));
-    APD_TRY(put_record_fields(writer, &writer->state->records[place], error));
-    return end_task(writer, error);
-}
-
-static apd_status put_record(apd_checkpoint_writer *writer, const apd_task_record *record, apd_error *error) {
-    int channels = apd_checkpoint_channels(&record->normalisation);
-    int32_t single = writer->facts.single;
-    float normalisation[2 * sizeof record->normalisation.mean / sizeof(float)];
-    size_t bytes = (size_t)channels * sizeof(float);
-    memcpy(normalisation, record->normalisation.mean, bytes);
-    memcpy(normalisation + channels, record->normalisation.deviation, bytes);
-    apd_checkpoint_shape classes = apd_checkpoint_vector(APD_CHECKPOINT_INT32, record->class_count);
-    apd_checkpoint_shape flag = apd_checkpoint_scalar(APD_CHECKPOINT_INT32);
-    apd_checkpoint_shape numbers = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, 2, channels);
-    APD_TRY(put_record_fields(writer, record, error));
-    APD_TRY(apd_checkpoint_put_attribute(&writer->group, "classes", &classes, record->classes, error));
-    APD_TRY(apd_checkpoint_put_attribute(&writer->group, "single", &flag, &single, error));
-    return apd_checkpoint_put_data(&writer->group, "normalisation", &numbers, normalisation, error);
+    return apd_tasks_out_forgotten(&writer->tasks, apd_checkpoint_file_root(writer->main), place,
+                                   &writer->digests[place], error);
 }
 
 apd_status apd_checkpoint_writer_begin_task(apd_checkpoint_writer *writer, int place,
                                             const apd_checkpoint_facts *facts, apd_error *error) {
-    const int64_t zero = 0;
-    writer->facts = *facts;
-    writer->entries = 0;
-    APD_TRY(open_task(writer, place, false, error));
-    APD_TRY(put_record(writer, &writer->state->records[place], error));
-    APD_TRY(apd_checkpoint_put_folder(&writer->group, "head", error));
-    if (!facts->single)
-        APD_TRY(apd_checkpoint_put_folder(&writer->group, "tau", error));
-    for (int s = 0; s < APD_CHECKPOINT_SETS; s++) {
-        apd_checkpoint_shape shape;
-        if (apd_checkpoint_set_shape(writer->layout, facts, s, &shape))
-            apd_checkpoint_sink_begin(apd_checkpoint_set_names[s], &shape, &writer->sinks[s]);
-    }
-    if (!facts->single)
-        apd_checkpoint_sink_append(&writer->sinks[APD_CHECKPOINT_ROW_OFFSETS], 1, &zero);
-    return APD_OK;
-}
-
-static void append(apd_checkpoint_writer *writer, apd_checkpoint_set set, int64_t rows, const void *bytes) {
-    apd_checkpoint_sink_append(&writer->sinks[set], rows, bytes);
-}
-
-static void append_sparse(apd_checkpoint_writer *writer, const apd_task_block *whole, int64_t rows) {
-    int64_t entries = whole->tau.offsets[rows];
-    int64_t *ends = apd_allocate(rows, sizeof *ends, "row offsets");
-    for (int64_t r = 0; r < rows; r++)
-        ends[r] = writer->entries + whole->tau.offsets[r + 1];
-    append(writer, APD_CHECKPOINT_ROW_OFFSETS, rows, ends);
-    append(writer, APD_CHECKPOINT_MASK, rows, whole->mask);
-    append(writer, APD_CHECKPOINT_COLUMNS, entries, whole->tau.columns);
-    append(writer, APD_CHECKPOINT_THETA, entries, whole->tau.values);
-    writer->entries += entries;
-    free(ends);
+    return apd_tasks_out_begin(&writer->tasks, apd_checkpoint_file_root(writer->main), place, facts, error);
 }
 
 void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, const apd_task_block *whole) {
-    const apd_block *shape = &writer->layout->blocks[block];
-    if (!shape->decomposed) {
-        append(writer, APD_CHECKPOINT_HEAD_BIAS, writer->facts.classes, whole->bias);
-        append(writer, APD_CHECKPOINT_HEAD_WEIGHT, writer->facts.classes, whole->dense);
-        return;
-    }
-    append(writer, APD_CHECKPOINT_BIAS, shape->rows, whole->bias);
-    if (writer->facts.single)
-        append(writer, APD_CHECKPOINT_WEIGHT, shape->rows * shape->cols, whole->dense);
-    else
-        append_sparse(writer, whole, shape->rows);
+    apd_tasks_out_block(&writer->tasks, block, whole);
 }
 
 apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_error *error) {
-    for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
-        if (writer->sinks[s].whole != NULL)
-            APD_TRY(apd_checkpoint_sink_end(&writer->group, &writer->sinks[s], error));
-    return end_task(writer, error);
+    return apd_tasks_out_end(&writer->tasks, &writer->digests[writer->tasks.place], error);
 }
 
 /* --- a task half way ------------------------------------------------------------------------------------ */
@@ -380,9 +295,9 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
      * writes. */
     apd_error found = {0};
     int groups;
-    apd_checkpoint_choice written = {writer->shared_written, writer->written};
-    apd_status status =
-        apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main), &written, &groups, &found);
+    apd_checkpoint_choice written = {writer->shared_written, writer->parts};
+    apd_status status = apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
+                                                    writer->whole ? NULL : &written, &groups, &found);
     if (status != APD_OK)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
                         found.message);

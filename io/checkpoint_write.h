@@ -1,12 +1,12 @@
 /* checkpoint_write: one process writes a commit, piece by piece, and makes it the newest.
  *
  * Order of calls: open; shared parameters either kept, or sigma of every decomposed block here and clusters below;
- * then for every place either keep_task, or forgotten, or begin_task, task_block of every block, end_task; then,
- * if the shared parameters are written and the tasks have been consolidated, for every decomposed block clusters
- * and each cluster; then, if a task is half way, begin_training and every array; then commit.
+ * then for every place link_task; then, if the shared parameters are written and the tasks have been consolidated,
+ * for every decomposed block clusters and each cluster; then, if a task is half way, begin_training and every array;
+ * then commit.
  * Groups go to the commit's segments and checkpoint.h5 gets links; a `whole` writer puts all into one file
- * instead. Checkpoint and links go to PATH.tmp. Commit closes all, brings them to the disk, reads back what was
- * written and renames. After a failure only destroy may follow; it removes what the commit wrote.
+ * instead, tasks among them: forgotten, or begin_task, task_block of every block, end_task. Checkpoint and links go to
+ * PATH.tmp. Commit closes all, reads back what was written, brings it to the disk and renames. After a failure only destroy may follow; it removes what the commit wrote.
  * Statuses as apd_checkpoint_save. Local. */
 #ifndef APD_IO_CHECKPOINT_WRITE_H
 #define APD_IO_CHECKPOINT_WRITE_H
@@ -21,9 +21,12 @@ apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_la
                                       apd_error *error);
 void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer); /* Takes NULL. */
 
-/* Link to where the state says they lie: sigma and the clusters, the task at a place. */
+/* Link to where the state says sigma and the clusters lie. */
 apd_status apd_checkpoint_writer_keep_shared(apd_checkpoint_writer *writer, apd_error *error);
-apd_status apd_checkpoint_writer_keep_task(apd_checkpoint_writer *writer, int place, apd_error *error);
+
+/* Link to a task that lies, with that digest, in that part of this commit's segment; -1: where its record says. */
+apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, int part,
+                                           uint64_t digest, apd_error *error);
 
 /* sigma (R, C) */
 apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,

@@ -19,6 +19,7 @@ static struct {
     double chance;
     uint64_t seed;
     int64_t writes, write_after; /* so far; -1: never */
+    int64_t part;                /* bytes; 0: as ever */
 } plan = {.write_after = -1};
 
 static void read_plan(void) {
@@ -32,6 +33,8 @@ static void read_plan(void) {
             plan.chance = strtod(text + 6, NULL);
         else if (strncmp(text, "write_after=", 12) == 0)
             plan.write_after = strtol(text + 12, NULL, 10);
+        else if (strncmp(text, "part=", 5) == 0)
+            plan.part = strtol(text + 5, NULL, 10);
         else if (strncmp(text, "seed=", 5) == 0)
             plan.seed = strtoull(text + 5, NULL, 10);
     }
@@ -42,6 +45,12 @@ void apd_fault_point(const char *name) {
         read_plan();
     if (strcmp(name, plan.point) == 0 && --plan.passings == 0)
         (void)raise(SIGKILL);
+}
+
+int64_t apd_fault_part(int64_t bytes) {
+    if (!plan.read)
+        read_plan();
+    return plan.part > 0 ? plan.part : bytes;
 }
 
 size_t apd_fault_write(size_t size) {

@@ -93,6 +93,12 @@ bool apd_requests_done(apd_requests *requests) {
     return done != 0;
 }
 
+void apd_requests_wait(apd_requests *requests) {
+    if (requests->count > 0)
+        APD_MPI(MPI_Waitall(requests->count, requests->pending, MPI_STATUSES_IGNORE));
+    requests->count = 0;
+}
+
 void apd_requests_clear(apd_requests *requests) {
     APD_ASSERT(requests->count == 0);
     free(requests->pending);

@@ -40,6 +40,7 @@ void apd_requests_receive(apd_requests *requests, void *buffer, int64_t bytes, i
 
 /* Are all through? Does not wait; moves MPI forward. True, and cheap, when there are none. */
 bool apd_requests_done(apd_requests *requests);
+void apd_requests_wait(apd_requests *requests);  /* until they are */
 void apd_requests_clear(apd_requests *requests); /* none may be under way */
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GATHER_TAG = 1, SCATTER_TAG = 2 };
+enum { GATHER_TAG = 1, SCATTER_TAG = 2, TRADE_TAG = 3 };
 
 static void abort_job(int exit_code) {
     int finalized = 0;
@@ -213,6 +213,32 @@ void apd_team_scatter(const apd_team *team, const void *all, const int64_t *byte
         at += bytes[r - 1];
         apd_piece_send(at, bytes[r], r, SCATTER_TAG, team->everyone);
     }
+}
+
+static int64_t sum_of(const int64_t *values, int count) {
+    int64_t sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += values[i];
+    return sum;
+}
+
+void apd_team_trade(const apd_team *team, const void *pieces, const int64_t *bytes, void **got,
+                    int64_t *sizes) {
+    apd_requests requests = {0};
+    APD_MPI(MPI_Alltoall(bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, team->everyone));
+    char *in = *got = apd_allocate_bytes(sum_of(sizes, team->size), "traded pieces");
+    const char *out = pieces;
+    for (int r = 0; r < team->size; in += sizes[r], r++)
+        if (r != team->rank)
+            apd_requests_receive(&requests, in, sizes[r], r, TRADE_TAG, team->everyone);
+    in = *got;
+    for (int r = 0; r < team->size; out += bytes[r], r++)
+        if (r != team->rank)
+            apd_requests_send(&requests, out, bytes[r], r, TRADE_TAG, team->everyone);
+        else if (bytes[r] > 0)
+            memcpy(in + sum_of(sizes, r), out, (size_t)bytes[r]);
+    apd_requests_wait(&requests);
+    apd_requests_clear(&requests);
 }
 
 /* --- names ------------------------------------------------------------------------------------------- */

@@ -53,6 +53,12 @@ void apd_team_gather_all(const apd_team *team, const void *part, int64_t bytes, 
  * `part` has room for this rank's piece of `size` bytes. Collective. */
 void apd_team_scatter(const apd_team *team, const void *all, const int64_t *bytes, void *part, int64_t size);
 
+/* Every rank's pieces for every rank: `pieces` are this rank's, one after the other in rank order, of bytes[r] (P
+ * numbers) for rank r. `*got` (free it) is what came from ranks 0 .. P-1, one after the other, of sizes[r] (P numbers,
+ * set here). Collective. */
+void apd_team_trade(const apd_team *team, const void *pieces, const int64_t *bytes, void **got,
+                    int64_t *sizes);
+
 /* The host of every rank as one text "h1,h1,h2" on every rank; free it. Collective. */
 char *apd_team_hosts(const apd_team *team);
 

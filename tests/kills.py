@@ -64,6 +64,7 @@ class Run:
         self.log_read = 0  # what the log told before the newest commit was spoilt counts no more
 
     def start(self, ranks, fault=""):
+        fault = ",".join(filter(None, ("part=4000", fault)))  # ranks write the tasks of a commit side by side
         environment = dict(os.environ, APD_FAULT=fault, OMPI_MCA_mpi_yield_when_idle="1", OPENBLAS_NUM_THREADS="1",
                            OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         self.output = tempfile.TemporaryFile("w+")

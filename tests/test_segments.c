@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "checkpoint_cases.h"
+#include "io/checkpoint_plan.h"
 #include "io/checkpoint_segment.h"
 #include "method/consolidate.h"
 #include "method/recentre.h"
@@ -83,11 +84,13 @@ static void names_are_found_again_and_nothing_else_is(void **state) {
     (void)state;
     char name[APD_SEGMENT_NAME_ROOM];
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
-        for (int commit = 1; commit < 20000000; commit = commit * 3 + 1) {
-            apd_segment_name(commit, kind, name, sizeof name);
-            assert_int_equal(apd_segment_commit(name, kind), commit);
-            assert_int_equal(apd_segment_commit(name, (kind + 1) % APD_SEGMENT_KINDS), 0);
-        }
+        for (int commit = 1; commit < 20000000; commit = commit * 3 + 1)
+            for (int part = 0; part < 20000000; part = part * 5 + 1) {
+                apd_segment made = {commit, kind, part}, found = {0};
+                apd_segment_name(made, name, sizeof name);
+                assert_true(apd_segment_parse(name, &found));
+                assert_true(found.commit == commit && (int)found.kind == kind && found.part == part);
+            }
     static const char *const others[] = {"",
                                          "segments/",
                                          "segments/000000-tasks.h5",
@@ -98,9 +101,16 @@ static void names_are_found_again_and_nothing_else_is(void **state) {
                                          "segments/../000001-tasks.h5",
                                          "../segments/000001-tasks.h5",
                                          "segments/0000099999999999-tasks.h5",
-                                         "segments/000001-tasks.h5/"};
+                                         "segments/000001-tasks.h5/",
+                                         "segments/000001-tasks-0.h5",
+                                         "segments/000001-tasks-01.h5",
+                                         "segments/000001-tasks--1.h5",
+                                         "segments/000001-tasks-.h5",
+                                         "segments/000001-tasks-99999999999.h5",
+                                         "segments/000001-nothing.h5"};
+    apd_segment found;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        assert_int_equal(apd_segment_commit(others[i], APD_SEGMENT_TASKS), 0);
+        assert_false(apd_segment_parse(others[i], &found));
 }
 
 static void save_task_after_task_writes_the_new_one_alone(void **state) {
@@ -119,6 +129,40 @@ static void save_task_after_task_writes_the_new_one_alone(void **state) {
     /* a segment a task, and sigma of this commit and the one before */
     assert_agreed(team, count_segments(&f, &bytes) == 22);
     end(&f);
+}
+
+static int last_part(const fixture *f) {
+    int last = -1;
+    for (int t = 0; t < f->state.task_count; t++)
+        if (f->state.records[t].segment == f->state.commit && f->state.records[t].part > last)
+            last = f->state.records[t].part;
+    return last;
+}
+
+/* Parts are cut by what tasks hold, so there are as many of them at every P; a task that changes alone leaves the
+ * parts of the others where they are, and one of which half is superseded is given up. */
+static void save_in_parts_loads_and_only_what_changed_is_written_again(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "parts.h5");
+    int64_t bytes;
+    saved_and_equal(&f);
+    int parts = last_part(&f) + 1;
+    assert_agreed(team, parts >= 3 && count_segments(&f, &bytes) == parts + 1);
+    f.decomposition->tasks[PLAIN]->changed = true;
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) == 0 && count_segments(&f, &bytes) <= parts + 3);
+    for (int t = 0; t < f.state.task_count; t++)
+        if (f.decomposition->tasks[t] != NULL)
+            f.decomposition->tasks[t]->changed = true;
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) + 1 == parts);
+    saved_and_equal(&f); /* the one before goes */
+    assert_agreed(team, count_segments(&f, &bytes) <= parts + 3);
+    forget_task(&f, FULL);
+    saved_and_equal(&f);
+    end(&f);
+    (void)apd_commit_plan_set_part_bytes(last);
 }
 
 /* The method's own operations say which tasks they changed. */
@@ -188,7 +232,7 @@ static void save_after_forgetting_leaves_no_file_that_holds_the_task(void **stat
     for (int commit = 1; commit <= before; commit++)
         for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++) {
             char name[APD_SEGMENT_NAME_ROOM];
-            apd_segment_name(commit, kind, name, sizeof name);
+            apd_segment_name((apd_segment){commit, kind, 0}, name, sizeof name);
             char *path = apd_segment_path(f.newest, name);
             /* the segment that the forgotten task never was in may stay */
             assert_agreed(team, !exists(path) || (commit == before && kind == APD_SEGMENT_TASKS));
@@ -218,7 +262,7 @@ static void choose_newest_damaged_gives_the_one_before_and_settle_makes_it_the_n
         assert_string_equal(note, "");
         free(use);
         char name[APD_SEGMENT_NAME_ROOM];
-        apd_segment_name(f.state.commit, APD_SEGMENT_SHARED, name, sizeof name);
+        apd_segment_name((apd_segment){f.state.commit, APD_SEGMENT_SHARED, 0}, name, sizeof name);
         char *segment = apd_segment_path(f.newest, name);
         unsigned char *bytes = read_bytes(segment, &size);
         write_bytes(segment, bytes, size / 2);
@@ -359,6 +403,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_again_and_nothing_else_is),
         cmocka_unit_test(save_task_after_task_writes_the_new_one_alone),
+        cmocka_unit_test(save_in_parts_loads_and_only_what_changed_is_written_again),
         cmocka_unit_test(save_after_what_changes_old_tasks_saves_them),
         cmocka_unit_test(save_again_and_again_does_not_pile_up_segments),
         cmocka_unit_test(save_after_forgetting_leaves_no_file_that_holds_the_task),

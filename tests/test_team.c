@@ -181,6 +181,36 @@ static void scatter_pieces_of_any_size_reach_their_ranks(void **state) {
     }
 }
 
+/* What rank `from` has for rank `to`: sizes with none now and then. */
+static int64_t piece_size(int from, int to) {
+    return (from + 2 * to) % 3 == 1 ? 0 : 5 * from + 3 * to + 1;
+}
+
+static void trade_pieces_of_any_size_reach_their_ranks_in_order(void **state) {
+    (void)state;
+    int rank = apd_team_rank(team), size = apd_team_size(team);
+    for (int limit = 2; limit < 100; limit += 30) {
+        unsigned char pieces[2048], *next = pieces;
+        int64_t bytes[16], sizes[16];
+        void *got = NULL;
+        bool right = true;
+        for (int r = 0; r < size; r++)
+            for (int64_t i = 0; i < (bytes[r] = piece_size(rank, r)); i++)
+                *next++ = part_byte(3 * rank + r, i);
+        int last = apd_piece_set_limit(limit);
+        apd_team_trade(team, pieces, bytes, &got, sizes);
+        (void)apd_piece_set_limit(last);
+        next = got;
+        for (int r = 0; r < size; r++) {
+            right = right && sizes[r] == piece_size(r, rank);
+            for (int64_t i = 0; right && i < sizes[r]; i++)
+                right = *next++ == part_byte(3 * r + rank, i);
+        }
+        free(got);
+        assert_agreed(team, right);
+    }
+}
+
 static void hosts_names_every_rank(void **state) {
     (void)state;
     char *hosts = apd_team_hosts(team);
@@ -240,6 +270,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(gather_parts_of_any_size_come_in_rank_order),
         cmocka_unit_test(gather_nobody_brings_anything_is_empty),
         cmocka_unit_test(scatter_pieces_of_any_size_reach_their_ranks),
+        cmocka_unit_test(trade_pieces_of_any_size_reach_their_ranks_in_order),
         cmocka_unit_test(hosts_names_every_rank),
         cmocka_unit_test(library_is_one_line_with_the_name),
         cmocka_unit_test(create_with_played_nodes_groups_the_ranks),

@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "io/checkpoint.h"
 #include "io/checkpoint_parcel.h"
+#include "io/checkpoint_parts.h"
 #include "io/checkpoint_write.h"
 #include "io/h5_guard.h"
 
@@ -28,7 +29,8 @@ enum { REPAIR = 1 };
 enum { CHANGE = 8, MOST_CHANGES = 12, MOST_REPAIRS = 40, MOST_OBJECTS = 128, NAME = 96 };
 
 static const char *const file_names[] = {"checkpoint.h5", "segments/000001-tasks.h5",
-                                         "segments/000001-shared.h5", "segments/000001-training.h5"};
+                                         "segments/000001-shared.h5", "segments/000001-training.h5",
+                                         "segments/000001-tasks-1.h5"};
 enum { FILES = sizeof file_names / sizeof *file_names };
 
 static char run_folder[128], path[160], packed[160];
@@ -87,21 +89,40 @@ static apd_task_block *good_block(const apd_block *shape, bool sparse) {
 
 #define MUST(call) FUZZ_CHECK((call) == APD_OK)
 
-static void write_task(apd_checkpoint_writer *writer, int place) {
+/* Into the parts, or (NULL) the whole file of the writer. */
+static void write_task(apd_checkpoint_writer *writer, apd_parts *parts, int place) {
     const apd_layout *layout = good_layout();
     bool single = place == 1;
     apd_checkpoint_facts facts = {true, single, CLASSES, single ? 0 : 10};
     if (place == 2) {
-        MUST(apd_checkpoint_writer_forgotten(writer, place, NULL));
+        MUST(parts != NULL ? apd_parts_forgotten(parts, place, NULL)
+                           : apd_checkpoint_writer_forgotten(writer, place, NULL));
         return;
     }
-    MUST(apd_checkpoint_writer_begin_task(writer, place, &facts, NULL));
+    MUST(parts != NULL ? apd_parts_begin_task(parts, place, &facts, NULL)
+                       : apd_checkpoint_writer_begin_task(writer, place, &facts, NULL));
     for (int b = 0; b < BLOCKS; b++) {
         apd_task_block *block = good_block(&layout->blocks[b], layout->blocks[b].decomposed && !single);
-        apd_checkpoint_writer_task_block(writer, b, block);
+        if (parts != NULL)
+            apd_parts_task_block(parts, b, block);
+        else
+            apd_checkpoint_writer_task_block(writer, b, block);
         apd_checkpoint_block_destroy(block);
     }
-    MUST(apd_checkpoint_writer_end_task(writer, NULL));
+    MUST(parts != NULL ? apd_parts_end_task(parts, NULL) : apd_checkpoint_writer_end_task(writer, NULL));
+}
+
+/* Two tasks a part. */
+static void write_parts(apd_checkpoint_writer *writer, apd_parts *parts) {
+    for (int t = 0; t < TASKS; t++) {
+        if (t % 2 == 0)
+            MUST(apd_parts_begin(parts, t / 2, NULL));
+        write_task(writer, parts, t);
+        MUST(apd_checkpoint_writer_link_task(writer, t, t / 2, apd_parts_digest(parts, t), NULL));
+        if (t % 2 == 1)
+            MUST(apd_parts_finish(parts, NULL));
+    }
+    MUST(apd_parts_wait(parts, NULL));
 }
 
 static void write_clusters(apd_checkpoint_writer *writer, int block) {
@@ -125,13 +146,19 @@ static void write_run(bool whole) {
     MUST(apd_checkpoint_writer_open(path, whole, good_layout(), &state, &writer, NULL));
     for (int b = 0; b < 2; b++)
         MUST(apd_checkpoint_writer_sigma(writer, b, zeros, NULL));
-    for (int t = 0; t < TASKS; t++)
-        write_task(writer, t);
+    apd_parts *parts = whole ? NULL : apd_parts_create(path, good_layout(), &state);
+    for (int t = 0; t < TASKS && whole; t++)
+        write_task(writer, NULL, t);
+    if (!whole)
+        write_parts(writer, parts);
     for (int b = 0; b < 2; b++)
         write_clusters(writer, b);
     MUST(apd_checkpoint_writer_begin_training(writer, &list, NULL));
     MUST(apd_checkpoint_writer_array(writer, names[0], 2, WIDTH, zeros, NULL));
     MUST(apd_checkpoint_writer_commit(writer, NULL));
+    if (!whole)
+        apd_parts_release(parts);
+    apd_parts_destroy(parts);
     apd_checkpoint_writer_destroy(writer);
 }
 
