@@ -119,25 +119,48 @@ static void share_row(merge *m, int cluster, int64_t touched) {
     }
 }
 
-static int64_t in_units(double change) {
-    return (int64_t)llround(change * 0x1p40);
+/* How much a member's row changes. */
+typedef struct tally {
+    int64_t changed, sum, largest;
+} tally;
+
+/* |after - before| in units of 2^-40, at most 1024: adding 2^52 leaves no room for a fraction. */
+static inline int64_t in_units(float after, float before) {
+    double change = fabs((double)after - (double)before), most = 1024.0;
+    double shifted = (change < most ? change : most) * 0x1p40 + 0x1p52, zero = 0x1p52;
+    int64_t bits, none;
+    memcpy(&bits, &shifted, sizeof bits);
+    memcpy(&none, &zero, sizeof none);
+    return bits - none;
 }
 
-/* One weight of member i: what its theta becomes, and by how much it changes. `before` is theta as it is. */
-static void keep_weight(merge *m, int i, int32_t column, float before, float product) {
-    const weight *w = &m->weights[column];
-    if (!w->merged) {
-        if (!apd_same_bits(before, product))
-            writer_put(&m->tau[i], column, before);
-        return;
+/* A merged weight of a member, whose theta was `before` and becomes `after`. */
+static inline void count_change(tally *t, float after, float before) {
+    int64_t change = in_units(after, before);
+    t->changed += !apd_same_bits(after, before);
+    t->sum += change;
+    t->largest = change > t->largest ? change : t->largest;
+}
+
+/* `count` weights, one after the other, of which the member had none of its own: mask * sigma gets `shared` added. */
+static void count_span(tally *t, const float *sigma, float mask, const float *shared, int64_t count) {
+    tally sum = {0};
+    for (int64_t k = 0; k < count; k++) {
+        float product = mask * sigma[k];
+        count_change(&sum, product + shared[k], product);
     }
-    float after = w->shared != 0.0f ? product + w->shared : product;
-    if (apd_same_bits(after, before))
+    t->changed += sum.changed;
+    t->sum += sum.sum;
+    t->largest = sum.largest > t->largest ? sum.largest : t->largest;
+}
+
+static void report_row(merge *m, int i, const tally *t) {
+    if (t->changed == 0)
         return;
-    int64_t change = in_units(fabs((double)after - (double)before));
-    m->report->changed++;
-    m->report->change_sum += change;
-    m->report->largest_change = change > m->report->largest_change ? change : m->report->largest_change;
+    m->report->changed += t->changed;
+    m->report->change_sum += t->sum;
+    m->report->largest_change =
+        t->largest > m->report->largest_change ? t->largest : m->report->largest_change;
     m->d->tasks[m->places[i]]->moved = true;
 }
 
@@ -164,6 +187,33 @@ static int32_t least_column(int32_t a, int32_t b) {
     return a < b ? a : b;
 }
 
+/* The first `count` entries of `shared`, of which the member has none: most often they are neighbours. */
+static void count_shared(tally *t, const float *sigma, float mask, entries *shared, int64_t count) {
+    const int32_t *columns = shared->columns;
+    if (count > 0 && columns[count - 1] - columns[0] == count - 1)
+        count_span(t, sigma + columns[0], mask, shared->values, count);
+    else
+        for (int64_t k = 0; k < count; k++)
+            count_span(t, sigma + columns[k], mask, shared->values + k, 1);
+    shared->columns += count;
+    shared->values += count;
+    shared->left -= count;
+}
+
+/* How many entries lie before `column`. */
+static int64_t count_before(const entries *list, int32_t column) {
+    int64_t count = 0;
+    if (list->left == 0 || list->columns[list->left - 1] < column)
+        return list->left;
+    if (column - list->columns[0] <= list->left && column >= list->columns[0])
+        count = column - list->columns[0]; /* if all up to it are there; never too few */
+    while (count > 0 && list->columns[count - 1] >= column)
+        count--;
+    while (list->columns[count] < column)
+        count++;
+    return count;
+}
+
 /* Write member i's row of tau. Its theta differs from mask*sigma, now or afterwards, only where its tau, its
  * former group or its new one (`shared`) has an entry: so a member costs its own entries, not the cluster's. */
 static void keep_row(merge *m, int i, int64_t r, entries shared) {
@@ -172,10 +222,11 @@ static void keep_row(merge *m, int i, int64_t r, entries shared) {
     int64_t e = part->tau.offsets[r];
     entries own = {part->tau.columns + e, part->tau.values + e, part->tau.offsets[r + 1] - e};
     entries group = {0};
+    tally changes = {0};
     group.left = apd_group_entries(m->d, m->block, part->group, r, &group.columns, &group.values);
     for (;;) {
-        int32_t column =
-            least_column(first_column(&own), least_column(first_column(&group), first_column(&shared)));
+        int32_t column = least_column(first_column(&own), first_column(&group));
+        count_shared(&changes, sigma, mask, &shared, count_before(&shared, column));
         if (column == INT32_MAX)
             break;
         float product = mask * sigma[column], before = product;
@@ -183,12 +234,17 @@ static void keep_row(merge *m, int i, int64_t r, entries shared) {
             before += *group.values;
         if (first_column(&own) == column)
             before = *own.values;
-        keep_weight(m, i, column, before, product);
+        const weight *w = &m->weights[column];
+        if (w->merged)
+            count_change(&changes, w->shared != 0.0f ? product + w->shared : product, before);
+        else if (!apd_same_bits(before, product))
+            writer_put(&m->tau[i], column, before);
         pass_by(&own, column);
         pass_by(&group, column);
         pass_by(&shared, column);
     }
     m->tau[i].sparse.offsets[r + 1] = m->tau[i].next;
+    report_row(m, i, &changes);
 }
 
 static void merge_row(merge *m, int cluster, int64_t r) {
