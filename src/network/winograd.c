@@ -1,12 +1,10 @@
 #include "network/winograd.h"
 
-#include "network/points.h"
+#include "network/square.h"
 #include "network/tile.h"
 
 #include <string.h>
 
-#define POINTS     ((int64_t)APD_POINTS * APD_POINTS)
-#define MOST_SIDE  6                     /* outputs along a tile, of a 3x3 kernel */
 #define TRANSFORM  1000                  /* what a tile costs a channel to transform, in multiplications */
 #define CACHE      (INT64_C(256) * 1024) /* bytes of a group of tiles */
 #define GROUP_STEP INT64_C(12)           /* tiles: whole tiles of sums, whatever their width */
@@ -35,8 +33,8 @@ static plan plan_of(const apd_layer *layer) {
     p.padded_rows = down * p.side + p.kernel - 1;
     p.row_floats = (p.across * p.side + p.kernel - 1) * p.in_stride;
     /* not a power of two apart, or all tiles would share few lines of the cache */
-    p.in_step = POINTS * p.in_stride + 16;
-    p.out_step = POINTS * p.out_stride + 16;
+    p.in_step = APD_SQUARE_POINTS * p.in_stride + 16;
+    p.out_step = APD_SQUARE_POINTS * p.out_stride + 16;
     p.group = CACHE / ((p.in_step + p.out_step) * (int64_t)sizeof(float)) / GROUP_STEP * GROUP_STEP;
     p.group = p.group < GROUP_STEP ? GROUP_STEP : p.group;
     return p;
@@ -50,7 +48,7 @@ bool apd_winograd_suits(const apd_layer *layer) {
     plan p = plan_of(layer);
     double pairs = (double)p.in * (double)p.out;
     double direct = pairs * (double)(p.kernel * p.kernel) * (double)apd_pixels(layer->out);
-    double fast = (double)p.tiles * ((double)POINTS * pairs + TRANSFORM * (double)(p.in + p.out));
+    double fast = (double)p.tiles * ((double)APD_SQUARE_POINTS * pairs + TRANSFORM * (double)(p.in + p.out));
     return fast < 0.8 * direct;
 }
 
@@ -83,8 +81,8 @@ static room room_in(const plan *p, float *scratch, int64_t *used) {
     *used = 0;
     r.inputs = deal(scratch, used, p->group * p->in_step);
     r.outputs = deal(scratch, used, p->group * p->out_step);
-    r.weights = deal(scratch, used, POINTS * larger(p->in * p->out_stride, p->out * p->in_stride));
-    r.sums = deal(scratch, used, POINTS * p->in * p->out_stride);
+    r.weights = deal(scratch, used, APD_SQUARE_POINTS * larger(p->in * p->out_stride, p->out * p->in_stride));
+    r.sums = deal(scratch, used, APD_SQUARE_POINTS * p->in * p->out_stride);
     r.padded = deal(scratch, used, p->padded_rows * p->row_floats);
     r.gradient = deal(scratch, used, p->padded_rows * p->row_floats);
     r.bias = deal(scratch, used, p->out_stride);
@@ -101,111 +99,6 @@ int64_t apd_winograd_scratch_floats(const apd_layer *layer) {
 
 static void clear(float *floats, int64_t count) {
     memset(floats, 0, (size_t)count * sizeof(float));
-}
-
-/* --- transforms of one register of channels ---------------------------------------------------------- */
-
-/* Pixels of a tile: where they are, and how many of its rows and columns there are. */
-typedef struct grid {
-    int64_t row_step, step; /* floats */
-    int64_t rows, columns;
-} grid;
-
-/* (8, 8) windows of pixels, out (points) `out_step` apart */
-static void windows(const float *pixels, const grid *at, float *out, int64_t out_step) {
-    apd_lanes half[APD_POINTS][APD_POINTS], line[APD_POINTS], made[APD_POINTS];
-    for (int y = 0; y < APD_POINTS; y++) {
-        for (int x = 0; x < APD_POINTS; x++)
-            line[x] = apd_lanes_load(pixels + y * at->row_step + x * at->step);
-        apd_points_windows(line, half[y]);
-    }
-    for (int x = 0; x < APD_POINTS; x++) {
-        for (int y = 0; y < APD_POINTS; y++)
-            line[y] = half[y][x];
-        apd_points_windows(line, made);
-        for (int y = 0; y < APD_POINTS; y++)
-            apd_lanes_store(out + (y * APD_POINTS + x) * out_step, made[y]);
-    }
-}
-
-/* The transpose: pixels += */
-static void add_windows(const float *in, int64_t in_step, float *pixels, const grid *at) {
-    apd_lanes half[APD_POINTS][APD_POINTS], line[APD_POINTS], made[APD_POINTS];
-    for (int y = 0; y < APD_POINTS; y++) {
-        for (int x = 0; x < APD_POINTS; x++)
-            line[x] = apd_lanes_load(in + (y * APD_POINTS + x) * in_step);
-        apd_points_windows_transposed(line, half[y]);
-    }
-    for (int x = 0; x < APD_POINTS; x++) {
-        for (int y = 0; y < APD_POINTS; y++)
-            line[y] = half[y][x];
-        apd_points_windows_transposed(line, made);
-        for (int y = 0; y < APD_POINTS; y++) {
-            float *to = pixels + y * at->row_step + x * at->step;
-            apd_lanes_store(to, apd_lanes_load(to) + made[y]);
-        }
-    }
-}
-
-/* (count, count) pixels, zero beyond those that are there, to values at the points. */
-APD_POINTS_INLINE void values(const int count, const int scaled, const float *pixels, const grid *at,
-                              float *out, int64_t out_step) {
-    apd_lanes half[MOST_SIDE][APD_POINTS], line[MOST_SIDE], made[APD_POINTS];
-    for (int y = 0; y < count; y++) {
-        for (int x = 0; x < count; x++)
-            line[x] = y < at->rows && x < at->columns
-                          ? apd_lanes_load(pixels + y * at->row_step + x * at->step)
-                          : (apd_lanes){0};
-        apd_points_values(count, scaled, line, half[y]);
-    }
-    for (int x = 0; x < APD_POINTS; x++) {
-        for (int y = 0; y < count; y++)
-            line[y] = half[y][x];
-        apd_points_values(count, scaled, line, made);
-        for (int y = 0; y < APD_POINTS; y++)
-            apd_lanes_store(out + (y * APD_POINTS + x) * out_step, made[y]);
-    }
-}
-
-/* The transpose: pixels = start +, where they are. */
-APD_POINTS_INLINE void pixels_of(const int count, const int scaled, const float *in, int64_t in_step,
-                                 apd_lanes start, float *pixels, const grid *at) {
-    apd_lanes half[APD_POINTS][MOST_SIDE], line[APD_POINTS], made[MOST_SIDE];
-    for (int y = 0; y < APD_POINTS; y++) {
-        for (int x = 0; x < APD_POINTS; x++)
-            line[x] = apd_lanes_load(in + (y * APD_POINTS + x) * in_step);
-        apd_points_transposed(count, scaled, line, half[y]);
-    }
-    for (int x = 0; x < count && x < at->columns; x++) {
-        for (int y = 0; y < APD_POINTS; y++)
-            line[y] = half[y][x];
-        apd_points_transposed(count, scaled, line, made);
-        for (int y = 0; y < count; y++)
-            if (y < at->rows)
-                apd_lanes_store(pixels + y * at->row_step + x * at->step, start + made[y]);
-    }
-}
-
-/* Kernels have 3 or 5 taps a side and their tiles 6 or 4 outputs, so the count says which of the two it is;
- * weights take the points' factors. */
-static void to_values(int count, const float *pixels, const grid *at, float *out, int64_t out_step) {
-    switch (count) {
-    case 3: values(3, 1, pixels, at, out, out_step); break;
-    case 4: values(4, 0, pixels, at, out, out_step); break;
-    case 5: values(5, 1, pixels, at, out, out_step); break;
-    default: values(6, 0, pixels, at, out, out_step); break;
-    }
-}
-
-static void from_values(int count, const float *in, int64_t in_step, const float *start, float *pixels,
-                        const grid *at) {
-    apd_lanes first = apd_lanes_load(start);
-    switch (count) {
-    case 3: pixels_of(3, 1, in, in_step, first, pixels, at); break;
-    case 4: pixels_of(4, 0, in, in_step, first, pixels, at); break;
-    case 5: pixels_of(5, 1, in, in_step, first, pixels, at); break;
-    default: pixels_of(6, 0, in, in_step, first, pixels, at); break;
-    }
 }
 
 /* --- weights ----------------------------------------------------------------------------------------- */
@@ -227,14 +120,14 @@ static weight_order backward_order(const plan *p) {
     return (weight_order){p->out, p->in * taps, p->in, taps, p->in_stride};
 }
 
-static grid taps_grid(const plan *p) {
-    return (grid){(int64_t)p->kernel * APD_LANES, APD_LANES, p->kernel, p->kernel};
+static apd_square_grid taps_grid(const plan *p) {
+    return (apd_square_grid){(int64_t)p->kernel * APD_LANES, APD_LANES, p->kernel, p->kernel};
 }
 
 static void transform_weights(const plan *p, weight_order order, const float *weights, float *out) {
     float taps[5 * 5 * APD_LANES] = {0};
     int count = p->kernel * p->kernel;
-    grid at = taps_grid(p);
+    apd_square_grid at = taps_grid(p);
     for (int64_t row = 0; row < order.rows; row++)
         for (int64_t first = 0; first < order.stride; first += APD_LANES) {
             for (int lane = 0; lane < APD_LANES; lane++) {
@@ -242,7 +135,8 @@ static void transform_weights(const plan *p, weight_order order, const float *we
                 for (int tap = 0; tap < count; tap++)
                     taps[tap * APD_LANES + lane] = first + lane < order.lanes ? from[tap] : 0.0f;
             }
-            to_values(p->kernel, taps, &at, out + row * order.stride + first, order.rows * order.stride);
+            apd_square_values(p->kernel, taps, &at, out + row * order.stride + first,
+                              order.rows * order.stride);
         }
 }
 
@@ -250,12 +144,12 @@ static void transform_weights(const plan *p, weight_order order, const float *we
 static void write_weights(const plan *p, const room *r, const apd_pass *pass) {
     float taps[5 * 5 * APD_LANES];
     int count = p->kernel * p->kernel;
-    grid at = taps_grid(p);
+    apd_square_grid at = taps_grid(p);
     weight_order order = forward_order(p);
     for (int64_t row = 0; row < order.rows; row++)
         for (int64_t first = 0; first < order.stride; first += APD_LANES) {
-            from_values(p->kernel, r->sums + row * order.stride + first, order.rows * order.stride, r->zeros,
-                        taps, &at);
+            apd_square_pixels(p->kernel, r->sums + row * order.stride + first, order.rows * order.stride,
+                              r->zeros, taps, &at);
             for (int lane = 0; lane < APD_LANES && first + lane < order.lanes; lane++) {
                 float *to = pass->weight_gradient + row * order.row_step + (first + lane) * order.lane_step;
                 for (int tap = 0; tap < count; tap++)
@@ -299,7 +193,7 @@ static void multiply(const product *m) {
 }
 
 static void multiply_forward(const plan *p, const room *r, int64_t count) {
-    for (int64_t point = 0; point < POINTS; point++)
+    for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = count,
                             .terms = p->in,
                             .lanes = p->out_stride,
@@ -314,7 +208,7 @@ static void multiply_forward(const plan *p, const room *r, int64_t count) {
 }
 
 static void multiply_for_weights(const plan *p, const room *r, int64_t count) {
-    for (int64_t point = 0; point < POINTS; point++)
+    for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = p->in,
                             .terms = count,
                             .lanes = p->out_stride,
@@ -338,7 +232,7 @@ static void add_biases(const plan *p, const room *r, int64_t count) {
 }
 
 static void multiply_for_input(const plan *p, const room *r, int64_t count) {
-    for (int64_t point = 0; point < POINTS; point++)
+    for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = count,
                             .terms = p->out,
                             .lanes = p->in_stride,
@@ -364,18 +258,18 @@ static place place_of(const plan *p, int64_t tile) {
 }
 
 /* Where a tile's outputs are, in an image of the layer's outputs. */
-static grid outputs_grid(const apd_layer *layer, const plan *p, place at) {
+static apd_square_grid outputs_grid(const apd_layer *layer, const plan *p, place at) {
     int64_t rows = layer->out.height - at.y, columns = layer->out.width - at.x;
-    return (grid){layer->out.width * p->out_stride, p->out_stride, rows < p->side ? rows : p->side,
-                  columns < p->side ? columns : p->side};
+    return (apd_square_grid){layer->out.width * p->out_stride, p->out_stride, rows < p->side ? rows : p->side,
+                             columns < p->side ? columns : p->side};
 }
 
 static int64_t output_offset(const apd_layer *layer, const plan *p, place at) {
     return at.image * apd_image_floats(layer->out) + (at.y * layer->out.width + at.x) * p->out_stride;
 }
 
-static grid inputs_grid(const plan *p) {
-    return (grid){p->row_floats, p->in_stride, APD_POINTS, APD_POINTS};
+static apd_square_grid inputs_grid(const plan *p) {
+    return (apd_square_grid){p->row_floats, p->in_stride, APD_POINTS, APD_POINTS};
 }
 
 /* The rows of an image that lie in the padded one, and how many floats of each. */
@@ -407,14 +301,14 @@ static void cut_image(const apd_layer *layer, const plan *p, const float *padded
 /* Windows of tiles first .. first+count-1; r->padded holds the image of the tile before. */
 static void read_inputs(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
                         int64_t first, int64_t count) {
-    grid window = inputs_grid(p);
+    apd_square_grid window = inputs_grid(p);
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
         if ((first + i) % p->tiles == 0)
             pad_image(layer, p, pass->input + at.image * apd_image_floats(layer->in), r->padded);
         const float *from = r->padded + at.y * p->row_floats + at.x * p->in_stride;
         for (int64_t c = 0; c < p->in_stride; c += APD_LANES)
-            windows(from + c, &window, r->inputs + i * p->in_step + c, p->in_stride);
+            apd_square_windows(from + c, &window, r->inputs + i * p->in_step + c, p->in_stride);
     }
 }
 
@@ -422,11 +316,11 @@ static void write_outputs(const apd_layer *layer, const plan *p, const room *r, 
                           int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
-        grid outputs = outputs_grid(layer, p, at);
+        apd_square_grid outputs = outputs_grid(layer, p, at);
         float *to = pass->output + output_offset(layer, p, at);
         for (int64_t c = 0; c < p->out_stride; c += APD_LANES)
-            from_values(p->side, r->outputs + i * p->out_step + c, p->out_stride, r->bias + c, to + c,
-                        &outputs);
+            apd_square_pixels(p->side, r->outputs + i * p->out_step + c, p->out_stride, r->bias + c, to + c,
+                              &outputs);
     }
 }
 
@@ -434,24 +328,24 @@ static void read_output_gradients(const apd_layer *layer, const plan *p, const r
                                   int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
-        grid outputs = outputs_grid(layer, p, at);
+        apd_square_grid outputs = outputs_grid(layer, p, at);
         const float *from = pass->output_gradient + output_offset(layer, p, at);
         for (int64_t c = 0; c < p->out_stride; c += APD_LANES)
-            to_values(p->side, from + c, &outputs, r->outputs + i * p->out_step + c, p->out_stride);
+            apd_square_values(p->side, from + c, &outputs, r->outputs + i * p->out_step + c, p->out_stride);
     }
 }
 
 /* r->gradient collects an image's tiles and is written with the last of them. */
 static void write_input_gradients(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
                                   int64_t first, int64_t count) {
-    grid window = inputs_grid(p);
+    apd_square_grid window = inputs_grid(p);
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
         if ((first + i) % p->tiles == 0)
             clear(r->gradient, p->padded_rows * p->row_floats);
         float *to = r->gradient + at.y * p->row_floats + at.x * p->in_stride;
         for (int64_t c = 0; c < p->in_stride; c += APD_LANES)
-            add_windows(r->inputs + i * p->in_step + c, p->in_stride, to + c, &window);
+            apd_square_add_windows(r->inputs + i * p->in_step + c, p->in_stride, to + c, &window);
         if ((first + i) % p->tiles == p->tiles - 1)
             cut_image(layer, p, r->gradient, pass->input_gradient + at.image * apd_image_floats(layer->in));
     }
@@ -486,7 +380,7 @@ void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
     room r = room_in(&p, pass->scratch, &used);
     clear(r.padded, p.padded_rows * p.row_floats);
     clear(r.zeros, larger(p.in_stride, p.out_stride));
-    clear(r.sums, POINTS * p.in * p.out_stride);
+    clear(r.sums, APD_SQUARE_POINTS * p.in * p.out_stride);
     clear(r.bias, p.out_stride);
     if (pass->input_gradient != NULL)
         transform_weights(&p, backward_order(&p), pass->weights, r.weights);
