@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-void apd_json_quote(FILE *file, const char *text) {
+static void quote(FILE *file, const char *text) {
     size_t bytes = strlen(text);
     (void)fputc('"', file);
     for (size_t at = 0; at < bytes;) {
@@ -27,6 +27,8 @@ void apd_json_quote(FILE *file, const char *text) {
 }
 
 static void new_line(const apd_json *json) {
+    if (json->line)
+        return;
     (void)fputc('\n', json->file);
     for (int level = 0; level < json->depth; level++)
         (void)fputs("  ", json->file);
@@ -38,13 +40,13 @@ static void lead(apd_json *json, const char *key) {
         bool *filled = &json->filled[json->depth - 1];
         APD_ASSERT((key == NULL) == json->array[json->depth - 1]);
         if (*filled)
-            (void)fputc(',', json->file);
+            (void)fputs(json->line ? ", " : ",", json->file);
         *filled = true;
         new_line(json);
     }
     if (key == NULL)
         return;
-    apd_json_quote(json->file, key);
+    quote(json->file, key);
     (void)fputs(": ", json->file);
 }
 
@@ -76,7 +78,7 @@ void apd_json_end(apd_json *json) {
 
 void apd_json_text(apd_json *json, const char *key, const char *value) {
     lead(json, key);
-    apd_json_quote(json->file, value);
+    quote(json->file, value);
 }
 
 void apd_json_integer(apd_json *json, const char *key, int64_t value) {
@@ -87,7 +89,7 @@ void apd_json_integer(apd_json *json, const char *key, int64_t value) {
 void apd_json_number(apd_json *json, const char *key, double value) {
     lead(json, key);
     if (isfinite(value))
-        (void)fprintf(json->file, "%.9g", value);
+        (void)fprintf(json->file, "%.*g", json->digits > 0 ? json->digits : 9, value);
     else
         (void)fputs("null", json->file);
 }

@@ -14,21 +14,21 @@ enum { APD_JSON_DEPTH = 16 };
 /* Start with {.file = ...}; the file is the caller's, and so is asking it for errors. */
 typedef struct apd_json {
     FILE *file;
+    bool line;  /* all in one line, as in a file of such lines */
+    int digits; /* of numbers; 0: nine */
     int depth;
     bool filled[APD_JSON_DEPTH]; /* whether a level has a value already */
     bool array[APD_JSON_DEPTH];
 } apd_json;
 
-/* A text in double quotes with JSON's own escapes; what is no UTF-8 becomes the replacement character. */
-void apd_json_quote(FILE *file, const char *text);
-
 void apd_json_begin_object(apd_json *json, const char *key);
 void apd_json_begin_array(apd_json *json, const char *key);
 void apd_json_end(apd_json *json); /* the innermost object or array */
 
+/* JSON's own escapes are added; what is no UTF-8 becomes the replacement character. */
 void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
-void apd_json_number(apd_json *json, const char *key, double value); /* nine digits */
+void apd_json_number(apd_json *json, const char *key, double value);
 void apd_json_flag(apd_json *json, const char *key, bool value);
 
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +173,7 @@ apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *
 struct apd_runlog {
     char *path;
     int file;
-    FILE *line; /* the line in the making, in memory */
+    apd_json json; /* the line in the making, in memory; its file is NULL between lines */
     char *text;
     size_t size;
     bool torn; /* the file's last line may lack its end */
@@ -208,7 +207,7 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
     apd_status status = APD_OK;
     if (log == NULL)
         return APD_OK;
-    APD_ASSERT(log->line == NULL);
+    APD_ASSERT(log->json.file == NULL);
     if (close(log->file) != 0)
         status = refused(error, "close", log->path);
     free(log->path);
@@ -216,59 +215,47 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
     return status;
 }
 
-static void write_key(apd_runlog *log, const char *key) {
-    APD_ASSERT(log->line != NULL);
-    (void)fputs(", ", log->line);
-    apd_json_quote(log->line, key);
-    (void)fputs(": ", log->line);
-}
-
 void apd_runlog_begin(apd_runlog *log, const char *event) {
     struct timespec now = {0};
     struct tm utc = {0};
-    char text[32] = "";
-    APD_ASSERT(log->line == NULL);
-    log->line = open_memstream(&log->text, &log->size);
-    if (log->line == NULL)
+    char text[32] = "", stamp[48];
+    APD_ASSERT(log->json.file == NULL);
+    log->json = (apd_json){.file = open_memstream(&log->text, &log->size), .line = true, .digits = 17};
+    if (log->json.file == NULL)
         apd_fatal(APD_ERROR_INTERNAL, "out of memory writing a line of %s", log->path);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
     (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)fputs("{\"event\": ", log->line);
-    apd_json_quote(log->line, event);
-    (void)fprintf(log->line, ", \"time\": \"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
+    (void)snprintf(stamp, sizeof stamp, "%s.%03dZ", text, (int)(now.tv_nsec / 1000000));
+    apd_json_begin_object(&log->json, NULL);
+    apd_json_text(&log->json, "event", event);
+    apd_json_text(&log->json, "time", stamp);
 }
 
 void apd_runlog_text(apd_runlog *log, const char *key, const char *value) {
-    write_key(log, key);
-    apd_json_quote(log->line, value);
+    apd_json_text(&log->json, key, value);
 }
 
 void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value) {
-    write_key(log, key);
-    (void)fprintf(log->line, "%" PRId64, value);
+    apd_json_integer(&log->json, key, value);
 }
 
 void apd_runlog_number(apd_runlog *log, const char *key, double value) {
-    write_key(log, key);
-    if (isfinite(value))
-        (void)fprintf(log->line, "%.17g", value);
-    else
-        (void)fputs("null", log->line);
+    apd_json_number(&log->json, key, value);
 }
 
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
-    APD_ASSERT(log->line != NULL);
-    (void)fputs("}\n", log->line);
-    bool failed = ferror(log->line) != 0;
-    if (fclose(log->line) != 0 || failed)
+    APD_ASSERT(log->json.file != NULL);
+    apd_json_end(&log->json);
+    bool failed = ferror(log->json.file) != 0;
+    if (fclose(log->json.file) != 0 || failed)
         apd_fatal(APD_ERROR_INTERNAL, "out of memory writing a line of %s", log->path);
     apd_status status = APD_OK;
     if ((log->torn && !write_all(log->file, "\n", 1)) || !write_all(log->file, log->text, (int64_t)log->size))
         status = refused(error, "write", log->path);
     log->torn = status != APD_OK;
     free(log->text);
-    log->line = NULL;
+    log->json.file = NULL;
     log->text = NULL;
     return status;
 }

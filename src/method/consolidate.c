@@ -215,7 +215,7 @@ static int64_t count_before(const entries *list, int32_t column) {
 }
 
 /* Write member i's row of tau. Its theta differs from mask*sigma, now or afterwards, only where its tau, its
- * former group or its new one (`shared`) has an entry: so a member costs its own entries, not the cluster's. */
+ * former group or its new one (`shared`) has an entry; where `shared` alone has, spans of it are counted. */
 static void keep_row(merge *m, int i, int64_t r, entries shared) {
     const apd_task_block *part = &m->d->tasks[m->places[i]]->blocks[m->block];
     const float *sigma = m->d->sigma[m->block] + r * m->cols, mask = part->mask[r];
