@@ -14,6 +14,7 @@
 #include "method/retarget.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 /* Files in the fixture's folder of segments, and bytes of them. Local. */
 static int count_segments(const fixture *f, int64_t *bytes) {
@@ -161,6 +162,24 @@ static void save_in_parts_loads_and_only_what_changed_is_written_again(void **st
     assert_agreed(team, count_segments(&f, &bytes) <= parts + 3);
     forget_task(&f, FULL);
     saved_and_equal(&f);
+    end(&f);
+    (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* A relative path leads odd ranks elsewhere, as a folder that is not shared would. */
+static void save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "unseen.h5");
+    char here[4096], whole[sizeof f.newest];
+    assert_agreed(team, getcwd(here, sizeof here) != NULL);
+    assert_agreed(team, chdir(apd_team_rank(team) % 2 == 0 ? f.store : "/proc") == 0);
+    memcpy(whole, f.newest, sizeof whole);
+    (void)snprintf(f.newest, sizeof f.newest, "checkpoint.h5");
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) >= 2);
+    memcpy(f.newest, whole, sizeof whole);
+    assert_agreed(team, chdir(here) == 0);
     end(&f);
     (void)apd_commit_plan_set_part_bytes(last);
 }
@@ -404,6 +423,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(names_are_found_again_and_nothing_else_is),
         cmocka_unit_test(save_task_after_task_writes_the_new_one_alone),
         cmocka_unit_test(save_in_parts_loads_and_only_what_changed_is_written_again),
+        cmocka_unit_test(save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others),
         cmocka_unit_test(save_after_what_changes_old_tasks_saves_them),
         cmocka_unit_test(save_again_and_again_does_not_pile_up_segments),
         cmocka_unit_test(save_after_forgetting_leaves_no_file_that_holds_the_task),
