@@ -72,6 +72,26 @@ case_signals() {
     same_end
 }
 
+# A rate this high spoils the network, so that the copy kept of an early epoch is the task's end: it and its accuracy
+# have to come back.
+case_kept_copy() {
+    local epochs=200
+    [ -z "${APD_SANITIZED-}" ] || epochs=60
+    make_data
+    describe run
+    sed -i "s/epochs: 4,/epochs: $epochs,/; s/keep_best: 2/keep_best: $epochs/; s/lr: 3e-3/lr: 0.3/; s/tasks: 4/tasks: 2/" run.yaml
+    ranks 2 train run.yaml --set "output=$work/peace" >peace.txt 2>&1 || fail "$(cat peace.txt)"
+    fingerprint peace >undisturbed
+    : >log.txt
+    in_background 3
+    wait_for '"task": *[0-9]*, "epoch": *[2-9][0-9]' run/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'going on from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
+    same_end
+}
+
 # The file stop ends a run at its next step and becomes stopped, which the next start removes.
 case_stop_file() {
     prepare 300
