@@ -2,12 +2,11 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "io/fault.h"
 #include "io/h5.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@ struct apd_checkpoint_file {
     char *path;
     bool stays; /* on the disk when this is destroyed */
     apd_h5_fault fault;
+    apd_h5_pages pages; /* what was written */
     hid_t file;
     apd_checkpoint_out root;
     pthread_t syncing; /* a thread that waits for the disk */
@@ -54,6 +54,7 @@ apd_status apd_checkpoint_file_create(const char *path, apd_checkpoint_file **ou
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     file->path = apd_duplicate_text(path);
     file->root.id = file->file = -1;
+    file->fault.pages = &file->pages;
     apd_status status = create(file, error);
     if (status != APD_OK) {
         apd_checkpoint_file_destroy(file);
@@ -84,6 +85,7 @@ void apd_checkpoint_file_destroy(apd_checkpoint_file *file) {
         (void)H5Fclose(file->file);
     if (!file->stays)
         (void)unlink(file->path);
+    apd_h5_pages_clear(&file->pages);
     free(file->path);
     free(file);
 }
@@ -102,13 +104,9 @@ static void *bring_to_disk(void *context) {
     return NULL;
 }
 
-/* Signals are for the threads that were there before. Where no thread is to be had the caller waits. */
+/* Where no thread is to be had the caller waits. */
 static void begin_sync(apd_checkpoint_file *file) {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    file->waits = pthread_create(&file->syncing, NULL, bring_to_disk, file) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    file->waits = apd_thread_start(&file->syncing, "apd-sync", bring_to_disk, file) == 0;
     if (!file->waits)
         (void)bring_to_disk(file);
 }
@@ -128,6 +126,12 @@ apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes,
     *bytes += (int64_t)facts.st_size;
     begin_sync(file);
     return APD_OK;
+}
+
+apd_status apd_checkpoint_file_check(apd_checkpoint_file *file, apd_error *error) {
+    apd_status status = apd_h5_pages_check(&file->pages, file->path, error);
+    apd_h5_pages_clear(&file->pages);
+    return status;
 }
 
 apd_status apd_checkpoint_file_wait(apd_checkpoint_file *file, apd_error *error) {

@@ -21,6 +21,9 @@ const char *apd_checkpoint_file_path(const apd_checkpoint_file *file);
 /* Close it, and begin to bring it and its folder entry to the disk; its size is added to *bytes. It can be read. */
 apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error);
 
+/* Read the finished file back: it must hold what was written. */
+apd_status apd_checkpoint_file_check(apd_checkpoint_file *file, apd_error *error);
+
 /* Wait until the finished file is on the disk. Takes NULL. */
 apd_status apd_checkpoint_file_wait(apd_checkpoint_file *file, apd_error *error);
 

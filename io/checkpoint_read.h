@@ -76,7 +76,7 @@ apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error
 /* Instead of all the above after open: the records and the groups' stored digests alone. */
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error);
 
-/* What of a commit is to be read through, besides the task in training. */
+/* What of a commit is to be read through; of a task in training, its stored digest is trusted. */
 typedef struct apd_checkpoint_choice {
     bool shared; /* sigma and the clusters */
     const int *

@@ -1,10 +1,12 @@
 #include "io/checkpoint_segment.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "io/h5.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,19 +214,48 @@ static bool is_stale(const char *name, const apd_segment_set *set) {
            bsearch(&found, set->items, (size_t)set->count, sizeof found, compare_segments) == NULL;
 }
 
+/* Files without a name any more, whose room the system gives back when they are closed. */
+typedef struct nameless {
+    int count;
+    int files[256];
+} nameless;
+
+static void *close_all(void *context) {
+    nameless *held = context;
+    for (int i = 0; i < held->count; i++)
+        (void)close(held->files[i]);
+    free(held);
+    return NULL;
+}
+
+/* The name goes at once; giving back the room of a large file takes a tenth of what writing it took, and is left to
+ * close_all. */
+static bool delete_later(int folder, const char *name, nameless *held) {
+    int room = (int)(sizeof held->files / sizeof held->files[0]);
+    int file = held->count < room ? openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    bool gone = unlinkat(folder, name, 0) == 0 || errno == ENOENT;
+    if (file >= 0)
+        held->files[held->count++] = file;
+    return gone;
+}
+
 apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error) {
     char *folder = apd_segment_path(checkpoint, folder_name);
     DIR *opened = opendir(folder);
+    nameless *held = apd_allocate(1, sizeof *held, "former segments");
     apd_status status = APD_OK;
     for (struct dirent *entry; opened != NULL && (entry = readdir(opened)) != NULL;) {
-        if (!is_stale(entry->d_name, set))
-            continue;
-        if (unlinkat(dirfd(opened), entry->d_name, 0) != 0 && errno != ENOENT)
+        if (is_stale(entry->d_name, set) && !delete_later(dirfd(opened), entry->d_name, held))
             status = apd_fail(error, APD_ERROR_IO, "%s/%s: cannot delete this former segment: %s", folder,
                               entry->d_name, strerror(errno));
     }
     if (opened != NULL)
         (void)closedir(opened);
+    pthread_t thread;
+    if (held->count > 0 && apd_thread_start(&thread, "apd-delete", close_all, held) == 0)
+        (void)pthread_detach(thread);
+    else
+        (void)close_all(held);
     free(folder);
     return status;
 }

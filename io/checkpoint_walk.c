@@ -104,7 +104,8 @@ static apd_status walk_groups(const walk *w, apd_error *error) {
     if (!shared)
         apd_checkpoint_reader_pass_shared(w->reader);
     if (state->half_way)
-        APD_TRY(walk_training(w, error));
+        APD_TRY(w->choice == NULL ? walk_training(w, error)
+                                  : apd_checkpoint_reader_skip_training(w->reader, error));
     return apd_checkpoint_reader_finish(w->reader, error);
 }
 

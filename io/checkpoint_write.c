@@ -279,6 +279,18 @@ static apd_status put_root(const apd_checkpoint_writer *writer, apd_checkpoint_o
     return put_layout(writer, root, error);
 }
 
+/* What is read back, not what we meant to write, decides whether the former commit may go; meanwhile the disk writes. */
+static apd_status check(apd_checkpoint_writer *writer, apd_error *error) {
+    int groups;
+    apd_checkpoint_choice written = {writer->shared_written, writer->parts};
+    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
+        if (writer->segments[kind] != NULL)
+            APD_TRY(apd_checkpoint_file_check(writer->segments[kind], error));
+    APD_TRY(apd_checkpoint_file_check(writer->main, error));
+    return apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
+                                       writer->whole ? NULL : &written, &groups, error);
+}
+
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error) {
     if (writer->state->half_way) {
         APD_TRY(apd_checkpoint_put_close(&writer->group, error));
@@ -291,14 +303,8 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
         if (writer->segments[kind] != NULL)
             APD_TRY(apd_checkpoint_file_finish(writer->segments[kind], &writer->bytes, error));
     APD_TRY(apd_checkpoint_file_finish(writer->main, &writer->bytes, error));
-    /* What is read back, not what we meant to write, decides whether the former commit may go; meanwhile the disk
-     * writes. */
     apd_error found = {0};
-    int groups;
-    apd_checkpoint_choice written = {writer->shared_written, writer->parts};
-    apd_status status = apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
-                                                    writer->whole ? NULL : &written, &groups, &found);
-    if (status != APD_OK)
+    if (check(writer, &found) != APD_OK)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
                         found.message);
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)

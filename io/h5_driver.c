@@ -57,6 +57,8 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     file->end = (haddr_t)facts.st_size;
     file->fault = *fault;
     file->fault->number = 0; /* HDF5 first tries to open what is not there yet */
+    if (file->fault->pages != NULL)
+        apd_h5_pages_clear(file->fault->pages);
     return &file->base;
 }
 
@@ -65,6 +67,8 @@ static herr_t driver_close(H5FD_t *base) {
     errno = 0;
     if (close(file->descriptor) != 0)
         note(file);
+    if (file->fault->pages != NULL)
+        file->fault->pages->size = (int64_t)file->end;
     while (file->first != NULL) {
         kept *next = file->first->next;
         free(file->first);
@@ -181,6 +185,8 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
         else
             done += (size_t)put;
     }
+    if (file->fault->pages != NULL)
+        apd_h5_pages_note(file->fault->pages, file->descriptor, (int64_t)address, (int64_t)done, bytes);
     begin_writeback(file, done);
     if (done < size && type != H5FD_MEM_DRAW)
         keep(file, address + done, size - done, bytes + done);

@@ -10,11 +10,14 @@
 #ifndef APD_IO_H5_DRIVER_H
 #define APD_IO_H5_DRIVER_H
 
+#include "io/h5_pages.h"
+
 #include <hdf5.h>
 
 /* The first refusal. Start with {0}; must outlive the file. */
 typedef struct apd_h5_fault {
-    int number; /* errno, 0 while all is well */
+    int number;          /* errno, 0 while all is well */
+    apd_h5_pages *pages; /* where to note what is written; may be NULL */
 } apd_h5_fault;
 
 /* Make `access` (a file access list) use this driver, reporting to `fault`. Negative on failure. */

@@ -87,11 +87,12 @@ static apd_status sync_folder(const char *folder, apd_error *error) {
     return status;
 }
 
-/* Write `path` and have it on the disk. */
-static apd_status write_synced(const char *path, const char *text, int64_t bytes, apd_error *error) {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+/* Write `path`, a file that is opened with `flags`, and have it on the disk. */
+static apd_status write_synced(const char *path, int flags, const char *text, int64_t bytes,
+                               apd_error *error) {
+    int file = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
     if (file < 0)
-        return refused(error, "make", path);
+        return refused(error, flags == O_APPEND ? "open" : "make", path);
     apd_status status = APD_OK;
     if (!write_all(file, text, bytes))
         status = refused(error, "write", path);
@@ -99,8 +100,6 @@ static apd_status write_synced(const char *path, const char *text, int64_t bytes
         status = refused(error, "sync", path);
     if (close(file) != 0 && status == APD_OK)
         status = refused(error, "close", path);
-    if (status != APD_OK)
-        (void)unlink(path);
     return status;
 }
 
@@ -109,16 +108,25 @@ apd_status apd_write_file(const char *folder, const char *name, const char *text
     char *path = join_path(folder, name, "");
     char *temporary = join_path(folder, name, ".tmp");
     apd_status status = APD_OK;
-    APD_GO(write_synced(temporary, text, bytes, error));
+    APD_GO(write_synced(temporary, O_CREAT | O_TRUNC, text, bytes, error));
     if (rename(temporary, path) != 0) {
         status =
             apd_fail(error, APD_ERROR_IO, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
-        (void)unlink(temporary);
         goto out;
     }
     APD_GO(sync_folder(folder, error));
 out:
+    if (status != APD_OK)
+        (void)unlink(temporary);
     free(temporary);
+    free(path);
+    return status;
+}
+
+apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
+                           apd_error *error) {
+    char *path = join_path(folder, name, "");
+    apd_status status = write_synced(path, O_APPEND, text, bytes, error);
     free(path);
     return status;
 }

@@ -33,6 +33,10 @@ apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
 apd_status apd_write_file(const char *folder, const char *name, const char *text, int64_t bytes,
                           apd_error *error);
 
+/* More text at the end of `folder`/`name`, which must be there, flushed and fsynced. Status: IO. */
+apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
+                           apd_error *error);
+
 /* Read a whole file of at most `limit` bytes into `*text` (0-terminated, free it). Statuses: IO; DATA when
  * longer. */
 apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error);

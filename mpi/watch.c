@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "mpi/team_comm.h"
 #include "mpi/watch_post.h"
 
@@ -169,18 +170,6 @@ static void share_cards(apd_watch *watch, const apd_post_card *own) {
     apd_team_broadcast(watch->team, &watch->token, (int64_t)sizeof watch->token);
 }
 
-/* The run's signals are the main thread's: the new thread is born with all of them blocked. */
-static int start_thread(apd_watch *watch) {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&watch->thread, NULL, keep_watch, watch);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == 0)
-        (void)pthread_setname_np(watch->thread, "apd-watch"); /* as top -H shows it */
-    return code;
-}
-
 apd_watch *apd_watch_start(const apd_team *team, double seconds) {
     if (seconds <= 0.0 || team->size == 1)
         return NULL;
@@ -205,7 +194,7 @@ apd_watch *apd_watch_start(const apd_team *team, double seconds) {
         if (watch->watchers[i] == team->rank)
             watch->table = apd_watch_table_create(team->size, team->rank, watch->watchers,
                                                   watch->watcher_count, seconds, apd_seconds());
-    int code = start_thread(watch);
+    int code = apd_thread_start(&watch->thread, "apd-watch", keep_watch, watch);
     watch->runs = code == 0;
     if (!watch->runs)
         apd_alarm("warning: rank %d has no watchdog, its stalls will not be named: %s", team->rank,

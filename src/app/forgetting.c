@@ -31,6 +31,7 @@ void apd_forget_place(apd_run *run, int place) {
     record->normalisation = (apd_normalisation){0};
     for (int i = 0; i < state->task_count; i++)
         state->accuracy[i * state->task_count + place] = NAN;
+    run->listed = 0;
 }
 
 apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error) {

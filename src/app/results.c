@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Text written piece by piece into memory. */
 typedef struct sheet {
@@ -27,10 +28,12 @@ static void sheet_open(sheet *s) {
         apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
 }
 
-static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, apd_error *error) {
+static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, bool grows, apd_error *error) {
     if (fclose(s->file) != 0)
         apd_fatal(APD_ERROR_INTERNAL, "out of memory for %s", name);
-    apd_status status = apd_write_file(run->description->output, name, s->text, (int64_t)s->size, error);
+    const char *folder = run->description->output;
+    apd_status status =
+        (grows ? apd_append_file : apd_write_file)(folder, name, s->text, (int64_t)s->size, error);
     free(s->text);
     return status;
 }
@@ -47,20 +50,38 @@ static void cell(FILE *file, double accuracy) {
         (void)fprintf(file, ",%.6f", accuracy);
 }
 
-static apd_status write_accuracy(const apd_run *run, apd_error *error) {
+static void put_accuracies(FILE *file, const apd_run *run, int task) {
     const apd_run_state *state = &run->state;
+    (void)fprintf(file, "%d", state->records[task].id);
+    for (int j = 0; j < run->stream->task_count; j++)
+        cell(file, j <= task ? state->accuracy[task * state->task_count + j] : NAN);
+    (void)fputc('\n', file);
+}
+
+/* Whether accuracy.csv is as this process left it, all but the row of the last task. */
+static bool lacks_last_row(const apd_run *run) {
+    char *path = apd_join_path(run->description->output, "accuracy.csv");
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there && run->listed > 0 && run->listed == run->state.task_count - 1;
+}
+
+/* The whole of it grows with the square of the tasks, so a row is added where that will do. */
+static apd_status write_accuracy(apd_run *run, apd_error *error) {
+    const int tasks = run->state.task_count;
+    bool grows = lacks_last_row(run);
     sheet s;
     sheet_open(&s);
-    (void)fputs("after_task", s.file);
-    for (int j = 0; j < state->task_count; j++)
-        (void)fprintf(s.file, ",task_%d", state->records[j].id);
-    for (int i = 0; i < state->task_count; i++) {
-        (void)fprintf(s.file, "\n%d", state->records[i].id);
-        for (int j = 0; j < state->task_count; j++)
-            cell(s.file, j <= i ? state->accuracy[i * state->task_count + j] : NAN);
+    if (!grows) {
+        (void)fputs("after_task", s.file);
+        for (int j = 0; j < run->stream->task_count; j++)
+            (void)fprintf(s.file, ",task_%d", run->stream->order[j]);
+        (void)fputc('\n', s.file);
     }
-    (void)fputc('\n', s.file);
-    return sheet_save(&s, run, "accuracy.csv", error);
+    for (int i = grows ? tasks - 1 : 0; i < tasks; i++)
+        put_accuracies(s.file, run, i);
+    run->listed = tasks;
+    return sheet_save(&s, run, "accuracy.csv", grows, error);
 }
 
 static int64_t own_numbers(const apd_layout *layout, int classes) {
@@ -99,7 +120,7 @@ static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_e
         (void)fprintf(s.file, ",%" PRId64 ",%" PRId64 ",%d,%.3f\n", nonzeros[t],
                       task_bytes(run, t, nonzeros[t]), record->epochs, record->seconds);
     }
-    return sheet_save(&s, run, "tasks.csv", error);
+    return sheet_save(&s, run, "tasks.csv", false, error);
 }
 
 static void time_text(char *text, size_t room, time_t when) {
@@ -129,7 +150,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
         "  \"started\": \"%s\",\n  \"written\": \"%s\"\n}\n",
         run->state.config_digest, run->state.data_digest, run->state.task_count, run->stream->task_count,
         run->state.commit, peak, start, now);
-    return sheet_save(&s, run, "manifest.json", error);
+    return sheet_save(&s, run, "manifest.json", false, error);
 }
 
 /* The largest resident set of any rank so far. Collective. */
@@ -181,7 +202,7 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
     (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
                  100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
     (void)printf("backward transfer %+.2f %%   forgetting %.2f %%\n", 100.0 * metrics.backward,
-                 100.0 * metrics.forgetting);
+                 100.0 * apd_forgetting_of(state->accuracy, state->task_count, state->task_count));
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
                  "%.1f %%)\n",
                  100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes);

@@ -30,6 +30,7 @@ typedef struct apd_run {
     apd_solver *solver; /* training only */
     apd_run_state state;
     apd_runlog *log; /* training, rank 0 only */
+    int listed;      /* rows of accuracy.csv as this process wrote it; 0: it is to be written anew */
     apd_workspace *workspace;
     int batch_room;   /* images that fit in what follows */
     float *images;    /* (batch_room, C, H, W) */

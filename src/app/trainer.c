@@ -142,16 +142,17 @@ static bool recentring_due(const apd_run *run) {
 
 /* Room for one more task in the run's state, with the accuracies so far. */
 static apd_task_record *grow_state(apd_run_state *state) {
-    int tasks = state->task_count;
-    double *grown = apd_allocate((int64_t)(tasks + 1) * (tasks + 1), sizeof *grown, "the accuracies");
-    for (int i = 0; i <= tasks; i++)
-        for (int j = 0; j <= tasks; j++)
-            grown[i * (tasks + 1) + j] = i < tasks && j < tasks ? state->accuracy[i * tasks + j] : NAN;
-    free(state->accuracy);
-    state->accuracy = grown;
+    const int64_t tasks = state->task_count, grown = tasks + 1;
+    double *accuracy = state->accuracy =
+        apd_reallocate(state->accuracy, tasks * tasks, grown * grown, sizeof *accuracy, "the accuracies");
+    for (int64_t i = tasks - 1; i > 0; i--) /* the last row first: each moves to where others were */
+        memmove(accuracy + i * grown, accuracy + i * tasks, (size_t)tasks * sizeof *accuracy);
+    for (int64_t i = 0; i < tasks; i++)
+        accuracy[i * grown + tasks] = accuracy[tasks * grown + i] = NAN;
+    accuracy[tasks * grown + tasks] = NAN;
     state->records =
         apd_reallocate(state->records, tasks, tasks + 1, sizeof *state->records, "the tasks' records");
-    state->task_count = tasks + 1;
+    state->task_count = (int)grown;
     return &state->records[tasks];
 }
 

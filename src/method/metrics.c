@@ -26,7 +26,7 @@ static double best_before(const double *accuracy, int j, int last, int stride) {
 }
 
 apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride) {
-    mean average = {0}, learning = {0}, backward = {0}, forgetting = {0};
+    mean average = {0}, learning = {0}, backward = {0};
     double worst = NAN;
     int last = tasks - 1;
     for (int j = 0; j < tasks; j++) {
@@ -36,17 +36,25 @@ apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride) {
         add(&average, now);
         add(&learning, then);
         worst = fmin(worst, now);
-        if (j == last)
-            continue;
-        add(&backward, now - then);
-        add(&forgetting, best_before(accuracy, j, last, stride) - now);
+        if (j < last)
+            add(&backward, now - then);
     }
-    double none = average.count > 0 ? 0.0 : NAN;
     return (apd_metrics){.average = mean_or(&average, NAN),
                          .learning = mean_or(&learning, NAN),
-                         .backward = mean_or(&backward, none),
-                         .forgetting = mean_or(&forgetting, none),
+                         .backward = mean_or(&backward, average.count > 0 ? 0.0 : NAN),
                          .worst = worst};
+}
+
+double apd_forgetting_of(const double *accuracy, int tasks, int stride) {
+    mean forgetting = {0};
+    int last = tasks - 1, there = 0;
+    for (int j = 0; j < tasks; j++) {
+        double now = accuracy[last * stride + j];
+        there += !isnan(now);
+        if (j < last)
+            add(&forgetting, best_before(accuracy, j, last, stride) - now);
+    }
+    return mean_or(&forgetting, there > 0 ? 0.0 : NAN);
 }
 
 apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_capacity_counts *counts) {

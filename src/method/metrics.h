@@ -7,15 +7,17 @@
 #include "network/layout.h"
 
 typedef struct apd_metrics {
-    double average;    /* mean_j R[T-1][j] */
-    double learning;   /* mean_j R[j][j] */
-    double backward;   /* BWT: mean_{j<T-1} (R[T-1][j] - R[j][j]); 0 for one task */
-    double forgetting; /* mean_{j<T-1} (max_{j<=l<T-1} R[l][j] - R[T-1][j]); 0 for one task */
-    double worst;      /* min_j R[T-1][j] */
+    double average;  /* mean_j R[T-1][j] */
+    double learning; /* mean_j R[j][j] */
+    double backward; /* BWT: mean_{j<T-1} (R[T-1][j] - R[j][j]); 0 for one task */
+    double worst;    /* min_j R[T-1][j] */
 } apd_metrics;
 
 /* The metrics after `tasks` tasks; `stride` is the matrix's row length (>= tasks). No task: all NaN. */
 apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride);
+
+/* mean_{j<T-1} (max_{j<=l<T-1} R[l][j] - R[T-1][j]); 0 for one task. It alone reads the whole matrix. */
+double apd_forgetting_of(const double *accuracy, int tasks, int stride);
 
 /* What has to be kept, counted three ways (METHOD: the paper's; with heads and biases; real bytes). */
 typedef struct apd_capacity {

@@ -87,6 +87,32 @@ static inline apd_lanes apd_lanes_larger(apd_lanes a, apd_lanes b) {
 #endif
 }
 
+/* APD_LANES rows of as many floats, `step` apart, to columns, `out_step` apart. */
+static inline void apd_lanes_transpose(const float *rows, int64_t step, float *out, int64_t out_step) {
+#if APD_LANES == 8
+    __m256 in[8], pair[8], four[8];
+    for (int r = 0; r < 8; r++)
+        in[r] = _mm256_loadu_ps(rows + r * step);
+    for (int r = 0; r < 8; r += 2) {
+        pair[r] = _mm256_unpacklo_ps(in[r], in[r + 1]);
+        pair[r + 1] = _mm256_unpackhi_ps(in[r], in[r + 1]);
+    }
+    for (int r = 0; r < 8; r += 4)
+        for (int k = 0; k < 2; k++) {
+            four[r + 2 * k] = _mm256_shuffle_ps(pair[r + k], pair[r + 2 + k], 0x44);
+            four[r + 2 * k + 1] = _mm256_shuffle_ps(pair[r + k], pair[r + 2 + k], 0xee);
+        }
+    for (int c = 0; c < 4; c++) {
+        _mm256_storeu_ps(out + c * out_step, _mm256_permute2f128_ps(four[c], four[4 + c], 0x20));
+        _mm256_storeu_ps(out + (4 + c) * out_step, _mm256_permute2f128_ps(four[c], four[4 + c], 0x31));
+    }
+#else
+    for (int r = 0; r < APD_LANES; r++)
+        for (int c = 0; c < APD_LANES; c++)
+            out[c * out_step + r] = rows[r * step + c];
+#endif
+}
+
 /* sum + scalar * factor */
 static inline apd_lanes apd_lanes_multiply_add(apd_lanes sum, float scalar, apd_lanes factor) {
 #if defined(__AVX512F__)

@@ -30,16 +30,25 @@ int64_t apd_dense_scratch(int64_t cols) {
 
 /* --- forward ----------------------------------------------------------------------------------------- */
 
+/* The register of panels that `images` images, up to one a lane, fill; zeros in other lanes. */
+static void pack_register(const float *rows, int64_t images, int64_t step, int64_t terms, float *panel,
+                          int64_t floats) {
+    int64_t k = 0;
+    for (; images == LANES && k + LANES <= terms; k += LANES)
+        apd_lanes_transpose(rows + k, step, panel + k * floats, floats);
+    for (; k < terms; k++)
+        for (int64_t lane = 0; lane < LANES; lane++)
+            panel[k * floats + lane] = lane < images ? rows[lane * step + k] : 0.0f;
+}
+
 /* A lane an image: panels of (terms, width of a tile) from rows (images, terms). */
 static void pack_images(const float *rows, int64_t images, int64_t step, int64_t terms, float *panels) {
     int64_t lanes = whole_lanes(images);
     for (int64_t first = 0, floats; first < lanes; first += floats, panels += floats * terms) {
         floats = apd_tile_width(lanes - first) * LANES;
-        for (int64_t lane = 0; lane < floats; lane++) {
-            const float *from = rows + (first + lane) * step;
-            for (int64_t k = 0; k < terms; k++)
-                panels[k * floats + lane] = first + lane < images ? from[k] : 0.0f;
-        }
+        for (int64_t lane = 0; lane < floats; lane += LANES)
+            pack_register(rows + (first + lane) * step, least(LANES, images - first - lane), step, terms,
+                          panels + lane, floats);
     }
 }
 
@@ -62,6 +71,22 @@ static void add_terms(const float *weights, int64_t units, int64_t step, int64_t
     }
 }
 
+/* y (images, units; y_step apart) = bias + sums (units, lanes) */
+static void write_units(const float *sums, int64_t units, int64_t lanes, int64_t images, const float *bias,
+                        float *y, int64_t y_step) {
+    float turned[APD_LANES * APD_LANES];
+    for (int64_t u = 0; u < units; u += LANES)
+        for (int64_t i = 0; i < images; i += LANES) {
+            int64_t wide = least(LANES, units - u), high = least(LANES, images - i);
+            if (wide == LANES)
+                apd_lanes_transpose(sums + u * lanes + i, lanes, turned, LANES);
+            for (int64_t p = 0; p < high; p++)
+                for (int64_t q = 0; q < wide; q++)
+                    y[(i + p) * y_step + u + q] =
+                        bias[u + q] + (wide == LANES ? turned[p * LANES + q] : sums[(u + q) * lanes + i + p]);
+        }
+}
+
 static void forward_images(const apd_dense_shape *s, const float *x, int64_t images, const float *weights,
                            const float *bias, float *y, float *scratch) {
     int64_t lanes = whole_lanes(images);
@@ -73,9 +98,7 @@ static void forward_images(const apd_dense_shape *s, const float *x, int64_t ima
         for (int64_t k = 0; k < s->cols; k += TERMS)
             add_terms(weights + r * s->cols + k, units, s->cols, least(TERMS, s->cols - k),
                       panels + k * lanes, lanes, k == 0, sums);
-        for (int64_t i = 0; i < images; i++)
-            for (int64_t u = 0; u < units; u++)
-                y[i * s->y_step + r + u] = bias[r + u] + sums[u * lanes + i];
+        write_units(sums, units, lanes, images, bias + r, y + r, s->y_step);
     }
 }
 

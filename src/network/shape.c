@@ -122,6 +122,8 @@ apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs
         if ((int)spec.kind < 0 || (int)spec.kind >= kinds)
             return apd_fail(error, APD_ERROR_USAGE, "layer %d: kind %d is none that is known", place + 1,
                             (int)spec.kind);
+        if (l == 0 && spec.kind == APD_LAYER_DENSE) /* images come in the order in which it flattens them */
+            shape = (apd_image_shape){(int)apd_features(input), 1, 1};
         layers[l] = (apd_layer){
             .operation = operation_of_kind[spec.kind], .spec = spec, .number = place + 1, .in = shape};
         APD_TRY(resolve(&layers[l], flat, error));

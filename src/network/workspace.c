@@ -41,7 +41,7 @@ apd_workspace *apd_workspace_create(const apd_network *network, int max_images) 
     apd_workspace *made = apd_allocate(1, sizeof *made, "a workspace");
     made->max_images = max_images;
     made->depth = network->depth;
-    made->input = floats_for(max_images, apd_image_floats(network->input));
+    made->input = floats_for(max_images, apd_image_floats(network->layers[0].in));
     made->outputs = apd_allocate(network->depth, sizeof *made->outputs, "a workspace's layers");
     made->kept = apd_allocate(network->depth + 1, sizeof *made->kept, "a workspace's layers");
     made->shared = apd_allocate(network->depth, sizeof *made->shared, "a workspace's layers");
@@ -89,10 +89,13 @@ void apd_workspace_destroy(apd_workspace *workspace) {
 /* (n, pixel, channel) from (n, channel, pixel) */
 static void take_images(apd_image_shape shape, const float *images, int n, float *input) {
     int64_t stride = apd_channel_stride(shape.channels), pixels = apd_pixels(shape);
-    for (int64_t image = 0; image < n; image++, images += apd_features(shape), input += pixels * stride)
-        for (int64_t c = 0; c < shape.channels; c++)
+    for (int64_t image = 0; image < n; image++, images += apd_features(shape), input += pixels * stride) {
+        if (pixels == 1)
+            memcpy(input, images, (size_t)apd_features(shape) * sizeof *input);
+        for (int64_t c = 0; c < shape.channels && pixels > 1; c++)
             for (int64_t pixel = 0; pixel < pixels; pixel++)
                 input[pixel * stride + c] = images[c * pixels + pixel];
+    }
 }
 
 /* What both directions of a pass tell layer `l`. */
@@ -126,7 +129,7 @@ const float *apd_network_forward(const apd_network *network, const float *theta,
     workspace->dropping = dropout != NULL;
     if (dropout != NULL)
         workspace->dropout = *dropout;
-    take_images(network->input, images, n, workspace->input);
+    take_images(network->layers[0].in, images, n, workspace->input);
     for (int l = 0; l <= network->depth; l++) {
         apd_pass pass = pass_of(network, theta, workspace, l);
         pass.first = first;
