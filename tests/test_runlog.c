@@ -262,6 +262,28 @@ static void write_file_replaces_whole_and_leaves_no_temporary(void **state) {
     assert_false(exists("a.txt.tmp"));
 }
 
+static void append_file_adds_to_what_is_there(void **state) {
+    (void)state;
+    apd_error error = {0};
+    put("a.txt", "one\n");
+    assert_int_equal(apd_append_file(folder, "a.txt", "two\n", 4, &error), APD_OK);
+    assert_int_equal(apd_append_file(folder, "a.txt", "", 0, &error), APD_OK);
+    assert_holds("a.txt", "one\ntwo\n");
+}
+
+static void append_file_makes_none_and_names_what_fails(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(remove(in_folder("a.txt")), 0);
+    assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot open @: No such file or directory", in_folder("a.txt"));
+    assert_false(exists("a.txt"));
+    assert_int_equal(symlink("/dev/full", in_folder("a.txt")), 0);
+    assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot write @: No space left on device", in_folder("a.txt"));
+    assert_int_equal(remove(in_folder("a.txt")), 0);
+}
+
 static void write_file_without_space_keeps_former_file(void **state) {
     (void)state;
     apd_error error = {0};
@@ -358,6 +380,8 @@ int main(void) {
                                        IN_FOLDER(make_folder_without_a_name_or_in_place_of_a_file_fails),
                                        cmocka_unit_test(make_folder_where_the_system_refuses_names_it),
                                        IN_FOLDER(write_file_replaces_whole_and_leaves_no_temporary),
+                                       IN_FOLDER(append_file_adds_to_what_is_there),
+                                       IN_FOLDER(append_file_makes_none_and_names_what_fails),
                                        IN_FOLDER(write_file_without_space_keeps_former_file),
                                        IN_FOLDER(write_file_over_a_folder_removes_temporary),
                                        IN_FOLDER(write_file_in_missing_folder_or_below_a_file_fails),
