@@ -277,6 +277,7 @@ static void append_file_makes_none_and_names_what_fails(void **state) {
     assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
     assert_message(&error, "cannot open @: No such file or directory", in_folder("a.txt"));
     assert_false(exists("a.txt"));
+    error = (apd_error){0};
     assert_int_equal(symlink("/dev/full", in_folder("a.txt")), 0);
     assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
     assert_message(&error, "cannot write @: No space left on device", in_folder("a.txt"));
