@@ -5,6 +5,7 @@
 #include "io/task_images.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 /* One shard's samples: slots first .. first+count-1 of the set. */
@@ -25,6 +26,7 @@ struct apd_train_set {
     int64_t image_bytes;
     apd_normalisation normalisation;
     apd_pixels pixels;
+    pthread_mutex_t lock;
     shard_part *parts;  /* this rank's shards */
     int64_t slot_count; /* this rank's samples */
     int64_t *places;    /* (slot_count) the sample's place in the task's part */
@@ -150,6 +152,7 @@ apd_status apd_train_set_load(const apd_description *description, const apd_stre
             "be right",
             batch, partition->shards, partition->shards);
     apd_train_set *set = apd_allocate(1, sizeof *set, "a task's training set");
+    (void)pthread_mutex_init(&set->lock, NULL);
     set->partition = *partition;
     set->seed = stream->seed;
     set->task = task;
@@ -174,6 +177,7 @@ void apd_train_set_destroy(apd_train_set *set) {
         return;
     for (int i = 0; i < set->partition.shard_end - set->partition.shard_begin; i++)
         free(set->parts[i].order);
+    (void)pthread_mutex_destroy(&set->lock);
     free(set->parts);
     free(set->places);
     free(set->labels);
@@ -215,6 +219,7 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
     const apd_partition *partition = &set->partition;
     APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end && epoch >= 0);
     shard_part *part = &set->parts[shard - partition->shard_begin];
+    (void)pthread_mutex_lock(&set->lock); /* of the epochs' orders */
     int n = apd_partition_micro_batch(partition, apd_train_set_batch_count(set, step), shard);
     const int64_t *order = epoch_order(set, part, shard, epoch) +
                            (int64_t)step * apd_partition_micro_batch(partition, set->batch, shard);
@@ -228,6 +233,7 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
         apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, drawn, images + i * size);
         labels[i] = set->labels[slot];
     }
+    (void)pthread_mutex_unlock(&set->lock);
     return n;
 }
 

@@ -35,8 +35,8 @@ const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set);
 
 /* Shard `shard`'s (one of this rank's) micro-batch of a step: fills images (n, C, H, W) and labels (n),
  * returns n (0 is possible); n is apd_partition_micro_batch of apd_train_set_batch_count. Calls may come in
- * any order: a shard's order of epoch `epoch` is worked out when it is asked for and kept until another epoch
- * is. */
+ * any order and from any thread: a shard's order of epoch `epoch` is worked out when it is asked for and kept until
+ * another epoch is. */
 int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels);
 
 /* Validation or test samples in fixed pieces of `log.evaluate_batch` images by sample order; piece b belongs

@@ -16,10 +16,16 @@ void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, in
                              apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
     stepper->tallies = apd_allocate(run->partition.shard_end - run->partition.shard_begin,
                                     sizeof *stepper->tallies, "the shards' losses");
+    apd_image_shape shape = run->dataset->shape;
+    int room = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    stepper->feeder = apd_feeder_create(set, room, (int64_t)shape.channels * shape.height * shape.width,
+                                        apd_feeder_has_processor());
 }
 
 void apd_stepper_clear(apd_stepper *stepper) {
+    apd_feeder_destroy(stepper->feeder);
     free(stepper->tallies);
+    stepper->feeder = NULL;
     stepper->tallies = NULL;
 }
 
@@ -36,22 +42,32 @@ static void publish(void *exchange, int block) {
     apd_exchange_publish(exchange, block);
 }
 
+/* The micro-batch that comes after `feed`; behind the last of a task, one more. */
+static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
+    const apd_partition *partition = &stepper->run->partition;
+    if (feed.shard + 1 < partition->shard_end)
+        return (apd_feed){feed.shard + 1, feed.epoch, feed.step};
+    bool ends = feed.step + 1 == apd_train_set_steps(stepper->set);
+    return (apd_feed){partition->shard_begin, ends ? feed.epoch + 1 : feed.epoch, ends ? 0 : feed.step + 1};
+}
+
 /* One shard's forward and backward pass. The last shard of a rank publishes each block as it is done. */
 static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
     apd_run *run = stepper->run;
     const float *theta = apd_exchange_theta(run->exchange);
     lap(stepper, APD_PHASE_GATHER);
-    int n = apd_train_set_gather(stepper->set, shard, epoch, step, run->images, run->labels);
+    apd_feed feed = {shard, epoch, step};
+    const apd_micro_batch *batch = apd_feeder_take(stepper->feeder, feed, next_feed(stepper, feed));
     lap(stepper, APD_PHASE_FORWARD);
     apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
                                            (uint32_t)stepper->done);
-    (void)apd_network_forward(run->network, theta, run->images, n, stepper->classes, &dropout,
+    (void)apd_network_forward(run->network, theta, batch->images, batch->n, stepper->classes, &dropout,
                               shard * stepper->shard_numbers, run->workspace);
-    apd_score score = apd_network_loss(run->network, run->labels, weight, run->workspace);
+    apd_score score = apd_network_loss(run->network, batch->labels, weight, run->workspace);
     apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
     tally->loss += score.loss;
     tally->correct += (double)score.correct;
-    tally->images += n;
+    tally->images += batch->n;
     lap(stepper, APD_PHASE_BACKWARD);
     bool last = shard == run->partition.shard_end - 1;
     apd_network_backward(run->network, theta, apd_exchange_gradient(run->exchange, shard), false,

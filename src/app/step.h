@@ -2,6 +2,7 @@
 #ifndef APD_APP_STEP_H
 #define APD_APP_STEP_H
 
+#include "app/feeder.h"
 #include "app/run.h"
 
 /* Seconds spent in each part of the steps so far. */
@@ -25,6 +26,7 @@ typedef struct apd_tally {
 typedef struct apd_stepper {
     apd_run *run;
     apd_train_set *set;
+    apd_feeder *feeder;    /* of the set's micro-batches */
     int id, classes;       /* the task's */
     int64_t shard_numbers; /* how far apart shards lie in dropout's stream of numbers */
     int64_t done;          /* steps of this task */

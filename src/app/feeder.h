@@ -1,0 +1,36 @@
+/* feeder: micro-batches of a task, the next one made by a thread while the one before is computed with.
+ *
+ * The thread needs a processor besides the rank's own; where the rank is bound to one, and where no thread is to be
+ * had, micro-batches are made when they are asked for. The numbers are the same. */
+#ifndef APD_APP_FEEDER_H
+#define APD_APP_FEEDER_H
+
+#include "io/loader.h"
+
+#include <stdbool.h>
+
+/* Which micro-batch. */
+typedef struct apd_feed {
+    int shard, epoch, step;
+} apd_feed;
+
+typedef struct apd_micro_batch {
+    int n;
+    float *images;   /* (room, C, H, W), of which n are filled */
+    int32_t *labels; /* (room) */
+} apd_micro_batch;
+
+typedef struct apd_feeder apd_feeder;
+
+/* Of `set`, which must outlive it; micro-batches have at most `room` images of `floats` numbers. `ahead` is false: no
+ * thread. */
+apd_feeder *apd_feeder_create(apd_train_set *set, int room, int64_t floats, bool ahead);
+void apd_feeder_destroy(apd_feeder *feeder); /* Takes NULL. */
+
+/* Whether this process may run on more than one processor. */
+bool apd_feeder_has_processor(void);
+
+/* The micro-batch `feed`, the feeder's until the next call, at best made already; and begin with `next`. */
+const apd_micro_batch *apd_feeder_take(apd_feeder *feeder, apd_feed feed, apd_feed next);
+
+#endif
