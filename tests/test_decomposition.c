@@ -265,10 +265,9 @@ static void cells_hold_every_entry_once_in_order(void **state) {
         apd_cell_row_build(bed.d, 0, r, &cells);
         met += cells.starts[cells.count];
         for (int32_t c = 0; c < 6; c++) {
-            int64_t here = 0, cell = apd_cell_row_find(&cells, c);
+            int64_t here = 0, cell = cells.cells[c];
             if (cell >= 0)
-                apd_cell_sort(cells.entries + cells.starts[cell],
-                              cells.starts[cell + 1] - cells.starts[cell]);
+                apd_cell_row_sort(&cells, cell);
             for (int t = 0; t < 5; t++) {
                 if (!apd_task_is_decomposed(bed.d, t, 0))
                     continue;

@@ -117,14 +117,14 @@ static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **
         for (int64_t j = 0; j < block.size; j++) {
             apd_cell_row cells;
             apd_cell_row_build(bed.d, b, j / block.cols, &cells);
-            int64_t cell = apd_cell_row_find(&cells, (int32_t)(j % block.cols)), strays = 0;
+            int64_t cell = cells.cells[j % block.cols], strays = 0;
             for (int t = 0; t < MOST_TASKS; t++)
                 strays += block.tau[t][j];
             assert_int_equal(cell >= 0, strays > 0);
             if (cell >= 0)
                 assert_int_equal(cells.starts[cell + 1] - cells.starts[cell], strays);
             if (cell >= 0)
-                apd_cell_sort(cells.entries + cells.starts[cell], strays);
+                apd_cell_row_sort(&cells, cell);
             for (int64_t e = cell < 0 ? 0 : cells.starts[cell]; cell >= 0 && e < cells.starts[cell + 1];
                  e++, found++) {
                 const apd_cell_entry *entry = &cells.entries[e];

@@ -81,7 +81,8 @@ static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_si
     if (facts->solver == APD_SOLVER_JOINT)
         return rounded(5.0 * FLOAT * weights * tasks);
     double entries = facts->density * weights * tasks, room = fmin(entries, weights);
-    return rounded(entries * sizeof(apd_cell_entry) + room * (sizeof(int32_t) + sizeof(int64_t)));
+    double cells = room * (sizeof(int32_t) + sizeof(int64_t) + sizeof(bool)) + weights * sizeof(int32_t);
+    return rounded(entries * sizeof(apd_cell_entry) + cells + FLOAT * (double)slice->rows * tasks);
 }
 
 /* Rank 0 gathers the largest block, of sigma or of a dense task, when it commits. */

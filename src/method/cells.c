@@ -47,6 +47,14 @@ static void place_entries(const apd_decomposition *d, int block, int64_t r, int6
     }
 }
 
+static float *row_masks(const apd_decomposition *d, int block, int64_t row) {
+    float *masks = apd_allocate(d->task_count, sizeof *masks, "a row's masks");
+    for (int t = 0; t < d->task_count; t++)
+        if (apd_task_is_decomposed(d, t, block))
+            masks[t] = d->tasks[t]->blocks[block].mask[row];
+    return masks;
+}
+
 void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_cell_row *out) {
     int64_t cols = d->layout->blocks[block].cols, entry = 0;
     int32_t *counts = apd_allocate(cols, sizeof *counts, "a row's cells");
@@ -56,7 +64,10 @@ void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_
     out->columns = apd_allocate(most, sizeof *out->columns, "the cells' columns");
     out->starts = apd_allocate(most + 1, sizeof *out->starts, "the cells");
     out->entries = apd_allocate(total, sizeof *out->entries, "the cells' entries");
+    out->sorted = apd_allocate(most, sizeof *out->sorted, "the cells");
+    out->cells = apd_allocate(cols, sizeof *out->cells, "the columns' cells");
     for (int64_t c = 0; c < cols; c++) {
+        out->cells[c] = counts[c] == 0 ? -1 : (int32_t)out->count;
         if (counts[c] == 0)
             continue;
         out->columns[out->count] = (int32_t)c;
@@ -65,27 +76,19 @@ void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_
     }
     out->starts[out->count] = entry;
     place_entries(d, block, row, next, out->entries);
+    out->masks = row_masks(d, block, row);
     free(next);
     free(counts);
 }
 
 void apd_cell_row_clear(apd_cell_row *row) {
     free(row->columns);
+    free(row->cells);
     free(row->starts);
     free(row->entries);
+    free(row->sorted);
+    free(row->masks);
     *row = (apd_cell_row){0};
-}
-
-int64_t apd_cell_row_find(const apd_cell_row *row, int32_t column) {
-    int64_t low = 0, high = row->count;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (row->columns[middle] < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < row->count && row->columns[low] == column ? low : -1;
 }
 
 static int by_point_then_task(const void *left, const void *right) {
@@ -95,14 +98,16 @@ static int by_point_then_task(const void *left, const void *right) {
     return (a->task > b->task) - (a->task < b->task);
 }
 
-static bool is_sorted(const apd_cell_entry *entries, int64_t count) {
-    for (int64_t i = 1; i < count; i++)
-        if (by_point_then_task(&entries[i - 1], &entries[i]) > 0)
-            return false;
-    return true;
+void apd_cell_row_sort(apd_cell_row *row, int64_t cell) {
+    int64_t begin = row->starts[cell], count = row->starts[cell + 1] - begin;
+    if (!row->sorted[cell])
+        qsort(row->entries + begin, (size_t)count, sizeof *row->entries, by_point_then_task);
+    row->sorted[cell] = true;
 }
 
-void apd_cell_sort(apd_cell_entry *entries, int64_t count) {
-    if (!is_sorted(entries, count))
-        qsort(entries, (size_t)count, sizeof *entries, by_point_then_task);
+int64_t apd_cell_row_bytes(const apd_decomposition *d, int block, const apd_cell_row *row) {
+    int64_t cell = sizeof *row->columns + sizeof *row->starts + sizeof *row->sorted;
+    return row->count * cell + row->starts[row->count] * (int64_t)sizeof *row->entries +
+           d->layout->blocks[block].cols * (int64_t)sizeof *row->cells +
+           d->task_count * (int64_t)sizeof *row->masks;
 }

@@ -20,8 +20,11 @@ typedef struct apd_cell_entry {
 typedef struct apd_cell_row {
     int64_t count;           /* cells */
     int32_t *columns;        /* (count) ascending */
+    int32_t *cells;          /* (C): the cell at a column; -1: none */
     int64_t *starts;         /* (count+1): cell k's entries are starts[k] .. starts[k+1]-1 */
     apd_cell_entry *entries; /* within a cell in the order of tasks */
+    bool *sorted;            /* (count): by apd_cell_row_sort */
+    float *masks;            /* (T): the tasks' masks of this row; 0 without one */
 } apd_cell_row;
 
 /* The cells of local row `row` of block `block` over all tasks that have a mask. Clear with
@@ -29,12 +32,11 @@ typedef struct apd_cell_row {
 void apd_cell_row_build(const apd_decomposition *decomposition, int block, int64_t row, apd_cell_row *out);
 void apd_cell_row_clear(apd_cell_row *row);
 
-/* The cell at `column`, or -1. */
-int64_t apd_cell_row_find(const apd_cell_row *row, int32_t column);
+/* Bring cell `cell`'s entries into ascending order of their points, ties in the order of tasks. */
+void apd_cell_row_sort(apd_cell_row *row, int64_t cell);
 
-/* Bring a cell's entries into ascending order of their points, ties in the order of tasks. Cheap when they are
- * already. */
-void apd_cell_sort(apd_cell_entry *entries, int64_t count);
+/* Bytes that it takes. */
+int64_t apd_cell_row_bytes(const apd_decomposition *decomposition, int block, const apd_cell_row *row);
 
 /* sigma_g of a task's group at an ascending sequence of columns of one row. */
 typedef struct apd_group_walk {

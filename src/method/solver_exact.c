@@ -167,8 +167,7 @@ static int64_t exact_bytes(const apd_solver *solver, int b) {
     for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++) {
         const apd_cell_row *row = &own_of(solver, b)->cells[r];
         if (row->columns != NULL)
-            bytes += row->count * (int64_t)(sizeof *row->columns + sizeof *row->starts) +
-                     row->starts[row->count] * (int64_t)sizeof *row->entries;
+            bytes += apd_cell_row_bytes(solver->decomposition, b, row);
     }
     return bytes;
 }
@@ -182,7 +181,7 @@ static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
     apd_cell_row *row = &own->cells[r];
     if (row->columns == NULL)
         apd_cell_row_build(d, b, r, row);
-    int64_t cell = apd_cell_row_find(row, (int32_t)c);
+    int64_t cell = row->cells[c];
     if (cell < 0)
         return 0;
     apd_cell_entry *entries = row->entries + row->starts[cell];
@@ -192,10 +191,10 @@ static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
             apd_reallocate(own->strays, own->stray_room, count, sizeof *own->strays, "a cell's tasks");
         own->stray_room = count;
     }
-    apd_cell_sort(entries, count);
+    apd_cell_row_sort(row, cell);
     for (int64_t e = 0; e < count; e++)
-        own->strays[e] = (apd_stray){.point = (double)entries[e].point,
-                                     .mask = (double)d->tasks[entries[e].task]->blocks[b].mask[r]};
+        own->strays[e] =
+            (apd_stray){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
     return count;
 }
 
