@@ -66,6 +66,9 @@ done_after() {
 # says LOG TEXT
 says() { grep -qF -- "$2" "$1" || fail "$1 does not say '$2'"; }
 
+# goes_on LOG: from whichever commit was the last when it was stopped
+goes_on() { grep -qE "going on from commit [1-9]" "$1" || fail "$1 does not say that it goes on"; }
+
 # interrupted EPOCHS PLACE STOP SBATCH-OPTION...: a run across two nodes, stopped by the command STOP in its task at
 # this place (from 0), requeued, and finished with the bits of a run that nobody disturbed
 interrupted() {
@@ -150,14 +153,14 @@ case_node_down() {
 case_rank_killed() {
     cluster 1
     describe run
-    small 3 250
+    small 3 1000
     submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
     kill -9 "$(grep -lx apd /proc/[0-9]*/comm | sed 's/[^0-9]//g' | tail -n 1)"
     start_again "$job"
     done_after 240 "$job"
     says run.log "a rank or a node died after a commit"
-    says run.log "going on from commit 1"
+    goes_on run.log
     says run.log "the run is done"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run

@@ -113,6 +113,19 @@ static inline void apd_lanes_transpose(const float *rows, int64_t step, float *o
 #endif
 }
 
+/* sum + a * b */
+static inline apd_lanes apd_lanes_add_product(apd_lanes sum, apd_lanes a, apd_lanes b) {
+#if defined(__AVX512F__)
+    return (apd_lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (apd_lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#elif defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
+    return (apd_lanes)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+#else
+    return sum + a * b;
+#endif
+}
+
 /* sum + scalar * factor */
 static inline apd_lanes apd_lanes_multiply_add(apd_lanes sum, float scalar, apd_lanes factor) {
 #if defined(__AVX512F__)

@@ -10,6 +10,7 @@
 #define IMAGES INT64_C(96)  /* forward: images taken together, or up to a register more */
 #define GROUP  INT64_C(24)  /* units taken together; whole tiles of any width */
 #define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
+#define ASIDE  4            /* forward: most images beyond whole registers that go by themselves */
 #define WIDTH  2            /* by weights: registers of a tile; whole lines of the cache */
 #define PANELS INT64_C(12)  /* by weights: tiles' widths of a block of inputs */
 #define DEPTH  INT64_C(128) /* by weights: images of a block */
@@ -87,18 +88,98 @@ static void write_units(const float *sums, int64_t units, int64_t lanes, int64_t
         }
 }
 
+/* sums (units, images) += weights (units, terms; w_step apart) * x (images, terms; x_step apart)^T, along the terms:
+ * for the few images that would leave most of a register empty. Both counts are constants after inlining. */
+static inline __attribute__((always_inline)) void dots(const int units, const int images, const float *x,
+                                                       int64_t x_step, const float *weights, int64_t w_step,
+                                                       int64_t terms, float *sums) {
+    apd_lanes part[12] = {{0}};
+    int64_t k = 0;
+    for (; k + LANES <= terms; k += LANES)
+#pragma GCC unroll 8
+        for (int u = 0; u < units; u++) {
+            apd_lanes weight = apd_lanes_load(weights + u * w_step + k);
+#pragma GCC unroll 4
+            for (int i = 0; i < images; i++)
+                part[u * images + i] =
+                    apd_lanes_add_product(part[u * images + i], weight, apd_lanes_load(x + i * x_step + k));
+        }
+#pragma GCC unroll 8
+    for (int u = 0; u < units; u++)
+#pragma GCC unroll 4
+        for (int i = 0; i < images; i++) {
+            float sum = 0.0f;
+            for (int lane = 0; lane < APD_LANES; lane++)
+                sum += part[u * images + i][lane];
+            for (int64_t rest = k; rest < terms; rest++)
+                sum += weights[u * w_step + rest] * x[i * x_step + rest];
+            sums[u * images + i] += sum;
+        }
+}
+
+typedef void (*dots_function)(const float *x, int64_t x_step, const float *weights, int64_t w_step,
+                              int64_t terms, float *sums);
+
+#define DOTS(units, images)                                                                   \
+    static void dots_##units##x##images(const float *x, int64_t x_step, const float *weights, \
+                                        int64_t w_step, int64_t terms, float *sums) {         \
+        dots(units, images, x, x_step, weights, w_step, terms, sums);                         \
+    }
+DOTS(8, 1)
+DOTS(4, 2)
+DOTS(4, 3)
+DOTS(3, 4)
+DOTS(1, 1)
+DOTS(1, 2)
+DOTS(1, 3)
+DOTS(1, 4)
+
+/* dots of any number of units. */
+static void add_dots(const float *x, int images, int64_t x_step, const float *weights, int64_t units,
+                     int64_t w_step, int64_t terms, float *sums) {
+    static const struct {
+        int units;
+        dots_function many, one;
+    } kinds[ASIDE + 1] = {{0, NULL, NULL},
+                          {8, dots_8x1, dots_1x1},
+                          {4, dots_4x2, dots_1x2},
+                          {4, dots_4x3, dots_1x3},
+                          {3, dots_3x4, dots_1x4}};
+    int64_t u = 0;
+    for (; u + kinds[images].units <= units; u += kinds[images].units)
+        kinds[images].many(x, x_step, weights + u * w_step, w_step, terms, sums + u * images);
+    for (; u < units; u++)
+        kinds[images].one(x, x_step, weights + u * w_step, w_step, terms, sums + u * images);
+}
+
+/* Of `images`, how many go by themselves. */
+static int images_aside(int64_t images) {
+    int64_t rest = images % LANES;
+    return rest <= ASIDE && 2 * rest <= LANES ? (int)rest : 0;
+}
+
 static void forward_images(const apd_dense_shape *s, const float *x, int64_t images, const float *weights,
                            const float *bias, float *y, float *scratch) {
-    int64_t lanes = whole_lanes(images);
-    float *panels = scratch, *sums = scratch + s->cols * lanes;
+    int aside = images_aside(images);
+    int64_t packed = images - aside, lanes = whole_lanes(packed);
+    const float *x_aside = x + packed * s->x_step;
+    float *panels = scratch, *sums = scratch + s->cols * lanes, sums_aside[GROUP * ASIDE];
     for (int64_t k = 0; k < s->cols; k += TERMS)
-        pack_images(x + k, images, s->x_step, least(TERMS, s->cols - k), panels + k * lanes);
+        pack_images(x + k, packed, s->x_step, least(TERMS, s->cols - k), panels + k * lanes);
     for (int64_t r = 0; r < s->units; r += GROUP) {
         int64_t units = least(GROUP, s->units - r);
-        for (int64_t k = 0; k < s->cols; k += TERMS)
-            add_terms(weights + r * s->cols + k, units, s->cols, least(TERMS, s->cols - k),
-                      panels + k * lanes, lanes, k == 0, sums);
-        write_units(sums, units, lanes, images, bias + r, y + r, s->y_step);
+        memset(sums_aside, 0, sizeof sums_aside);
+        for (int64_t k = 0; k < s->cols; k += TERMS) {
+            const float *block = weights + r * s->cols + k;
+            int64_t terms = least(TERMS, s->cols - k);
+            add_terms(block, units, s->cols, terms, panels + k * lanes, lanes, k == 0, sums);
+            if (aside > 0)
+                add_dots(x_aside + k, aside, s->x_step, block, units, s->cols, terms, sums_aside);
+        }
+        write_units(sums, units, lanes, packed, bias + r, y + r, s->y_step);
+        for (int64_t u = 0; u < units; u++)
+            for (int i = 0; i < aside; i++)
+                y[(packed + i) * s->y_step + r + u] = bias[r + u] + sums_aside[u * aside + i];
     }
 }
 
