@@ -46,9 +46,10 @@
  * stale or changed part is found. h5py and h5dump read it alone, following the links.
  * Writing: the tasks whose parameters changed since the last commit, in parts of some 16 MB that the ranks write
  * side by side; sigma when a task ended and the task in training when one is half way, which rank 0 writes. Each
- * segment is closed, read back and its digests compared while the disk still works on it; then the same for PATH.tmp,
- * which a rename makes the newest commit when all is on the disk; the one before stays as PATH's .previous; segments
- * that neither links to go.
+ * segment is closed and read back while the disk still works on it: every byte is compared with what was written
+ * (h5_pages.h), and one task of each part goes through the reader, digest and all; then the same for PATH.tmp, which a
+ * rename makes the newest commit when all is on the disk; the one before stays as PATH's .previous; segments that
+ * neither links to go, a thread giving back their room.
  *
  * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); tasks go to files through
  * _tasks_out and _parts, everything else through _write (over _put, and h5_driver, which survives a full disk); one

@@ -2,10 +2,10 @@
  *
  *   manifest.json   version, build, compiler, BLAS core, MPI, ranks, hosts, data digest, start and end time
  *   metrics.jsonl   one JSON object a line: {"event": "step" | "epoch" | "task" | "checkpoint" | ..., ...}
- *   accuracy.csv    the matrix R: one row a finished task, one column a task
+ *   accuracy.csv    the matrix R: one row a finished task, one column a task of the stream
  *   tasks.csv       one row a task
  * Only rank 0 has one. Lines of metrics.jsonl are flushed one by one; the whole files are written new and
- * renamed. */
+ * renamed, but that accuracy.csv grows by rows. */
 #ifndef APD_IO_RUNLOG_H
 #define APD_IO_RUNLOG_H
 
