@@ -110,6 +110,7 @@ typedef struct apd_run_state {
     bool half_way; /* a task is in training: */
     apd_training_state training;
     int shared_segment;     /* the commit whose segment holds sigma and the clusters; 0: none does yet */
+    bool shared_moved;      /* since then: a task ended */
     uint64_t shared_digest; /* of these groups; rank 0 */
     int64_t written;        /* bytes of the last save's files */
 } apd_run_state;
@@ -118,7 +119,7 @@ void apd_run_state_clear(apd_run_state *state);
 
 /* Save a commit: state->commit grows by one. `solver` has the task in training when state->half_way, else it may
  * be NULL. What did not change since the last save or load is linked to, not written: tasks whose part says so,
- * and while a task is half way sigma and the clusters. Tasks forgotten since then make the commit `alone`: every
+ * and while a task is half way sigma and the clusters if no task ended since then. Tasks forgotten since then make the commit `alone`: every
  * segment that held them is written anew without them, and nothing older is kept. Records and parts note where
  * they lie now. On failure the former commit is untouched, and state->commit what it was. (If the removal of old files
  * alone fails, the new commit is in place already; if the folder cannot be brought to the disk after the renaming, the

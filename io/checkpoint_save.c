@@ -206,6 +206,7 @@ static void note_places(const saving *s, apd_decomposition *decomposition, apd_r
     }
     if (s->shared)
         state->shared_segment = state->commit;
+    state->shared_moved = false;
     if (s->writer != NULL)
         state->shared_digest = apd_checkpoint_writer_shared_digest(s->writer);
     state->written = apd_parts_bytes(s->parts);
@@ -257,7 +258,7 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
                 .state = state,
                 .solver = solver,
                 .path = path,
-                .shared = !state->half_way || state->shared_segment == 0};
+                .shared = !state->half_way || state->shared_moved || state->shared_segment == 0};
     state->alone = forgets(state);
     if (state->alone == 0)
         need_former(&s.needed, state);

@@ -122,6 +122,7 @@ typedef struct apd_description {
 
     struct {
         double minutes; /* between commits while a task trains; 0: only when tasks end; default 15 */
+        int tasks;      /* between commits when tasks end; 1, the default: after every one */
     } checkpoint;
 
     struct apd_value_source *sources; /* one for each option: where its value came from; private */

@@ -135,7 +135,9 @@ const apd_option apd_options[] = {
      .initial = "250", .counts = true, .help = "images a pass in evaluation"},
 
     {"checkpoint.minutes", APD_KIND_REAL, AT(checkpoint.minutes), .maximum = 1e6, .initial = "15",
-     .help = "minutes between commits while a task trains; 0: only when tasks end"}};
+     .help = "minutes between commits while a task trains; 0: only when tasks end"},
+    {"checkpoint.tasks", APD_KIND_WHOLE, AT(checkpoint.tasks), .minimum = 1, .maximum = 1e9, .initial = "1",
+     .help = "tasks from commit to commit; 1: one after every task"}};
 /* clang-format on */
 
 const int apd_option_count = (int)(sizeof apd_options / sizeof *apd_options);

@@ -134,6 +134,7 @@ static void duration_is_the_sum_over_tasks(void **state) {
                             .evaluation = 0.75,
                             .evaluations = 28,
                             .commit = 0.5,
+                            .commit_every = 1,
                             .commit_slope = 0.0625};
     double all = 28 * 0.75;
     for (int t = 0; t < 7; t++)

@@ -186,7 +186,8 @@ apd_duration apd_estimate_duration(const apd_time_facts *facts) {
                          .edges = tasks * (facts->edge + facts->edge_slope * earlier),
                          .loads = tasks * facts->load,
                          .evaluations = (double)facts->evaluations * facts->evaluation,
-                         .commits = tasks * (facts->commit + facts->commit_slope * earlier)};
+                         .commits = ceil(tasks / facts->commit_every) *
+                                    (facts->commit + facts->commit_slope * earlier)};
     made.all = made.steps + made.edges + made.loads + made.evaluations + made.commits;
     return made;
 }

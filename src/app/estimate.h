@@ -100,6 +100,7 @@ typedef struct apd_time_facts {
     double evaluation;           /* of one task on its test images */
     int64_t evaluations;         /* in all */
     double commit, commit_slope; /* one commit */
+    int commit_every;            /* tasks */
 } apd_time_facts;
 
 /* Seconds of the parts of a run; tasks are taken to have equally many steps. */

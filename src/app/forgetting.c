@@ -58,11 +58,14 @@ static apd_status forget_id(apd_run *run, int id, apd_error *error) {
     return apd_run_speaks(run) ? apd_forget_log(run, place, true, error) : APD_OK;
 }
 
-apd_status apd_forget_due(apd_run *run, apd_error *error) {
+apd_status apd_forget_due(apd_run *run, int *count, apd_error *error) {
     const apd_description *described = run->description;
     apd_status status = APD_OK;
+    *count = 0;
     for (int i = 0; i + 1 < described->stream.forget_count && status == APD_OK; i += 2)
-        if (described->stream.forget[i + 1] == run->state.task_count)
+        if (described->stream.forget[i + 1] == run->state.task_count) {
             status = forget_id(run, described->stream.forget[i], error);
+            (*count)++;
+        }
     return apd_team_agree(run->team, status, error);
 }

@@ -11,9 +11,9 @@ int apd_find_task(const apd_run_state *state, const char *text);
  * normalisation go too; its id and name stay, so that the log can say what is missing. Local: all ranks call it. */
 void apd_forget_place(apd_run *run, int place);
 
-/* Forget what stream.forget asks for after so many finished tasks, with an audit line each. Collective.
- * Status: USAGE when a task is to be forgotten that is not there. */
-apd_status apd_forget_due(apd_run *run, apd_error *error);
+/* Forget what stream.forget asks for after so many finished tasks, with an audit line each: `*count` of them.
+ * Collective. Status: USAGE when a task is to be forgotten that is not there. */
+apd_status apd_forget_due(apd_run *run, int *count, apd_error *error);
 
 /* The audit line of metrics.jsonl. Rank 0. */
 apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error);

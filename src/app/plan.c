@@ -203,9 +203,12 @@ static void estimate_time(apd_plan *plan) {
     facts->step = joint ? first : later;
     facts->step_slope = joint && plan->earlier > 0 ? fmax(later - first, 0.0) / plan->earlier : 0.0;
     facts->evaluations = count_evaluations(described, facts->tasks);
-    facts->commit = (double)(plan->disk.sigma + plan->disk.task) / plan->write_rate;
-    if (described->method.name == APD_METHOD_APD)
-        facts->commit_slope = (double)plan->disk.task / plan->write_rate;
+    const bool alone = described->method.name != APD_METHOD_APD; /* earlier tasks are never written again */
+    const double task_seconds = (double)plan->disk.task / plan->write_rate;
+    facts->commit_every = described->checkpoint.tasks;
+    facts->commit =
+        (double)plan->disk.sigma / plan->write_rate + (alone ? facts->commit_every : 1) * task_seconds;
+    facts->commit_slope = alone ? 0.0 : task_seconds;
     plan->duration = apd_estimate_duration(facts);
     double validations = described->training.keep_best * described->data.validation;
     plan->duration.evaluations += facts->tasks * validations * facts->evaluation;

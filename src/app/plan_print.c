@@ -131,9 +131,14 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
             100.0 * plan->density);
     (void)fprintf(file, "           - %" PRId64 " evaluations of a task, all as large as the first's\n",
                   plan->time.evaluations);
-    (void)fprintf(file, "           - a commit, one a task, writes sigma and %s, at %.0f MB/s\n",
-                  described->method.name == APD_METHOD_STL ? "the task"
-                                                           : "all tasks, since all move a little",
+    char interval[32];
+    (void)snprintf(interval, sizeof interval,
+                   described->checkpoint.tasks == 1 ? "one a task" : "one in %d tasks",
+                   described->checkpoint.tasks);
+    (void)fprintf(file, "           - a commit, %s, writes sigma and %s, at %.0f MB/s\n", interval,
+                  described->method.name != APD_METHOD_STL ? "all tasks, since all move a little"
+                  : described->checkpoint.tasks == 1       ? "the task"
+                                                           : "the new tasks",
                   plan->write_rate / 1e6);
     if (described->method.consolidate_every > 0)
         (void)fputs(

@@ -58,18 +58,18 @@ static void put_accuracies(FILE *file, const apd_run *run, int task) {
     (void)fputc('\n', file);
 }
 
-/* Whether accuracy.csv is as this process left it, all but the row of the last task. */
-static bool lacks_last_row(const apd_run *run) {
+/* Whether accuracy.csv is as this process left it, all but the rows of tasks since then. */
+static bool lacks_last_rows(const apd_run *run) {
     char *path = apd_join_path(run->description->output, "accuracy.csv");
     bool there = access(path, F_OK) == 0;
     free(path);
-    return there && run->listed > 0 && run->listed == run->state.task_count - 1;
+    return there && run->listed > 0 && run->listed < run->state.task_count;
 }
 
-/* The whole of it grows with the square of the tasks, so a row is added where that will do. */
+/* The whole of it grows with the square of the tasks, so rows are added where that will do. */
 static apd_status write_accuracy(apd_run *run, apd_error *error) {
     const int tasks = run->state.task_count;
-    bool grows = lacks_last_row(run);
+    bool grows = lacks_last_rows(run);
     sheet s;
     sheet_open(&s);
     if (!grows) {
@@ -78,7 +78,7 @@ static apd_status write_accuracy(apd_run *run, apd_error *error) {
             (void)fprintf(s.file, ",task_%d", run->stream->order[j]);
         (void)fputc('\n', s.file);
     }
-    for (int i = grows ? tasks - 1 : 0; i < tasks; i++)
+    for (int i = grows ? run->listed : 0; i < tasks; i++)
         put_accuracies(s.file, run, i);
     run->listed = tasks;
     return sheet_save(&s, run, "accuracy.csv", grows, error);

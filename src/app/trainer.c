@@ -159,6 +159,7 @@ static apd_task_record *grow_state(apd_run_state *state) {
 static void record_task(const apd_training *t) {
     const apd_task *task = &t->run->stream->tasks[t->id];
     apd_task_record *record = grow_state(&t->run->state);
+    t->run->state.shared_moved = true;
     record->id = t->id;
     (void)snprintf(record->name, sizeof record->name, "%s", task->name);
     record->class_count = task->class_count;
@@ -205,6 +206,7 @@ static apd_status commit(apd_run *run, apd_requests *requests, apd_error *error)
     return apd_results_write(run, error);
 }
 
+/* `commit_seconds`: NaN when it was not committed yet. */
 static apd_status log_task(const apd_training *t, double commit_seconds, apd_error *error) {
     apd_run *run = t->run;
     apd_capacity_counts counts = apd_run_count(run, NULL);
@@ -229,10 +231,12 @@ static apd_status log_task(const apd_training *t, double commit_seconds, apd_err
     apd_runlog_integer(run->log, "recentred_weights", t->recentred);
     apd_runlog_integer(run->log, "evaluated_tasks", t->measured);
     apd_runlog_number(run->log, "seconds", record->seconds);
-    apd_runlog_number(run->log, "commit_seconds", commit_seconds);
-    apd_runlog_integer(run->log, "commit", run->state.commit);
-    apd_runlog_integer(run->log, "commit_bytes", run->state.written);
-    apd_runlog_integer(run->log, "checkpoint_bytes", counts.file_bytes);
+    if (!isnan(commit_seconds)) {
+        apd_runlog_number(run->log, "commit_seconds", commit_seconds);
+        apd_runlog_integer(run->log, "commit", run->state.commit);
+        apd_runlog_integer(run->log, "commit_bytes", run->state.written);
+        apd_runlog_integer(run->log, "checkpoint_bytes", counts.file_bytes);
+    }
     for (int phase = 0; phase < APD_PHASES; phase++) {
         char key[32];
         (void)snprintf(key, sizeof key, "%s_ms", apd_phase_names[phase]);
@@ -270,8 +274,27 @@ static apd_status consolidate(apd_training *t, apd_error *error) {
     return apd_team_agree(run->team, status, error);
 }
 
+/* Commit when one is due or asked for, log, and stop when that is asked for. Collective. */
+static apd_status end_task(apd_training *t, bool forgot, apd_error *error) {
+    apd_run *run = t->run;
+    const int tasks = run->state.task_count;
+    const bool last = tasks == run->stream->task_count;
+    const bool due = last || forgot || tasks % run->description->checkpoint.tasks == 0;
+    apd_request request = due ? APD_GO_ON : apd_requests_check(t->requests, true);
+    double before = apd_seconds(), seconds = NAN; /* NaN: no commit */
+    if (due || request != APD_GO_ON) {
+        APD_TRY(commit(run, t->requests, error));
+        seconds = apd_seconds() - before;
+    }
+    APD_TRY(apd_team_agree(run->team, log_task(t, seconds, error), error));
+    if (due && !last) /* meanwhile */
+        request = apd_requests_check(t->requests, true);
+    return request == APD_STOP ? apd_training_stop(run, t->requests, error) : APD_OK;
+}
+
 static apd_status finish_task(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
+    int forgotten;
     (void)apd_pulse_phase("end task");
     apd_solver_end_task(run->solver);
     if (recentring_due(run))
@@ -281,11 +304,9 @@ static apd_status finish_task(apd_training *t, apd_error *error) {
     APD_TRY(measure_tasks(t, error));
     if (apd_consolidation_due(run))
         APD_TRY(consolidate(t, error));
-    APD_TRY(apd_forget_due(run, error));
+    APD_TRY(apd_forget_due(run, &forgotten, error));
     run->state.records[t->place].seconds = apd_seconds() - t->started;
-    double before = apd_seconds();
-    APD_TRY(commit(run, t->requests, error));
-    return apd_team_agree(run->team, log_task(t, apd_seconds() - before, error), error);
+    return end_task(t, forgotten > 0, error);
 }
 
 static apd_status train_task(apd_run *run, int place, apd_consolidator *consolidator, apd_requests *requests,
@@ -320,9 +341,6 @@ apd_status apd_train_stream(apd_run *run, apd_requests *requests, apd_error *err
     apd_status status = APD_OK;
     for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++) {
         status = train_task(run, place, &consolidator, requests, error);
-        bool last = place == run->stream->task_count - 1;
-        if (status == APD_OK && !last && apd_requests_check(requests, true) == APD_STOP)
-            status = apd_training_stop(run, requests, error);
     }
     apd_consolidator_clear(&consolidator, run);
     return status;
