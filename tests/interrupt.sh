@@ -141,6 +141,37 @@ case_interval() {
     [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
 }
 
+# committed: the places of the tasks that were committed when they ended, in order
+committed() {
+    grep '"event": *"task"' run/metrics.jsonl | grep '"commit_seconds"' | sed 's/.*"place": *\([0-9]*\).*/\1/' | tr '\n' ' '
+}
+
+# checkpoint.tasks commits after several tasks, and when asked, with all that ended since the last commit.
+case_several_tasks() {
+    prepare 200
+    ranks 2 train run.yaml --set checkpoint.tasks=3 >log.txt 2>&1 || fail "$(cat log.txt)"
+    same_end
+    [ "$(committed)" = "2 3 " ] || fail "commits after the tasks at $(committed)"
+    rm -rf run
+    : >log.txt
+    in_background 3 --set checkpoint.tasks=3
+    wait_for '"place": *1, "task": *[0-9]*, "epoch": *[2-9]' run/metrics.jsonl
+    kill -USR2 "$job"
+    wait_for '"reason": *"SIGUSR2"' run/metrics.jsonl
+    pkill -KILL -P "$job" -x apd || fail "nothing to kill"
+    wait "$job" && fail "killed, and ended well"
+    [ "$(committed)" = "" ] || fail "commits after the tasks at $(committed)"
+    "$APD" verify run | grep -q 'every digest is right' || fail "verify"
+    : >log.txt
+    in_background 2 --set checkpoint.tasks=7
+    wait_for '"event": *"consolidated"' run/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    ranks 1 train run.yaml --set checkpoint.tasks=2 >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'going on from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
+    same_run peace run
+}
+
 # What a description may change between two starts, and what not.
 case_changed_description() {
     prepare 100
