@@ -117,15 +117,15 @@ typedef struct apd_run_state {
 
 void apd_run_state_clear(apd_run_state *state);
 
-/* Save a commit: state->commit grows by one. `solver` has the task in training when state->half_way, else it may
- * be NULL. What did not change since the last save or load is linked to, not written: tasks whose part says so,
- * and while a task is half way sigma and the clusters if no task ended since then. Tasks forgotten since then make the commit `alone`: every
- * segment that held them is written anew without them, and nothing older is kept. Records and parts note where
- * they lie now. On failure the former commit is untouched, and state->commit what it was. (If the removal of old files
- * alone fails, the new commit is in place already; if the folder cannot be brought to the disk after the renaming, the
- * new one loses its segments, does not verify, and the former is what apd_checkpoint_choose finds.) A task whose part
- * is NULL is saved as forgotten. All ranks return the same. Collective.
- * Statuses: IO naming path and step (with what the system said), INTERNAL. */
+/* Save a commit: state->commit grows by one. `solver` has the task in training when state->half_way, else it may be
+ * NULL. What did not change since the last save or load is linked to, not written: tasks whose part says so, and
+ * while a task is half way sigma and the clusters if no task ended since then. Tasks forgotten since then make the
+ * commit `alone`: every segment that held them is written anew without them, and nothing older is kept. Records and
+ * parts note where they lie now. On failure the former commit is untouched, and state->commit what it was. (If the
+ * removal of old files alone fails, the new commit is in place already; if the folder cannot be brought to the disk
+ * after the renaming, the new one loses its segments, does not verify, and the former is what apd_checkpoint_choose
+ * finds.) A task whose part is NULL is saved as forgotten. All ranks return the same. Collective. Statuses: IO
+ * naming path and step (with what the system said), INTERNAL. */
 apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
                                apd_decomposition *decomposition, apd_run_state *state,
                                const apd_solver *solver, apd_error *error);

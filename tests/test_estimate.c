@@ -142,6 +142,10 @@ static void duration_is_the_sum_over_tasks(void **state) {
     apd_duration made = apd_estimate_duration(&facts);
     assert_true(fabs(made.all - all) < 1e-9);
     assert_true(fabs(made.steps + made.edges + made.loads + made.evaluations + made.commits - all) < 1e-9);
+    double each = made.commits / 7;
+    facts.commit_every = 3; /* after 3, 6 and all 7 */
+    made = apd_estimate_duration(&facts);
+    assert_true(fabs(made.commits - 3 * each) < 1e-9);
 }
 
 static void step_in_another_launch_scales_by_shards_and_rows(void **state) {

@@ -111,8 +111,9 @@ static void check_by_weights(int64_t n, int64_t units, int64_t cols, int64_t gap
 
 /* images, units, inputs: one and two blocks of each, whole tiles and not, the lengths of a row at which the
  * gradient goes past the caches (multiples of a line) and others */
-static const int64_t shapes[][3] = {{1, 1, 1},    {1, 25, 7},   {5, 6, 16},    {50, 24, 64},  {50, 10, 784},
-                                    {97, 31, 48}, {130, 5, 33}, {104, 4, 600}, {211, 7, 257}, {3, 50, 208}};
+static const int64_t shapes[][3] = {{1, 1, 1},     {1, 25, 7},   {5, 6, 16},    {50, 24, 64},  {50, 10, 784},
+                                    {97, 31, 48},  {130, 5, 33}, {104, 4, 600}, {211, 7, 257}, {3, 50, 208},
+                                    {100, 31, 48}, {4, 50, 300}, {12, 7, 530}};
 
 static void forward_matches_formula_at_every_remainder(void **state) {
     (void)state;

@@ -339,9 +339,8 @@ static apd_status train_task(apd_run *run, int place, apd_consolidator *consolid
 apd_status apd_train_stream(apd_run *run, apd_requests *requests, apd_error *error) {
     apd_consolidator consolidator = {0};
     apd_status status = APD_OK;
-    for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++) {
+    for (int place = run->state.task_count; place < run->stream->task_count && status == APD_OK; place++)
         status = train_task(run, place, &consolidator, requests, error);
-    }
     apd_consolidator_clear(&consolidator, run);
     return status;
 }

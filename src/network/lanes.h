@@ -128,15 +128,7 @@ static inline apd_lanes apd_lanes_add_product(apd_lanes sum, apd_lanes a, apd_la
 
 /* sum + scalar * factor */
 static inline apd_lanes apd_lanes_multiply_add(apd_lanes sum, float scalar, apd_lanes factor) {
-#if defined(__AVX512F__)
-    return (apd_lanes)_mm512_fmadd_ps(_mm512_set1_ps(scalar), (__m512)factor, (__m512)sum);
-#elif defined(__AVX2__) && defined(__FMA__)
-    return (apd_lanes)_mm256_fmadd_ps(_mm256_set1_ps(scalar), (__m256)factor, (__m256)sum);
-#elif defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
-    return (apd_lanes)vfmaq_n_f32((float32x4_t)sum, (float32x4_t)factor, scalar);
-#else
-    return sum + scalar * factor;
-#endif
+    return apd_lanes_add_product(sum, scalar - (apd_lanes){0}, factor);
 }
 
 #endif
