@@ -8,8 +8,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define LOOKS_BEFORE_YIELDING 200 /* some microseconds: less than a switch to another process and back */
+#define LOOKS_BEFORE_YIELDING  200  /* some microseconds: less than a switch to another process and back */
+#define YIELDS_BEFORE_SLEEPING 50   /* endless ones starve other processes: Linux 6.18, for seconds */
+#define SHORTEST_SLEEP         1000 /* ns; with the timer's slack some 50 microseconds */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags between processes need lock-free 64-bit atomics");
 
@@ -111,8 +114,11 @@ int64_t apd_window_bytes(const apd_window *window) {
 }
 
 void apd_window_pause(int *looks) {
-    if (*looks < LOOKS_BEFORE_YIELDING)
-        (*looks)++;
-    else
+    if (*looks >= LOOKS_BEFORE_YIELDING + YIELDS_BEFORE_SLEEPING) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = SHORTEST_SLEEP}, NULL);
+        return;
+    }
+    if (*looks >= LOOKS_BEFORE_YIELDING)
         (void)sched_yield();
+    (*looks)++;
 }

@@ -22,8 +22,8 @@ bool apd_window_reached(const apd_window *window, int flag, uint64_t value);
 
 int64_t apd_window_bytes(const apd_window *window); /* of the whole node */
 
-/* Between two looks at something not there yet: at first nothing, later the processor is yielded.
- * Start with *looks = 0. */
+/* Between two looks at something not there yet: at first nothing, then the processor is yielded, at
+ * last this process sleeps for some 50 microseconds. Start with *looks = 0. */
 void apd_window_pause(int *looks);
 
 #endif

@@ -110,7 +110,7 @@ case_array() {
     small 2 60
     local i
     for i in 1 2 3 4; do
-        echo "run.yaml --set seed=$i --set 'output=$work/run $i' --set training.epochs=$((i == 3 ? 250 : 40))"
+        echo "run.yaml --set seed=$i --set 'output=$work/run $i' --set training.epochs=$((i == 3 ? 2000 : 40))"
     done >list
     APD_LAUNCH="srun --mpi=pmix" submit "array-%a.log" --array=1-4 --nodes=1 --ntasks=2 --time=5 \
         "$repository/jobs/array.sbatch" --list list
@@ -123,7 +123,7 @@ case_array() {
     done
     [ "$(cat array-*.log | grep -c 'goes back into the queue')" = 1 ] || fail "not one element was requeued"
     says array-3.log "job ${job}_3: committed and stopped (exit status 75)"
-    mpirun -n 1 "$APD" train run.yaml --set seed=3 --set training.epochs=250 --set output="$work/undisturbed" \
+    mpirun -n 1 "$APD" train run.yaml --set seed=3 --set training.epochs=2000 --set output="$work/undisturbed" \
         >undisturbed.log 2>&1
     same_run undisturbed "run 3"
     cat array-3.log
