@@ -100,7 +100,7 @@ case_requeue() { interrupted 250 1 "scancel --signal=USR1 --batch" --time=10; }
 case_time_limit() {
     printf '#!/bin/sh\nsleep 20\nexec "%s" "$@"\n' "$APD" >late
     chmod +x late
-    APD=$work/late interrupted 4000 0 true --time=2 --signal=B:USR1@60
+    APD=$work/late interrupted 10000 0 true --time=2 --signal=B:USR1@60
 }
 
 # A list of four runs; the third is stopped and goes back to the queue alone. The ranks are started by srun.

@@ -1,8 +1,8 @@
 /* The plain program around a harness:
  *     fuzz_NAME [--runs N] [--seed S] [--from I] [--patience SECONDS] [FILE|FOLDER ...]
  *
- * Runs the harness' own seeds and every file named, then N inputs made of them by mutation; the same for the
- * same seed and files. What crashes the process, takes longer than a few seconds, or asks for much more memory
+ * Runs the harness' own seeds and every file named, then inputs I (0) to N - 1 made of them by mutation, the same
+ * for the same seed and files. What crashes the process, takes longer than a few seconds, or asks for much more memory
  * than the input is worth, is written to a file in the working directory, to be run again. */
 #include "base/log.h"
 #include "base/status.h"
@@ -261,10 +261,11 @@ int main(int count, char **arguments) {
         run_from(-seed_count);
     }
     double seconds = apd_seconds() - start;
+    long made = runs > from ? runs - from : 0;
     for (int i = 0; i < seed_count; i++)
         free(seeds[i].bytes);
     (void)printf("fuzz_%s: %d files, %d seeds, %ld mutated inputs, %.1f s, %.0f a second", fuzz_name, files,
-                 seed_count - files, runs, seconds, (double)(seed_count + runs) / seconds);
+                 seed_count - files, made, seconds, (double)(seed_count + made) / seconds);
     if (fuzz_may_end)
         (void)printf(", %ld faults inside HDF5 told in one line", ended);
     (void)printf("\n");
