@@ -109,11 +109,35 @@ static void check_by_weights(int64_t n, int64_t units, int64_t cols, int64_t gap
     bench_close(&b);
 }
 
+static void check_by_inputs(int64_t n, int64_t units, int64_t cols, int64_t gap) {
+    bench b = bench_open(n, units, cols, gap);
+    const apd_dense_shape *s = &b.shape;
+    float *before = malloc((size_t)(n * s->x_step + 1) * sizeof(float));
+    memcpy(before, b.x, (size_t)(n * s->x_step) * sizeof(float));
+    apd_dense_by_inputs(s, b.y, b.weights, b.x, b.scratch);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < s->x_step; k++) {
+            double sum = 0.0, size = 1.0;
+            for (int64_t r = 0; r < units && k < cols; r++) {
+                double term = (double)b.y[i * s->y_step + r] * (double)b.weights[r * cols + k];
+                sum += term;
+                size += fabs(term);
+            }
+            if (k < cols)
+                check_near((double)b.x[i * s->x_step + k], sum, size);
+            else
+                assert_true(b.x[i * s->x_step + k] == before[i * s->x_step + k]);
+        }
+    free(before);
+    bench_close(&b);
+}
+
 /* images, units, inputs: one and two blocks of each, whole tiles and not, the lengths of a row at which the
  * gradient goes past the caches (multiples of a line) and others */
-static const int64_t shapes[][3] = {{1, 1, 1},     {1, 25, 7},   {5, 6, 16},    {50, 24, 64},  {50, 10, 784},
-                                    {97, 31, 48},  {130, 5, 33}, {104, 4, 600}, {211, 7, 257}, {3, 50, 208},
-                                    {100, 31, 48}, {4, 50, 300}, {12, 7, 530}};
+static const int64_t shapes[][3] = {{1, 1, 1},     {1, 25, 7},     {5, 6, 16},     {50, 24, 64},
+                                    {50, 10, 784}, {97, 31, 48},   {130, 5, 33},   {104, 4, 600},
+                                    {211, 7, 257}, {3, 50, 208},   {100, 31, 48},  {4, 50, 300},
+                                    {12, 7, 530},  {25, 129, 385}, {121, 514, 40}, {2, 1100, 17}};
 
 static void forward_matches_formula_at_every_remainder(void **state) {
     (void)state;
@@ -130,16 +154,25 @@ static void by_weights_matches_formula_at_every_remainder(void **state) {
                 check_by_weights(shapes[i][0], shapes[i][1], shapes[i][2], gap, accumulate != 0);
 }
 
+static void by_inputs_matches_formula_at_every_remainder(void **state) {
+    (void)state;
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (int64_t gap = 0; gap <= 3; gap += 3)
+            check_by_inputs(shapes[i][0], shapes[i][1], shapes[i][2], gap);
+}
+
 static void no_image_writes_nothing(void **state) {
     (void)state;
     check_forward(0, 5, 20, 0);
     check_by_weights(0, 5, 20, 0, true);
+    check_by_inputs(0, 5, 20, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_matches_formula_at_every_remainder),
         cmocka_unit_test(by_weights_matches_formula_at_every_remainder),
+        cmocka_unit_test(by_inputs_matches_formula_at_every_remainder),
         cmocka_unit_test(no_image_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

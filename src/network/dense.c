@@ -3,7 +3,6 @@
 #include "network/layer.h"
 #include "network/product.h"
 
-#include <cblas.h>
 #include <string.h>
 
 static apd_status shape(apd_layer *layer, apd_error *error) {
@@ -63,8 +62,8 @@ static void backward_input(const apd_layer *layer, const apd_pass *pass) {
     bool flat = apd_pixels(layer->in) == 1;
     float *to = flat ? pass->input_gradient : (float *)pass->kept + pass->n * layer->cols;
     int step = (int)(flat ? apd_channel_stride(layer->in.channels) : layer->cols);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, pass->n, (int)layer->cols, pass->units, 1.0f,
-                pass->output_gradient, (int)pass->stride, pass->weights, (int)layer->cols, 0.0f, to, step);
+    apd_dense_shape shape = {pass->n, pass->units, layer->cols, step, pass->stride};
+    apd_dense_by_inputs(&shape, pass->output_gradient, pass->weights, to, pass->scratch);
     if (!flat)
         unflatten(layer->in, pass->n, to, pass->input_gradient);
 }

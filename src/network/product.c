@@ -11,9 +11,11 @@
 #define GROUP  INT64_C(24)  /* units taken together; whole tiles of any width */
 #define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
 #define ASIDE  4            /* forward: most images beyond whole registers that go by themselves */
-#define WIDTH  2            /* by weights: registers of a tile; whole lines of the cache */
-#define PANELS INT64_C(12)  /* by weights: tiles' widths of a block of inputs */
-#define DEPTH  INT64_C(128) /* by weights: images of a block */
+#define WIDTH  2            /* gradients: registers of a tile; whole lines of the cache */
+#define PANELS INT64_C(12)  /* gradients: tiles' widths of a block of inputs */
+#define DEPTH  INT64_C(128) /* gradients: terms of a sum at a time */
+#define MOST   INT64_C(120) /* by inputs: images taken together, whole groups */
+#define SLICE  INT64_C(512) /* by inputs: units packed together, whole blocks of terms */
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -25,7 +27,7 @@ static int64_t whole_lanes(int64_t count) {
 
 int64_t apd_dense_scratch(int64_t cols) {
     int64_t forward = (cols + GROUP) * whole_lanes(IMAGES + LANES),
-            backward = DEPTH * (PANELS * WIDTH * LANES + GROUP);
+            backward = DEPTH * PANELS * WIDTH * LANES + MOST * SLICE;
     return forward > backward ? forward : backward;
 }
 
@@ -193,14 +195,18 @@ void apd_dense_forward(const apd_dense_shape *shape, const float *x, const float
     }
 }
 
-/* --- by weights -------------------------------------------------------------------------------------- */
+/* --- gradients --------------------------------------------------------------------------------------- */
 
-/* Inputs c .. of a block of images: panels of (images, WIDTH registers), zeros beyond the last input. */
-static void pack_inputs(const float *rows, int64_t images, int64_t step, int64_t inputs, float *panels) {
-    for (int64_t first = 0; first < inputs; first += WIDTH * LANES)
-        for (int64_t i = 0; i < images; i++, panels += WIDTH * LANES)
-            for (int64_t lane = 0; lane < WIDTH * LANES; lane++)
-                panels[lane] = first + lane < inputs ? rows[i * step + first + lane] : 0.0f;
+/* Rows (terms, inputs; `step` apart) as panels of (terms, WIDTH registers), zeros beyond the last input. */
+static void pack_rows(const float *rows, int64_t terms, int64_t step, int64_t inputs, float *panels) {
+    for (int64_t k = 0; k < terms; k++, rows += step, panels += WIDTH * LANES) {
+        float *to = panels;
+        int64_t first = 0;
+        for (; first + WIDTH * LANES <= inputs; first += WIDTH * LANES, to += terms * WIDTH * LANES)
+            memcpy(to, rows + first, WIDTH * LANES * sizeof *to);
+        for (int64_t lane = 0; first < inputs && lane < WIDTH * LANES; lane++)
+            to[lane] = first + lane < inputs ? rows[first + lane] : 0.0f;
+    }
 }
 
 /* (images, GROUP) of a group of units, close together: a power of two apart they would share few lines of the
@@ -209,6 +215,14 @@ static void pack_units(const float *y, int64_t images, int64_t step, int64_t uni
     for (int64_t i = 0; i < images; i++)
         for (int64_t u = 0; u < units; u++)
             packed[i * GROUP + u] = y[i * step + u];
+}
+
+/* (units, GROUP) of a group of images */
+static void pack_transposed(const float *y, int64_t images, int64_t step, int64_t units, float *packed) {
+    for (int64_t u = 0; u < units; u += DEPTH)
+        for (int64_t i = 0; i < images; i++)
+            for (int64_t k = u; k < least(u + DEPTH, units); k++)
+                packed[k * GROUP + i] = y[i * step + k];
 }
 
 /* A tile at the right edge, of which only `valid` columns are there. */
@@ -222,25 +236,30 @@ static void edge_tile(int points, const float *const *x, const apd_tile_walk *wa
         memcpy(out + p * out_step, edge + p * WIDTH * LANES, (size_t)valid * sizeof *out);
 }
 
-/* One group of units, packed, and one block of inputs: weights (units, inputs) = or += the block's images. */
-static void add_images(const apd_dense_shape *s, const float *y, int64_t units, int64_t images,
-                       const float *panels, int64_t inputs, bool begin, bool whole, float *weights) {
-    apd_tile_walk walk = {.rows = 1, .run = images, .step = GROUP, .w_step = WIDTH * LANES};
+typedef struct apd_gradient {
+    float *out; /* (rows, inputs), out_step apart */
+    int64_t rows, inputs, out_step;
+    bool begin, stream; /* out has no sums yet; it goes past the caches then */
+} apd_gradient;
+
+/* out = or += group (terms, GROUP) of `rows` columns, transposed, * panels of `terms` rows */
+static void add_products(const apd_gradient *g, const float *group, const float *panels, int64_t terms) {
+    apd_tile_walk walk = {.rows = 1, .run = terms, .step = GROUP, .w_step = WIDTH * LANES};
     int points = apd_tile_points(WIDTH);
-    for (int64_t first = 0; first < inputs; first += WIDTH * LANES, panels += images * WIDTH * LANES)
-        for (int64_t r = 0; r < units; r += points) {
+    for (int64_t first = 0; first < g->inputs; first += WIDTH * LANES, panels += terms * WIDTH * LANES)
+        for (int64_t r = 0; r < g->rows; r += points) {
             const float *x[APD_TILE_POINTS];
-            float *out = weights + r * s->cols + first;
-            int filled = (int)least(points, units - r);
+            float *out = g->out + r * g->out_step + first;
+            int filled = (int)least(points, g->rows - r);
             for (int p = 0; p < filled; p++)
-                x[p] = y + r + p;
-            if (inputs - first < WIDTH * LANES)
-                edge_tile(filled, x, &walk, panels, begin, out, s->cols, inputs - first);
-            else if (begin && whole)
-                apd_tile_stream(filled, x, &walk, panels, out, s->cols);
+                x[p] = group + r + p;
+            if (g->inputs - first < WIDTH * LANES)
+                edge_tile(filled, x, &walk, panels, g->begin, out, g->out_step, g->inputs - first);
+            else if (g->begin && g->stream)
+                apd_tile_stream(filled, x, &walk, panels, out, g->out_step);
             else
-                apd_tile(WIDTH, filled, x, &walk, panels, begin ? apd_tile_zeros : out, begin ? 0 : s->cols,
-                         out, s->cols);
+                apd_tile(WIDTH, filled, x, &walk, panels, g->begin ? apd_tile_zeros : out,
+                         g->begin ? 0 : g->out_step, out, g->out_step);
         }
 }
 
@@ -253,14 +272,52 @@ void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float 
         int64_t inputs = least(PANELS * WIDTH * LANES, s->cols - c);
         for (int64_t i = 0; i < s->n; i += DEPTH) {
             int64_t images = least(DEPTH, s->n - i);
-            pack_inputs(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
+            pack_rows(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
             for (int64_t r = 0; r < s->units; r += GROUP) {
-                int64_t units = least(GROUP, s->units - r);
-                pack_units(y + i * s->y_step + r, images, s->y_step, units, group);
-                add_images(s, group, units, images, scratch, inputs, i == 0 && !accumulate, whole,
-                           weights + r * s->cols + c);
+                apd_gradient gradient = {.out = weights + r * s->cols + c,
+                                         .rows = least(GROUP, s->units - r),
+                                         .inputs = inputs,
+                                         .out_step = s->cols,
+                                         .begin = i == 0 && !accumulate,
+                                         .stream = whole};
+                pack_units(y + i * s->y_step + r, images, s->y_step, gradient.rows, group);
+                add_products(&gradient, group, scratch, images);
             }
         }
     }
     apd_lanes_fence();
+}
+
+/* x (images, cols) = or += y (images, units) * weights (units, cols), up to MOST images and SLICE units. */
+static void by_inputs(const apd_dense_shape *s, const float *y, int64_t images, const float *weights,
+                      int64_t units, bool begin, float *x, float *scratch) {
+    float *groups = scratch + DEPTH * PANELS * WIDTH * LANES;
+    for (int64_t i = 0; i < images; i += GROUP)
+        pack_transposed(y + i * s->y_step, least(GROUP, images - i), s->y_step, units, groups + i * units);
+    for (int64_t c = 0; c < s->cols; c += PANELS * WIDTH * LANES) {
+        int64_t inputs = least(PANELS * WIDTH * LANES, s->cols - c);
+        for (int64_t u = 0; u < units; u += DEPTH) {
+            int64_t terms = least(DEPTH, units - u);
+            pack_rows(weights + u * s->cols + c, terms, s->cols, inputs, scratch);
+            for (int64_t i = 0; i < images; i += GROUP) {
+                apd_gradient gradient = {.out = x + i * s->x_step + c,
+                                         .rows = least(GROUP, images - i),
+                                         .inputs = inputs,
+                                         .out_step = s->x_step,
+                                         .begin = begin && u == 0};
+                add_products(&gradient, groups + i * units + u * GROUP, scratch, terms);
+            }
+        }
+    }
+}
+
+void apd_dense_by_inputs(const apd_dense_shape *s, const float *y, const float *weights, float *x,
+                         float *scratch) {
+    int64_t blocks = (s->n + MOST - 1) / MOST;
+    for (int64_t k = 0; k < blocks; k++) {
+        int64_t first = k * s->n / blocks, images = (k + 1) * s->n / blocks - first;
+        for (int64_t u = 0; u < s->units; u += SLICE)
+            by_inputs(s, y + first * s->y_step + u, images, weights + u * s->cols, least(SLICE, s->units - u),
+                      u == 0, x + first * s->x_step, scratch);
+    }
 }

@@ -113,7 +113,8 @@ const char *fuzz_folder(void) {
 void fuzz_store(const char *name, const void *bytes, size_t size) {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    (void)unlink(path); /* HDF5 would answer from a former file of this inode that it failed to close */
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     FUZZ_CHECK(file >= 0);
     FUZZ_CHECK(write(file, bytes, size) == (ssize_t)size);
     FUZZ_CHECK(close(file) == 0);

@@ -40,8 +40,9 @@ extern const bool fuzz_may_end;
 /* Once, before the first input. */
 void fuzz_start(void);
 
-/* One input. `bytes` is not changed; a copy of it, of exactly `size` bytes, is what the driver passes. */
-void fuzz_one(const uint8_t *bytes, size_t size);
+/* One input, and what the reader answers; the same whatever was run before. `bytes` is not changed; a copy of
+ * it, of exactly `size` bytes, is what the driver passes. */
+apd_status fuzz_one(const uint8_t *bytes, size_t size);
 
 /* Seed `number` (from 0) to `bytes`: its size; 0 when there are no more. */
 size_t fuzz_seed(int number, uint8_t *bytes);

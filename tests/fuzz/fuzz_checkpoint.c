@@ -485,7 +485,7 @@ static void read_all(bool is_good) {
     FUZZ_CHECK(status == APD_OK);
 }
 
-static void check_run(bool repairs) {
+static apd_status check_run(bool repairs) {
     ssize_t handles = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
     apd_error error = {0};
     int groups = 0;
@@ -504,17 +504,18 @@ static void check_run(bool repairs) {
     read_all(status == APD_OK);
     apd_h5_guard_end(former);
     FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == handles);
+    return status;
 }
 
-void fuzz_one(const uint8_t *bytes, size_t size) {
+apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (size < 2)
-        return;
+        return APD_ERROR_DATA;
     int run = bytes[0] % RUNS;
     restore(run);
     for (size_t i = 0; i < MOST_CHANGES && 2 + (i + 1) * CHANGE <= size; i++)
         change_file(bytes + 2 + i * CHANGE, run);
-    check_run((bytes[1] & REPAIR) != 0);
+    return check_run((bytes[1] & REPAIR) != 0);
 }
 
 size_t fuzz_seed(int number, uint8_t *bytes) {

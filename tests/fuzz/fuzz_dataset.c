@@ -55,7 +55,7 @@ static void check_promises(const apd_dataset *dataset) {
         FUZZ_CHECK(strlen(dataset->class_names[i]) < SIZE_MAX);
 }
 
-static void open_and_read(void) {
+static apd_status open_and_read(void) {
     /* HDF5 may have kept what it could not close while it built the file */
     ssize_t handles = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
     apd_error error = {0};
@@ -73,6 +73,7 @@ static void open_and_read(void) {
     if (status != APD_OK && H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > handles)
         _exit(APD_ERROR_DATA);
     FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == handles);
+    return status;
 }
 
 /* --- files built by HDF5 --------------------------------------------------------------------------------- */
@@ -221,13 +222,14 @@ static hid_t make_list(fuzz_bytes *in, hid_t space, const hsize_t *sizes, int ra
 }
 
 /* A few repeated bytes as the contents of a data set that is small enough; texts and lists stay unwritten
- * where they would need pointers. */
-static void fill_set(hid_t set, hid_t type, hid_t space, fuzz_bytes *in) {
+ * where they would need pointers. Of each chunk that is written, HDF5 keeps kilobytes, and spoils its heap when
+ * there are none left. */
+static void fill_set(hid_t set, hid_t type, hid_t space, bool chunked, fuzz_bytes *in) {
     static char *const texts[] = {"a text", "", "another"};
     hssize_t items = H5Sget_simple_extent_npoints(space);
     size_t bytes = H5Tget_size(type);
-    if (items <= 0 || (uint64_t)items * bytes > 1 << 18 || H5Tget_class(type) == H5T_VLEN ||
-        H5Tget_class(type) == H5T_REFERENCE)
+    if (items <= 0 || (uint64_t)items * bytes > 1 << 18 || (chunked && items > 1 << 14) ||
+        H5Tget_class(type) == H5T_VLEN || H5Tget_class(type) == H5T_REFERENCE)
         return;
     uint8_t *values = malloc((size_t)items * bytes);
     FUZZ_CHECK(values != NULL);
@@ -273,7 +275,7 @@ static void make_set(hid_t file, hid_t links, const char *name, fuzz_bytes *in) 
     if (made >= 0) {
         /* HDF5 first frees the texts that it believes to find in the other file */
         if (H5Tis_variable_str(type) <= 0 || H5Pget_external_count(list) == 0)
-            fill_set(made, type, space, in);
+            fill_set(made, type, space, H5Pget_layout(list) == H5D_CHUNKED, in);
         (void)H5Dclose(made);
     }
     if (list >= 0)
@@ -393,21 +395,20 @@ void fuzz_start(void) {
     write_own_file(outside);
 }
 
-void fuzz_one(const uint8_t *bytes, size_t size) {
+apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     fuzz_bytes in = {bytes, bytes + size};
     if (fuzz_take(&in) % KINDS == RAW) {
         fuzz_store("data.h5", in.at, (size_t)(in.end - in.at));
-        open_and_read();
-        return;
+        return open_and_read();
     }
     size_t built = 0;
     uint8_t *image = build_image(&in, &built);
     if (image == NULL)
-        return;
+        return APD_ERROR_DATA;
     flip(image, built, &in);
     fuzz_store("data.h5", image, built);
     free(image);
-    open_and_read();
+    return open_and_read();
 }
 
 static size_t seed_of_own_file(uint8_t *bytes) {

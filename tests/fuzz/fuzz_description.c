@@ -33,7 +33,7 @@ static void check_round_trip(const apd_description *description) {
     free(text);
 }
 
-void fuzz_one(const uint8_t *bytes, size_t size) {
+apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     char *text = malloc(size + 1);
     const char *settings[MOST_SETTINGS];
     int count = 0;
@@ -56,6 +56,7 @@ void fuzz_one(const uint8_t *bytes, size_t size) {
         FUZZ_CHECK(strstr(error.message, NAME) != NULL || strncmp(error.message, "--set ", 6) == 0);
     }
     free(text);
+    return status;
 }
 
 /* --- inputs ---------------------------------------------------------------------------------------------- */

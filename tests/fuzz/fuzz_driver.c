@@ -24,6 +24,7 @@
 #define MEMORY_ABOVE (UINT64_C(1) << 30) /* bytes that an input may take */
 #define MOST_SEEDS   4096
 #define MOST_CHANGES 6
+#define SEEDS_AGAIN  1000 /* inputs from one look at the seeds to the next */
 
 typedef struct seed {
     uint8_t *bytes;
@@ -111,17 +112,18 @@ static void set_alarm(unsigned seconds) {
 
 /* --- inputs ------------------------------------------------------------------------------------------------ */
 
-static void run_input(const uint8_t *bytes, size_t size) {
+static apd_status run_input(const uint8_t *bytes, size_t size) {
     uint8_t *exact = malloc(size > 0 ? size : 1);
     FUZZ_CHECK(exact != NULL);
     memcpy(exact, bytes, size);
     current = exact;
     current_size = size;
     set_alarm(patience);
-    fuzz_one(exact, size);
+    apd_status answer = fuzz_one(exact, size);
     set_alarm(0);
     current = NULL;
     free(exact);
+    return answer;
 }
 
 static void add_seed(const uint8_t *bytes, size_t size) {
@@ -172,39 +174,54 @@ static void run_mutated(uint64_t number) {
     memcpy(bytes, base->bytes, size);
     for (uint32_t changes = 1 + fuzz_draw(&random, MOST_CHANGES); changes > 0; changes--)
         size = fuzz_mutate(bytes, size, &random);
-    run_input(bytes, size);
+    (void)run_input(bytes, size);
 }
 
 /* What one run is asked for. */
 static long runs = 0, from = 0; /* mutated inputs, and the first of them */
 static uint64_t first_number = 0;
 
-/* Where a child has come to; shared with its parent. */
-static long *progress;
+/* Shared by a child and its parent. */
+static struct {
+    long progress;                  /* the input that is running */
+    apd_status answers[MOST_SEEDS]; /* to the seeds */
+} * shared;
+
+static apd_status run_seed(int number) {
+    return run_input(seeds[number].bytes, seeds[number].size);
+}
+
+/* An input must not change the answers to others: after one that did, nothing would be tested any more. */
+static void run_seeds_again(void) {
+    for (int i = 0; i < seed_count; i++)
+        FUZZ_CHECK(run_seed(i) == shared->answers[i]);
+}
 
 /* Seeds count from -seed_count to -1, mutated inputs from 0. */
 static void run_from(long start) {
     for (long i = start; i < runs; i = i == -1 ? from : i + 1) {
-        *progress = i;
+        shared->progress = i;
         (void)snprintf(saved_name, sizeof saved_name, "crash-%s-%ld", fuzz_name, i);
         if (i < 0)
-            run_input(seeds[seed_count + i].bytes, seeds[seed_count + i].size);
+            shared->answers[seed_count + i] = run_seed((int)(seed_count + i));
         else
             run_mutated(first_number * UINT64_C(1000000007) + (uint64_t)i);
+        if (i >= 0 && (i + 1) % SEEDS_AGAIN == 0)
+            run_seeds_again();
     }
-    *progress = runs;
+    shared->progress = runs;
 }
 
 /* Runs all in children; how many inputs ended one with the status DATA. Anything else ends us alike. */
 static long run_in_children(void) {
     long ended = 0;
-    for (*progress = -seed_count; *progress < runs;) {
+    for (shared->progress = -seed_count; shared->progress < runs;) {
         (void)fflush(NULL);
         pid_t child = fork();
         FUZZ_CHECK(child >= 0);
         if (child == 0) {
             watch();
-            run_from(*progress);
+            run_from(shared->progress);
             _exit(0);
         }
         int result = 0;
@@ -212,11 +229,13 @@ static long run_in_children(void) {
         if (result == 0)
             continue;
         if (!WIFEXITED(result) || WEXITSTATUS(result) != APD_ERROR_DATA) {
-            (void)fprintf(stderr, "fuzz_%s: input %ld ended the process\n", fuzz_name, *progress);
+            (void)fprintf(stderr, "fuzz_%s: input %ld ended the process\n", fuzz_name, shared->progress);
             exit(1);
         }
         ended++;
-        *progress = *progress == -1 ? from : *progress + 1;
+        if (shared->progress < 0)
+            shared->answers[seed_count + shared->progress] = APD_ERROR_DATA;
+        shared->progress = shared->progress == -1 ? from : shared->progress + 1;
     }
     return ended;
 }
@@ -250,8 +269,8 @@ int main(int count, char **arguments) {
     int files = seed_count;
     fuzz_start();
     add_own_seeds();
-    progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    FUZZ_CHECK(progress != MAP_FAILED && seed_count > 0);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    FUZZ_CHECK(shared != MAP_FAILED && seed_count > 0);
     limit_memory();
     double start = apd_seconds();
     if (fuzz_may_end) {

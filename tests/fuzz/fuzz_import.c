@@ -221,7 +221,7 @@ static void write_and_open(const apd_dataset_content *content) {
     apd_dataset_close(dataset);
 }
 
-void fuzz_one(const uint8_t *bytes, size_t size) {
+apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     fuzz_bytes in = {bytes, bytes + size};
     int layout = fuzz_take(&in) % LAYOUTS;
     char path[128];
@@ -239,6 +239,7 @@ void fuzz_one(const uint8_t *bytes, size_t size) {
     else
         fuzz_check_refusal(status, &error, path);
     apd_dataset_content_clear(&content);
+    return status;
 }
 
 /* --- inputs ---------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (size <= FUZZ_ROOM)
-        fuzz_one(bytes, size);
+        (void)fuzz_one(bytes, size);
     return 0;
 }
 
