@@ -89,8 +89,11 @@ static double brute_force(const problem *p) {
 static float solve(const problem *p, apd_piece *piece) {
     apd_stray strays[MOST_TASKS];
     double centre_masks = 0.0;
-    for (int i = 0; i < p->strays; i++)
-        strays[i] = (apd_stray){p->points[i], p->masks[i]};
+    for (int i = 0; i < p->strays; i++) {
+        bool any_order = isinf(p->lambda2) && p->strays > APD_FEW_STRAYS && p->strays % 7 != 0;
+        int k = any_order ? (i * 7 + 3) % p->strays : i;
+        strays[i] = (apd_stray){p->points[k], p->masks[k]};
+    }
     for (int i = p->strays; i < p->count; i++)
         centre_masks += p->masks[i];
     if (isinf(p->lambda2))

@@ -81,8 +81,9 @@ apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int 
 void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part); /* Takes NULL. */
 void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);    /* takes ownership */
 
-/* To be called by whatever changes a finished task's parameters in block `block`, its groups or its sigma;
- * appending a task is no such change. Things derived from finished tasks are kept until it is. */
+/* To be called by whatever changes a finished task's parameters in block `block`, or its groups. Appending a task
+ * is no such change, nor a move of sigma, also of tau where sigma moved: these are seen without. Things derived
+ * from finished tasks are kept until it is. */
 void apd_decomposition_revised(apd_decomposition *decomposition, int block);
 
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */

@@ -4,33 +4,8 @@
 #include "base/status.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
-
-/* The k-th breakpoint of strays and centre merged: rank < count strays come before the centre. */
-typedef struct walk {
-    const apd_stray *strays;
-    int64_t count, next;
-    double lambda1, centre, centre_pull;
-    int centre_done;
-} walk;
-
-/* The next point on the way up and how much the derivative rises there, ties together; 0 at the end. */
-static int next_kink(walk *w, double *point, double *rise) {
-    int has_centre = !w->centre_done && w->centre_pull > 0.0;
-    if (w->next == w->count && !has_centre)
-        return 0;
-    *point = w->next < w->count ? w->strays[w->next].point : w->centre;
-    if (has_centre && w->centre < *point)
-        *point = w->centre;
-    *rise = 0.0;
-    if (has_centre && w->centre == *point) {
-        *rise += 2.0 * w->centre_pull;
-        w->centre_done = 1;
-    }
-    for (; w->next < w->count && w->strays[w->next].point == *point; w->next++)
-        *rise += 2.0 * w->lambda1 * w->strays[w->next].mask;
-    return 1;
-}
 
 static float rounded_within(double s, double low, double high) {
     float result = (float)s;
@@ -41,33 +16,113 @@ static float rounded_within(double s, double low, double high) {
     return result;
 }
 
+/* What is left of the search: the minimum lies between low and high, the strays between them are the first
+ * `count`, and `derivative` is the old tasks' just above low. */
+typedef struct search {
+    double lambda1, centre, centre_pull; /* a pull of 0: the centre is not between low and high */
+    apd_stray *strays;
+    int64_t count;
+    double low, high, derivative;
+} search;
+
+/* How much the derivative rises between low and `point`, and at it. */
+static void rises_to(const search *at, double point, double *before, double *here) {
+    double below = 0.0, equal = 0.0;
+    for (int64_t k = 0; k < at->count; k++) {
+        below += at->strays[k].point < point ? at->strays[k].mask : 0.0;
+        equal += at->strays[k].point == point ? at->strays[k].mask : 0.0;
+    }
+    *before = 2.0 * (at->lambda1 * below + (at->centre < point ? at->centre_pull : 0.0));
+    *here = 2.0 * (at->lambda1 * equal + (at->centre == point ? at->centre_pull : 0.0));
+}
+
+/* Go on below `point`, or above it, where the derivative is `derivative`. Strays keep their order. */
+static void keep_side(search *at, double point, bool above, double derivative) {
+    int64_t kept = 0;
+    for (int64_t k = 0; k < at->count; k++) {
+        const apd_stray stray = at->strays[k];
+        at->strays[kept] = stray;
+        kept += above ? stray.point > point : stray.point < point;
+    }
+    at->count = kept;
+    at->centre_pull = (above ? at->centre > point : at->centre < point) ? at->centre_pull : 0.0;
+    at->low = above ? point : at->low;
+    at->high = above ? at->high : point;
+    at->derivative = above ? derivative : at->derivative;
+}
+
+/* Near the middle of the points, which are in no particular order. */
+static double middle_of_three(const search *at) {
+    double a = at->strays[0].point, b = at->strays[at->count / 2].point, c = at->strays[at->count - 1].point;
+    double low = a < b ? a : b, high = a < b ? b : a;
+    return c < low ? low : (c > high ? high : c);
+}
+
+static void sort_strays(search *at) {
+    for (int64_t k = 1; k < at->count; k++) {
+        const apd_stray stray = at->strays[k];
+        int64_t place = k;
+        for (; place > 0 && at->strays[place - 1].point > stray.point; place--)
+            at->strays[place] = at->strays[place - 1];
+        at->strays[place] = stray;
+    }
+}
+
+/* The next point on the way up, *next strays being passed, and how much the derivative rises there, ties
+ * together; false at the end. */
+static bool next_kink(search *at, int64_t *next, double *point, double *rise) {
+    bool has_centre = at->centre_pull > 0.0;
+    if (*next == at->count && !has_centre)
+        return false;
+    *point = *next < at->count ? at->strays[*next].point : at->centre;
+    if (has_centre && at->centre < *point)
+        *point = at->centre;
+    *rise = 0.0;
+    if (has_centre && at->centre == *point) {
+        *rise += 2.0 * at->centre_pull;
+        at->centre_pull = 0.0;
+    }
+    for (; *next < at->count && at->strays[*next].point == *point; ++*next)
+        *rise += 2.0 * at->lambda1 * at->strays[*next].mask;
+    return true;
+}
+
 float apd_proximal_absolute(float z, float eta, double lambda1, float centre, double centre_pull,
-                            const apd_stray *strays, int64_t count, apd_piece *piece) {
-    walk w = {.strays = strays,
-              .count = count,
-              .lambda1 = lambda1,
-              .centre = (double)centre,
-              .centre_pull = centre_pull};
-    double derivative = -centre_pull;
+                            apd_stray *strays, int64_t count, apd_piece *piece) {
+    search at = {lambda1, (double)centre, centre_pull, strays, count, -INFINITY, INFINITY, -centre_pull};
+    double point, rise, before;
+    int64_t next = 0;
     for (int64_t k = 0; k < count; k++)
-        derivative -= lambda1 * strays[k].mask;
-    double low = -INFINITY, point, rise;
-    while (next_kink(&w, &point, &rise)) {
-        double s = (double)z - (double)eta * derivative;
-        if (s < point) {
-            *piece = (apd_piece){(float)low, (float)point, (float)derivative, (float)derivative};
-            return rounded_within(s, low, point);
-        }
-        double above = derivative + rise;
-        if ((double)z - (double)eta * above <= point) {
-            *piece = (apd_piece){(float)point, (float)point, (float)derivative, (float)above};
+        at.derivative -= lambda1 * strays[k].mask;
+    while (at.count > APD_FEW_STRAYS) {
+        point = middle_of_three(&at);
+        rises_to(&at, point, &before, &rise);
+        double below = at.derivative + before, above = below + rise;
+        bool is_below = (double)z - (double)eta * below < point;
+        if (!is_below && (double)z - (double)eta * above <= point) {
+            *piece = (apd_piece){(float)point, (float)point, (float)below, (float)above};
             return (float)point;
         }
-        derivative = above;
-        low = point;
+        keep_side(&at, point, !is_below, above);
     }
-    *piece = (apd_piece){(float)low, INFINITY, (float)derivative, (float)derivative};
-    return rounded_within((double)z - (double)eta * derivative, low, INFINITY);
+    if (count > APD_FEW_STRAYS)
+        sort_strays(&at);
+    while (next_kink(&at, &next, &point, &rise)) {
+        double s = (double)z - (double)eta * at.derivative;
+        if (s < point) {
+            at.high = point;
+            break;
+        }
+        double above = at.derivative + rise;
+        if ((double)z - (double)eta * above <= point) {
+            *piece = (apd_piece){(float)point, (float)point, (float)at.derivative, (float)above};
+            return (float)point;
+        }
+        at.derivative = above;
+        at.low = point;
+    }
+    *piece = (apd_piece){(float)at.low, (float)at.high, (float)at.derivative, (float)at.derivative};
+    return rounded_within((double)z - (double)eta * at.derivative, at.low, at.high);
 }
 
 static int ascending(const void *left, const void *right) {

@@ -5,7 +5,7 @@
  * where task i's h_i is the Huber function of its distance from its breakpoint p_i = theta_i/m_i:
  *     h_i'(s) = 2*lambda2*m_i^2 * (s - p_i)  within lambda1/(2*lambda2*m_i) of p_i,  +-lambda1*m_i outside,
  * and with lambda2 = inf the absolute value lambda1*m_i*|s - p_i|. The sum's derivative is non-decreasing and
- * linear in pieces, so the minimum is found exactly, by walking along the pieces; the piece it lies in is
+ * linear in pieces, so the minimum is found exactly, by narrowing down its piece; this is
  * returned, so that the next step can start (and nearly always end) there: see solver_exact.c.
  *
  * Most weights have all tasks at one point (the present sigma); those that are elsewhere, the *strays*, are
@@ -31,10 +31,12 @@ typedef struct apd_stray {
     double mask;
 } apd_stray;
 
-/* lambda2 = inf. `strays` (count) ascending by point; centre_pull = lambda1 * (sum of the masks at the
- * centre). */
+#define APD_FEW_STRAYS 32
+
+/* lambda2 = inf. `strays` (count), ascending by point where they are APD_FEW_STRAYS or fewer, else in any order,
+ * which is lost; centre_pull = lambda1 * (sum of the masks at the centre). Cost O(count), mostly. */
 float apd_proximal_absolute(float z, float eta, double lambda1, float centre, double centre_pull,
-                            const apd_stray *strays, int64_t count, apd_piece *piece);
+                            apd_stray *strays, int64_t count, apd_piece *piece);
 
 /* All old tasks of one row, as if all were at the centre: half-widths of their zones in ascending order, with
  * running sums, so that their joint derivative at a distance costs a bisection. */
@@ -49,7 +51,8 @@ typedef struct apd_huber_row {
 void apd_huber_row_init(apd_huber_row *row, double lambda1, double lambda2, const double *masks, int count);
 void apd_huber_row_clear(apd_huber_row *row);
 
-/* Finite lambda2. `row` has all old tasks, the strays among them. Cost O((count + log T) * log). */
+/* Finite lambda2. `row` has all old tasks, the strays (count, ascending by point) among them. Cost
+ * O((count + log T) * log). */
 float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, float centre,
                          const apd_huber_row *row, const apd_stray *strays, int64_t count, apd_piece *piece);
 

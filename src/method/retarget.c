@@ -138,7 +138,7 @@ static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *t
 int64_t apd_retarget(apd_decomposition *d, int block, const float *old_sigma, double threshold) {
     moves moved = {0};
     int64_t count = moves_find(d, block, old_sigma, &moved);
-    if (count > 0 || threshold > 0.0)
+    if (threshold > 0.0) /* else tau changed only where sigma did */
         apd_decomposition_revised(d, block);
     for (int t = 0; t < d->task_count && (count > 0 || threshold > 0.0); t++) {
         if (apd_task_is_decomposed(d, t, block))

@@ -174,7 +174,7 @@ static int64_t exact_bytes(const apd_solver *solver, int b) {
 
 /* --- a weight from scratch --------------------------------------------------------------------------- */
 
-/* The strays of weight (r, c), in ascending order, into own->strays; returns how many. */
+/* The strays of weight (r, c) into own->strays, in ascending order where that is worth it; returns how many. */
 static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
     const apd_decomposition *d = solver->decomposition;
     exact_block *own = own_of(solver, b);
@@ -191,7 +191,8 @@ static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
             apd_reallocate(own->strays, own->stray_room, count, sizeof *own->strays, "a cell's tasks");
         own->stray_room = count;
     }
-    apd_cell_row_sort(row, cell);
+    if (own->zones != NULL || count <= APD_FEW_STRAYS)
+        apd_cell_row_sort(row, cell);
     for (int64_t e = 0; e < count; e++)
         own->strays[e] =
             (apd_stray){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
