@@ -31,7 +31,7 @@ const apd_option apd_options[] = {
     {"shards", APD_KIND_WHOLE, AT(shards), .minimum = 1, .maximum = 65536, .word = "auto", .initial = "auto",
      .counts = true, .help = "logical shards of a batch; auto: the ranks of the first launch"},
     {"blas_threads", APD_KIND_WHOLE, AT(blas_threads), .minimum = 1, .maximum = 1024, .initial = "1",
-     .counts = true, .help = "threads of OpenBLAS in a rank (dense layers); bits depend on them"},
+     .counts = true, .help = "threads of OpenBLAS in a rank (consolidation); bits depend on them"},
 
     {"data.file", APD_KIND_TEXT, AT(data.file), .help = "an HDF5 data file (required)"},
     {"data.normalise", APD_KIND_CHOICE, AT(data.normalise), .names = normalisations, .initial = "dataset",

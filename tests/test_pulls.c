@@ -76,12 +76,12 @@ static void check_blocks(apd_pulls *pulls, const apd_decomposition *d) {
         check_sums(&pulls[b], d, b);
 }
 
-/* Move a few weights of block b's sigma as a task's end does. */
-static void move_sigma(apd_decomposition *d, int b) {
+/* Move every so manieth weight of block b's sigma as a task's end does. */
+static void move_sigma(apd_decomposition *d, int b, int64_t stride) {
     int64_t size = apd_local_rows(d, b) * d->layout->blocks[b].cols;
     float *old = malloc((size_t)size * sizeof(float));
     memcpy(old, d->sigma[b], (size_t)size * sizeof(float));
-    for (int64_t j = 0; j < size; j += 7)
+    for (int64_t j = 0; j < size; j += stride)
         d->sigma[b][j] += 0.01f;
     (void)apd_retarget(d, b, old, 0.0);
     free(old);
@@ -100,14 +100,19 @@ static void sums_carried_through_a_stream_are_those_of_a_new_start(void **state)
         append_random_task(on.d, 0.4, 0.01, true, false);
         check_blocks(pulls, on.d);
     }
-    for (int b = 0; b < 2; b++) /* sigma moves */
-        move_sigma(on.d, b);
+    for (int b = 0; b < 2; b++) /* sigma moves: much of it, so that all is added anew, and little */
+        move_sigma(on.d, b, 7);
+    check_blocks(pulls, on.d);
+    for (int b = 0; b < 2; b++)
+        move_sigma(on.d, b, 29);
     check_blocks(pulls, on.d);
     for (int b = 0; b < 2; b++) { /* clusters form, which changes theta of tasks and gives them groups */
         apd_consolidation report = {0};
         apd_consolidate(on.d, b, places, cluster, 6, 2, 0.02, APD_MERGE_SAVING, &report);
     }
     check_blocks(pulls, on.d);
+    for (int b = 0; b < 2; b++)
+        move_sigma(on.d, b, 31);
     append_random_task(on.d, 0.4, 0.01, true, false);
     append_single_task(on.d);
     append_random_task(on.d, 0.4, 0.01, true, false);

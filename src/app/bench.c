@@ -4,9 +4,9 @@
 #include "app/bench_tasks.h"
 #include "app/commands.h"
 #include "app/synthetic.h"
+#include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "network/blas.h"
 
 #include <errno.h>
 #include <math.h>

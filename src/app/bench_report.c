@@ -1,7 +1,7 @@
 /* The figures as a table for people and as JSON for programs. */
 #include "app/bench.h"
 
-#include "network/blas.h"
+#include "base/blas.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,9 +2,9 @@
 
 #include "app/quoted.h"
 
+#include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "network/blas.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,11 +1,11 @@
 #include "app/run.h"
 
 #include "app/startup.h"
+#include "base/blas.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pulse.h"
-#include "network/blas.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,7 +116,6 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (run->description->shards == 0)
         apd_description_set_shards(run->description, shards);
     apd_blas_set_threads(run->description->blas_threads);
-    apd_blas_warm();
     run->exchange = apd_exchange_create(run->team, &run->partition, apd_network_layout(run->network));
     int micro_batch = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
     run->batch_room = run->description->log.evaluate_batch;

@@ -1,10 +1,10 @@
 #include "app/startup.h"
 
+#include "base/blas.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/runlog.h"
-#include "network/blas.h"
 
 #include <inttypes.h>
 #include <stdio.h>

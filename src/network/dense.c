@@ -1,5 +1,5 @@
-/* Rows times columns, by product.h and, for the gradient by the input, by OpenBLAS. An image of more than one pixel is brought into (channel, row, column)
- * order first, which is also the order that other tools flatten in. */
+/* Rows times columns, by product.h. An image of more than one pixel is brought into (channel, row, column) order
+ * first, which is also the order that other tools flatten in. */
 #include "network/layer.h"
 #include "network/product.h"
 

@@ -4,8 +4,8 @@
  * and the layout of its parameters, never the parameters: theta is an arena that the caller passes in.
  * What a pass needs in between (activations) lies in a workspace, one for each thread of work.
  *
- * Bits: a pass over n images gives the same bits wherever it runs, on one CPU kind and one BLAS thread, as
- * long as n is the same; other n may give other bits. So callers fix the micro-batch's shape. */
+ * Bits: a pass over n images gives the same bits wherever it runs, on one CPU kind, as long as n is the
+ * same; other n may give other bits. So callers fix the micro-batch's shape. */
 #ifndef APD_NETWORK_NETWORK_H
 #define APD_NETWORK_NETWORK_H
 
