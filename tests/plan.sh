@@ -188,7 +188,7 @@ nothing_left() {
 
 case_bench() {
     local solver
-    ranks 2 bench --preset mlp,mlp --tasks 0,3,30 --seconds 0.1 --repeat 2 --commits --consolidation --json two.json \
+    ranks 2 bench --preset mlp,mlp --tasks 0,3,300 --seconds 0.1 --repeat 2 --commits --consolidation --json two.json \
         >out.txt || fail "bench: $(cat out.txt)"
     check_json two.json 2 | grep -qx '2 presets' || fail "two.json"
     /usr/bin/python3 -c 'import json

@@ -129,6 +129,7 @@ mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set method => real cifar-1
 mpirun -n 2 apd train jobs/cifar100-superclass.yaml => real cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml => real cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/mnist-permutation.yaml => real mnist mpirun -n 2 apd train jobs/mnist-permutation.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
+mpirun -n 2 --bind-to core apd train jobs/mnist-permutation-2500.yaml => real mnist mpirun -n 2 apd train jobs/mnist-permutation-2500.yaml --set stream.tasks=2
 sbatch => : needs a cluster
 srun => : needs a cluster
 TEXT

@@ -118,6 +118,7 @@ static apd_status open_folder(apd_run *run, char *folder, size_t room, apd_error
     apd_status status = APD_OK;
     (void)snprintf(folder, room, "%.400s/apd-bench-%ld", parent != NULL && *parent != '\0' ? parent : "/tmp",
                    (long)getpid());
+    apd_team_broadcast(run->team, folder, (int64_t)room); /* others write there, too */
     if (apd_run_speaks(run))
         status = apd_runlog_open(folder, &run->log, error);
     return apd_team_agree(run->team, status, error);
