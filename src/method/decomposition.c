@@ -143,12 +143,8 @@ int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int
     return shared->offsets[row + 1] - shared->offsets[row];
 }
 
-float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                      int32_t column) {
-    const int32_t *columns = NULL;
-    const float *values = NULL;
-    int64_t low = 0, count = apd_group_entries(decomposition, block, group, row, &columns, &values),
-            high = count;
+int64_t apd_find_column(const int32_t *columns, int64_t count, int32_t column) {
+    int64_t low = 0, high = count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         if (columns[middle] < column)
@@ -156,7 +152,16 @@ float apd_group_value(const apd_decomposition *decomposition, int block, int gro
         else
             high = middle;
     }
-    return low < count && columns[low] == column ? values[low] : 0.0f;
+    return low;
+}
+
+float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                      int32_t column) {
+    const int32_t *columns = NULL;
+    const float *values = NULL;
+    int64_t count = apd_group_entries(decomposition, block, group, row, &columns, &values);
+    int64_t at = apd_find_column(columns, count, column);
+    return at < count && columns[at] == column ? values[at] : 0.0f;
 }
 
 void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,

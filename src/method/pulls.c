@@ -64,37 +64,14 @@ static void add_tasks(apd_pulls *pulls, const apd_decomposition *d, int block, i
             add_row(pulls, d, block, &d->tasks[t]->blocks[block], r);
 }
 
-/* Where `column` is, or would be, among ascending columns begin .. end-1 of a row of `cols`: about its share of
- * the way, as they lie evenly more or less, and from there in steps that double. */
-static int64_t find_column(const int32_t *columns, int64_t begin, int64_t end, int32_t column, int64_t cols) {
-    int64_t low = begin, high = end, step = 1; /* all before low are smaller, all from high on are not */
-    int64_t at = begin + (end - begin) * column / cols;
-    if (at < end && columns[at] < column) {
-        for (low = at + 1; low + step < high && columns[low + step] < column; step *= 2)
-            low += step + 1;
-        high = low + step < high ? low + step : high;
-    } else {
-        for (high = at; high - step > low && columns[high - step] >= column; step *= 2)
-            high -= step;
-        low = high - step > low ? high - step : low;
-    }
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (columns[middle] < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* What task part `part` has at weight (r, c) where sigma moved, j of its block. */
 static void look_up(apd_pulls *pulls, const apd_decomposition *d, int block, const apd_task_block *part,
                     int64_t j) {
     int64_t cols = d->layout->blocks[block].cols, r = j / cols;
     int32_t c = (int32_t)(j % cols);
     int64_t end = part->tau.offsets[r + 1];
-    int64_t e = find_column(part->tau.columns, part->tau.offsets[r], end, c, cols);
+    int64_t e = part->tau.offsets[r];
+    e += apd_find_column(part->tau.columns + e, end - e, c);
     if (e < end && part->tau.columns[e] == c)
         add_entry(pulls, j, part->tau.values[e], apd_group_value(d, block, part->group, r, c), part->mask[r]);
 }
