@@ -1,6 +1,6 @@
 /* Layers and whole networks against a plain evaluation in double, written from the formulas alone, which is
  * also what the gradients' central differences are taken of. */
-#include "network/network.h"
+#include "network/workspace.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -108,6 +108,7 @@ typedef struct sample {
     float *images;
     int32_t labels[16];
     double *factors; /* dropout's, (n, features), or NULL */
+    int together;    /* images that go through a convolution's stage together; 0: as the network chooses */
 } sample;
 
 static plane plain_logits(const sample *s, const apd_layout *layout, const double *theta, int image) {
@@ -169,6 +170,9 @@ static bench bench_open(sample *s) {
     assert_string_equal(error.message, "");
     assert_int_equal(status, APD_OK);
     b.layout = apd_network_layout(b.network);
+    for (int k = 0; k < b.network->stage_count && s->together > 0; k++)
+        if (b.network->stages[k].images > 0)
+            b.network->stages[k].images = s->together;
     b.workspace = apd_workspace_create(b.network, s->n);
     size_t size = (size_t)b.layout->size;
     b.theta = calloc(size, sizeof(float));
@@ -345,6 +349,55 @@ static void network_of_all_layers_matches_formula(void **state) {
     check((apd_image_shape){3, 8, 8}, specs, COUNT(specs));
 }
 
+/* Nothing but the time depends on how many images go through together. */
+static void images_together_change_no_bit(void **state) {
+    (void)state;
+    enum { IMAGES = 7, CLASSES = 3 };
+    const apd_layer_spec dropout = {.kind = APD_LAYER_DROPOUT, .rate = 0.3f};
+    apd_layer_spec specs[] = {dropout,
+                              CONV(5, 3, 2, 1, 2, SAME),
+                              RELU,
+                              POOL(2, 2, 2, 2, SAME),
+                              dropout,
+                              CONV(18, 3, 3, 1, 1, SAME),
+                              POOL(2, 2, 1, 1, SAME),
+                              POOL(2, 2, 1, 1, SAME),
+                              LRN(2, 1.0f, 0.2f, 0.75f),
+                              CONV(17, 5, 5, 1, 1, SAME),
+                              dropout,
+                              POOL(2, 2, 2, 2, SAME),
+                              RELU,
+                              DENSE(12),
+                              RELU};
+    const int counts[] = {IMAGES, 1, 2, 3};
+    apd_random stream = apd_random_stream(3, APD_RANDOM_DROPOUT, 1, 2);
+    float logits[IMAGES * CLASSES], *gradient = NULL;
+    for (int i = 0; i < COUNT(counts); i++) {
+        sample s = {.specs = specs,
+                    .depth = COUNT(specs),
+                    .input = {3, 12, 14},
+                    .n = IMAGES,
+                    .max_classes = CLASSES,
+                    .classes = CLASSES,
+                    .together = counts[i]};
+        bench b = bench_open(&s);
+        size_t bytes = (size_t)b.layout->size * sizeof(float);
+        const float *found =
+            apd_network_forward(b.network, b.theta, s.images, IMAGES, CLASSES, &stream, 5, b.workspace);
+        (void)apd_network_loss(b.network, s.labels, weight_of_loss, b.workspace);
+        apd_network_backward(b.network, b.theta, b.gradient, false, b.workspace, NULL, NULL);
+        if (i == 0) {
+            gradient = malloc(bytes);
+            memcpy(gradient, b.gradient, bytes);
+            memcpy(logits, found, sizeof logits);
+        }
+        assert_memory_equal(found, logits, sizeof logits);
+        assert_memory_equal(b.gradient, gradient, bytes);
+        bench_close(&b, &s);
+    }
+    free(gradient);
+}
+
 static void network_of_one_class_has_no_loss(void **state) {
     (void)state;
     apd_layer_spec specs[] = {CONV(3, 3, 3, 1, 1, SAME), RELU};
@@ -420,6 +473,7 @@ int main(void) {
         cmocka_unit_test(dense_after_image_flattens_channel_first),
         cmocka_unit_test(network_without_trunk_is_linear),
         cmocka_unit_test(network_of_all_layers_matches_formula),
+        cmocka_unit_test(images_together_change_no_bit),
         cmocka_unit_test(network_of_one_class_has_no_loss),
         cmocka_unit_test(dropout_gradient_matches_formula_of_its_factors),
     };

@@ -85,6 +85,34 @@ static apd_pass pass_of(const bench *b, bool accumulate) {
                       .accumulate = accumulate};
 }
 
+/* The pass of images first .. first+n-1 among all of the bench's. */
+static apd_pass some_images(const bench *b, const apd_pass *all, int first, int n) {
+    apd_pass pass = *all;
+    int64_t in = first * apd_image_floats(b->layer.in), out = first * apd_image_floats(b->layer.out);
+    pass.n = n;
+    pass.input += in;
+    pass.output += out;
+    pass.output_gradient += out;
+    if (pass.input_gradient != NULL)
+        pass.input_gradient += in;
+    return pass;
+}
+
+/* Both directions, `together` images at a time. */
+static void run_passes(const bench *b, const apd_pass *all, int together) {
+    apd_winograd_begin_forward(&b->layer, all);
+    for (int first = 0; first < b->n; first += together) {
+        apd_pass pass = some_images(b, all, first, together);
+        apd_winograd_forward(&b->layer, &pass);
+    }
+    apd_winograd_begin_backward(&b->layer, all);
+    for (int first = 0; first < b->n; first += together) {
+        apd_pass pass = some_images(b, all, first, together);
+        apd_winograd_backward(&b->layer, &pass);
+    }
+    apd_winograd_end_backward(&b->layer, all);
+}
+
 /* What the formula gives. */
 typedef struct plain {
     double *output, *input_gradient, *weight_gradient, *bias_gradient;
@@ -160,8 +188,7 @@ static void check(apd_image_shape in, int units, int kernel, apd_padding padding
         memcpy(weights, b.weight_gradient, (size_t)b.weight_count * sizeof(float));
         memcpy(bias, b.bias_gradient, (size_t)units * sizeof(float));
         apd_pass pass = pass_of(&b, accumulate != 0);
-        apd_winograd_forward(&b.layer, &pass);
-        apd_winograd_backward(&b.layer, &pass);
+        run_passes(&b, &pass, n);
         compare("output", b.output, NULL, expected.output, n * apd_image_floats(out), b.out_stride, units);
         compare("input's gradient", b.input_gradient, NULL, expected.input_gradient, n * apd_image_floats(in),
                 b.in_stride, in.channels);
@@ -197,13 +224,35 @@ static void every_geometry_matches_formula(void **state) {
         check(cases[i].in, cases[i].units, cases[i].kernel, cases[i].padding, cases[i].n);
 }
 
+static void bits_do_not_depend_on_how_many_images_come_together(void **state) {
+    (void)state;
+    enum { IMAGES = 6 };
+    const apd_image_shape in = {9, 14, 11};
+    bench whole = bench_open(in, 10, 5, APD_PADDING_SAME, IMAGES);
+    apd_pass pass = pass_of(&whole, false);
+    run_passes(&whole, &pass, IMAGES);
+    for (int together = 1; together <= 3; together++) {
+        bench b = bench_open(in, 10, 5, APD_PADDING_SAME, IMAGES);
+        pass = pass_of(&b, false);
+        run_passes(&b, &pass, together);
+        const size_t outputs = IMAGES * (size_t)apd_image_floats(b.layer.out);
+        const size_t inputs = IMAGES * (size_t)apd_image_floats(b.layer.in);
+        assert_memory_equal(b.output, whole.output, outputs * sizeof(float));
+        assert_memory_equal(b.input_gradient, whole.input_gradient, inputs * sizeof(float));
+        assert_memory_equal(b.weight_gradient, whole.weight_gradient, (size_t)b.weight_count * sizeof(float));
+        assert_memory_equal(b.bias_gradient, whole.bias_gradient, 10 * sizeof(float));
+        bench_close(&b);
+    }
+    bench_close(&whole);
+}
+
 static void input_gradient_is_left_alone_where_it_is_not_wanted(void **state) {
     (void)state;
     bench b = bench_open((apd_image_shape){8, 8, 8}, 8, 5, APD_PADDING_SAME, 1);
     plain expected = plain_of(&b);
     apd_pass pass = pass_of(&b, false);
     pass.input_gradient = NULL;
-    apd_winograd_backward(&b.layer, &pass);
+    run_passes(&b, &pass, 1);
     compare("weights' gradient", b.weight_gradient, NULL, expected.weight_gradient, b.weight_count, 1, 1);
     plain_clear(&expected);
     bench_close(&b);
@@ -213,8 +262,7 @@ static void no_image_has_no_gradient(void **state) {
     (void)state;
     bench b = bench_open((apd_image_shape){8, 8, 8}, 8, 5, APD_PADDING_SAME, 0);
     apd_pass pass = pass_of(&b, false);
-    apd_winograd_forward(&b.layer, &pass);
-    apd_winograd_backward(&b.layer, &pass);
+    run_passes(&b, &pass, 1);
     for (int64_t i = 0; i < b.weight_count; i++)
         assert_true(b.weight_gradient[i] == 0.0f);
     assert_true(b.bias_gradient[7] == 0.0f);
@@ -249,6 +297,7 @@ static void suits_many_channels_and_small_square_kernels_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_geometry_matches_formula),
+        cmocka_unit_test(bits_do_not_depend_on_how_many_images_come_together),
         cmocka_unit_test(input_gradient_is_left_alone_where_it_is_not_wanted),
         cmocka_unit_test(no_image_has_no_gradient),
         cmocka_unit_test(suits_many_channels_and_small_square_kernels_only),

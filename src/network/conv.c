@@ -68,19 +68,17 @@ static apd_status shape(apd_layer *layer, apd_error *error) {
 
 /* Where things lie in scratch. */
 typedef struct room {
-    float *padded;  /* one padded image of the correlation at hand */
-    float *packed;  /* its weights, by tile: (tile, taps, width of the tile) */
-    float *bias;    /* (channel stride of in or out, the larger) */
+    float *padded;  /* one padded image of the layer's input */
+    float *spread;  /* alike: of its output's gradient */
+    float *packed;  /* weights of the correlation at hand, by tile: (tile, taps, width of the tile) */
+    float *bias;    /* (channel stride of out): the bias, or its gradient */
+    float *zeros;   /* (channel stride of in) */
     float *sums;    /* weight gradient by tile, as packed */
     float *factors; /* output gradient of an image by tile: (pixels, width of the tile) */
 } room;
 
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
-}
-
-static int64_t bias_floats(const apd_layer *layer) {
-    return larger(apd_channel_stride(layer->in.channels), apd_channel_stride(layer->out.channels));
 }
 
 static int64_t weight_floats(const apd_layer *layer) {
@@ -96,16 +94,20 @@ static int64_t scratch_floats(const apd_layer *layer) {
     if (apd_winograd_suits(layer))
         return apd_winograd_scratch_floats(layer);
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
-    return 2 * weight_floats(layer) + bias_floats(layer) + factor_floats(layer) +
-           larger(padded_floats(&sum), padded_floats(&mirrored));
+    return 2 * weight_floats(layer) + apd_channel_stride(layer->out.channels) +
+           apd_channel_stride(layer->in.channels) + factor_floats(layer) + padded_floats(&sum) +
+           padded_floats(&mirrored);
 }
 
 static room room_in(const apd_layer *layer, float *scratch) {
+    correlation sum = forward_correlation(layer);
     room made = {.packed = scratch};
     made.sums = made.packed + weight_floats(layer);
     made.bias = made.sums + weight_floats(layer);
-    made.factors = made.bias + bias_floats(layer);
+    made.zeros = made.bias + apd_channel_stride(layer->out.channels);
+    made.factors = made.zeros + apd_channel_stride(layer->in.channels);
     made.padded = made.factors + factor_floats(layer);
+    made.spread = made.padded + padded_floats(&sum);
     return made;
 }
 
@@ -194,6 +196,19 @@ static void pack(const correlation *sum, const float *weights, weight_index inde
     }
 }
 
+static void begin_forward(const apd_layer *layer, const apd_pass *pass) {
+    if (apd_winograd_suits(layer)) {
+        apd_winograd_begin_forward(layer, pass);
+        return;
+    }
+    correlation sum = forward_correlation(layer);
+    room in = room_in(layer, pass->scratch);
+    pack(&sum, pass->weights, plain_index, in.packed);
+    clear(in.padded, padded_floats(&sum));
+    clear(in.bias, apd_channel_stride(layer->out.channels));
+    memcpy(in.bias, pass->bias, (size_t)layer->out.channels * sizeof(float));
+}
+
 static void forward(const apd_layer *layer, const apd_pass *pass) {
     if (apd_winograd_suits(layer)) {
         apd_winograd_forward(layer, pass);
@@ -201,11 +216,6 @@ static void forward(const apd_layer *layer, const apd_pass *pass) {
     }
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
-    int64_t stride = apd_channel_stride(layer->out.channels);
-    pack(&sum, pass->weights, plain_index, in.packed);
-    clear(in.padded, padded_floats(&sum));
-    clear(in.bias, stride);
-    memcpy(in.bias, pass->bias, (size_t)layer->out.channels * sizeof(float));
     for (int64_t image = 0; image < pass->n; image++) {
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
                   layer->pad_left, 1, 1, in.padded);
@@ -217,14 +227,11 @@ static void backward_input(const apd_layer *layer, const apd_pass *pass) {
     const apd_layer_spec *spec = &layer->spec;
     correlation sum = mirrored_correlation(layer);
     room in = room_in(layer, pass->scratch);
-    pack(&sum, pass->weights, mirrored_index, in.packed);
-    clear(in.bias, apd_channel_stride(layer->in.channels));
-    clear(in.padded, padded_floats(&sum));
     for (int64_t image = 0; image < pass->n; image++) {
         pad_image(&sum, layer->out, pass->output_gradient + image * apd_image_floats(layer->out),
                   spec->kernel_h - 1 - layer->pad_top, spec->kernel_w - 1 - layer->pad_left, spec->stride_h,
-                  spec->stride_w, in.padded);
-        correlate(&sum, in.padded, in.packed, in.bias,
+                  spec->stride_w, in.spread);
+        correlate(&sum, in.spread, in.packed, in.zeros,
                   pass->input_gradient + image * apd_image_floats(layer->in));
     }
 }
@@ -304,9 +311,6 @@ static void unpack(const correlation *sum, const room *in, const apd_pass *pass)
 static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
-    clear(in.sums, packed_floats(&sum));
-    clear(in.bias, apd_channel_stride(layer->out.channels));
-    clear(in.padded, padded_floats(&sum));
     for (int64_t image = 0; image < pass->n; image++) {
         const float *output_gradient = pass->output_gradient + image * apd_image_floats(layer->out);
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
@@ -314,7 +318,23 @@ static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
         add_weights_of_image(layer, &sum, &in, output_gradient);
         add_bias_of_image(layer, output_gradient, in.bias);
     }
-    unpack(&sum, &in, pass);
+}
+
+static void begin_backward(const apd_layer *layer, const apd_pass *pass) {
+    if (apd_winograd_suits(layer)) {
+        apd_winograd_begin_backward(layer, pass);
+        return;
+    }
+    correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
+    room in = room_in(layer, pass->scratch);
+    clear(in.sums, packed_floats(&sum));
+    clear(in.bias, apd_channel_stride(layer->out.channels));
+    clear(in.padded, padded_floats(&sum));
+    if (pass->input_gradient == NULL)
+        return;
+    pack(&mirrored, pass->weights, mirrored_index, in.packed);
+    clear(in.zeros, apd_channel_stride(layer->in.channels));
+    clear(in.spread, padded_floats(&mirrored));
 }
 
 static void backward(const apd_layer *layer, const apd_pass *pass) {
@@ -327,12 +347,25 @@ static void backward(const apd_layer *layer, const apd_pass *pass) {
         backward_input(layer, pass);
 }
 
+static void end_backward(const apd_layer *layer, const apd_pass *pass) {
+    if (apd_winograd_suits(layer)) {
+        apd_winograd_end_backward(layer, pass);
+        return;
+    }
+    correlation sum = forward_correlation(layer);
+    room in = room_in(layer, pass->scratch);
+    unpack(&sum, &in, pass);
+}
+
 const apd_layer_operation apd_conv_operation = {
     .name = "conv",
     .on_image = true,
     .trained = true,
     .shape = shape,
     .scratch_floats = scratch_floats,
+    .begin_forward = begin_forward,
     .forward = forward,
+    .begin_backward = begin_backward,
     .backward = backward,
+    .end_backward = end_backward,
 };

@@ -80,7 +80,9 @@ static inline apd_lanes apd_lanes_choose(apd_lane_ints which, apd_lanes yes, apd
 
 /* Lane by lane: a > b ? a : b */
 static inline apd_lanes apd_lanes_larger(apd_lanes a, apd_lanes b) {
-#if APD_LANES == 8
+#if APD_LANES == 16
+    return (apd_lanes)_mm512_max_ps((__m512)a, (__m512)b);
+#elif APD_LANES == 8
     return (apd_lanes)_mm256_max_ps((__m256)a, (__m256)b);
 #else
     return apd_lanes_choose(a > b, a, b);
@@ -89,7 +91,29 @@ static inline apd_lanes apd_lanes_larger(apd_lanes a, apd_lanes b) {
 
 /* APD_LANES rows of as many floats, `step` apart, to columns, `out_step` apart. */
 static inline void apd_lanes_transpose(const float *rows, int64_t step, float *out, int64_t out_step) {
-#if APD_LANES == 8
+#if APD_LANES == 16
+    __m512 in[16], pair[16], four[4][4];
+    for (int r = 0; r < 16; r++)
+        in[r] = _mm512_loadu_ps(rows + r * step);
+    for (int r = 0; r < 16; r += 2) {
+        pair[r] = _mm512_unpacklo_ps(in[r], in[r + 1]);
+        pair[r + 1] = _mm512_unpackhi_ps(in[r], in[r + 1]);
+    }
+    for (int r = 0; r < 4; r++)
+        for (int k = 0; k < 2; k++) {
+            four[2 * k][r] = _mm512_shuffle_ps(pair[4 * r + k], pair[4 * r + 2 + k], 0x44);
+            four[2 * k + 1][r] = _mm512_shuffle_ps(pair[4 * r + k], pair[4 * r + 2 + k], 0xee);
+        }
+    for (int c = 0; c < 4; c++)
+        for (int odd = 0; odd < 2; odd++) {
+            __m512 above = odd ? _mm512_shuffle_f32x4(four[c][0], four[c][1], 0xdd)
+                               : _mm512_shuffle_f32x4(four[c][0], four[c][1], 0x88);
+            __m512 below = odd ? _mm512_shuffle_f32x4(four[c][2], four[c][3], 0xdd)
+                               : _mm512_shuffle_f32x4(four[c][2], four[c][3], 0x88);
+            _mm512_storeu_ps(out + (4 * odd + c) * out_step, _mm512_shuffle_f32x4(above, below, 0x88));
+            _mm512_storeu_ps(out + (4 * odd + 8 + c) * out_step, _mm512_shuffle_f32x4(above, below, 0xdd));
+        }
+#elif APD_LANES == 8
     __m256 in[8], pair[8], four[8];
     for (int r = 0; r < 8; r++)
         in[r] = _mm256_loadu_ps(rows + r * step);

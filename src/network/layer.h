@@ -6,7 +6,10 @@
  * of an image of one pixel. Padding lanes are never read into a result.
  *
  * ReLU and dropout work in place: no layer needs its own output in its backward pass but ReLU, and a dropout
- * behind it changes no sign. A gradient by activations has the activations' layout. */
+ * behind it changes no sign. A gradient by activations has the activations' layout.
+ *
+ * A layer may be given a micro-batch's images some at a time (stage.h), in order and the same ones in both
+ * directions, between one call of `begin_` and one of `end_`; its bits do not depend on how many. */
 #ifndef APD_NETWORK_LAYER_H
 #define APD_NETWORK_LAYER_H
 
@@ -17,13 +20,13 @@ typedef struct apd_layer apd_layer;
 
 /* One layer's part of a pass. All but `n` may be meaningless to a kind that has no use for it. */
 typedef struct apd_pass {
-    int n;                /* images */
+    int n;                /* images of this call */
     int units;            /* DENSE: outputs in use; the head's are the task's classes */
     int64_t stride;       /* DENSE: floats from an image's outputs to the next one's */
     const float *input;   /* (n, in) */
     float *output;        /* (n, out); in-place kinds: the same as input */
     void *kept;           /* kept_bytes an image, from forward to backward of one pass */
-    float *scratch;       /* scratch_floats, lost between calls */
+    float *scratch;       /* scratch_floats; kept from `begin_` to the end of a direction */
     const float *weights; /* (R, C) */
     const float *bias;    /* (R) */
     const apd_random *dropout;
@@ -40,13 +43,17 @@ typedef struct apd_layer_operation {
     const char *name;
     bool on_image; /* refused after a dense layer */
     bool in_place;
-    bool trained; /* has a block of parameters */
+    bool trained;       /* has a block of parameters */
+    bool forgets_input; /* its backward pass does not read pass->input */
     /* Fill layer->out, and pads and cols where there are any, from layer->spec and layer->in. */
     apd_status (*shape)(apd_layer *layer, apd_error *error);
-    int64_t (*kept_bytes)(const apd_layer *layer);     /* for one image; NULL: none */
-    int64_t (*scratch_floats)(const apd_layer *layer); /* NULL: none */
+    int64_t (*kept_bytes)(const apd_layer *layer);                       /* for one image; NULL: none */
+    int64_t (*scratch_floats)(const apd_layer *layer);                   /* NULL: none */
+    void (*begin_forward)(const apd_layer *layer, const apd_pass *pass); /* NULL: nothing to do */
     void (*forward)(const apd_layer *layer, const apd_pass *pass);
+    void (*begin_backward)(const apd_layer *layer, const apd_pass *pass); /* NULL: nothing to do */
     void (*backward)(const apd_layer *layer, const apd_pass *pass);
+    void (*end_backward)(const apd_layer *layer, const apd_pass *pass); /* NULL: nothing to do */
 } apd_layer_operation;
 
 struct apd_layer {

@@ -27,6 +27,8 @@ apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layer
     made->depth = layer_count;
     made->layers = resolved;
     made->first_trained = first_trained(made);
+    made->stages = apd_allocate(layer_count + 1, sizeof *made->stages, "the network's stages");
+    made->stage_count = apd_stages_cut(resolved, layer_count + 1, made->stages);
     apd_layout_init(&made->layout, resolved, layer_count + 1);
     *out = made;
     return APD_OK;
@@ -36,6 +38,7 @@ void apd_network_destroy(apd_network *network) {
     if (network == NULL)
         return;
     apd_layout_clear(&network->layout);
+    free(network->stages);
     free(network->layers);
     free(network);
 }

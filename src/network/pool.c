@@ -125,6 +125,7 @@ static void backward(const apd_layer *layer, const apd_pass *pass) {
 const apd_layer_operation apd_max_pool_operation = {
     .name = "max-pool",
     .on_image = true,
+    .forgets_input = true,
     .shape = shape,
     .kept_bytes = kept_bytes,
     .forward = forward,

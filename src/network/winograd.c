@@ -357,15 +357,26 @@ static int64_t group_at(const plan *p, int64_t first, int64_t all) {
     return all - first < p->group ? all - first : p->group;
 }
 
+/* Frames of padded images and lanes without a channel are zero throughout a direction. */
+static void clear_frames(const plan *p, const room *r) {
+    clear(r->padded, p->padded_rows * p->row_floats);
+    clear(r->zeros, larger(p->in_stride, p->out_stride));
+    clear(r->bias, p->out_stride);
+}
+
+void apd_winograd_begin_forward(const apd_layer *layer, const apd_pass *pass) {
+    plan p = plan_of(layer);
+    int64_t used;
+    room r = room_in(&p, pass->scratch, &used);
+    clear_frames(&p, &r);
+    memcpy(r.bias, pass->bias, (size_t)p.out * sizeof(float));
+    transform_weights(&p, forward_order(&p), pass->weights, r.weights);
+}
+
 void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used, all = pass->n * p.tiles;
     room r = room_in(&p, pass->scratch, &used);
-    clear(r.padded, p.padded_rows * p.row_floats);
-    clear(r.zeros, larger(p.in_stride, p.out_stride));
-    clear(r.bias, p.out_stride);
-    memcpy(r.bias, pass->bias, (size_t)p.out * sizeof(float));
-    transform_weights(&p, forward_order(&p), pass->weights, r.weights);
     for (int64_t first = 0; first < all; first += p.group) {
         int64_t count = group_at(&p, first, all);
         read_inputs(layer, &p, &r, pass, first, count);
@@ -374,16 +385,20 @@ void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass) {
     }
 }
 
+void apd_winograd_begin_backward(const apd_layer *layer, const apd_pass *pass) {
+    plan p = plan_of(layer);
+    int64_t used;
+    room r = room_in(&p, pass->scratch, &used);
+    clear_frames(&p, &r);
+    clear(r.sums, APD_SQUARE_POINTS * p.in * p.out_stride);
+    if (pass->input_gradient != NULL)
+        transform_weights(&p, backward_order(&p), pass->weights, r.weights);
+}
+
 void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used, all = pass->n * p.tiles;
     room r = room_in(&p, pass->scratch, &used);
-    clear(r.padded, p.padded_rows * p.row_floats);
-    clear(r.zeros, larger(p.in_stride, p.out_stride));
-    clear(r.sums, APD_SQUARE_POINTS * p.in * p.out_stride);
-    clear(r.bias, p.out_stride);
-    if (pass->input_gradient != NULL)
-        transform_weights(&p, backward_order(&p), pass->weights, r.weights);
     for (int64_t first = 0; first < all; first += p.group) {
         int64_t count = group_at(&p, first, all);
         read_inputs(layer, &p, &r, pass, first, count);
@@ -395,5 +410,11 @@ void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
         multiply_for_input(&p, &r, count);
         write_input_gradients(layer, &p, &r, pass, first, count);
     }
+}
+
+void apd_winograd_end_backward(const apd_layer *layer, const apd_pass *pass) {
+    plan p = plan_of(layer);
+    int64_t used;
+    room r = room_in(&p, pass->scratch, &used);
     write_weights(&p, &r, pass);
 }

@@ -20,9 +20,12 @@ bool apd_winograd_suits(const apd_layer *layer);
 
 int64_t apd_winograd_scratch_floats(const apd_layer *layer);
 
+void apd_winograd_begin_forward(const apd_layer *layer, const apd_pass *pass);
 void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass);
 
-/* The gradients by the weights, the bias and, where it is wanted, the input. */
+/* The gradient by the input, where it is wanted; those by the weights and the bias at the end. */
+void apd_winograd_begin_backward(const apd_layer *layer, const apd_pass *pass);
 void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass);
+void apd_winograd_end_backward(const apd_layer *layer, const apd_pass *pass);
 
 #endif

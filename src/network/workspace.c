@@ -1,10 +1,8 @@
-/* Passes through a network's layers. */
 #include "network/workspace.h"
 
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* What is too much to count is too much to allocate, and is said so there. */
 static int64_t for_images(int max_images, int64_t size) {
@@ -16,24 +14,65 @@ static float *floats_for(int max_images, int64_t size) {
     return apd_allocate(for_images(max_images, size), sizeof(float), "activations of a micro-batch");
 }
 
-static int64_t most_scratch(const apd_network *network) {
-    int64_t most = 0;
-    for (int l = 0; l <= network->depth; l++) {
+/* Deal scratch to a stage's layers, from `all` on; returns how much that is. */
+static int64_t deal_scratch(const apd_network *network, const apd_stage *stage, float *all, float **scratch) {
+    int64_t dealt = 0;
+    for (int l = stage->first; l < stage->end; l++) {
         const apd_layer *layer = &network->layers[l];
-        int64_t asked =
-            layer->operation->scratch_floats != NULL ? layer->operation->scratch_floats(layer) : 0;
-        most = asked > most ? asked : most;
+        if (all != NULL)
+            scratch[l] = all + dealt;
+        if (layer->operation->scratch_floats != NULL)
+            dealt += (layer->operation->scratch_floats(layer) + 15) / 16 * 16;
     }
-    return most;
+    return dealt;
 }
 
-static int64_t most_activations(const apd_network *network) {
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static void create_scratch(const apd_network *network, apd_workspace *made) {
     int64_t most = 0;
-    for (int l = 0; l <= network->depth; l++) {
-        int64_t floats = apd_image_floats(network->layers[l].in);
-        most = floats > most ? floats : most;
+    made->scratch = apd_allocate(network->depth + 1, sizeof *made->scratch, "a workspace's layers");
+    for (int s = 0; s < network->stage_count; s++)
+        most = larger(most, deal_scratch(network, &network->stages[s], NULL, NULL));
+    made->all_scratch = floats_for(1, most);
+    for (int s = 0; s < network->stage_count; s++)
+        (void)deal_scratch(network, &network->stages[s], made->all_scratch, made->scratch);
+}
+
+/* Room for the gradients by what stages, and layers of a stage, give each other. */
+static void create_gradients(const apd_network *network, apd_workspace *made) {
+    int64_t between = 0, inside = 0;
+    for (int s = 0; s < network->stage_count; s++) {
+        const apd_stage *stage = &network->stages[s];
+        int together = apd_stage_images(stage, made->max_images);
+        between =
+            larger(between, for_images(made->max_images, apd_image_floats(network->layers[stage->first].in)));
+        for (int l = stage->first + 1; l < stage->end; l++)
+            if (!network->layers[l].operation->in_place)
+                inside = larger(inside, for_images(together, apd_image_floats(network->layers[l].in)));
     }
-    return most;
+    for (int i = 0; i < 2; i++) {
+        made->gradients[i] = floats_for(1, between);
+        made->inner[i] = floats_for(1, inside);
+    }
+}
+
+static void create_layer(const apd_network *network, const apd_stage *stage, int l, apd_workspace *made) {
+    const apd_layer *layer = &network->layers[l];
+    int together = apd_stage_images(stage, made->max_images);
+    if (layer->operation->kept_bytes != NULL)
+        made->kept[l] = apd_allocate(for_images(made->max_images, layer->operation->kept_bytes(layer)), 1,
+                                     "what layers keep of a micro-batch");
+    if (l == network->depth)
+        return;
+    made->shared[l] = layer->operation->in_place;
+    made->passes_on[l] = apd_stage_passes_on(stage, network->layers, l);
+    made->outputs[l] = !made->shared[l] ? floats_for(made->passes_on[l] ? together : made->max_images,
+                                                     apd_image_floats(layer->out))
+                       : l > 0 ? made->outputs[l - 1]
+                               : made->input;
 }
 
 apd_workspace *apd_workspace_create(const apd_network *network, int max_images) {
@@ -45,24 +84,15 @@ apd_workspace *apd_workspace_create(const apd_network *network, int max_images) 
     made->outputs = apd_allocate(network->depth, sizeof *made->outputs, "a workspace's layers");
     made->kept = apd_allocate(network->depth + 1, sizeof *made->kept, "a workspace's layers");
     made->shared = apd_allocate(network->depth, sizeof *made->shared, "a workspace's layers");
-    for (int l = 0; l <= network->depth; l++) {
-        const apd_layer *layer = &network->layers[l];
-        if (layer->operation->kept_bytes != NULL)
-            made->kept[l] = apd_allocate(for_images(max_images, layer->operation->kept_bytes(layer)), 1,
-                                         "what layers keep of a micro-batch");
-        if (l == network->depth)
-            break;
-        made->shared[l] = layer->operation->in_place;
-        made->outputs[l] = !made->shared[l] ? floats_for(max_images, apd_image_floats(layer->out))
-                           : l > 0          ? made->outputs[l - 1]
-                                            : made->input;
-    }
+    made->passes_on = apd_allocate(network->depth, sizeof *made->passes_on, "a workspace's layers");
+    for (int s = 0; s < network->stage_count; s++)
+        for (int l = network->stages[s].first; l < network->stages[s].end; l++)
+            create_layer(network, &network->stages[s], l, made);
+    create_scratch(network, made);
+    create_gradients(network, made);
     int classes = network->layers[network->depth].out.channels;
-    made->scratch = floats_for(1, most_scratch(network));
     made->logits = floats_for(max_images, classes);
     made->logit_gradient = floats_for(max_images, classes);
-    made->gradients[0] = floats_for(max_images, most_activations(network));
-    made->gradients[1] = floats_for(max_images, most_activations(network));
     return made;
 }
 
@@ -76,103 +106,16 @@ void apd_workspace_destroy(apd_workspace *workspace) {
         free(workspace->kept[l]);
     free((void *)workspace->outputs);
     free((void *)workspace->kept);
+    free((void *)workspace->scratch);
     free(workspace->shared);
+    free(workspace->passes_on);
     free(workspace->input);
-    free(workspace->scratch);
+    free(workspace->all_scratch);
     free(workspace->logits);
     free(workspace->logit_gradient);
-    free(workspace->gradients[0]);
-    free(workspace->gradients[1]);
+    for (int i = 0; i < 2; i++) {
+        free(workspace->gradients[i]);
+        free(workspace->inner[i]);
+    }
     free(workspace);
-}
-
-/* (n, pixel, channel) from (n, channel, pixel) */
-static void take_images(apd_image_shape shape, const float *images, int n, float *input) {
-    int64_t stride = apd_channel_stride(shape.channels), pixels = apd_pixels(shape);
-    for (int64_t image = 0; image < n; image++, images += apd_features(shape), input += pixels * stride) {
-        if (pixels == 1)
-            memcpy(input, images, (size_t)apd_features(shape) * sizeof *input);
-        for (int64_t c = 0; c < shape.channels && pixels > 1; c++)
-            for (int64_t pixel = 0; pixel < pixels; pixel++)
-                input[pixel * stride + c] = images[c * pixels + pixel];
-    }
-}
-
-/* What both directions of a pass tell layer `l`. */
-static apd_pass pass_of(const apd_network *network, const float *theta, const apd_workspace *workspace,
-                        int l) {
-    const apd_layer *layer = &network->layers[l];
-    bool head = l == network->depth;
-    apd_pass pass = {.n = workspace->n,
-                     .units = head ? workspace->classes : layer->out.channels,
-                     .stride = head ? workspace->classes : apd_channel_stride(layer->out.channels),
-                     .input = l > 0 ? workspace->outputs[l - 1] : workspace->input,
-                     .output = head ? workspace->logits : workspace->outputs[l],
-                     .kept = workspace->kept[l],
-                     .scratch = workspace->scratch,
-                     .dropout = workspace->dropping ? &workspace->dropout : NULL};
-    if (layer->block >= 0) {
-        const apd_block *block = &network->layout.blocks[layer->block];
-        pass.weights = theta + block->weight;
-        pass.bias = theta + block->bias;
-    }
-    return pass;
-}
-
-const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
-                                 int classes, const apd_random *dropout, int64_t first,
-                                 apd_workspace *workspace) {
-    APD_ASSERT(n >= 0 && n <= workspace->max_images);
-    APD_ASSERT(classes >= 1 && classes <= network->layers[network->depth].out.channels);
-    workspace->n = n;
-    workspace->classes = classes;
-    workspace->dropping = dropout != NULL;
-    if (dropout != NULL)
-        workspace->dropout = *dropout;
-    take_images(network->layers[0].in, images, n, workspace->input);
-    for (int l = 0; l <= network->depth; l++) {
-        apd_pass pass = pass_of(network, theta, workspace, l);
-        pass.first = first;
-        network->layers[l].operation->forward(&network->layers[l], &pass);
-    }
-    return workspace->logits;
-}
-
-static void clear_unused_head(const apd_network *network, int classes, float *gradient) {
-    const apd_block *head = &network->layout.blocks[network->layout.block_count - 1];
-    size_t unused = (size_t)(head->rows - classes);
-    memset(gradient + head->weight + classes * head->cols, 0, unused * (size_t)head->cols * sizeof(float));
-    memset(gradient + head->bias + classes, 0, unused * sizeof(float));
-}
-
-/* One layer's backward; returns the gradient by its input. */
-static float *step_back(const apd_network *network, apd_pass *pass, float *gradient, int l, float *by_output,
-                        apd_workspace *workspace) {
-    const apd_layer *layer = &network->layers[l];
-    float *by_input = workspace->gradients[by_output == workspace->gradients[0]];
-    if (layer->operation->in_place)
-        by_input = by_output;
-    pass->output_gradient = by_output;
-    pass->input_gradient = l > network->first_trained ? by_input : NULL;
-    if (layer->block >= 0) {
-        const apd_block *block = &network->layout.blocks[layer->block];
-        pass->weight_gradient = gradient + block->weight;
-        pass->bias_gradient = gradient + block->bias;
-    }
-    layer->operation->backward(layer, pass);
-    return by_input;
-}
-
-void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
-                          apd_workspace *workspace, apd_block_done done, void *context) {
-    float *by_output = workspace->logit_gradient;
-    if (!accumulate)
-        clear_unused_head(network, workspace->classes, gradient);
-    for (int l = network->depth; l >= network->first_trained; l--) {
-        apd_pass pass = pass_of(network, theta, workspace, l);
-        pass.accumulate = accumulate;
-        by_output = step_back(network, &pass, gradient, l, by_output, workspace);
-        if (done != NULL && network->layers[l].block >= 0)
-            done(context, network->layers[l].block);
-    }
 }
