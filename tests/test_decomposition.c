@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "method/cells.h"
 #include "method/decomposition.h"
 #include "method_cases.h"
@@ -237,6 +238,46 @@ static void row_digests_show_every_change_and_where(void **state) {
     bed_clear(&bed);
 }
 
+/* Entries taken out and added again, some at a time, more than there is room for at once. */
+static void insert_gives_back_what_was_taken_out(void **state) {
+    (void)state;
+    enum { ROWS_OF = 7, COLS_OF = 40 };
+    for (int k = 0; k < 40; k++) {
+        numbers n = numbers_of(77, (uint32_t)k);
+        apd_sparse whole = {0}, part = {0};
+        apd_sparse_entry added[ROWS_OF * COLS_OF];
+        int64_t entries = 0, left = 0, missing = 0;
+        apd_sparse_resize(&whole, ROWS_OF, ROWS_OF * COLS_OF);
+        apd_sparse_resize(&part, ROWS_OF, k % 2 == 0 ? ROWS_OF * COLS_OF : 0);
+        part.columns = apd_reallocate(part.columns, part.room, ROWS_OF * COLS_OF, sizeof(int32_t), "columns");
+        part.values = apd_reallocate(part.values, part.room, ROWS_OF * COLS_OF, sizeof(float), "values");
+        for (int64_t r = 0; r < ROWS_OF; r++) {
+            for (int32_t c = 0; c < COLS_OF; c++) {
+                if (below(&n, 3) == 0 || r == k % 9) /* an empty row, sometimes */
+                    continue;
+                whole.columns[entries] = c;
+                whole.values[entries] = (float)(1 + entries);
+                if (below(&n, 1 + k) == 0) {
+                    added[missing++] = (apd_sparse_entry){r, left, c, whole.values[entries]};
+                } else {
+                    part.columns[left] = c;
+                    part.values[left++] = whole.values[entries];
+                }
+                entries++;
+            }
+            whole.offsets[r + 1] = entries;
+            part.offsets[r + 1] = left;
+        }
+        apd_sparse_insert(&part, added, missing);
+        assert_true(part.room >= entries || missing == 0);
+        assert_memory_equal(part.offsets, whole.offsets, (ROWS_OF + 1) * sizeof(int64_t));
+        assert_memory_equal(part.columns, whole.columns, (size_t)entries * sizeof(int32_t));
+        assert_memory_equal(part.values, whole.values, (size_t)entries * sizeof(float));
+        apd_sparse_clear(&whole);
+        apd_sparse_clear(&part);
+    }
+}
+
 static void empty_slice_works_everywhere(void **state) {
     (void)state;
     toy_bed bed;
@@ -306,6 +347,7 @@ int main(void) {
         cmocka_unit_test(nonzeros_and_bytes_agree_with_counting),
         cmocka_unit_test(bytes_single_task_is_its_dense_weights),
         cmocka_unit_test(resize_twice_starts_afresh),
+        cmocka_unit_test(insert_gives_back_what_was_taken_out),
         cmocka_unit_test(row_digests_do_not_depend_on_the_slice),
         cmocka_unit_test(row_digests_show_every_change_and_where),
         cmocka_unit_test(empty_slice_works_everywhere),

@@ -1,5 +1,6 @@
 /* What locally shared parameters change elsewhere: theta, cells, the retroactive update and re-centring, with
  * groups, against the definitions. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,6 +106,43 @@ static void counts_include_the_groups(void **state) {
     group_bed_clear(&bed);
 }
 
+/* Cells as they are asked for are those of the whole row, before it is built and after. */
+static void cells_asked_for_are_those_of_the_row(void **state) {
+    (void)state;
+    group_bed bed;
+    int singles = 0;
+    grouped_bed(&bed, 10, true, 0.3, 40400);
+    for (int64_t r = 0; r < 5; r++) {
+        apd_cell_row whole;
+        apd_row_cells asked = {0};
+        apd_cell_row_build(bed.d, 0, r, &whole);
+        for (int k = 0; k < 12; k++) { /* each twice, from the right */
+            int32_t c = 5 - k % 6;
+            int64_t cell, expected = whole.cells[c];
+            const apd_cell_row *row = apd_row_cells_find(bed.d, 0, r, c, &asked, &cell);
+            int64_t count = cell < 0 ? 0 : row->starts[cell + 1] - row->starts[cell];
+            singles += row != &asked.whole;
+            assert_int_equal(count, expected < 0 ? 0 : whole.starts[expected + 1] - whole.starts[expected]);
+            for (int64_t e = 0; e < count; e++) {
+                const apd_cell_entry *is = &row->entries[row->starts[cell] + e],
+                                     *should = &whole.entries[whole.starts[expected] + e];
+                assert_int_equal(row->columns[cell], c);
+                assert_int_equal(is->task, should->task);
+                assert_true(is->point == should->point && is->theta == should->theta &&
+                            is->group == should->group);
+                assert_true(row->masks[is->task] == whole.masks[is->task]);
+            }
+        }
+        assert_true(asked.whole.columns != NULL);
+        assert_true(apd_row_cells_bytes(bed.d, 0, &asked) > whole.starts[whole.count] * 16);
+        apd_cell_row_clear(&whole);
+        apd_row_cells_clear(&asked);
+        assert_int_equal(apd_row_cells_bytes(bed.d, 0, &asked), 0);
+    }
+    assert_true(singles >= 5);
+    group_bed_clear(&bed);
+}
+
 static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **state) {
     (void)state;
     for (int k = 0; k < 4; k++) {
@@ -196,6 +234,53 @@ static void retarget_sigma_comes_back_tau_is_as_before(void **state) {
     read_block(bed.d, 0, &is);
     assert_memory_equal(is.tau, was.tau, sizeof is.tau);
     assert_memory_equal(is.theta, was.theta, sizeof is.theta);
+    group_bed_clear(&bed);
+}
+
+/* One weight moves, far from all tasks' points and back: tasks with many entries are looked at there only. */
+static void retarget_one_weight_changes_what_needs_an_entry_there(void **state) {
+    (void)state;
+    int added = 0, left_alone = 0, kept = 0;
+    group_bed bed;
+    snapshot before;
+    dense_block was, is;
+    float old[GROUP_ROOM];
+    grouped_bed(&bed, 6, true, 0.85, 41300);
+    take_snapshot(bed.d, &before);
+    read_block(bed.d, 0, &was);
+    memcpy(old, bed.d->sigma[0], sizeof(float) * 30);
+    for (int k = 0; k < 60; k++) {
+        int j = k / 2;
+        bool far = k % 2 == 0; /* else a step so small that some products keep their bits */
+        for (int t = 0; t < bed.d->task_count; t++)
+            if (decomposed(bed.d, t))
+                bed.d->tasks[t]->changed = false;
+        bed.d->sigma[0][j] = far ? old[j] + 0.7f : nextafterf(old[j], 1.0f);
+        assert_int_equal(apd_retarget(bed.d, 0, old, 0.0), 1);
+        check_thetas_kept(bed.d, &before);
+        check_none_moved(bed.d);
+        check_form(bed.d, 0);
+        read_block(bed.d, 0, &is);
+        check_support(&is);
+        for (int t = 0; t < bed.d->task_count; t++) {
+            if (!decomposed(bed.d, t))
+                continue;
+            assert_true(is.tau[t][j] || !far);
+            assert_int_equal(bed.d->tasks[t]->changed, is.tau[t][j] != was.tau[t][j]);
+            kept += !is.tau[t][j];
+            added += !was.tau[t][j];
+            left_alone += was.tau[t][j];
+        }
+        float away = bed.d->sigma[0][j];
+        bed.d->sigma[0][j] = old[j];
+        old[j] = away;
+        assert_int_equal(apd_retarget(bed.d, 0, old, 0.0), 1);
+        old[j] = bed.d->sigma[0][j];
+        read_block(bed.d, 0, &is);
+        assert_memory_equal(is.tau, was.tau, sizeof is.tau);
+        assert_memory_equal(is.theta, was.theta, sizeof is.theta);
+    }
+    assert_true(added > 10 && left_alone > 10 && kept > 0);
     group_bed_clear(&bed);
 }
 
@@ -381,9 +466,11 @@ int main(void) {
         cmocka_unit_test(theta_with_groups_is_product_plus_shared_or_the_stored_value),
         cmocka_unit_test(shared_row_uses_the_given_sigma),
         cmocka_unit_test(counts_include_the_groups),
+        cmocka_unit_test(cells_asked_for_are_those_of_the_row),
         cmocka_unit_test(cells_have_the_point_where_theta_less_its_group_needs_no_tau),
         cmocka_unit_test(retarget_infinite_lambda2_keeps_every_bit_beside_groups),
         cmocka_unit_test(retarget_sigma_comes_back_tau_is_as_before),
+        cmocka_unit_test(retarget_one_weight_changes_what_needs_an_entry_there),
         cmocka_unit_test(retarget_finite_lambda2_is_the_closed_form_beside_groups),
         cmocka_unit_test(weight_count_rule_has_the_fewest_nonzeros_beside_groups),
         cmocka_unit_test(weight_median_rule_has_the_least_pull_beside_groups),

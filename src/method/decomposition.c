@@ -96,6 +96,38 @@ void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries) {
     sparse->offsets = apd_allocate(rows + 1, sizeof *sparse->offsets, "tau's rows");
     sparse->columns = apd_allocate(entries, sizeof *sparse->columns, "tau's columns");
     sparse->values = apd_allocate(entries, sizeof *sparse->values, "tau's values");
+    sparse->room = entries;
+}
+
+static void make_room(apd_sparse *sparse, int64_t entries, int64_t count) {
+    enum { MORE = 64 }; /* so that most additions find room */
+    if (entries + count <= sparse->room)
+        return;
+    int64_t room = entries + count + MORE;
+    sparse->columns =
+        apd_reallocate(sparse->columns, entries, room, sizeof *sparse->columns, "tau's columns");
+    sparse->values = apd_reallocate(sparse->values, entries, room, sizeof *sparse->values, "tau's values");
+    sparse->room = room;
+}
+
+void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count) {
+    int64_t end = sparse->offsets[sparse->rows];
+    make_room(sparse, end, count);
+    for (int64_t k = count; k-- > 0;) { /* from the right: what is behind addition k moves by k+1 */
+        int64_t from = added[k].before;
+        memmove(sparse->columns + from + k + 1, sparse->columns + from,
+                (size_t)(end - from) * sizeof *sparse->columns);
+        memmove(sparse->values + from + k + 1, sparse->values + from,
+                (size_t)(end - from) * sizeof *sparse->values);
+        sparse->columns[from + k] = added[k].column;
+        sparse->values[from + k] = added[k].value;
+        end = from;
+    }
+    for (int64_t r = 0, k = 0; r < sparse->rows; r++) {
+        while (k < count && added[k].row <= r)
+            k++;
+        sparse->offsets[r + 1] += k;
+    }
 }
 
 void apd_sparse_clear(apd_sparse *sparse) {

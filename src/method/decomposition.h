@@ -38,7 +38,17 @@ typedef struct apd_sparse {
     int64_t *offsets; /* (rows+1); row r's entries are offsets[r] .. offsets[r+1]-1 */
     int32_t *columns; /* ascending within a row */
     float *values;    /* tau: theta's values; sigma_g: its own */
+    int64_t room;     /* entries that columns and values have room for, where that is known; else 0 */
 } apd_sparse;
+
+/* An entry to be added. */
+typedef struct apd_sparse_entry {
+    int64_t row;
+    int64_t
+        before; /* the entry that it goes ahead of: the first of its row that is to its right, or offsets[row+1] */
+    int32_t column;
+    float value;
+} apd_sparse_entry;
 
 typedef struct apd_task_block {
     float *mask;    /* (local rows), in (0, 1); NULL for the head and for single tasks */
@@ -89,6 +99,9 @@ void apd_decomposition_revised(apd_decomposition *decomposition, int block);
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
 void apd_sparse_clear(apd_sparse *sparse);
+
+/* Add `count` entries that are not there yet, in the order of rows and columns. Cost: those behind the first move. */
+void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count);
 
 /* Give the part's block another tau, whose arrays it takes over; notes whether that changed it. */
 void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_UPS 16 /* entries copied in the time of a look for one */
+
 /* The weights of a block whose sigma moved, row by row. */
 typedef struct moves {
     int64_t *offsets; /* (rows+1) */
@@ -110,6 +112,7 @@ static void shrink_to(apd_sparse *sparse, int64_t room, int64_t entries) {
     sparse->columns =
         apd_reallocate(sparse->columns, room, entries, sizeof *sparse->columns, "tau's columns");
     sparse->values = apd_reallocate(sparse->values, room, entries, sizeof *sparse->values, "tau's values");
+    sparse->room = entries;
 }
 
 static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *task, const float *old_sigma,
@@ -135,15 +138,69 @@ static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *t
     task->moved = task->moved || w.moved;
 }
 
+/* --- few moves, without a threshold ---------------------------------------------------------------------- */
+
+/* As shared_at, for one weight. */
+static float shared_of(const apd_decomposition *d, int block, const apd_task_block *part, int64_t r,
+                       int32_t column, float sigma) {
+    const int32_t *columns = NULL;
+    const float *values = NULL;
+    int64_t count = apd_group_entries(d, block, part->group, r, &columns, &values);
+    int64_t at = apd_find_column(columns, count, column);
+    float product = part->mask[r] * sigma;
+    return at < count && columns[at] == column ? product + values[at] : product;
+}
+
+/* The entries that keep a task's theta, each of which is looked for; returns how many, or -1 where an entry that is
+ * there has to go. `added` has room for one a move. */
+static int64_t find_entries(const apd_decomposition *d, int block, const apd_task_block *part,
+                            const float *old_sigma, const moves *moved, apd_sparse_entry *added) {
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, count = 0;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = moved->offsets[r]; k < moved->offsets[r + 1]; k++) {
+            int32_t column = moved->columns[k];
+            int64_t e = part->tau.offsets[r], end = part->tau.offsets[r + 1];
+            e += apd_find_column(part->tau.columns + e, end - e, column);
+            float plain = shared_of(d, block, part, r, column, d->sigma[block][r * cols + column]);
+            bool own = e < end && part->tau.columns[e] == column;
+            float kept = own ? part->tau.values[e]
+                             : shared_of(d, block, part, r, column, old_sigma[r * cols + column]);
+            bool needed = !apd_same_bits(kept, plain);
+            if (own && !needed)
+                return -1;
+            if (!own && needed)
+                added[count++] = (apd_sparse_entry){r, e, column, kept};
+        }
+    return count;
+}
+
+/* Leaves alone what need not move; false: the task has to be written anew. */
+static bool add_entries(const apd_decomposition *d, int block, apd_task_part *task, const float *old_sigma,
+                        const moves *moved, apd_sparse_entry *added) {
+    apd_task_block *part = &task->blocks[block];
+    int64_t rows = apd_local_rows(d, block);
+    if (moved->offsets[rows] * LOOK_UPS > part->tau.offsets[rows])
+        return false;
+    int64_t count = find_entries(d, block, part, old_sigma, moved, added);
+    if (count > 0)
+        apd_sparse_insert(&part->tau, added, count);
+    task->changed = task->changed || count > 0;
+    return count >= 0;
+}
+
 int64_t apd_retarget(apd_decomposition *d, int block, const float *old_sigma, double threshold) {
     moves moved = {0};
     int64_t count = moves_find(d, block, old_sigma, &moved);
     if (threshold > 0.0) /* else tau changed only where sigma did */
         apd_decomposition_revised(d, block);
+    apd_sparse_entry *added = apd_allocate(count, sizeof *added, "entries of tau to be added");
     for (int t = 0; t < d->task_count && (count > 0 || threshold > 0.0); t++) {
-        if (apd_task_is_decomposed(d, t, block))
+        if (!apd_task_is_decomposed(d, t, block))
+            continue;
+        if (threshold > 0.0 || !add_entries(d, block, d->tasks[t], old_sigma, &moved, added))
             rewrite_task(d, block, d->tasks[t], old_sigma, &moved, threshold);
     }
+    free(added);
     free(moved.offsets);
     free(moved.columns);
     return count;

@@ -6,7 +6,7 @@
  *     theta <- m*sigma + tau
  * For every weight we keep the piece on which the old tasks' derivative is linear and sigma lies. A run of
  * weights is first moved as if all stayed on their pieces, without branches; those that left theirs, few, are
- * then solved from scratch, for which a row of cells is made when it is first asked for. A task begins on the
+ * then solved from scratch, for which their cells are made when they are first asked for. A task begins on the
  * pieces that apd_pulls tells. So a task's start and a step touch a constant number of bytes a weight, however
  * many tasks there are; a run whose weights all rest in their kinks, as most do, touches only half of a piece.
  */
@@ -34,7 +34,7 @@ typedef enum run_state {
 typedef struct exact_block {
     float *low, *high, *a, *b; /* (rows, C): the piece of each weight, as in apd_piece; registered */
     apd_huber_row *zones;      /* (rows): finite lambda2 with old tasks only, else NULL */
-    apd_cell_row *cells;       /* (rows); columns NULL: not asked for yet */
+    apd_row_cells *cells;      /* (rows) */
     apd_stray *strays;         /* room for one cell */
     int64_t stray_room;
     uint8_t *states; /* (rows, runs of a row): run_state */
@@ -148,7 +148,7 @@ static void exact_release(apd_solver *solver, int b) {
     for (int64_t r = 0; r < solver->blocks[b].rows; r++) {
         if (own->zones != NULL)
             apd_huber_row_clear(&own->zones[r]);
-        apd_cell_row_clear(&own->cells[r]);
+        apd_row_cells_clear(&own->cells[r]);
     }
     free(own->zones);
     free(own->cells);
@@ -164,11 +164,8 @@ static void exact_rewritten(apd_solver *solver, int b) {
 /* The pulls, and the cells made so far; the rest is a few numbers a row. */
 static int64_t exact_bytes(const apd_solver *solver, int b) {
     int64_t bytes = apd_pulls_bytes(solver->decomposition, b);
-    for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++) {
-        const apd_cell_row *row = &own_of(solver, b)->cells[r];
-        if (row->columns != NULL)
-            bytes += apd_cell_row_bytes(solver->decomposition, b, row);
-    }
+    for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++)
+        bytes += apd_row_cells_bytes(solver->decomposition, b, &own_of(solver, b)->cells[r]);
     return bytes;
 }
 
@@ -176,12 +173,9 @@ static int64_t exact_bytes(const apd_solver *solver, int b) {
 
 /* The strays of weight (r, c) into own->strays, in ascending order where that is worth it; returns how many. */
 static int64_t list_strays(apd_solver *solver, int b, int64_t r, int64_t c) {
-    const apd_decomposition *d = solver->decomposition;
     exact_block *own = own_of(solver, b);
-    apd_cell_row *row = &own->cells[r];
-    if (row->columns == NULL)
-        apd_cell_row_build(d, b, r, row);
-    int64_t cell = row->cells[c];
+    int64_t cell;
+    apd_cell_row *row = apd_row_cells_find(solver->decomposition, b, r, (int32_t)c, &own->cells[r], &cell);
     if (cell < 0)
         return 0;
     apd_cell_entry *entries = row->entries + row->starts[cell];
