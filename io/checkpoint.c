@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/checkpoint_history.h"
+#include "io/checkpoint_links.h"
 #include "io/checkpoint_read.h"
 #include "io/h5_guard.h"
 
@@ -26,6 +27,7 @@ void apd_run_state_clear(apd_run_state *state) {
     free(state->accuracy);
     free(state->run_yaml);
     free(state->training.tallies);
+    apd_checkpoint_links_destroy(state->links);
     *state = (apd_run_state){0};
 }
 

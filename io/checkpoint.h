@@ -96,6 +96,9 @@ typedef struct apd_training_state {
         tallies; /* (S, 3): sums since the last logged step, by shard; rank 0's when saving, all when loaded */
 } apd_training_state;
 
+/* Kept from commit to commit by the rank that writes (io/checkpoint_links.h). */
+typedef struct apd_checkpoint_links apd_checkpoint_links;
+
 /* What a run knows besides parameters; the same on all ranks. */
 typedef struct apd_run_state {
     int commit; /* grows by one with each */
@@ -109,10 +112,11 @@ typedef struct apd_run_state {
     char *run_yaml;
     bool half_way; /* a task is in training: */
     apd_training_state training;
-    int shared_segment;     /* the commit whose segment holds sigma and the clusters; 0: none does yet */
-    bool shared_moved;      /* since then: a task ended */
-    uint64_t shared_digest; /* of these groups; rank 0 */
-    int64_t written;        /* bytes of the last save's files */
+    int shared_segment;          /* the commit whose segment holds sigma and the clusters; 0: none does yet */
+    bool shared_moved;           /* since then: a task ended */
+    uint64_t shared_digest;      /* of these groups; rank 0 */
+    int64_t written;             /* bytes of the last save's files */
+    apd_checkpoint_links *links; /* NULL: none yet; rank 0 */
 } apd_run_state;
 
 void apd_run_state_clear(apd_run_state *state);

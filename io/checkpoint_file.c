@@ -7,6 +7,7 @@
 #include "io/h5.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,7 +41,8 @@ static apd_status create(apd_checkpoint_file *file, apd_error *error) {
     if (access >= 0 && make >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
         apd_h5_driver_use(access, &file->fault) >= 0 && H5Pset_obj_track_times(make, false) >= 0 &&
         H5Pset_attr_phase_change(make, 32, 16) >= 0)
-        file->file = H5Fcreate(file->path, H5F_ACC_TRUNC, make, access);
+        file->file = file->fault.begin != NULL ? H5Fopen(file->path, H5F_ACC_RDWR, access)
+                                               : H5Fcreate(file->path, H5F_ACC_TRUNC, make, access);
     apd_status status = file->file >= 0 ? APD_OK : fail_step(file, "create the file", error);
     if (make >= 0)
         (void)H5Pclose(make);
@@ -49,12 +51,14 @@ static apd_status create(apd_checkpoint_file *file, apd_error *error) {
     return status;
 }
 
-apd_status apd_checkpoint_file_create(const char *path, apd_checkpoint_file **out, apd_error *error) {
+apd_status apd_checkpoint_file_create(const char *path, const apd_h5_image *begin, apd_checkpoint_file **out,
+                                      apd_error *error) {
     apd_checkpoint_file *file = apd_allocate(1, sizeof *file, "a file of the checkpoint");
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     file->path = apd_duplicate_text(path);
     file->root.id = file->file = -1;
     file->fault.pages = &file->pages;
+    file->fault.begin = begin;
     apd_status status = create(file, error);
     if (status != APD_OK) {
         apd_checkpoint_file_destroy(file);
@@ -111,16 +115,35 @@ static void begin_sync(apd_checkpoint_file *file) {
         (void)bring_to_disk(file);
 }
 
-apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error) {
-    struct stat facts;
+static apd_status close_file(apd_checkpoint_file *file, apd_error *error) {
     apd_checkpoint_put_abandon(&file->root);
-    apd_fault_point("file.written");
     if (H5Fflush(file->file, H5F_SCOPE_GLOBAL) < 0 || file->fault.number != 0)
         return fail_step(file, "flush", error);
     herr_t closed = H5Fclose(file->file);
     file->file = -1;
-    if (closed < 0 || file->fault.number != 0)
-        return fail_step(file, "close", error);
+    return closed < 0 || file->fault.number != 0 ? fail_step(file, "close", error) : APD_OK;
+}
+
+apd_status apd_checkpoint_file_take(apd_checkpoint_file *file, apd_h5_image *image, apd_error *error) {
+    APD_TRY(close_file(file, error));
+    APD_TRY(apd_h5_pages_check(&file->pages, file->path, error));
+    *image = (apd_h5_image){.bytes = apd_allocate_bytes(file->pages.size, "a file's bytes"),
+                            .size = file->pages.size};
+    FILE *opened = fopen(file->path, "rb");
+    if (opened == NULL || fread(image->bytes, 1, (size_t)image->size, opened) != (size_t)image->size) {
+        free(image->bytes);
+        *image = (apd_h5_image){0};
+    }
+    if (opened != NULL)
+        (void)fclose(opened);
+    return image->bytes != NULL ? APD_OK
+                                : apd_fail(error, APD_ERROR_IO, "%s: cannot read it back", file->path);
+}
+
+apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error) {
+    struct stat facts;
+    apd_fault_point("file.written");
+    APD_TRY(close_file(file, error));
     if (stat(file->path, &facts) != 0)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot find its size: %s", file->path, strerror(errno));
     *bytes += (int64_t)facts.st_size;

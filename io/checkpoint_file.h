@@ -10,8 +10,10 @@
 
 typedef struct apd_checkpoint_file apd_checkpoint_file;
 
-/* Replaces what is at `path`. `*out` is set on success only. */
-apd_status apd_checkpoint_file_create(const char *path, apd_checkpoint_file **out, apd_error *error);
+/* Replaces what is at `path`, by an empty file or, where `begin` is not NULL, by those bytes, which must outlive the
+ * file. `*out` is set on success only. */
+apd_status apd_checkpoint_file_create(const char *path, const apd_h5_image *begin, apd_checkpoint_file **out,
+                                      apd_error *error);
 void apd_checkpoint_file_destroy(apd_checkpoint_file *file); /* Takes NULL. */
 
 /* The group "/", to be closed by the caller when it gets a digest; it is closed with the file otherwise. */
@@ -20,6 +22,9 @@ const char *apd_checkpoint_file_path(const apd_checkpoint_file *file);
 
 /* Close it, and begin to bring it and its folder entry to the disk; its size is added to *bytes. It can be read. */
 apd_status apd_checkpoint_file_finish(apd_checkpoint_file *file, int64_t *bytes, apd_error *error);
+
+/* Close it and read its bytes, to be freed; it goes when it is destroyed. */
+apd_status apd_checkpoint_file_take(apd_checkpoint_file *file, apd_h5_image *image, apd_error *error);
 
 /* Read the finished file back: it must hold what was written. */
 apd_status apd_checkpoint_file_check(apd_checkpoint_file *file, apd_error *error);

@@ -53,7 +53,7 @@ apd_status apd_parts_begin(apd_parts *parts, int part, apd_error *error) {
     apd_checkpoint_file *file = NULL;
     apd_segment_name((apd_segment){parts->state->commit, APD_SEGMENT_TASKS, part}, name, sizeof name);
     char *path = apd_segment_path(parts->path, name);
-    apd_status status = apd_checkpoint_file_create(path, &file, error);
+    apd_status status = apd_checkpoint_file_create(path, NULL, &file, error);
     free(path);
     APD_TRY(status);
     parts->files =

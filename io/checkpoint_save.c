@@ -15,7 +15,7 @@ typedef struct saving {
     const apd_team *team;
     const apd_partition *partition;
     const apd_decomposition *decomposition;
-    const apd_run_state *state;
+    apd_run_state *state;
     const apd_solver *solver;
     const char *path;
     apd_commit_plan plan;
@@ -147,7 +147,7 @@ static apd_status link_tasks(const saving *s, const int64_t *digests, apd_error 
     for (int t = 0; t < s->state->task_count; t++) {
         int part = s->plan.part[t];
         uint64_t digest = part < 0 ? 0 : (uint64_t)digests[next++];
-        APD_TRY(apd_checkpoint_writer_link_task(s->writer, t, part, digest, error));
+        APD_TRY(apd_checkpoint_writer_link_task(s->writer, t, digest, error));
     }
     return APD_OK;
 }
@@ -237,8 +237,8 @@ static apd_status save(saving *s, apd_error *error) {
     apd_status status = APD_OK;
     s->parts = apd_parts_create(s->path, s->decomposition->layout, s->state);
     if (apd_team_rank(s->team) == 0)
-        status =
-            apd_checkpoint_writer_open(s->path, false, s->decomposition->layout, s->state, &s->writer, error);
+        status = apd_checkpoint_writer_open(s->path, s->plan.part, s->decomposition->layout, s->state,
+                                            &s->writer, error);
     status = apd_team_agree(s->team, status, error);
     return status == APD_OK ? save_all(s, error) : status;
 }

@@ -136,7 +136,7 @@ apd_status apd_checkpoint_pack_once(const char *path, const char *to, int *group
     walk w = {0};
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &w.reader, error));
-    APD_GO(apd_checkpoint_writer_open(to, true, apd_checkpoint_reader_layout(w.reader),
+    APD_GO(apd_checkpoint_writer_open(to, NULL, apd_checkpoint_reader_layout(w.reader),
                                       apd_checkpoint_reader_state(w.reader), &w.writer, error));
     APD_GO(walk_groups(&w, error));
     APD_GO(apd_checkpoint_writer_commit(w.writer, error));

@@ -5,6 +5,7 @@
 #include "io/checkpoint_cluster.h"
 #include "io/checkpoint_file.h"
 #include "io/checkpoint_history.h"
+#include "io/checkpoint_links.h"
 #include "io/checkpoint_read.h"
 #include "io/checkpoint_segment.h"
 #include "io/checkpoint_tasks_out.h"
@@ -27,34 +28,44 @@ struct apd_checkpoint_writer {
     uint64_t shared, training;        /* digests */
     apd_checkpoint_out group;         /* the one being written */
     apd_tasks_out tasks;              /* of a whole file */
-    int *parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none */
+    const int *parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none */
     bool shared_written;
     int64_t bytes;
 };
 
-apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_layout *layout,
-                                      const apd_run_state *state, apd_checkpoint_writer **out,
-                                      apd_error *error) {
-    static const char *const folders[] = {"shared", "tasks", "forgotten"};
+/* checkpoint.h5 under its temporary name, with what it has before anything else. */
+static apd_status open_main(apd_checkpoint_writer *writer, apd_run_state *state, apd_error *error) {
+    size_t room = strlen(writer->path) + 8;
+    char *temporary = apd_allocate((int64_t)room, 1, "a path");
+    (void)snprintf(temporary, room, "%s.tmp", writer->path);
+    apd_status status = APD_OK;
+    if (!writer->whole)
+        status = apd_checkpoint_links_update(state, writer->parts, temporary, error);
+    if (status == APD_OK)
+        status = apd_checkpoint_file_create(temporary, writer->whole ? NULL : &state->links->image,
+                                            &writer->main, error);
+    free(temporary);
+    if (status == APD_OK && writer->whole)
+        status = apd_checkpoint_link_folders(apd_checkpoint_file_root(writer->main), error);
+    return status;
+}
+
+apd_status apd_checkpoint_writer_open(const char *path, const int *parts, const apd_layout *layout,
+                                      apd_run_state *state, apd_checkpoint_writer **out, apd_error *error) {
     apd_checkpoint_writer *writer = apd_allocate(1, sizeof *writer, "the checkpoint's writer");
     writer->path = path;
-    writer->whole = whole;
+    writer->whole = parts == NULL;
+    writer->parts = parts;
     writer->layout = layout;
     writer->state = state;
     writer->digests = apd_allocate(state->task_count, sizeof *writer->digests, "digests");
-    writer->parts = apd_allocate(state->task_count, sizeof *writer->parts, "where tasks lie");
     apd_tasks_out_init(&writer->tasks, layout, state);
     writer->group.id = -1;
-    char *temporary = apd_allocate((int64_t)strlen(path) + 8, 1, "a path");
-    (void)snprintf(temporary, strlen(path) + 8, "%s.tmp", path);
     apd_status status = APD_OK;
-    if (!whole)
+    if (!writer->whole)
         status = apd_segment_folder(path, error);
     if (status == APD_OK)
-        status = apd_checkpoint_file_create(temporary, &writer->main, error);
-    free(temporary);
-    for (size_t f = 0; f < sizeof folders / sizeof folders[0] && status == APD_OK; f++)
-        status = apd_checkpoint_put_folder(apd_checkpoint_file_root(writer->main), folders[f], error);
+        status = open_main(writer, state, error);
     if (status == APD_OK)
         *out = writer;
     else
@@ -71,7 +82,6 @@ void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer) {
         apd_checkpoint_file_destroy(writer->segments[kind]);
     apd_checkpoint_file_destroy(writer->main);
     free(writer->digests);
-    free(writer->parts);
     free(writer);
 }
 
@@ -82,7 +92,7 @@ static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind
     if (!writer->whole && writer->segments[kind] == NULL) {
         apd_segment_name((apd_segment){writer->state->commit, kind, 0}, name, sizeof name);
         char *path = apd_segment_path(writer->path, name);
-        apd_status status = apd_checkpoint_file_create(path, &writer->segments[kind], error);
+        apd_status status = apd_checkpoint_file_create(path, NULL, &writer->segments[kind], error);
         free(path);
         APD_TRY(status);
     }
@@ -93,8 +103,7 @@ static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind
 static apd_status put_link(apd_checkpoint_writer *writer, const char *object, apd_segment segment,
                            apd_error *error) {
     const apd_checkpoint_out *root = apd_checkpoint_file_root(writer->main);
-    if (segment.kind != APD_SEGMENT_TASKS) /* theirs are there from the start */
-        APD_TRY(apd_checkpoint_put_parents(root, object, error));
+    APD_TRY(apd_checkpoint_put_parents(root, object, error));
     return apd_checkpoint_put_check(root, apd_segment_link(root->id, object, segment), object + 1, error);
 }
 
@@ -174,17 +183,15 @@ apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int bloc
 
 /* --- tasks ---------------------------------------------------------------------------------------------- */
 
-apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, int part,
-                                           uint64_t digest, apd_error *error) {
-    const apd_task_record *record = &writer->state->records[place];
-    apd_segment segment = {writer->state->commit, APD_SEGMENT_TASKS, part};
-    if (part < 0)
-        segment = (apd_segment){record->segment, APD_SEGMENT_TASKS, record->part};
-    char name[64];
-    apd_checkpoint_task_name(place, record->class_count == 0, name, sizeof name);
-    writer->digests[place] = part < 0 ? record->digest : digest;
-    writer->parts[place] = part;
-    return put_link(writer, name, segment, error);
+apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, uint64_t digest,
+                                           apd_error *error) {
+    const apd_run_state *state = writer->state;
+    int part = writer->parts[place];
+    writer->digests[place] = part < 0 ? state->records[place].digest : digest;
+    if (place < state->links->count)
+        return APD_OK;
+    return apd_checkpoint_link_put(apd_checkpoint_file_root(writer->main), place,
+                                   apd_checkpoint_link_place(state, place, part), error);
 }
 
 apd_status apd_checkpoint_writer_forgotten(apd_checkpoint_writer *writer, int place, apd_error *error) {

@@ -15,18 +15,18 @@
 
 typedef struct apd_checkpoint_writer apd_checkpoint_writer;
 
-/* `layout` and `state` must outlive the writer. `*out` is set on success only. */
-apd_status apd_checkpoint_writer_open(const char *path, bool whole, const apd_layout *layout,
-                                      const apd_run_state *state, apd_checkpoint_writer **out,
-                                      apd_error *error);
+/* `parts` (T) says in which of the commit's parts each task will be, -1: where its record says; state->links are made
+ * to fit. NULL: a whole file. `layout` and `state` must outlive the writer. `*out` is set on success only. */
+apd_status apd_checkpoint_writer_open(const char *path, const int *parts, const apd_layout *layout,
+                                      apd_run_state *state, apd_checkpoint_writer **out, apd_error *error);
 void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer); /* Takes NULL. */
 
 /* Link to where the state says sigma and the clusters lie. */
 apd_status apd_checkpoint_writer_keep_shared(apd_checkpoint_writer *writer, apd_error *error);
 
-/* Link to a task that lies, with that digest, in that part of this commit's segment; -1: where its record says. */
-apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, int part,
-                                           uint64_t digest, apd_error *error);
+/* Link to a task; `digest`: of what this commit has written. */
+apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, uint64_t digest,
+                                           apd_error *error);
 
 /* sigma (R, C) */
 apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,

@@ -20,6 +20,7 @@ static struct {
     uint64_t seed;
     int64_t writes, write_after; /* so far; -1: never */
     int64_t part;                /* bytes; 0: as ever */
+    int links;                   /* tasks; 0: as ever */
 } plan = {.write_after = -1};
 
 static void read_plan(void) {
@@ -35,6 +36,8 @@ static void read_plan(void) {
             plan.write_after = strtol(text + 12, NULL, 10);
         else if (strncmp(text, "part=", 5) == 0)
             plan.part = strtol(text + 5, NULL, 10);
+        else if (strncmp(text, "links=", 6) == 0)
+            plan.links = (int)strtol(text + 6, NULL, 10);
         else if (strncmp(text, "seed=", 5) == 0)
             plan.seed = strtoull(text + 5, NULL, 10);
     }
@@ -51,6 +54,12 @@ int64_t apd_fault_part(int64_t bytes) {
     if (!plan.read)
         read_plan();
     return plan.part > 0 ? plan.part : bytes;
+}
+
+int apd_fault_links(int tasks) {
+    if (!plan.read)
+        read_plan();
+    return plan.links > 0 ? plan.links : tasks;
 }
 
 size_t apd_fault_write(size_t size) {

@@ -6,6 +6,7 @@
  *                                  full disk (ENOSPC); in half of the cases after a part of its bytes
  *   write_after=20                 the writes from the 20th on fail so
  *   part=4000                      a part of a commit's tasks ends at so many bytes, so that small runs have many
+ *   links=2                        so many tasks' links are kept together, likewise
  * Points: file.created, file.written, file.synced (of a checkpoint or a segment), checkpoint.verified,
  * checkpoint.former, checkpoint.renamed, checkpoint.tidied, evaluation, consolidation, forgetting, results. */
 #ifndef APD_IO_FAULT_H
@@ -24,10 +25,17 @@ size_t apd_fault_write(size_t size);
 /* The bytes at which a part ends, where `bytes` are usual. */
 int64_t apd_fault_part(int64_t bytes);
 
+/* How many tasks' links are kept together, where `tasks` are usual. */
+int apd_fault_links(int tasks);
+
 #else
 
 static inline int64_t apd_fault_part(int64_t bytes) {
     return bytes;
+}
+
+static inline int apd_fault_links(int tasks) {
+    return tasks;
 }
 
 static inline void apd_fault_point(const char *name) {

@@ -37,13 +37,65 @@ static void note(open_file *file) {
         file->fault->number = errno != 0 ? errno : EIO;
 }
 
+static void keep(open_file *file, haddr_t address, size_t size, const void *bytes) {
+    kept *piece = apd_allocate((int64_t)(sizeof *piece + size), 1, "what could not be written");
+    *piece = (kept){.address = address, .size = size};
+    memcpy(piece->bytes, bytes, size);
+    if (file->last != NULL)
+        file->last->next = piece;
+    else
+        file->first = piece;
+    file->last = piece;
+}
+
+/* Let the disk begin with what has been written, while more is being made: a later fsync finds little left. */
+static void begin_writeback(open_file *file, size_t written) {
+#ifdef SYNC_FILE_RANGE_WRITE
+    enum { PIECE = 4 << 20 };
+    file->waiting += written;
+    if (file->waiting < PIECE)
+        return;
+    file->waiting = 0;
+    (void)sync_file_range(file->descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file;
+    (void)written;
+#endif
+}
+
+/* `needed`: HDF5 may read it again. */
+static void write_bytes(open_file *file, haddr_t address, size_t size, const unsigned char *bytes,
+                        bool needed) {
+    size_t done = 0;
+    while (done < size && file->fault->number == 0) {
+        errno = 0;
+        size_t allowed = apd_fault_write(size - done);
+        ssize_t put =
+            allowed == 0 ? -1 : pwrite(file->descriptor, bytes + done, allowed, (off_t)(address + done));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            note(file);
+        else
+            done += (size_t)put;
+    }
+    if (file->fault->pages != NULL)
+        apd_h5_pages_note(file->fault->pages, file->descriptor, (int64_t)address, (int64_t)done, bytes);
+    begin_writeback(file, done);
+    if (done < size && needed)
+        keep(file, address + done, size - done, bytes + done);
+    if (address + size > file->end)
+        file->end = address + size;
+}
+
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t largest) {
     apd_h5_fault *const *fault = H5Pget_driver_info(access);
     (void)largest;
     if (fault == NULL)
         return NULL;
-    int mode =
-        O_RDWR | O_CLOEXEC | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) | (flags & H5F_ACC_CREAT ? O_CREAT : 0);
+    bool anew = (*fault)->begin != NULL;
+    int mode = O_RDWR | O_CLOEXEC | (anew || flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
+               (anew || flags & H5F_ACC_CREAT ? O_CREAT : 0);
     int descriptor = open(name, mode, 0666);
     struct stat facts;
     if (descriptor < 0 || fstat(descriptor, &facts) != 0) {
@@ -59,6 +111,8 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     file->fault->number = 0; /* HDF5 first tries to open what is not there yet */
     if (file->fault->pages != NULL)
         apd_h5_pages_clear(file->fault->pages);
+    if (anew)
+        write_bytes(file, 0, (size_t)(*fault)->begin->size, (*fault)->begin->bytes, true);
     return &file->base;
 }
 
@@ -101,17 +155,6 @@ static haddr_t driver_get_end(const H5FD_t *base, H5FD_mem_t type) {
     return ((const open_file *)base)->end;
 }
 
-static void keep(open_file *file, haddr_t address, size_t size, const void *bytes) {
-    kept *piece = apd_allocate((int64_t)(sizeof *piece + size), 1, "what could not be written");
-    *piece = (kept){.address = address, .size = size};
-    memcpy(piece->bytes, bytes, size);
-    if (file->last != NULL)
-        file->last->next = piece;
-    else
-        file->first = piece;
-    file->last = piece;
-}
-
 static herr_t driver_get_handle(H5FD_t *base, hid_t access, void **handle) {
     (void)access;
     *handle = ((open_file *)base)->fault;
@@ -152,46 +195,10 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t
     return 0;
 }
 
-/* Let the disk begin with what has been written, while more is being made: a later fsync finds little left. */
-static void begin_writeback(open_file *file, size_t written) {
-#ifdef SYNC_FILE_RANGE_WRITE
-    enum { PIECE = 4 << 20 };
-    file->waiting += written;
-    if (file->waiting < PIECE)
-        return;
-    file->waiting = 0;
-    (void)sync_file_range(file->descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
-#else
-    (void)file;
-    (void)written;
-#endif
-}
-
 static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                            const void *buffer) {
-    open_file *file = (open_file *)base;
-    const unsigned char *bytes = buffer;
-    size_t done = 0;
     (void)transfer;
-    while (done < size && file->fault->number == 0) {
-        errno = 0;
-        size_t allowed = apd_fault_write(size - done);
-        ssize_t put =
-            allowed == 0 ? -1 : pwrite(file->descriptor, bytes + done, allowed, (off_t)(address + done));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            note(file);
-        else
-            done += (size_t)put;
-    }
-    if (file->fault->pages != NULL)
-        apd_h5_pages_note(file->fault->pages, file->descriptor, (int64_t)address, (int64_t)done, bytes);
-    begin_writeback(file, done);
-    if (done < size && type != H5FD_MEM_DRAW)
-        keep(file, address + done, size - done, bytes + done);
-    if (address + size > file->end)
-        file->end = address + size;
+    write_bytes((open_file *)base, address, size, buffer, type != H5FD_MEM_DRAW);
     return 0;
 }
 

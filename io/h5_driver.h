@@ -14,10 +14,18 @@
 
 #include <hdf5.h>
 
+/* The bytes of a whole HDF5 file. */
+typedef struct apd_h5_image {
+    unsigned char *bytes; /* owned */
+    int64_t size;
+} apd_h5_image;
+
 /* The first refusal. Start with {0}; must outlive the file. */
 typedef struct apd_h5_fault {
     int number;          /* errno, 0 while all is well */
     apd_h5_pages *pages; /* where to note what is written; may be NULL */
+    const apd_h5_image
+        *begin; /* what an opened file is made to hold first, whatever it held; NULL: nothing */
 } apd_h5_fault;
 
 /* Make `access` (a file access list) use this driver, reporting to `fault`. Negative on failure. */

@@ -84,7 +84,7 @@ static void write_alone(const sketch *s, const char *path) {
     apd_decomposition *whole = make_whole(s);
     apd_run_state state = make_state(s);
     state.commit++; /* as a save does */
-    assert_int_equal(apd_checkpoint_writer_open(path, true, s->layout, &state, &writer, &error), APD_OK);
+    assert_int_equal(apd_checkpoint_writer_open(path, NULL, s->layout, &state, &writer, &error), APD_OK);
     for (int b = 0; b < s->layout->block_count; b++)
         if (s->layout->blocks[b].decomposed)
             assert_int_equal(apd_checkpoint_writer_sigma(writer, b, whole->sigma[b], &error), APD_OK);

@@ -109,11 +109,11 @@ out:
     return status;
 }
 
-static apd_status write_all(const sketch *s, const apd_run_state *state, apd_error *error) {
+static apd_status write_all(const sketch *s, apd_run_state *state, apd_error *error) {
     const float sigma[6] = {0.5F, 0, -0.25F, 1, 0, 2}; /* four are not zero */
     apd_checkpoint_writer *writer = NULL;
     apd_status status;
-    APD_GO(apd_checkpoint_writer_open(path_of(s->name), true, &layout, state, &writer, error));
+    APD_GO(apd_checkpoint_writer_open(path_of(s->name), NULL, &layout, state, &writer, error));
     APD_GO(apd_checkpoint_writer_sigma(writer, 0, sigma, error));
     for (int p = 0; p < s->tasks; p++)
         APD_GO(p == s->forgotten ? apd_checkpoint_writer_forgotten(writer, p, error)

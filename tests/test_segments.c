@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "checkpoint_cases.h"
+#include "io/checkpoint_links.h"
 #include "io/checkpoint_plan.h"
 #include "io/checkpoint_segment.h"
 #include "method/consolidate.h"
@@ -130,6 +131,50 @@ static void save_task_after_task_writes_the_new_one_alone(void **state) {
     /* a segment a task, and sigma of this commit and the one before */
     assert_agreed(team, count_segments(&f, &bytes) == 22);
     end(&f);
+}
+
+/* On rank 0: two runs' files have the same bytes. */
+static bool same_file(const fixture *f, const fixture *g) {
+    int64_t left, right;
+    unsigned char *a = read_bytes(f->newest, &left), *b = read_bytes(g->newest, &right);
+    bool equal = left == right && memcmp(a, b, (size_t)left) == 0;
+    free(a);
+    free(b);
+    return equal;
+}
+
+/* Links that are kept from commit to commit and links that are made anew give the same files, whatever happens to
+ * tasks. */
+static void links_kept_are_those_made_anew(void **state) {
+    (void)state;
+    int usual = apd_checkpoint_links_set_together(3), kept = 0;
+    fixture both[2] = {begin(small_empty, "kept.h5"), begin(small_empty, "anew.h5")};
+    for (int k = 0; k < 14; k++) {
+        const apd_checkpoint_links *before = both[0].state.links;
+        for (int i = 0; i < 2; i++) {
+            fixture *f = &both[i];
+            if (k == 6)
+                forget_task(f, 1);
+            else if (k == 8)
+                f->decomposition->tasks[4]->changed = true;
+            else
+                add_task(f);
+            if (i == 1) {
+                apd_checkpoint_links_destroy(f->state.links);
+                f->state.links = NULL;
+            }
+            saved_and_equal(f);
+        }
+        assert_agreed(team, apd_team_rank(team) != 0 || same_file(&both[0], &both[1]));
+        kept += before != NULL && both[0].state.links == before;
+        /* a forgotten task, a task written anew and every third task need new ones */
+        bool anew = k == 6 || k == 8 || both[0].state.task_count % 3 == 0;
+        assert_agreed(team, apd_team_rank(team) != 0 || k == 0 || anew || both[0].state.links == before);
+    }
+    assert_agreed(team, apd_team_rank(team) != 0 || kept > 4);
+    end(&both[0]);
+    end(&both[1]);
+    (void)apd_checkpoint_links_set_together(usual);
 }
 
 static int last_part(const fixture *f) {
@@ -422,6 +467,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_again_and_nothing_else_is),
         cmocka_unit_test(save_task_after_task_writes_the_new_one_alone),
+        cmocka_unit_test(links_kept_are_those_made_anew),
         cmocka_unit_test(save_in_parts_loads_and_only_what_changed_is_written_again),
         cmocka_unit_test(save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others),
         cmocka_unit_test(save_after_what_changes_old_tasks_saves_them),
