@@ -99,6 +99,18 @@ for code in 2 65 74; do
 done
 environment=(A=b)
 
+echo "- mpirun hangs when its ranks are gone"
+cp bin/mpirun usual
+# shellcheck disable=SC2016
+pretend mpirun '"$@"; sleep 2 & wait $!; exec sleep 100'
+environment=(APD_PATIENCE=3 status=0)
+job 75 train.sbatch mine.yaml
+says "mpirun hangs, 3 seconds after its last rank"
+says "died after a commit (exit status 137)"
+asked "requeue 7"
+mv usual bin/mpirun
+environment=(A=b)
+
 echo "- stopped by its user"
 # folder FOLDER ARGUMENT...: the file "stopped" in this folder, and no other, keeps the run out of the queue
 folder() {
