@@ -7,6 +7,7 @@
 #include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "io/room.h"
 
 #include <errno.h>
 #include <math.h>
@@ -174,7 +175,7 @@ static double bytes_of_tasks(const apd_bench_result *result, const apd_run *run,
 }
 
 static double free_bytes(const apd_run *run) {
-    double bytes = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double bytes = (double)apd_room();
     bytes /= ceil((double)apd_team_size(run->team) / apd_team_nodes(run->team));
     apd_team_broadcast(run->team, &bytes, (int64_t)sizeof bytes);
     return bytes;

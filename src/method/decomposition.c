@@ -90,24 +90,37 @@ void apd_decomposition_revised(apd_decomposition *decomposition, int block) {
     decomposition->revisions[block]++;
 }
 
+int64_t apd_sparse_room(int64_t entries) {
+    enum { STEP = 1024 };
+    return entries < STEP ? entries : (entries + STEP - 1) / STEP * STEP;
+}
+
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries) {
     apd_sparse_clear(sparse);
     sparse->rows = rows;
+    sparse->room = apd_sparse_room(entries);
     sparse->offsets = apd_allocate(rows + 1, sizeof *sparse->offsets, "tau's rows");
-    sparse->columns = apd_allocate(entries, sizeof *sparse->columns, "tau's columns");
-    sparse->values = apd_allocate(entries, sizeof *sparse->values, "tau's values");
-    sparse->room = entries;
+    sparse->columns = apd_allocate(sparse->room, sizeof *sparse->columns, "tau's columns");
+    sparse->values = apd_allocate(sparse->room, sizeof *sparse->values, "tau's values");
 }
 
-static void make_room(apd_sparse *sparse, int64_t entries, int64_t count) {
-    enum { MORE = 64 }; /* so that most additions find room */
-    if (entries + count <= sparse->room)
-        return;
-    int64_t room = entries + count + MORE;
+/* Room for `room` entries, of which `entries` are in use. */
+static void change_room(apd_sparse *sparse, int64_t entries, int64_t room) {
     sparse->columns =
         apd_reallocate(sparse->columns, entries, room, sizeof *sparse->columns, "tau's columns");
     sparse->values = apd_reallocate(sparse->values, entries, room, sizeof *sparse->values, "tau's values");
     sparse->room = room;
+}
+
+void apd_sparse_shrink(apd_sparse *sparse, int64_t entries) {
+    if (apd_sparse_room(entries) != sparse->room)
+        change_room(sparse, entries, apd_sparse_room(entries));
+}
+
+static void make_room(apd_sparse *sparse, int64_t entries, int64_t count) {
+    enum { MORE = 64 }; /* so that most additions find room */
+    if (entries + count > sparse->room)
+        change_room(sparse, entries, apd_sparse_room(entries + count + MORE));
 }
 
 void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count) {

@@ -96,9 +96,16 @@ void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *p
  * from finished tasks are kept until it is. */
 void apd_decomposition_revised(apd_decomposition *decomposition, int block);
 
+/* Entries to make room for where `entries` are wanted: sizes that others have, too, so that what one task gives back
+ * fits the next one's. Thousands of tasks grow and shrink a little at a time. */
+int64_t apd_sparse_room(int64_t entries);
+
 /* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
 void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
 void apd_sparse_clear(apd_sparse *sparse);
+
+/* Give room back that `entries` entries do not need. */
+void apd_sparse_shrink(apd_sparse *sparse, int64_t entries);
 
 /* Add `count` entries that are not there yet, in the order of rows and columns. Cost: those behind the first move. */
 void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count);

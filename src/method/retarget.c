@@ -108,13 +108,6 @@ static int64_t next_row(const moves *moved, int64_t r, int64_t rows, double thre
     return r;
 }
 
-static void shrink_to(apd_sparse *sparse, int64_t room, int64_t entries) {
-    sparse->columns =
-        apd_reallocate(sparse->columns, room, entries, sizeof *sparse->columns, "tau's columns");
-    sparse->values = apd_reallocate(sparse->values, room, entries, sizeof *sparse->values, "tau's values");
-    sparse->room = entries;
-}
-
 static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *task, const float *old_sigma,
                          const moves *moved, double threshold) {
     const apd_task_block *part = &task->blocks[block];
@@ -133,7 +126,7 @@ static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *t
         rewrite_row(&w, r, part->mask[r], old_sigma + r * cols, d->sigma[block] + r * cols,
                     moved->columns + moved->offsets[r], moved->offsets[r + 1] - moved->offsets[r]);
     }
-    shrink_to(&made, room, w.next);
+    apd_sparse_shrink(&made, w.next);
     apd_task_replace_tau(task, block, made);
     task->moved = task->moved || w.moved;
 }
