@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "fuzz.h"
 #include "io/checkpoint.h"
+#include "io/checkpoint_links.h"
 #include "io/checkpoint_parcel.h"
 #include "io/checkpoint_parts.h"
 #include "io/checkpoint_write.h"
@@ -161,6 +162,7 @@ static void write_run(bool whole) {
         apd_parts_release(parts);
     apd_parts_destroy(parts);
     apd_checkpoint_writer_destroy(writer);
+    apd_checkpoint_links_destroy(state.links);
 }
 
 static void keep_image(int run, int file) {
