@@ -6,7 +6,8 @@
  * then commit.
  * Groups go to the commit's segments and checkpoint.h5 gets links; a `whole` writer puts all into one file
  * instead, tasks among them: forgotten, or begin_task, task_block of every block, end_task. Checkpoint and links go to
- * PATH.tmp. Commit closes all, reads back what was written, brings it to the disk and renames. After a failure only destroy may follow; it removes what the commit wrote.
+ * PATH.tmp. Commit closes all, reads back what was written, brings it to the disk and renames. After a failure only
+ * destroy may follow; it removes what the commit wrote.
  * Statuses as apd_checkpoint_save. Local. */
 #ifndef APD_IO_CHECKPOINT_WRITE_H
 #define APD_IO_CHECKPOINT_WRITE_H
