@@ -60,10 +60,26 @@ static int64_t packed_floats(const correlation *sum) {
     return taps(sum) * apd_channel_stride(sum->out_channels);
 }
 
+/* What a layer that gains by Winograd's products becomes. */
+static const apd_layer_operation by_winograd = {
+    .name = "conv",
+    .on_image = true,
+    .trained = true,
+    .scratch_floats = apd_winograd_scratch_floats,
+    .begin_forward = apd_winograd_begin_forward,
+    .forward = apd_winograd_forward,
+    .begin_backward = apd_winograd_begin_backward,
+    .backward = apd_winograd_backward,
+    .end_backward = apd_winograd_end_backward,
+};
+
 static apd_status shape(apd_layer *layer, apd_error *error) {
     layer->out.channels = layer->spec.units;
     layer->cols = (int64_t)layer->in.channels * layer->spec.kernel_h * layer->spec.kernel_w;
-    return apd_layer_window(layer, error);
+    APD_TRY(apd_layer_window(layer, error));
+    if (apd_winograd_suits(layer))
+        layer->operation = &by_winograd;
+    return APD_OK;
 }
 
 /* Where things lie in scratch. */
@@ -91,8 +107,6 @@ static int64_t factor_floats(const apd_layer *layer) {
 }
 
 static int64_t scratch_floats(const apd_layer *layer) {
-    if (apd_winograd_suits(layer))
-        return apd_winograd_scratch_floats(layer);
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
     return 2 * weight_floats(layer) + apd_channel_stride(layer->out.channels) +
            apd_channel_stride(layer->in.channels) + factor_floats(layer) + padded_floats(&sum) +
@@ -197,10 +211,6 @@ static void pack(const correlation *sum, const float *weights, weight_index inde
 }
 
 static void begin_forward(const apd_layer *layer, const apd_pass *pass) {
-    if (apd_winograd_suits(layer)) {
-        apd_winograd_begin_forward(layer, pass);
-        return;
-    }
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     pack(&sum, pass->weights, plain_index, in.packed);
@@ -210,10 +220,6 @@ static void begin_forward(const apd_layer *layer, const apd_pass *pass) {
 }
 
 static void forward(const apd_layer *layer, const apd_pass *pass) {
-    if (apd_winograd_suits(layer)) {
-        apd_winograd_forward(layer, pass);
-        return;
-    }
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     for (int64_t image = 0; image < pass->n; image++) {
@@ -321,10 +327,6 @@ static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
 }
 
 static void begin_backward(const apd_layer *layer, const apd_pass *pass) {
-    if (apd_winograd_suits(layer)) {
-        apd_winograd_begin_backward(layer, pass);
-        return;
-    }
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
     room in = room_in(layer, pass->scratch);
     clear(in.sums, packed_floats(&sum));
@@ -338,20 +340,12 @@ static void begin_backward(const apd_layer *layer, const apd_pass *pass) {
 }
 
 static void backward(const apd_layer *layer, const apd_pass *pass) {
-    if (apd_winograd_suits(layer)) {
-        apd_winograd_backward(layer, pass);
-        return;
-    }
     backward_weights(layer, pass);
     if (pass->input_gradient != NULL)
         backward_input(layer, pass);
 }
 
 static void end_backward(const apd_layer *layer, const apd_pass *pass) {
-    if (apd_winograd_suits(layer)) {
-        apd_winograd_end_backward(layer, pass);
-        return;
-    }
     correlation sum = forward_correlation(layer);
     room in = room_in(layer, pass->scratch);
     unpack(&sum, &in, pass);
