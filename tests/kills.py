@@ -331,6 +331,8 @@ def main():
     parser.add_argument("--epochs", type=int, default=40)
     chosen = parser.parse_args()
     apd = str(pathlib.Path(chosen.apd).resolve())
+    if pathlib.Path(apd).name != "apd":
+        parser.error(f"{apd}: ranks are known by the program's name, which must be apd")
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
         subprocess.run([apd, "generate", "--classes", "12", "--train", "24", "--test", "9", "--size", "16", "--output",

@@ -40,6 +40,11 @@ check_includes() {
     refuse '[<"]mpi\.h' "only mpi/ includes mpi.h" src/*/*.[ch] io/*.[ch] || failed=1
     refuse '[<"]hdf5' "only io/ includes hdf5.h" src/*/*.[ch] mpi/*.[ch] || failed=1
     refuse '[<"]\.\./' "includes start at the room's folder" {src/*,mpi,io,tests}/*.[ch] || failed=1
+    # and nothing lies about outside the rooms
+    if git ls-files 2>/dev/null | grep -vE '^((src|mpi|io|jobs|tests|\.ci)/|(CMakeLists\.txt|CMakePresets\.json|README\.md|\.clang-format|\.gitignore)$)'; then
+        echo "  ^ no file of this project"
+        failed=1
+    fi
     return "$failed"
 }
 

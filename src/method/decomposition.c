@@ -200,13 +200,19 @@ int64_t apd_find_column(const int32_t *columns, int64_t count, int32_t column) {
     return low;
 }
 
-float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                      int32_t column) {
+const float *apd_group_entry(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                             int32_t column) {
     const int32_t *columns = NULL;
     const float *values = NULL;
     int64_t count = apd_group_entries(decomposition, block, group, row, &columns, &values);
     int64_t at = apd_find_column(columns, count, column);
-    return at < count && columns[at] == column ? values[at] : 0.0f;
+    return at < count && columns[at] == column ? &values[at] : NULL;
+}
+
+float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                      int32_t column) {
+    const float *entry = apd_group_entry(decomposition, block, group, row, column);
+    return entry != NULL ? *entry : 0.0f;
 }
 
 void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,

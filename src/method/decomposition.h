@@ -126,6 +126,10 @@ int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int
 /* The first of `count` ascending columns that is not below `column`; count where all are. */
 int64_t apd_find_column(const int32_t *columns, int64_t count, int32_t column);
 
+/* sigma_g's entry at one weight; NULL: none. Cost O(log entries of the row). */
+const float *apd_group_entry(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                             int32_t column);
+
 /* sigma_g at one weight; 0 where the group has no entry, or there is none. Cost O(log entries of the row). */
 float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
                       int32_t column);

@@ -136,12 +136,9 @@ static void rewrite_task(const apd_decomposition *d, int block, apd_task_part *t
 /* As shared_at, for one weight. */
 static float shared_of(const apd_decomposition *d, int block, const apd_task_block *part, int64_t r,
                        int32_t column, float sigma) {
-    const int32_t *columns = NULL;
-    const float *values = NULL;
-    int64_t count = apd_group_entries(d, block, part->group, r, &columns, &values);
-    int64_t at = apd_find_column(columns, count, column);
+    const float *group = apd_group_entry(d, block, part->group, r, column);
     float product = part->mask[r] * sigma;
-    return at < count && columns[at] == column ? product + values[at] : product;
+    return group != NULL ? product + *group : product;
 }
 
 /* The entries that keep a task's theta, each of which is looked for; returns how many, or -1 where an entry that is
