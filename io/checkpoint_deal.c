@@ -89,13 +89,13 @@ static uint32_t *pack(const dealing *d, const apd_task_part *part, uint32_t *wor
     return words;
 }
 
-/* Send this rank's rows of number `slot` of every part from `first` on, one a writer, and get all rows of one's own:
- * those of rank r from `got` + at[r] (P, words) on; free both. Collective. */
+/* Send this rank's rows of number `slot` of every part from `first` on, one a writer, and get the others' rows of one's
+ * own: those of rank r from `got` + at[r] (P, words) on; free both. Collective. */
 static void trade(const dealing *d, int first, int slot, uint32_t **got, int64_t **at) {
     int size = apd_team_size(d->team);
     int64_t *bytes = apd_allocate(size, sizeof *bytes, "sizes of pieces"), words = 0;
     for (int w = 0; w < d->writer_count; w++) {
-        int task = task_at(d, first + w, slot);
+        int task = w == d->seat ? -1 : task_at(d, first + w, slot);
         int64_t count = task < 0 ? 0 : count_words(d, d->decomposition->tasks[d->plan->places[task]]);
         bytes[d->writers[w]] = count * (int64_t)sizeof **got;
         words += count;
@@ -103,7 +103,7 @@ static void trade(const dealing *d, int first, int slot, uint32_t **got, int64_t
     uint32_t *pieces = apd_allocate_bytes(words * (int64_t)sizeof *pieces, "rows on their way"),
              *end = pieces;
     for (int w = 0; w < d->writer_count; w++) {
-        int task = task_at(d, first + w, slot);
+        int task = w == d->seat ? -1 : task_at(d, first + w, slot);
         if (task >= 0)
             end = pack(d, d->decomposition->tasks[d->plan->places[task]], end);
     }
@@ -117,23 +117,33 @@ static void trade(const dealing *d, int first, int slot, uint32_t **got, int64_t
     free(bytes);
 }
 
-/* The whole block out of all ranks' rows, from at[r] on, which moves behind them. */
-static apd_task_block *unpack(const dealing *d, int block, bool sparse, const uint32_t *words, int64_t *at) {
-    int64_t rows = d->layout->blocks[block].rows, cols = d->layout->blocks[block].cols, entries = 0;
-    for (int r = 0; sparse && r < d->partition->ranks; r++) {
-        apd_rows theirs = apd_partition_rows(d->partition, d->layout, block, r);
-        entries += apd_checkpoint_parcel_entries(words + at[r], theirs.end - theirs.begin);
+/* All ranks' rows of the block in order: this rank's where they lie, the others' from `words` + at[r] on, which moves
+ * behind them. `offsets` has room for those of any rank's rows. */
+static void write_block(const dealing *d, int block, const apd_task_block *own, uint32_t *words, int64_t *at,
+                        int64_t *offsets) {
+    int64_t cols = d->layout->blocks[block].cols;
+    for (int r = 0; r < d->partition->ranks; r++) {
+        apd_rows rows = apd_partition_rows(d->partition, d->layout, block, r);
+        int64_t count = rows.end - rows.begin;
+        apd_task_block view;
+        if (r == d->partition->rank) {
+            apd_parts_task_block(d->own, block, count, own);
+            continue;
+        }
+        at[r] += apd_checkpoint_parcel_view(words + at[r], count, cols, own->dense == NULL, offsets, &view);
+        apd_parts_task_block(d->own, block, count, &view);
     }
-    apd_task_block *whole = apd_checkpoint_block_create(rows, cols, sparse, entries);
-    for (int r = 0; r < d->partition->ranks; r++)
-        at[r] += apd_checkpoint_parcel_unpack(
-            whole, cols, apd_partition_rows(d->partition, d->layout, block, r), words + at[r]);
-    return whole;
+}
+
+static int64_t most_rows(const apd_layout *layout) {
+    int64_t most = 0;
+    for (int b = 0; b < layout->block_count; b++)
+        most = layout->blocks[b].rows > most ? layout->blocks[b].rows : most;
+    return most;
 }
 
 /* `words` and `at` as trade has them. Local. */
-static apd_status write_task(const dealing *d, int task, const uint32_t *words, int64_t *at,
-                             apd_error *error) {
+static apd_status write_task(const dealing *d, int task, uint32_t *words, int64_t *at, apd_error *error) {
     int place = d->plan->places[task];
     const apd_task_part *part = d->decomposition->tasks[place];
     if (part == NULL)
@@ -143,11 +153,10 @@ static apd_status write_task(const dealing *d, int task, const uint32_t *words, 
                                   .classes = part->classes,
                                   .entries = d->plan->entries[task]};
     APD_TRY(apd_parts_begin_task(d->own, place, &facts, error));
-    for (int b = 0; b < d->layout->block_count; b++) {
-        apd_task_block *whole = unpack(d, b, part->blocks[b].dense == NULL, words, at);
-        apd_parts_task_block(d->own, b, whole);
-        apd_checkpoint_block_destroy(whole);
-    }
+    int64_t *offsets = apd_allocate(most_rows(d->layout) + 1, sizeof *offsets, "row offsets");
+    for (int b = 0; b < d->layout->block_count; b++)
+        write_block(d, b, &part->blocks[b], words, at, offsets);
+    free(offsets);
     return apd_parts_end_task(d->own, error);
 }
 

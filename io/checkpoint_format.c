@@ -1,6 +1,5 @@
 #include "io/checkpoint_format.h"
 
-#include "base/digest.h"
 #include "io/checkpoint.h"
 
 #include <hdf5.h>
@@ -89,14 +88,41 @@ int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file) {
     return H5Tcopy(types[shape->kind][in_file != 0]);
 }
 
-uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count) {
+static void end_window(apd_checkpoint_digest *digest) {
+    digest->sequence = apd_digest_join(digest->sequence, apd_digest_end(digest->window));
+    digest->window = NULL;
+    digest->filled = 0;
+}
+
+void apd_checkpoint_digest_add(apd_checkpoint_digest *digest, const void *bytes, size_t count) {
     const unsigned char *next = bytes;
-    uint64_t sequence = 0;
     for (size_t take; count > 0; next += take, count -= take) {
-        take = count < WINDOW ? count : WINDOW;
-        sequence = apd_digest_join(sequence, apd_digest(next, take));
+        take = WINDOW - digest->filled < count ? WINDOW - digest->filled : count;
+        if (take == WINDOW) {
+            digest->sequence = apd_digest_join(digest->sequence, apd_digest(next, take));
+            continue;
+        }
+        if (digest->window == NULL)
+            digest->window = apd_digest_begin();
+        apd_digest_add(digest->window, next, take);
+        digest->filled += take;
+        if (digest->filled == WINDOW)
+            end_window(digest);
     }
+}
+
+uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest) {
+    if (digest->window != NULL)
+        end_window(digest);
+    uint64_t sequence = digest->sequence;
+    *digest = (apd_checkpoint_digest){0};
     return sequence;
+}
+
+uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count) {
+    apd_checkpoint_digest digest = {0};
+    apd_checkpoint_digest_add(&digest, bytes, count);
+    return apd_checkpoint_digest_end(&digest);
 }
 
 uint64_t apd_checkpoint_fold(uint64_t group, const char *name, const apd_checkpoint_shape *shape,

@@ -6,6 +6,7 @@
 #ifndef APD_IO_CHECKPOINT_FORMAT_H
 #define APD_IO_CHECKPOINT_FORMAT_H
 
+#include "base/digest.h"
 #include "base/status.h"
 
 #include <stddef.h>
@@ -63,6 +64,15 @@ extern const int apd_checkpoint_root_field_count, apd_checkpoint_record_field_co
 
 /* The digest of a data set's bytes: XXH3 of every window of 64 KiB, joined in order. */
 uint64_t apd_checkpoint_digest_of(const void *bytes, size_t count);
+
+/* The same while the bytes come a run at a time. Start with {0}; end leaves it so. */
+typedef struct apd_checkpoint_digest {
+    uint64_t sequence;         /* of the windows so far */
+    size_t filled;             /* bytes of the one that is not full */
+    apd_digest_stream *window; /* owned; NULL: filled is 0 */
+} apd_checkpoint_digest;
+void apd_checkpoint_digest_add(apd_checkpoint_digest *digest, const void *bytes, size_t count);
+uint64_t apd_checkpoint_digest_end(apd_checkpoint_digest *digest);
 
 /* Fold one attribute or data set into a group's digest. */
 uint64_t apd_checkpoint_fold(uint64_t group, const char *name, const apd_checkpoint_shape *shape,

@@ -89,6 +89,23 @@ int64_t apd_checkpoint_parcel_entries(const uint32_t *words, int64_t count) {
     return apd_checkpoint_sparse_entries(words + 2 * count, count);
 }
 
+int64_t apd_checkpoint_parcel_view(uint32_t *words, int64_t count, int64_t cols, bool sparse,
+                                   int64_t *offsets, apd_task_block *view) {
+    void *bias = words, *second = words + count, *columns = words + 3 * count;
+    *view = (apd_task_block){.bias = bias};
+    if (!sparse) {
+        view->dense = second;
+        return count * (1 + cols);
+    }
+    offsets[0] = 0;
+    for (int64_t r = 0; r < count; r++)
+        offsets[r + 1] = offsets[r] + words[2 * count + r];
+    void *values = words + 3 * count + offsets[count];
+    view->mask = second;
+    view->tau = (apd_sparse){.rows = count, .offsets = offsets, .columns = columns, .values = values};
+    return 3 * count + 2 * offsets[count];
+}
+
 int64_t apd_checkpoint_parcel_unpack(apd_task_block *block, int64_t cols, apd_rows rows,
                                      const uint32_t *words) {
     const uint32_t *start = words;

@@ -29,6 +29,11 @@ void apd_checkpoint_parcel_pack(const apd_task_block *block, int64_t cols, apd_r
 /* Entries of tau in a sparse task's parcel of `count` rows. */
 int64_t apd_checkpoint_parcel_entries(const uint32_t *words, int64_t count);
 
+/* A parcel of `count` rows as a block whose arrays lie in `words`, but for tau's offsets (count + 1), which are given
+ * room and set here. Returns the words used. */
+int64_t apd_checkpoint_parcel_view(uint32_t *words, int64_t count, int64_t cols, bool sparse,
+                                   int64_t *offsets, apd_task_block *view);
+
 /* Fill rows `rows` of `block`, which has room for them; runs of rows come in order. Returns the words used. */
 int64_t apd_checkpoint_parcel_unpack(apd_task_block *block, int64_t cols, apd_rows rows,
                                      const uint32_t *words);

@@ -76,8 +76,8 @@ apd_status apd_parts_begin_task(apd_parts *parts, int place, const apd_checkpoin
                                error);
 }
 
-void apd_parts_task_block(apd_parts *parts, int block, const apd_task_block *whole) {
-    apd_tasks_out_block(&parts->tasks, block, whole);
+void apd_parts_task_block(apd_parts *parts, int block, int64_t rows, const apd_task_block *run) {
+    apd_tasks_out_block(&parts->tasks, block, rows, run);
 }
 
 apd_status apd_parts_end_task(apd_parts *parts, apd_error *error) {

@@ -18,7 +18,7 @@ apd_status apd_parts_begin(apd_parts *parts, int part, apd_error *error);
 apd_status apd_parts_forgotten(apd_parts *parts, int place, apd_error *error);
 apd_status apd_parts_begin_task(apd_parts *parts, int place, const apd_checkpoint_facts *facts,
                                 apd_error *error);
-void apd_parts_task_block(apd_parts *parts, int block, const apd_task_block *whole);
+void apd_parts_task_block(apd_parts *parts, int block, int64_t rows, const apd_task_block *run);
 apd_status apd_parts_end_task(apd_parts *parts, apd_error *error);
 
 /* Close the part, and read it back while it goes to the disk. */

@@ -1,9 +1,7 @@
 #include "io/checkpoint_put.h"
 
-#include "base/digest.h"
-#include "base/memory.h"
+#include "io/checkpoint_sink.h"
 #include "io/h5.h"
-#include "io/h5_chunk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +82,10 @@ static int64_t shape_items(const apd_checkpoint_shape *shape) {
     return (shape->rank == 0 ? 1 : shape->extents[0]) * apd_checkpoint_row(shape);
 }
 
+static int64_t shape_bytes(const apd_checkpoint_shape *shape) {
+    return shape_items(shape) * apd_checkpoint_element(shape);
+}
+
 apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *name,
                                         const apd_checkpoint_shape *shape, const void *value,
                                         apd_error *error) {
@@ -101,7 +103,7 @@ apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *nam
         (void)H5Tclose(memory);
     if (type >= 0)
         (void)H5Tclose(type);
-    size_t bytes = (size_t)(shape_items(shape) * apd_checkpoint_element(shape));
+    size_t bytes = (size_t)shape_bytes(shape);
     out->digest = apd_checkpoint_fold(out->digest, name, shape, apd_digest(value, bytes));
     return status;
 }
@@ -122,48 +124,62 @@ static hsize_t even_share(int64_t count, int64_t most) {
 }
 
 /* Equal chunks, so that the last one is not mostly air. */
-static herr_t set_chunks(hid_t list, const apd_checkpoint_shape *shape) {
+static void find_chunk(const apd_checkpoint_shape *shape, hsize_t *chunk) {
     int64_t most = CHUNK_BYTES / apd_checkpoint_element(shape);
-    hsize_t chunk[2];
     if (shape->rank == 2) {
         chunk[1] = even_share(shape->extents[1], most);
         most = most / (int64_t)chunk[1];
     }
     chunk[0] = even_share(shape->extents[0], most);
-    return H5Pset_chunk(list, shape->rank, chunk);
 }
 
 static herr_t set_storage(hid_t list, const apd_checkpoint_shape *shape) {
-    int64_t bytes = shape_items(shape) * apd_checkpoint_element(shape);
+    hsize_t chunk[2];
     if (H5Pset_obj_track_times(list, false) < 0)
         return -1;
-    if (bytes <= COMPACT_BYTES)
+    if (shape_bytes(shape) <= COMPACT_BYTES)
         return H5Pset_layout(list, H5D_COMPACT);
     if (shape->rank == 0)
         return H5Pset_layout(list, H5D_CONTIGUOUS);
-    if (set_chunks(list, shape) < 0)
+    find_chunk(shape, chunk);
+    if (H5Pset_chunk(list, shape->rank, chunk) < 0)
         return -1;
     return H5Pset_fletcher32(list);
 }
 
-/* Whether the data set's elements lie in memory as in the file, in chunks of whole rows. */
-static bool find_chunks(hid_t list, const apd_checkpoint_shape *shape, apd_h5_chunks *chunks) {
-    hsize_t sizes[2];
-    if (shape->kind == APD_CHECKPOINT_TEXT || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
-        H5Pget_layout(list) != H5D_CHUNKED || H5Pget_chunk(list, 2, sizes) != shape->rank ||
-        (shape->rank == 2 && (int64_t)sizes[1] != shape->extents[1]))
+bool apd_checkpoint_put_in_chunks(const apd_checkpoint_shape *shape, apd_h5_chunks *chunks) {
+    hsize_t sizes[2] = {0, 0};
+    int64_t rows = shape->rank == 0 ? 1 : shape->extents[0];
+    *chunks = (apd_h5_chunks){rows, rows, apd_checkpoint_row(shape) * apd_checkpoint_element(shape)};
+    /* the elements lie in memory as in the file? */
+    if (shape->kind == APD_CHECKPOINT_TEXT || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || shape->rank == 0 ||
+        shape_bytes(shape) <= COMPACT_BYTES)
         return false;
-    *chunks = (apd_h5_chunks){shape->extents[0], (int64_t)sizes[0],
-                              apd_checkpoint_row(shape) * apd_checkpoint_element(shape)};
+    find_chunk(shape, sizes);
+    if (shape->rank == 2 && (int64_t)sizes[1] != shape->extents[1])
+        return false;
+    chunks->chunk = (int64_t)sizes[0];
     return true;
 }
 
-static bool write_all(hid_t set, hid_t list, const apd_checkpoint_shape *shape, const void *bytes) {
-    apd_h5_chunks chunks;
+hid_t apd_checkpoint_put_create(const apd_checkpoint_out *out, const char *name,
+                                const apd_checkpoint_shape *shape) {
+    hid_t type = apd_checkpoint_type(shape, true), space = make_space(shape);
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    if (type >= 0 && space >= 0 && list >= 0 && set_storage(list, shape) >= 0)
+        set = H5Dcreate2(out->id, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (list >= 0)
+        (void)H5Pclose(list);
+    if (space >= 0)
+        (void)H5Sclose(space);
+    if (type >= 0)
+        (void)H5Tclose(type);
+    return set;
+}
+
+static bool write_all(hid_t set, const apd_checkpoint_shape *shape, const void *bytes) {
     if (shape_items(shape) == 0)
         return true;
-    if (find_chunks(list, shape, &chunks))
-        return apd_h5_chunks_write(set, &chunks, bytes);
     hid_t memory = apd_checkpoint_type(shape, false);
     bool good = H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0;
     (void)H5Tclose(memory);
@@ -172,48 +188,19 @@ static bool write_all(hid_t set, hid_t list, const apd_checkpoint_shape *shape, 
 
 apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
                                    const apd_checkpoint_shape *shape, const void *bytes, apd_error *error) {
-    hid_t type = apd_checkpoint_type(shape, true), space = make_space(shape);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE), set = -1;
-    if (type >= 0 && space >= 0 && list >= 0 && set_storage(list, shape) >= 0)
-        set = H5Dcreate2(out->id, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    bool good = set >= 0 && write_all(set, list, shape, bytes);
+    apd_h5_chunks chunks;
+    if (apd_checkpoint_put_in_chunks(shape, &chunks)) {
+        apd_checkpoint_sink sink;
+        apd_checkpoint_sink_begin(out, name, shape, &sink);
+        apd_checkpoint_sink_append(&sink, chunks.rows, bytes);
+        return apd_checkpoint_sink_end(out, &sink, error);
+    }
+    hid_t set = apd_checkpoint_put_create(out, name, shape);
+    bool good = set >= 0 && write_all(set, shape, bytes);
     apd_status status = apd_checkpoint_put_check(out, good, name, error);
     if (set >= 0 && H5Dclose(set) < 0)
         status = apd_checkpoint_put_check(out, false, name, error);
-    if (list >= 0)
-        (void)H5Pclose(list);
-    if (space >= 0)
-        (void)H5Sclose(space);
-    if (type >= 0)
-        (void)H5Tclose(type);
-    uint64_t digest =
-        apd_checkpoint_digest_of(bytes, (size_t)(shape_items(shape) * apd_checkpoint_element(shape)));
+    uint64_t digest = apd_checkpoint_digest_of(bytes, (size_t)shape_bytes(shape));
     out->digest = apd_checkpoint_fold(out->digest, name, shape, digest);
     return status;
-}
-
-void apd_checkpoint_sink_begin(const char *name, const apd_checkpoint_shape *shape,
-                               apd_checkpoint_sink *sink) {
-    *sink = (apd_checkpoint_sink){.name = name, .shape = *shape};
-    sink->whole = apd_allocate_bytes(shape_items(shape) * apd_checkpoint_element(shape), name);
-}
-
-void apd_checkpoint_sink_append(apd_checkpoint_sink *sink, int64_t rows, const void *bytes) {
-    int64_t row = apd_checkpoint_row(&sink->shape) * apd_checkpoint_element(&sink->shape);
-    APD_ASSERT(sink->row + rows <= sink->shape.extents[0]);
-    if (rows > 0)
-        memcpy(sink->whole + sink->row * row, bytes, (size_t)(rows * row));
-    sink->row += rows;
-}
-
-apd_status apd_checkpoint_sink_end(apd_checkpoint_out *out, apd_checkpoint_sink *sink, apd_error *error) {
-    APD_ASSERT(sink->row == sink->shape.extents[0]);
-    apd_status status = apd_checkpoint_put_data(out, sink->name, &sink->shape, sink->whole, error);
-    apd_checkpoint_sink_abandon(sink);
-    return status;
-}
-
-void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink) {
-    free(sink->whole);
-    sink->whole = NULL;
 }

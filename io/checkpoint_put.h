@@ -13,6 +13,7 @@
 #define APD_IO_CHECKPOINT_PUT_H
 
 #include "io/checkpoint_format.h"
+#include "io/h5_chunk.h"
 #include "io/h5_driver.h"
 
 #include <hdf5.h>
@@ -24,14 +25,6 @@ typedef struct apd_checkpoint_out {
     char name[96];             /* "/tasks/000017" */
     uint64_t digest;
 } apd_checkpoint_out;
-
-/* A data set of rows that arrive a run at a time; it is kept whole until its end, and written at once. */
-typedef struct apd_checkpoint_sink {
-    const char *name; /* not owned */
-    apd_checkpoint_shape shape;
-    int64_t row;          /* rows of the first extent that have arrived */
-    unsigned char *whole; /* owned; NULL: not begun */
-} apd_checkpoint_sink;
 
 /* APD_OK, or the failure of the step "write NAME" when `good` is false or the driver met a fault. */
 apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, const char *name,
@@ -57,13 +50,14 @@ apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *nam
 apd_status apd_checkpoint_put_fields(apd_checkpoint_out *out, const apd_checkpoint_field *fields, int count,
                                      const void *from, apd_error *error);
 
-/* A data set in one call, or (rank 1 and 2) begin, append..., end; it enters the group's digest then. */
+/* A data set in one call; it enters the group's digest. */
 apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
                                    const apd_checkpoint_shape *shape, const void *bytes, apd_error *error);
-void apd_checkpoint_sink_begin(const char *name, const apd_checkpoint_shape *shape,
-                               apd_checkpoint_sink *sink);
-void apd_checkpoint_sink_append(apd_checkpoint_sink *sink, int64_t rows, const void *bytes);
-apd_status apd_checkpoint_sink_end(apd_checkpoint_out *out, apd_checkpoint_sink *sink, apd_error *error);
-void apd_checkpoint_sink_abandon(apd_checkpoint_sink *sink); /* Takes one that never began. */
+
+/* For io/checkpoint_sink: whether a data set of this shape is written in chunks of whole rows past HDF5's filters, and
+ * in which; else `*chunks` is one of all rows. And such a data set, empty; < 0: as HDF5 or the driver say. */
+bool apd_checkpoint_put_in_chunks(const apd_checkpoint_shape *shape, apd_h5_chunks *chunks);
+hid_t apd_checkpoint_put_create(const apd_checkpoint_out *out, const char *name,
+                                const apd_checkpoint_shape *shape);
 
 #endif

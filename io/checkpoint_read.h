@@ -27,6 +27,10 @@ int apd_checkpoint_reader_groups(const apd_checkpoint_reader *reader); /* found 
 apd_status apd_checkpoint_reader_sigma(apd_checkpoint_reader *reader, int block, float **sigma,
                                        apd_error *error);
 
+/* Instead: that the data set is there, of the right type and extent; its contents stay unread, the stored digest is
+ * trusted. */
+apd_status apd_checkpoint_reader_look_at_sigma(apd_checkpoint_reader *reader, int block, apd_error *error);
+
 /* Reads the record too. A forgotten task (present is false) is complete with this. */
 apd_status apd_checkpoint_reader_begin_task(apd_checkpoint_reader *reader, int place,
                                             apd_checkpoint_facts *facts, apd_error *error);

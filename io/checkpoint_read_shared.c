@@ -42,6 +42,18 @@ out:
     return status;
 }
 
+apd_status apd_checkpoint_reader_look_at_sigma(apd_checkpoint_reader *reader, int block, apd_error *error) {
+    const apd_block *facts = &reader->layout.blocks[block];
+    apd_checkpoint_shape shape = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, facts->rows, facts->cols);
+    apd_checkpoint_source source;
+    char name[64];
+    apd_checkpoint_shared_name(facts, name, sizeof name);
+    APD_TRY(open_shared(reader, name, name, error));
+    APD_TRY(apd_checkpoint_source_begin(&reader->group, "sigma", &shape, &source, error));
+    apd_checkpoint_source_abandon(&source);
+    return end_shared(reader, true, error);
+}
+
 apd_status apd_checkpoint_reader_skip_sigma(apd_checkpoint_reader *reader, int block, apd_error *error) {
     char name[64];
     apd_checkpoint_shared_name(&reader->layout.blocks[block], name, sizeof name);

@@ -25,18 +25,32 @@ typedef struct saving {
     apd_checkpoint_writer *writer; /* of everything else: rank 0's alone */
 } saving;
 
+/* All ranks' rows of `width` floats to the writer, which may have failed (`status`, rank 0's). Collective. */
+typedef struct row_taker {
+    apd_checkpoint_writer *writer;
+    int64_t width;
+} row_taker;
+
+static void take_rows(void *context, const void *bytes, int64_t count) {
+    const row_taker *taker = context;
+    apd_checkpoint_writer_rows(taker->writer, count / (taker->width * (int64_t)sizeof(float)), bytes);
+}
+
+static void save_rows(const saving *s, const float *values, int64_t rows, int64_t width, apd_status status) {
+    row_taker taker = {s->writer, width};
+    int64_t unit = width * (int64_t)sizeof(float);
+    apd_team_take take = s->writer != NULL && status == APD_OK ? take_rows : NULL;
+    apd_team_gather_through(s->team, values, rows * unit, unit, take, &taker);
+}
+
 /* Collective; only rank 0 can fail, and the caller agrees. */
 static apd_status save_sigma(const saving *s, int block, apd_error *error) {
-    int64_t bytes = apd_local_rows(s->decomposition, block) * s->decomposition->layout->blocks[block].cols *
-                    (int64_t)sizeof(float);
-    void *sigma;
-    int64_t total;
-    apd_team_gather(s->team, s->decomposition->sigma[block], bytes, &sigma, &total);
-    if (s->writer == NULL)
-        return APD_OK;
-    apd_status status = apd_checkpoint_writer_sigma(s->writer, block, sigma, error);
-    free(sigma);
-    return status;
+    apd_status status = APD_OK;
+    if (s->writer != NULL)
+        status = apd_checkpoint_writer_begin_sigma(s->writer, block, error);
+    save_rows(s, s->decomposition->sigma[block], apd_local_rows(s->decomposition, block),
+              s->decomposition->layout->blocks[block].cols, status);
+    return s->writer != NULL && status == APD_OK ? apd_checkpoint_writer_end_sigma(s->writer, error) : status;
 }
 
 /* The cluster's whole sigma_g out of all ranks' parcels. */
@@ -102,13 +116,11 @@ static apd_status save_clusters(const saving *s, int block, apd_error *error) {
 /* Collective; `status` is rank 0's so far, as in save_block. */
 static apd_status save_array(const saving *s, const apd_solver_array *array, const float *values,
                              const char *name, apd_status status, apd_error *error) {
-    int64_t rows = s->decomposition->layout->blocks[array->block].rows, total;
-    void *whole;
-    apd_team_gather(s->team, values, array->rows * array->width * (int64_t)sizeof(float), &whole, &total);
     if (s->writer != NULL && status == APD_OK)
-        status = apd_checkpoint_writer_array(s->writer, name, rows, array->width, whole, error);
-    free(whole);
-    return status;
+        apd_checkpoint_writer_begin_array(s->writer, name,
+                                          s->decomposition->layout->blocks[array->block].rows, array->width);
+    save_rows(s, values, array->rows, array->width, status);
+    return s->writer != NULL && status == APD_OK ? apd_checkpoint_writer_end_array(s->writer, error) : status;
 }
 
 /* Collective; only rank 0 can fail, and the caller agrees. */

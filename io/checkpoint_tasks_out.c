@@ -1,9 +1,6 @@
 #include "io/checkpoint_tasks_out.h"
 
-#include "base/memory.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void apd_tasks_out_init(apd_tasks_out *out, const apd_layout *layout, const apd_run_state *state) {
@@ -79,7 +76,7 @@ apd_status apd_tasks_out_begin(apd_tasks_out *out, const apd_checkpoint_out *roo
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++) {
         apd_checkpoint_shape shape;
         if (apd_checkpoint_set_shape(out->layout, facts, s, &shape))
-            apd_checkpoint_sink_begin(apd_checkpoint_set_names[s], &shape, &out->sinks[s]);
+            apd_checkpoint_sink_begin(&out->group, apd_checkpoint_set_names[s], &shape, &out->sinks[s]);
     }
     if (!facts->single)
         apd_checkpoint_sink_append(&out->sinks[APD_CHECKPOINT_ROW_OFFSETS], 1, &zero);
@@ -90,36 +87,41 @@ static void append(apd_tasks_out *out, apd_checkpoint_set set, int64_t rows, con
     apd_checkpoint_sink_append(&out->sinks[set], rows, bytes);
 }
 
-static void append_sparse(apd_tasks_out *out, const apd_task_block *whole, int64_t rows) {
-    int64_t entries = whole->tau.offsets[rows];
-    int64_t *ends = apd_allocate(rows, sizeof *ends, "row offsets");
-    for (int64_t r = 0; r < rows; r++)
-        ends[r] = out->entries + whole->tau.offsets[r + 1];
-    append(out, APD_CHECKPOINT_ROW_OFFSETS, rows, ends);
-    append(out, APD_CHECKPOINT_MASK, rows, whole->mask);
-    append(out, APD_CHECKPOINT_COLUMNS, entries, whole->tau.columns);
-    append(out, APD_CHECKPOINT_THETA, entries, whole->tau.values);
-    out->entries += entries;
-    free(ends);
+/* Where the rows end among the task's entries. */
+static void append_ends(apd_tasks_out *out, int64_t rows, const int64_t *offsets) {
+    int64_t ends[256];
+    for (int64_t r = 0, count; r < rows; r += count) {
+        for (count = 0; count < (int64_t)(sizeof ends / sizeof ends[0]) && r + count < rows; count++)
+            ends[count] = out->entries + offsets[r + count + 1];
+        append(out, APD_CHECKPOINT_ROW_OFFSETS, count, ends);
+    }
+    out->entries += offsets[rows];
 }
 
-void apd_tasks_out_block(apd_tasks_out *out, int block, const apd_task_block *whole) {
+void apd_tasks_out_block(apd_tasks_out *out, int block, int64_t rows, const apd_task_block *run) {
     const apd_block *shape = &out->layout->blocks[block];
     if (!shape->decomposed) {
-        append(out, APD_CHECKPOINT_HEAD_BIAS, out->facts.classes, whole->bias);
-        append(out, APD_CHECKPOINT_HEAD_WEIGHT, out->facts.classes, whole->dense);
+        int64_t wanted = out->facts.classes - out->sinks[APD_CHECKPOINT_HEAD_BIAS].row;
+        rows = rows < wanted ? rows : wanted;
+        append(out, APD_CHECKPOINT_HEAD_BIAS, rows, run->bias);
+        append(out, APD_CHECKPOINT_HEAD_WEIGHT, rows, run->dense);
         return;
     }
-    append(out, APD_CHECKPOINT_BIAS, shape->rows, whole->bias);
-    if (out->facts.single)
-        append(out, APD_CHECKPOINT_WEIGHT, shape->rows * shape->cols, whole->dense);
-    else
-        append_sparse(out, whole, shape->rows);
+    append(out, APD_CHECKPOINT_BIAS, rows, run->bias);
+    if (out->facts.single) {
+        append(out, APD_CHECKPOINT_WEIGHT, rows * shape->cols, run->dense);
+        return;
+    }
+    int64_t entries = run->tau.offsets[rows];
+    append(out, APD_CHECKPOINT_MASK, rows, run->mask);
+    append(out, APD_CHECKPOINT_COLUMNS, entries, run->tau.columns);
+    append(out, APD_CHECKPOINT_THETA, entries, run->tau.values);
+    append_ends(out, rows, run->tau.offsets);
 }
 
 apd_status apd_tasks_out_end(apd_tasks_out *out, uint64_t *digest, apd_error *error) {
     for (int s = 0; s < APD_CHECKPOINT_SETS; s++)
-        if (out->sinks[s].whole != NULL)
+        if (out->sinks[s].name != NULL)
             APD_TRY(apd_checkpoint_sink_end(&out->group, &out->sinks[s], error));
     return end_task(out, digest, error);
 }

@@ -62,12 +62,6 @@ apd_status apd_training_put(apd_checkpoint_out *out, const apd_training_state *t
     return put_folders(out, names, error);
 }
 
-apd_status apd_training_put_array(apd_checkpoint_out *out, const char *name, int64_t rows, int64_t width,
-                                  const float *values, apd_error *error) {
-    apd_checkpoint_shape shape = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, rows, width);
-    return apd_checkpoint_put_data(out, name, &shape, values, error);
-}
-
 static apd_status check_training(const apd_checkpoint_in *in, const apd_training_state *training,
                                  apd_error *error) {
     if (training->id < 0 || training->epochs < 1 || training->epoch < 0 ||

@@ -18,8 +18,6 @@
  * then closed by the caller. */
 apd_status apd_training_put(apd_checkpoint_out *out, const apd_training_state *training, int shards,
                             const apd_training_names *names, apd_error *error);
-apd_status apd_training_put_array(apd_checkpoint_out *out, const char *name, int64_t rows, int64_t width,
-                                  const float *values, apd_error *error);
 
 /* Read the same; `training` and `names` are cleared by the caller on failure too. An array is read whole: *rows
  * and *width are what is wanted, or, where APD_CHECKPOINT_ANY, set to what the file says; free *values. */

@@ -10,10 +10,21 @@ typedef struct walk {
     apd_checkpoint_reader *reader;
     apd_checkpoint_writer *writer;       /* NULL: what is read goes nowhere */
     const apd_checkpoint_choice *choice; /* NULL: all; else a part, and no writer */
+    bool
+        sparing; /* of what was written now, whose bytes have been read back: large data sets are looked at only */
 } walk;
 
+/* Whether `weights` numbers are read though their bytes have been. */
+static bool reads(const walk *w, int64_t weights) {
+    enum { FEW = 1 << 20 };
+    return !w->sparing || weights <= FEW;
+}
+
 static apd_status walk_sigma(const walk *w, int block, apd_error *error) {
+    const apd_block *facts = &apd_checkpoint_reader_layout(w->reader)->blocks[block];
     float *sigma = NULL;
+    if (!reads(w, facts->rows * facts->cols))
+        return apd_checkpoint_reader_look_at_sigma(w->reader, block, error);
     apd_status status = apd_checkpoint_reader_sigma(w->reader, block, &sigma, error);
     if (status == APD_OK && w->writer != NULL)
         status = apd_checkpoint_writer_sigma(w->writer, block, sigma, error);
@@ -22,11 +33,13 @@ static apd_status walk_sigma(const walk *w, int block, apd_error *error) {
 }
 
 static apd_status walk_blocks(const walk *w, int head_rows, apd_error *error) {
-    for (int b = 0; b < apd_checkpoint_reader_layout(w->reader)->block_count; b++) {
+    const apd_layout *layout = apd_checkpoint_reader_layout(w->reader);
+    for (int b = 0; b < layout->block_count; b++) {
+        int64_t rows = layout->blocks[b].decomposed ? layout->blocks[b].rows : head_rows;
         apd_task_block *whole = NULL;
         APD_TRY(apd_checkpoint_reader_task_block(w->reader, b, head_rows, &whole, error));
         if (w->writer != NULL)
-            apd_checkpoint_writer_task_block(w->writer, b, whole);
+            apd_checkpoint_writer_task_block(w->writer, b, rows, whole);
         apd_checkpoint_block_destroy(whole);
     }
     return APD_OK;
@@ -37,6 +50,9 @@ static apd_status walk_task(const walk *w, int place, apd_error *error) {
     APD_TRY(apd_checkpoint_reader_begin_task(w->reader, place, &facts, error));
     if (!facts.present)
         return w->writer != NULL ? apd_checkpoint_writer_forgotten(w->writer, place, error) : APD_OK;
+    if (!reads(w, facts.single ? apd_checkpoint_decomposed_weights(apd_checkpoint_reader_layout(w->reader))
+                               : facts.entries))
+        return apd_checkpoint_reader_skip_task(w->reader, error);
     if (w->writer != NULL)
         APD_TRY(apd_checkpoint_writer_begin_task(w->writer, place, &facts, error));
     APD_TRY(walk_blocks(w, facts.classes, error));
@@ -111,7 +127,7 @@ static apd_status walk_groups(const walk *w, apd_error *error) {
 
 apd_status apd_checkpoint_reader_check(const char *path, const apd_checkpoint_choice *choice, int *groups,
                                        apd_error *error) {
-    walk w = {.choice = choice};
+    walk w = {.choice = choice, .sparing = choice != NULL};
     apd_status status;
     APD_GO(apd_checkpoint_reader_open(path, &w.reader, error));
     APD_GO(walk_groups(&w, error));
@@ -122,7 +138,7 @@ out:
 }
 
 apd_status apd_checkpoint_reader_check_part(const apd_checkpoint_part *part, apd_error *error) {
-    walk w = {0};
+    walk w = {.sparing = true};
     apd_status status;
     APD_GO(apd_checkpoint_reader_open_part(part, &w.reader, error));
     for (int i = 0; i < part->count; i++)

@@ -27,6 +27,7 @@ struct apd_checkpoint_writer {
     uint64_t *digests;                /* (T): of the tasks' groups */
     uint64_t shared, training;        /* digests */
     apd_checkpoint_out group;         /* the one being written */
+    apd_checkpoint_sink rows;         /* its data set whose rows arrive */
     apd_tasks_out tasks;              /* of a whole file */
     const int *parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none */
     bool shared_written;
@@ -77,6 +78,7 @@ void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer) {
     if (writer == NULL)
         return;
     apd_tasks_out_abandon(&writer->tasks);
+    apd_checkpoint_sink_abandon(&writer->rows);
     apd_checkpoint_put_abandon(&writer->group);
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
         apd_checkpoint_file_destroy(writer->segments[kind]);
@@ -150,16 +152,31 @@ static apd_status end_shared(apd_checkpoint_writer *writer, apd_error *error) {
     return status;
 }
 
-apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,
-                                       apd_error *error) {
+apd_status apd_checkpoint_writer_begin_sigma(apd_checkpoint_writer *writer, int block, apd_error *error) {
     const apd_block *facts = &writer->layout->blocks[block];
     apd_checkpoint_shape shape = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, facts->rows, facts->cols);
     char name[64];
     apd_checkpoint_shared_name(facts, name, sizeof name);
     writer->shared_written = true;
     APD_TRY(open_group(writer, name, name, APD_SEGMENT_SHARED, error));
-    APD_TRY(apd_checkpoint_put_data(&writer->group, "sigma", &shape, sigma, error));
+    apd_checkpoint_sink_begin(&writer->group, "sigma", &shape, &writer->rows);
+    return APD_OK;
+}
+
+void apd_checkpoint_writer_rows(apd_checkpoint_writer *writer, int64_t rows, const float *values) {
+    apd_checkpoint_sink_append(&writer->rows, rows, values);
+}
+
+apd_status apd_checkpoint_writer_end_sigma(apd_checkpoint_writer *writer, apd_error *error) {
+    APD_TRY(apd_checkpoint_sink_end(&writer->group, &writer->rows, error));
     return end_shared(writer, error);
+}
+
+apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,
+                                       apd_error *error) {
+    APD_TRY(apd_checkpoint_writer_begin_sigma(writer, block, error));
+    apd_checkpoint_writer_rows(writer, writer->layout->blocks[block].rows, sigma);
+    return apd_checkpoint_writer_end_sigma(writer, error);
 }
 
 apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int block, int clusters,
@@ -204,8 +221,9 @@ apd_status apd_checkpoint_writer_begin_task(apd_checkpoint_writer *writer, int p
     return apd_tasks_out_begin(&writer->tasks, apd_checkpoint_file_root(writer->main), place, facts, error);
 }
 
-void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, const apd_task_block *whole) {
-    apd_tasks_out_block(&writer->tasks, block, whole);
+void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, int64_t rows,
+                                      const apd_task_block *run) {
+    apd_tasks_out_block(&writer->tasks, block, rows, run);
 }
 
 apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_error *error) {
@@ -220,9 +238,21 @@ apd_status apd_checkpoint_writer_begin_training(apd_checkpoint_writer *writer,
     return apd_training_put(&writer->group, &writer->state->training, writer->state->shards, names, error);
 }
 
+void apd_checkpoint_writer_begin_array(apd_checkpoint_writer *writer, const char *name, int64_t rows,
+                                       int64_t width) {
+    apd_checkpoint_shape shape = apd_checkpoint_matrix(APD_CHECKPOINT_FLOAT32, rows, width);
+    apd_checkpoint_sink_begin(&writer->group, name, &shape, &writer->rows);
+}
+
+apd_status apd_checkpoint_writer_end_array(apd_checkpoint_writer *writer, apd_error *error) {
+    return apd_checkpoint_sink_end(&writer->group, &writer->rows, error);
+}
+
 apd_status apd_checkpoint_writer_array(apd_checkpoint_writer *writer, const char *name, int64_t rows,
                                        int64_t width, const float *values, apd_error *error) {
-    return apd_training_put_array(&writer->group, name, rows, width, values, error);
+    apd_checkpoint_writer_begin_array(writer, name, rows, width);
+    apd_checkpoint_writer_rows(writer, rows, values);
+    return apd_checkpoint_writer_end_array(writer, error);
 }
 
 /* --- the end -------------------------------------------------------------------------------------------- */

@@ -29,13 +29,17 @@ apd_status apd_checkpoint_writer_keep_shared(apd_checkpoint_writer *writer, apd_
 apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, uint64_t digest,
                                            apd_error *error);
 
-/* sigma (R, C) */
+/* sigma (R, C): begin, all its rows in runs that come in order, end; or in one call. Failures between show at the end. */
+apd_status apd_checkpoint_writer_begin_sigma(apd_checkpoint_writer *writer, int block, apd_error *error);
+void apd_checkpoint_writer_rows(apd_checkpoint_writer *writer, int64_t rows, const float *values);
+apd_status apd_checkpoint_writer_end_sigma(apd_checkpoint_writer *writer, apd_error *error);
 apd_status apd_checkpoint_writer_sigma(apd_checkpoint_writer *writer, int block, const float *sigma,
                                        apd_error *error);
 apd_status apd_checkpoint_writer_forgotten(apd_checkpoint_writer *writer, int place, apd_error *error);
 apd_status apd_checkpoint_writer_begin_task(apd_checkpoint_writer *writer, int place,
                                             const apd_checkpoint_facts *facts, apd_error *error);
-void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, const apd_task_block *whole);
+void apd_checkpoint_writer_task_block(apd_checkpoint_writer *writer, int block, int64_t rows,
+                                      const apd_task_block *run);
 apd_status apd_checkpoint_writer_end_task(apd_checkpoint_writer *writer, apd_error *error);
 /* How many clusters the block has, and in which the task at each place is (T), -1: in none. */
 apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int block, int clusters,
@@ -51,6 +55,11 @@ apd_status apd_checkpoint_writer_begin_training(apd_checkpoint_writer *writer,
                                                 const apd_training_names *names, apd_error *error);
 apd_status apd_checkpoint_writer_array(apd_checkpoint_writer *writer, const char *name, int64_t rows,
                                        int64_t width, const float *values, apd_error *error);
+
+/* The same with apd_checkpoint_writer_rows between. */
+void apd_checkpoint_writer_begin_array(apd_checkpoint_writer *writer, const char *name, int64_t rows,
+                                       int64_t width);
+apd_status apd_checkpoint_writer_end_array(apd_checkpoint_writer *writer, apd_error *error);
 
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error);
 

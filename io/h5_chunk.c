@@ -24,20 +24,17 @@ static int64_t rows_there(const apd_h5_chunks *chunks, int64_t first) {
     return chunks->rows - first < chunks->chunk ? chunks->rows - first : chunks->chunk;
 }
 
-bool apd_h5_chunks_write(hid_t set, const apd_h5_chunks *chunks, const void *bytes) {
-    int64_t size = chunks->chunk * chunks->row_bytes;
-    unsigned char *piece = apd_allocate_bytes(size + SUM, "a chunk");
-    bool good = true;
-    for (int64_t r = 0; good && r < chunks->rows; r += chunks->chunk) {
-        int64_t filled = rows_there(chunks, r) * chunks->row_bytes;
-        hsize_t offset[2] = {(hsize_t)r, 0};
-        memcpy(piece, (const unsigned char *)bytes + r * chunks->row_bytes, (size_t)filled);
-        memset(piece + filled, 0, (size_t)(size - filled));
-        put_sum(piece + size, apd_fletcher32(piece, (size_t)size));
-        good = H5Dwrite_chunk(set, H5P_DEFAULT, 0, offset, (size_t)(size + SUM), piece) >= 0;
-    }
-    free(piece);
-    return good;
+int64_t apd_h5_chunk_bytes(const apd_h5_chunks *chunks) {
+    return chunks->chunk * chunks->row_bytes + SUM;
+}
+
+bool apd_h5_chunk_write(hid_t set, const apd_h5_chunks *chunks, int64_t first, int64_t rows,
+                        unsigned char *piece) {
+    int64_t size = chunks->chunk * chunks->row_bytes, filled = rows * chunks->row_bytes;
+    hsize_t offset[2] = {(hsize_t)first, 0};
+    memset(piece + filled, 0, (size_t)(size - filled));
+    put_sum(piece + size, apd_fletcher32(piece, (size_t)size));
+    return H5Dwrite_chunk(set, H5P_DEFAULT, 0, offset, (size_t)(size + SUM), piece) >= 0;
 }
 
 /* A chunk into `piece`, which has room for it and its checksum. */

@@ -16,8 +16,13 @@ typedef struct apd_h5_chunks {
     int64_t row_bytes; /* of a row */
 } apd_h5_chunks;
 
-/* All rows from `bytes`. False: as HDF5's error stack says, or as its driver noted. */
-bool apd_h5_chunks_write(hid_t set, const apd_h5_chunks *chunks, const void *bytes);
+/* Bytes of a chunk with its checksum. */
+int64_t apd_h5_chunk_bytes(const apd_h5_chunks *chunks);
+
+/* The chunk of `rows` rows from row `first` on; `piece` has room for all of a chunk and its checksum, behind the rows
+ * too. False: as HDF5's error stack says, or as its driver noted. */
+bool apd_h5_chunk_write(hid_t set, const apd_h5_chunks *chunks, int64_t first, int64_t rows,
+                        unsigned char *piece);
 
 /* All rows to `bytes`. False: a chunk is missing, of another length, or its checksum is wrong; H5Dread says which. */
 bool apd_h5_chunks_read(hid_t set, const apd_h5_chunks *chunks, void *bytes);

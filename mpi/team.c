@@ -190,6 +190,40 @@ void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void
     free(sizes);
 }
 
+/* Bytes of the next message, of `left` bytes that are to come. */
+static int64_t run_of(int64_t left, int64_t unit) {
+    enum { RUN = 2 << 20 };
+    int64_t run = unit < RUN ? RUN / unit * unit : unit;
+    return run < left ? run : left;
+}
+
+void apd_team_gather_through(const apd_team *team, const void *part, int64_t bytes, int64_t unit,
+                             apd_team_take take, void *context) {
+    APD_ASSERT(bytes >= 0 && unit > 0 && bytes % unit == 0);
+    int64_t *sizes = gather_sizes(team, bytes);
+    if (team->rank != 0) {
+        const char *next = part;
+        for (int64_t count; bytes > 0; next += count, bytes -= count) {
+            count = run_of(bytes, unit);
+            apd_piece_send(next, count, 0, GATHER_TAG, team->everyone);
+        }
+        return;
+    }
+    if (take != NULL && bytes > 0)
+        take(context, part, bytes);
+    for (int r = 1; r < team->size; r++) {
+        void *run = apd_allocate_bytes(run_of(sizes[r], unit), "gathered parts");
+        for (int64_t left = sizes[r], count; left > 0; left -= count) {
+            count = run_of(left, unit);
+            apd_piece_receive(run, count, r, GATHER_TAG, team->everyone);
+            if (take != NULL)
+                take(context, run, count);
+        }
+        free(run);
+    }
+    free(sizes);
+}
+
 void apd_team_gather_all(const apd_team *team, const void *part, int64_t bytes, void **all, int64_t *total) {
     apd_team_gather(team, part, bytes, all, total);
     apd_team_broadcast(team, total, sizeof *total);

@@ -46,6 +46,12 @@ void apd_team_maximum(const apd_team *team, int64_t *values, int count);
  * `*total` is its size; NULL and 0 elsewhere. A rank may bring 0 bytes. Collective. */
 void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void **all, int64_t *total);
 
+/* The same a piece at a time, without room for all: on rank 0 `take` gets a run of all ranks' bytes after the other; a
+ * rank's bytes, and every run of them, are a multiple of `unit` (> 0). NULL: they are dropped. Collective. */
+typedef void (*apd_team_take)(void *context, const void *bytes, int64_t count);
+void apd_team_gather_through(const apd_team *team, const void *part, int64_t bytes, int64_t unit,
+                             apd_team_take take, void *context);
+
 /* The same with the result on every rank. Collective. */
 void apd_team_gather_all(const apd_team *team, const void *part, int64_t bytes, void **all, int64_t *total);
 

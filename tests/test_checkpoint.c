@@ -49,7 +49,8 @@ static void write_alone_tasks(apd_checkpoint_writer *writer, const apd_decomposi
                                       apd_decomposition_nonzeros(whole, t)};
         assert_int_equal(apd_checkpoint_writer_begin_task(writer, t, &facts, &error), APD_OK);
         for (int b = 0; b < whole->layout->block_count; b++)
-            apd_checkpoint_writer_task_block(writer, b, &whole->tasks[t]->blocks[b]);
+            apd_checkpoint_writer_task_block(writer, b, whole->layout->blocks[b].rows,
+                                             &whole->tasks[t]->blocks[b]);
         assert_int_equal(apd_checkpoint_writer_end_task(writer, &error), APD_OK);
     }
 }

@@ -100,8 +100,8 @@ static apd_status write_task(apd_checkpoint_writer *writer, const sketch *s, int
         hidden->tau.offsets[r] = entries;
     apd_status status;
     APD_GO(apd_checkpoint_writer_begin_task(writer, place, &facts, error));
-    apd_checkpoint_writer_task_block(writer, 0, hidden);
-    apd_checkpoint_writer_task_block(writer, 1, head);
+    apd_checkpoint_writer_task_block(writer, 0, 2, hidden);
+    apd_checkpoint_writer_task_block(writer, 1, 4, head);
     APD_GO(apd_checkpoint_writer_end_task(writer, error));
 out:
     apd_checkpoint_block_destroy(hidden);

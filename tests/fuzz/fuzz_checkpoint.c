@@ -105,9 +105,9 @@ static void write_task(apd_checkpoint_writer *writer, apd_parts *parts, int plac
     for (int b = 0; b < BLOCKS; b++) {
         apd_task_block *block = good_block(&layout->blocks[b], layout->blocks[b].decomposed && !single);
         if (parts != NULL)
-            apd_parts_task_block(parts, b, block);
+            apd_parts_task_block(parts, b, layout->blocks[b].rows, block);
         else
-            apd_checkpoint_writer_task_block(writer, b, block);
+            apd_checkpoint_writer_task_block(writer, b, layout->blocks[b].rows, block);
         apd_checkpoint_block_destroy(block);
     }
     MUST(parts != NULL ? apd_parts_end_task(parts, NULL) : apd_checkpoint_writer_end_task(writer, NULL));
