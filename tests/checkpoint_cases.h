@@ -32,6 +32,10 @@ static apd_block large_blocks[] = {{.name = "conv1", .rows = 7, .cols = 25, .dec
 static apd_block small_blocks[] = {{.name = "dense1", .rows = 2, .cols = 9, .decomposed = true},
                                    {.name = "dense2", .rows = 11, .cols = 30, .decomposed = true},
                                    {.name = "head", .rows = 6, .cols = 11}};
+/* Data sets that a commit looks at only, once their bytes have been read back. */
+static apd_block wide_blocks[] = {{.name = "dense1", .rows = 1040, .cols = 1030, .decomposed = true},
+                                  {.name = "head", .rows = 6, .cols = 1040}};
+static const apd_layout wide = {.block_count = 2, .blocks = wide_blocks};
 static const apd_layout large = {.block_count = 4, .blocks = large_blocks};
 static const apd_layout small = {.block_count = 3, .blocks = small_blocks};
 

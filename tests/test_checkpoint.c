@@ -30,6 +30,7 @@ static void load_after_save_every_kind_of_task_is_identical_to_the_bit(void **st
     round_trip(large_plain);
     round_trip(large_run);
     round_trip(small_run);
+    round_trip((sketch){&wide, TASKS, false});
 }
 
 static void load_after_save_no_tasks_is_identical_to_the_bit(void **state) {
@@ -142,6 +143,20 @@ static void load_after_save_task_forgotten_from_its_cluster_is_identical(void **
     end(&f);
 }
 
+/* The parcel as a block holds the rows of `block` that it was made of. */
+static void check_view(const apd_task_block *block, int64_t cols, apd_rows rows, uint32_t *parcel) {
+    int64_t offsets[16], count = rows.end - rows.begin, first = block->tau.offsets[rows.begin];
+    apd_task_block view;
+    assert_int_equal(apd_checkpoint_parcel_view(parcel, count, cols, true, offsets, &view),
+                     apd_checkpoint_parcel_words(block, cols, rows));
+    assert_memory_equal(view.bias, block->bias + rows.begin, (size_t)count * sizeof(float));
+    assert_memory_equal(view.mask, block->mask + rows.begin, (size_t)count * sizeof(float));
+    for (int64_t r = 0; r <= count; r++)
+        assert_int_equal(view.tau.offsets[r], block->tau.offsets[rows.begin + r] - first);
+    assert_memory_equal(view.tau.columns, block->tau.columns + first, (size_t)offsets[count] * 4);
+    assert_memory_equal(view.tau.values, block->tau.values + first, (size_t)offsets[count] * 4);
+}
+
 static void parcel_cut_anywhere_and_joined_is_the_block(void **state) {
     (void)state;
     const int64_t cols = 30, rows = 11;
@@ -155,6 +170,7 @@ static void parcel_cut_anywhere_and_joined_is_the_block(void **state) {
             uint32_t *parcel = apd_allocate(words, sizeof *parcel, "a parcel");
             apd_checkpoint_parcel_pack(block, cols, parts[p], parcel);
             assert_int_equal(apd_checkpoint_parcel_unpack(joined, cols, parts[p], parcel), words);
+            check_view(block, cols, parts[p], parcel);
             free(parcel);
         }
         assert_true(same_block(block, joined, rows, cols));

@@ -414,6 +414,15 @@ static void digest_published_vectors_agree(void **state) {
     }
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
         assert_true(apd_digest(bytes, vectors[i].count) == vectors[i].value);
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+        for (size_t run = 1; run < 1000; run = 3 * run + 1) {
+            apd_digest_stream *stream = apd_digest_begin();
+            for (size_t at = 0, count; at < vectors[i].count; at += count) {
+                count = vectors[i].count - at < run ? vectors[i].count - at : run;
+                apd_digest_add(stream, bytes + at, count);
+            }
+            assert_true(apd_digest_end(stream) == vectors[i].value);
+        }
 }
 
 static void digest_join_depends_on_order_and_on_every_element(void **state) {

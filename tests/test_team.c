@@ -148,6 +148,51 @@ static void gather_parts_of_any_size_come_in_rank_order(void **state) {
     }
 }
 
+typedef struct collected {
+    unsigned char *bytes;
+    int64_t count, unit;
+    int runs;
+    bool right;
+} collected;
+
+static void collect(void *context, const void *bytes, int64_t count) {
+    collected *c = context;
+    c->right = c->right && count > 0 && count % c->unit == 0;
+    memcpy(c->bytes + c->count, bytes, (size_t)count);
+    c->count += count;
+    c->runs++;
+}
+
+/* `rows` + r rows of `unit` bytes from rank r. */
+static void check_gather_through(int64_t rows, int64_t unit) {
+    int rank = apd_team_rank(team), size = apd_team_size(team);
+    int64_t mine = rows == 0 ? 0 : (rows + rank) * unit, most = (rows + size) * unit;
+    unsigned char *part = calloc((size_t)(mine + 1), 1), *all = calloc((size_t)(size * most + 1), 1);
+    collected c = {.bytes = all, .unit = unit, .right = true};
+    for (int64_t i = 0; i < mine; i++)
+        part[i] = part_byte(rank, i);
+    apd_team_gather_through(team, part, mine, unit, NULL, NULL);
+    apd_team_gather_through(team, part, mine, unit, collect, &c);
+    bool right = c.right;
+    int64_t at = 0;
+    for (int r = 0; r < size && rank == 0; r++)
+        for (int64_t i = 0; i < (rows == 0 ? 0 : (rows + r) * unit); i++)
+            right = right && all[at++] == part_byte(r, i);
+    assert_agreed(team, right && c.count == at && (rank == 0 || c.runs == 0));
+    free(part);
+    free(all);
+}
+
+static void gather_through_runs_of_rows_come_in_rank_order(void **state) {
+    (void)state;
+    check_gather_through(0, 1);
+    check_gather_through(1, 1);
+    check_gather_through(3, 100);
+    check_gather_through(3, 1500000); /* a run a row */
+    check_gather_through(2, 3000000); /* rows larger than a run wants to be */
+    check_gather_through(5000, 1001);
+}
+
 static void gather_nobody_brings_anything_is_empty(void **state) {
     (void)state;
     void *all = NULL;
@@ -268,6 +313,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(same_one_rank_differs_is_false_everywhere),
         cmocka_unit_test(sum_and_maximum_are_elementwise_and_everywhere),
         cmocka_unit_test(gather_parts_of_any_size_come_in_rank_order),
+        cmocka_unit_test(gather_through_runs_of_rows_come_in_rank_order),
         cmocka_unit_test(gather_nobody_brings_anything_is_empty),
         cmocka_unit_test(scatter_pieces_of_any_size_reach_their_ranks),
         cmocka_unit_test(trade_pieces_of_any_size_reach_their_ranks_in_order),
