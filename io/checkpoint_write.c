@@ -19,7 +19,6 @@
 
 struct apd_checkpoint_writer {
     const char *path;
-    bool whole;
     const apd_layout *layout;
     const apd_run_state *state;
     apd_checkpoint_file *main,
@@ -29,10 +28,15 @@ struct apd_checkpoint_writer {
     apd_checkpoint_out group;         /* the one being written */
     apd_checkpoint_sink rows;         /* its data set whose rows arrive */
     apd_tasks_out tasks;              /* of a whole file */
-    const int *parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none */
+    const int *
+        parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none. NULL: a whole file */
     bool shared_written;
     int64_t bytes;
 };
+
+static bool is_whole(const apd_checkpoint_writer *writer) {
+    return writer->parts == NULL;
+}
 
 /* checkpoint.h5 under its temporary name, with what it has before anything else. */
 static apd_status open_main(apd_checkpoint_writer *writer, apd_run_state *state, apd_error *error) {
@@ -40,13 +44,13 @@ static apd_status open_main(apd_checkpoint_writer *writer, apd_run_state *state,
     char *temporary = apd_allocate((int64_t)room, 1, "a path");
     (void)snprintf(temporary, room, "%s.tmp", writer->path);
     apd_status status = APD_OK;
-    if (!writer->whole)
+    if (!is_whole(writer))
         status = apd_checkpoint_links_update(state, writer->parts, temporary, error);
     if (status == APD_OK)
-        status = apd_checkpoint_file_create(temporary, writer->whole ? NULL : &state->links->image,
+        status = apd_checkpoint_file_create(temporary, is_whole(writer) ? NULL : &state->links->image,
                                             &writer->main, error);
     free(temporary);
-    if (status == APD_OK && writer->whole)
+    if (status == APD_OK && is_whole(writer))
         status = apd_checkpoint_link_folders(apd_checkpoint_file_root(writer->main), error);
     return status;
 }
@@ -55,7 +59,6 @@ apd_status apd_checkpoint_writer_open(const char *path, const int *parts, const 
                                       apd_run_state *state, apd_checkpoint_writer **out, apd_error *error) {
     apd_checkpoint_writer *writer = apd_allocate(1, sizeof *writer, "the checkpoint's writer");
     writer->path = path;
-    writer->whole = parts == NULL;
     writer->parts = parts;
     writer->layout = layout;
     writer->state = state;
@@ -63,7 +66,7 @@ apd_status apd_checkpoint_writer_open(const char *path, const int *parts, const 
     apd_tasks_out_init(&writer->tasks, layout, state);
     writer->group.id = -1;
     apd_status status = APD_OK;
-    if (!writer->whole)
+    if (!is_whole(writer))
         status = apd_segment_folder(path, error);
     if (status == APD_OK)
         status = open_main(writer, state, error);
@@ -91,14 +94,14 @@ void apd_checkpoint_writer_destroy(apd_checkpoint_writer *writer) {
 static apd_status find_root(apd_checkpoint_writer *writer, apd_segment_kind kind,
                             const apd_checkpoint_out **root, apd_error *error) {
     char name[APD_SEGMENT_NAME_ROOM];
-    if (!writer->whole && writer->segments[kind] == NULL) {
+    if (!is_whole(writer) && writer->segments[kind] == NULL) {
         apd_segment_name((apd_segment){writer->state->commit, kind, 0}, name, sizeof name);
         char *path = apd_segment_path(writer->path, name);
         apd_status status = apd_checkpoint_file_create(path, NULL, &writer->segments[kind], error);
         free(path);
         APD_TRY(status);
     }
-    *root = apd_checkpoint_file_root(writer->whole ? writer->main : writer->segments[kind]);
+    *root = apd_checkpoint_file_root(is_whole(writer) ? writer->main : writer->segments[kind]);
     return APD_OK;
 }
 
@@ -117,7 +120,7 @@ static apd_status open_group(apd_checkpoint_writer *writer, const char *name, co
     APD_TRY(find_root(writer, kind, &root, error));
     APD_TRY(apd_checkpoint_put_parents(root, name, error));
     APD_TRY(apd_checkpoint_put_open(root, name, &writer->group, error));
-    return link == NULL || writer->whole
+    return link == NULL || is_whole(writer)
                ? APD_OK
                : put_link(writer, link, (apd_segment){writer->state->commit, kind, 0}, error);
 }
@@ -325,7 +328,7 @@ static apd_status check(apd_checkpoint_writer *writer, apd_error *error) {
             APD_TRY(apd_checkpoint_file_check(writer->segments[kind], error));
     APD_TRY(apd_checkpoint_file_check(writer->main, error));
     return apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
-                                       writer->whole ? NULL : &written, &groups, error);
+                                       is_whole(writer) ? NULL : &written, &groups, error);
 }
 
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error) {
@@ -348,7 +351,7 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
         APD_TRY(apd_checkpoint_file_wait(writer->segments[kind], error));
     APD_TRY(apd_checkpoint_file_wait(writer->main, error));
     apd_fault_point("checkpoint.verified");
-    if (!writer->whole)
+    if (!is_whole(writer))
         APD_TRY(apd_checkpoint_keep_former(writer->path, error));
     apd_fault_point("checkpoint.former");
     APD_TRY(apd_checkpoint_file_publish(writer->main, writer->path, error));
