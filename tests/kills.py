@@ -247,7 +247,10 @@ class Misfortunes:
             own = set(segments_of(newest)) - set(segments_of(former))
         except subprocess.CalledProcessError:  # spoilt before, and no start has come to put it aside
             return None
-        target = self.random.choice([newest, *(run.folder / name for name in sorted(own))])
+        files = [newest, *(run.folder / name for name in sorted(own))]
+        if not all(path.exists() for path in files):  # alike
+            return None
+        target = self.random.choice(files)
         content = bytearray(target.read_bytes())
         how = self.random.choice(["flip", "cut", "missing", "stale"])
         if how == "stale" and target == newest:
