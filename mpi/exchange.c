@@ -11,8 +11,9 @@
 
 #define PIECE 16384 /* floats of a gradient summed at a time: 64 kB */
 
-/* The flags of a rank in the window: block b's flag is the last step in which its shards' gradients of the
- * block were ready; flag B, after them, is the number of the last meeting that it came to. */
+/* The flags of a rank in the window, B blocks: flag b is the last step in which its shards' gradients of block b were
+ * ready; flag B+b the last one in which it had read all shards' and had written its rows of theta; flag 2*B is the
+ * number of the last meeting that it came to. */
 struct apd_exchange {
     const apd_team *team;
     const apd_partition *partition;
@@ -32,8 +33,10 @@ struct apd_exchange {
     int64_t sum_floats;   /* of both */
 
     uint64_t step, meeting;
-    bool *passed_on; /* (B): all shards of this node are ready and our part for other nodes is sent */
-    int released;    /* blocks of this step */
+    uint64_t theta_step; /* the last that has ended here: theta is to be what it made of it */
+    bool *passed_on;     /* (B): all shards of this node are ready and our part for other nodes is sent */
+    bool *taken;         /* (B): next has given it */
+    int released;        /* blocks of this step */
 };
 
 /* --- create and destroy ------------------------------------------------------------------------------ */
@@ -46,7 +49,7 @@ static void open_window(apd_exchange *x) {
     int64_t own = x->partition->shard_end - x->partition->shard_begin;
     x->arena = (x->layout->size + unit - 1) / unit * unit;
     APD_ASSERT(x->arena >= 0 && x->arena <= INT64_MAX / 16 / (own + 1));
-    x->window = apd_window_create(team, x->arena * (own + (first ? 1 : 0)), x->layout->block_count + 1);
+    x->window = apd_window_create(team, x->arena * (own + (first ? 1 : 0)), 2 * x->layout->block_count + 1);
     x->theta = apd_window_segment(x->window, 0);
     x->gradients = apd_allocate(x->partition->shards, sizeof *x->gradients, "places of gradients");
     int node = team->node_of[team->rank];
@@ -108,6 +111,7 @@ apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *par
     x->layout = layout;
     x->rows = apd_partition_slice(partition, layout);
     x->passed_on = apd_allocate(layout->block_count, sizeof *x->passed_on, "an exchange");
+    x->taken = apd_allocate(layout->block_count, sizeof *x->taken, "an exchange");
     open_window(x);
     x->relay = apd_relay_create(team, partition, layout, x->gradients, x->theta);
     plant_tree(x);
@@ -127,6 +131,7 @@ void apd_exchange_destroy(apd_exchange *exchange) {
     free(exchange->sum);
     free(exchange->sum_bias);
     free(exchange->passed_on);
+    free(exchange->taken);
     free(exchange);
 }
 
@@ -165,7 +170,7 @@ static void pass_on(apd_exchange *x) {
 
 /* Wait until all ranks of this node are here, and see what they wrote before. */
 static void meet(apd_exchange *x) {
-    int flag = x->layout->block_count, looks = 0;
+    int flag = 2 * x->layout->block_count, looks = 0;
     apd_window_raise(x->window, flag, ++x->meeting);
     apd_pulse_begin(APD_WAITS);
     while (!apd_window_reached(x->window, flag, x->meeting)) {
@@ -189,6 +194,7 @@ void apd_exchange_begin_step(apd_exchange *exchange) {
     exchange->step++;
     exchange->released = 0;
     memset(exchange->passed_on, 0, (size_t)exchange->layout->block_count * sizeof *exchange->passed_on);
+    memset(exchange->taken, 0, (size_t)exchange->layout->block_count * sizeof *exchange->taken);
     apd_relay_begin_step(exchange->relay);
 }
 
@@ -212,15 +218,26 @@ static const float *add_leaves(apd_exchange *x, int block, int64_t offset, int64
     return apd_tree_sum(x->tree, x->leaves, count, out);
 }
 
-void apd_exchange_await(apd_exchange *exchange, int block) {
+/* -1: there is none. */
+static int find_next(apd_exchange *x) {
+    pass_on(x);
+    for (int b = 0; b < x->layout->block_count; b++)
+        if (!x->taken[b] && x->passed_on[b] && apd_relay_arrived(x->relay, b))
+            return b;
+    return -1;
+}
+
+int apd_exchange_next(apd_exchange *exchange) {
     apd_exchange *x = exchange;
-    int looks = 0;
+    int looks = 0, block;
     apd_pulse_begin(APD_WAITS);
-    for (pass_on(x); !x->passed_on[block] || !apd_relay_arrived(x->relay, block); pass_on(x)) {
+    while ((block = find_next(x)) < 0) {
         (void)apd_relay_quiet(x->relay);
         apd_window_pause(&looks);
     }
     apd_pulse_end();
+    x->taken[block] = true;
+    return block;
 }
 
 const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias) {
@@ -236,12 +253,27 @@ const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows ro
 
 void apd_exchange_release(apd_exchange *exchange, int block) {
     exchange->released++;
+    apd_window_raise(exchange->window, exchange->layout->block_count + block, exchange->step);
     apd_relay_send_rows(exchange->relay, block);
 }
 
 void apd_exchange_end_step(apd_exchange *exchange) {
     APD_ASSERT(exchange->released == exchange->layout->block_count);
-    settle(exchange);
+    exchange->theta_step = exchange->step;
+    if (exchange->team->node_count > 1)
+        settle(exchange);
+}
+
+bool apd_exchange_has_theta(const apd_exchange *exchange, int block) {
+    return apd_window_reached(exchange->window, exchange->layout->block_count + block, exchange->theta_step);
+}
+
+void apd_exchange_await_theta(apd_exchange *exchange, int block) {
+    int looks = 0;
+    apd_pulse_begin(APD_WAITS);
+    while (!apd_exchange_has_theta(exchange, block))
+        apd_window_pause(&looks);
+    apd_pulse_end();
 }
 
 /* --- outside a step ---------------------------------------------------------------------------------- */

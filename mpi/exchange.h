@@ -10,15 +10,19 @@
  *
  * One step, on every rank:
  *     apd_exchange_begin_step(x)
- *     backward passes of this rank's shards into apd_exchange_gradient(x, shard), and in the last of them,
+ *     forward passes of this rank's shards, each block behind  apd_exchange_await_theta(x, block)
+ *     backward passes into apd_exchange_gradient(x, shard), and in the last of them,
  *         as each block is done:  apd_exchange_publish(x, block)
- *     for each block from the last to the first:
- *         apd_exchange_await(x, block)
+ *     as often as there are blocks:
+ *         block = apd_exchange_next(x)
  *         for a few of this rank's rows at a time (apd_exchange_piece):
  *             gradient = apd_exchange_collect(x, block, rows, &bias)     summed over all shards
  *             ... write the new rows with apd_exchange_theta_rows(x, block, &bias)
  *         apd_exchange_release(x, block)
- *     apd_exchange_end_step(x)                                  theta is whole and new on every node
+ *     apd_exchange_end_step(x)
+ * On one node no rank waits for all of a step: a rank that is ahead takes blocks whose gradients are there, and goes
+ * on with the next step's first layers while others update the last ones; one that is behind updates the first
+ * layers first. Between nodes a step ends when theta is whole everywhere.
  * Waiting polls, and yields the processor when it does not succeed soon, since tests run more ranks than
  * cores. */
 #ifndef APD_MPI_EXCHANGE_H
@@ -42,16 +46,22 @@ float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias);
 
 void apd_exchange_begin_step(apd_exchange *exchange);         /* Collective, but does not wait. */
 void apd_exchange_publish(apd_exchange *exchange, int block); /* Local. */
-/* Wait until the block's gradients of all shards are there. Collective: all ranks await blocks in the same
- * order. */
-void apd_exchange_await(apd_exchange *exchange, int block);
-/* Of an awaited block, the summed gradient of this rank's rows rows.begin .. rows.end-1 (0: its first), at most
+/* A block whose gradients of all shards are there, the first of those that this rank has not had in this step; waits
+ * for one. */
+int apd_exchange_next(apd_exchange *exchange);
+/* Of such a block, the summed gradient of this rank's rows rows.begin .. rows.end-1 (0: its first), at most
  * apd_exchange_piece of them: (rows, C) and *bias (rows), valid until the next collect. Local. */
 const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias);
 /* Rows of a block to collect at a time, so that their sums stay in the cache until they are used. */
 int64_t apd_exchange_piece(const apd_exchange *exchange, int block);
 void apd_exchange_release(apd_exchange *exchange, int block); /* Local. */
 void apd_exchange_end_step(apd_exchange *exchange);           /* Collective. */
+
+/* In a step or after it: whether theta of this block has all that the last step, or whatever came after it, made of
+ * it; and wait for that. No rank writes it again before all have published the block in the step that follows, or
+ * have come to begin_share. */
+bool apd_exchange_has_theta(const apd_exchange *exchange, int block);
+void apd_exchange_await_theta(apd_exchange *exchange, int block);
 
 /* Outside a step: begin_share waits until nobody on this node reads the old theta any more; then every rank
  * writes its rows of all blocks (apd_exchange_theta_rows); end_share waits until theta is whole and new on

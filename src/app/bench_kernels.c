@@ -209,9 +209,9 @@ static double time_reduction(apd_rehearsal *rehearsal) {
     for (int b = blocks - 1; b >= 0; b--)
         apd_exchange_publish(exchange, b);
     apd_team_barrier(rehearsal->run->team);
-    for (int b = blocks - 1; b >= 0; b--) {
+    for (int left = blocks; left > 0; left--) {
         double started = apd_seconds();
-        apd_exchange_await(exchange, b);
+        int b = apd_exchange_next(exchange);
         collect_rows(rehearsal->run, b);
         spent += apd_seconds() - started;
         apd_exchange_release(exchange, b);

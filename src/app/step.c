@@ -42,6 +42,16 @@ static void publish(void *exchange, int block) {
     apd_exchange_publish(exchange, block);
 }
 
+/* Other ranks may still be at this block of theta. */
+static void await_theta(void *context, int block) {
+    apd_stepper *stepper = context;
+    if (apd_exchange_has_theta(stepper->run->exchange, block))
+        return;
+    lap(stepper, APD_PHASE_SHARE);
+    apd_exchange_await_theta(stepper->run->exchange, block);
+    lap(stepper, APD_PHASE_FORWARD);
+}
+
 /* The micro-batch that comes after `feed`; behind the last of a task, one more. */
 static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
     const apd_partition *partition = &stepper->run->partition;
@@ -61,8 +71,8 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
     lap(stepper, APD_PHASE_FORWARD);
     apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
                                            (uint32_t)stepper->done);
-    (void)apd_network_forward(run->network, theta, batch->images, batch->n, stepper->classes, &dropout,
-                              shard * stepper->shard_numbers, run->workspace);
+    (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, stepper->classes, &dropout,
+                                     shard * stepper->shard_numbers, run->workspace, await_theta, stepper);
     apd_score score = apd_network_loss(run->network, batch->labels, weight, run->workspace);
     apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
     tally->loss += score.loss;
@@ -90,9 +100,9 @@ static void update_block(apd_run *run, int b) {
 
 static void update(apd_stepper *stepper) {
     apd_run *run = stepper->run;
-    for (int b = apd_network_layout(run->network)->block_count - 1; b >= 0; b--) {
+    for (int left = apd_network_layout(run->network)->block_count; left > 0; left--) {
         lap(stepper, APD_PHASE_REDUCE);
-        apd_exchange_await(run->exchange, b);
+        int b = apd_exchange_next(run->exchange);
         lap(stepper, APD_PHASE_UPDATE);
         update_block(run, b);
         apd_exchange_release(run->exchange, b);

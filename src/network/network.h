@@ -86,6 +86,12 @@ const float *apd_network_forward(const apd_network *network, const float *theta,
                                  int classes, const apd_random *dropout, int64_t first,
                                  apd_workspace *workspace);
 
+/* The same while theta is still coming: `await` is called before block `block` of theta is read. */
+typedef void (*apd_block_wanted)(void *context, int block);
+const float *apd_network_forward_behind(const apd_network *network, const float *theta, const float *images,
+                                        int n, int classes, const apd_random *dropout, int64_t first,
+                                        apd_workspace *workspace, apd_block_wanted await, void *context);
+
 /* What a micro-batch scored; sums, not means. */
 typedef struct apd_score {
     double loss;     /* sum over images of -log softmax(logits)[label], in double */

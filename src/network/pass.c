@@ -72,9 +72,17 @@ static void forward_images(const forward_pass *f, const apd_stage *stage, int64_
     }
 }
 
-const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
-                                 int classes, const apd_random *dropout, int64_t first,
-                                 apd_workspace *workspace) {
+/* A stage has one block: its first layer's. */
+static void await_block(const apd_network *network, const apd_stage *stage, apd_block_wanted await,
+                        void *context) {
+    for (int l = stage->first; l < stage->end && await != NULL; l++)
+        if (network->layers[l].block >= 0)
+            await(context, network->layers[l].block);
+}
+
+const float *apd_network_forward_behind(const apd_network *network, const float *theta, const float *images,
+                                        int n, int classes, const apd_random *dropout, int64_t first,
+                                        apd_workspace *workspace, apd_block_wanted await, void *context) {
     APD_ASSERT(n >= 0 && n <= workspace->max_images);
     APD_ASSERT(classes >= 1 && classes <= network->layers[network->depth].out.channels);
     workspace->n = n;
@@ -83,14 +91,23 @@ const float *apd_network_forward(const apd_network *network, const float *theta,
     if (dropout != NULL)
         workspace->dropout = *dropout;
     forward_pass f = {network, theta, images, first, workspace};
-    for (int s = 0; s < network->stage_count && n > 0; s++) {
+    for (int s = 0; s < network->stage_count; s++) {
         const apd_stage *stage = &network->stages[s];
         int together = apd_stage_images(stage, n);
-        begin_forward(&f, stage);
+        await_block(network, stage, await, context);
+        if (n > 0)
+            begin_forward(&f, stage);
         for (int image = 0; image < n; image += together)
             forward_images(&f, stage, image, n - image < together ? n - image : together);
     }
     return workspace->logits;
+}
+
+const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
+                                 int classes, const apd_random *dropout, int64_t first,
+                                 apd_workspace *workspace) {
+    return apd_network_forward_behind(network, theta, images, n, classes, dropout, first, workspace, NULL,
+                                      NULL);
 }
 
 /* --- backward -------------------------------------------------------------------------------------------- */
