@@ -52,7 +52,7 @@
  * neither links to go, a thread giving back their room.
  *
  * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); tasks go to files through
- * _tasks_out and _parts, everything else through _write (over _put, and h5_driver, which survives a full disk),
+ * _tasks_out and _parts, everything else through _write (all over _put and _sink, and h5_driver, which survives a full disk),
  * which begins with the _links that the commit before had; one
  * process reads (_read with _read_task, _read_shared and _read_training, which share _reader; over _read_root and
  * _get); _walk checks and packs commits, _history keeps and chooses them; _format, _task, _cluster and _segment

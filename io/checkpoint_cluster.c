@@ -1,6 +1,7 @@
 #include "io/checkpoint_cluster.h"
 
 #include "base/memory.h"
+#include "io/checkpoint_sink.h"
 
 #include <inttypes.h>
 #include <stdio.h>

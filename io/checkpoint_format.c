@@ -70,6 +70,16 @@ int64_t apd_checkpoint_row(const apd_checkpoint_shape *shape) {
     return shape->rank == 2 ? shape->extents[1] : 1;
 }
 
+int64_t apd_checkpoint_shape_bytes(const apd_checkpoint_shape *shape) {
+    int64_t rows = shape->rank == 0 ? 1 : shape->extents[0];
+    return rows * apd_checkpoint_row(shape) * apd_checkpoint_element(shape);
+}
+
+int64_t apd_checkpoint_space(const apd_checkpoint_shape *shape) {
+    hsize_t extents[2] = {(hsize_t)shape->extents[0], (hsize_t)shape->extents[1]};
+    return shape->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(shape->rank, extents, NULL);
+}
+
 int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file) {
     if (shape->kind == APD_CHECKPOINT_TEXT) {
         hid_t text = H5Tcopy(H5T_C_S1);

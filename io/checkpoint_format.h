@@ -45,6 +45,12 @@ int64_t apd_checkpoint_element(const apd_checkpoint_shape *shape);
 /* Elements of one row of the first extent (1 for rank 0 and 1). */
 int64_t apd_checkpoint_row(const apd_checkpoint_shape *shape);
 
+/* Bytes of all elements. */
+int64_t apd_checkpoint_shape_bytes(const apd_checkpoint_shape *shape);
+
+/* HDF5's space, a hid_t to be closed with H5Sclose. */
+int64_t apd_checkpoint_space(const apd_checkpoint_shape *shape);
+
 /* HDF5's type in the file (little-endian) or in memory, a hid_t to be closed with H5Tclose. */
 int64_t apd_checkpoint_type(const apd_checkpoint_shape *shape, int in_file);
 

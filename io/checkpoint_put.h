@@ -1,19 +1,13 @@
 /* checkpoint_put: a group of a checkpoint while it is written, and its digest.
  *
- * The mirror of checkpoint_get: attributes and data sets are folded into the group's digest in the order of
- * the calls, and closing writes the digest. Objects carry no times, so that equal contents give equal files.
- * Up to 32 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
- * chunks of at most 1 MiB with fletcher32, which are made here and written past HDF5's filters (io/h5_chunk):
- * collective writing through the filters took a third longer on two ranks of a node, so one process writes a file.
- * Nothing is compressed: deflate, even at level 1, of the columns alone takes a quarter off a file of sparse tasks and
- * a third more time.
+ * The mirror of checkpoint_get: attributes and data sets (io/checkpoint_sink) are folded into the group's digest in
+ * the order of the calls, and closing writes the digest. Objects carry no times, so that equal contents give equal files.
  *
  * Statuses: IO "PATH: cannot write OBJECT: what the system said"; INTERNAL when HDF5 itself gives up. */
 #ifndef APD_IO_CHECKPOINT_PUT_H
 #define APD_IO_CHECKPOINT_PUT_H
 
 #include "io/checkpoint_format.h"
-#include "io/h5_chunk.h"
 #include "io/h5_driver.h"
 
 #include <hdf5.h>
@@ -49,15 +43,5 @@ apd_status apd_checkpoint_put_attribute(apd_checkpoint_out *out, const char *nam
                                         apd_error *error);
 apd_status apd_checkpoint_put_fields(apd_checkpoint_out *out, const apd_checkpoint_field *fields, int count,
                                      const void *from, apd_error *error);
-
-/* A data set in one call; it enters the group's digest. */
-apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
-                                   const apd_checkpoint_shape *shape, const void *bytes, apd_error *error);
-
-/* For io/checkpoint_sink: whether a data set of this shape is written in chunks of whole rows past HDF5's filters, and
- * in which; else `*chunks` is one of all rows. And such a data set, empty; < 0: as HDF5 or the driver say. */
-bool apd_checkpoint_put_in_chunks(const apd_checkpoint_shape *shape, apd_h5_chunks *chunks);
-hid_t apd_checkpoint_put_create(const apd_checkpoint_out *out, const char *name,
-                                const apd_checkpoint_shape *shape);
 
 #endif

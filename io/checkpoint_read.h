@@ -80,7 +80,8 @@ apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error
 /* Instead of all the above after open: the records and the groups' stored digests alone. */
 apd_status apd_checkpoint_reader_records(apd_checkpoint_reader *reader, apd_error *error);
 
-/* What of a commit is to be read through; of a task in training, its stored digest is trusted. */
+/* What of a commit just written, whose bytes have been read back, is to be read through (large data sets are looked at
+ * only); of a task in training, its stored digest is trusted. */
 typedef struct apd_checkpoint_choice {
     bool shared; /* sigma and the clusters */
     const int *

@@ -25,7 +25,6 @@ typedef struct saving {
     apd_checkpoint_writer *writer; /* of everything else: rank 0's alone */
 } saving;
 
-/* All ranks' rows of `width` floats to the writer, which may have failed (`status`, rank 0's). Collective. */
 typedef struct row_taker {
     apd_checkpoint_writer *writer;
     int64_t width;
@@ -36,6 +35,7 @@ static void take_rows(void *context, const void *bytes, int64_t count) {
     apd_checkpoint_writer_rows(taker->writer, count / (taker->width * (int64_t)sizeof(float)), bytes);
 }
 
+/* All ranks' rows of `width` floats to the writer, which may have failed (`status`, rank 0's). Collective. */
 static void save_rows(const saving *s, const float *values, int64_t rows, int64_t width, apd_status status) {
     row_taker taker = {s->writer, width};
     int64_t unit = width * (int64_t)sizeof(float);

@@ -1,13 +1,23 @@
-/* checkpoint_sink: a data set of a checkpoint whose rows arrive a run at a time.
+/* checkpoint_sink: a data set of a checkpoint while it is written, whole or by rows that arrive a run at a time.
+ *
+ * Up to 32 KiB a data set lies in its object's header (whose checksum covers it); above it is cut in equal
+ * chunks of at most 1 MiB with fletcher32, which are made here and written past HDF5's filters (io/h5_chunk):
+ * collective writing through the filters took a third longer on two ranks of a node, so one process writes a file.
+ * Nothing is compressed: deflate, even at level 1, of the columns alone takes a quarter off a file of sparse tasks and
+ * a third more time.
  *
  * Rows go to the file as soon as a chunk of them is there, so that of a large data set no more lies in memory than a
  * chunk, which is copied, digested, summed and handed to the system while it is in the processor's cache. A small one
- * is written at its end. The data set and its digest are those of apd_checkpoint_put_data. Local. */
+ * is written at its end. The data set and its digest are the same as in one call. Local. */
 #ifndef APD_IO_CHECKPOINT_SINK_H
 #define APD_IO_CHECKPOINT_SINK_H
 
 #include "io/checkpoint_put.h"
 #include "io/h5_chunk.h"
+
+/* In one call; it enters the digest of `out`. Statuses as checkpoint_put. */
+apd_status apd_checkpoint_put_data(apd_checkpoint_out *out, const char *name,
+                                   const apd_checkpoint_shape *shape, const void *bytes, apd_error *error);
 
 /* Start with {0}. */
 typedef struct apd_checkpoint_sink {

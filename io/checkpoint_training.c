@@ -1,6 +1,7 @@
 #include "io/checkpoint_training.h"
 
 #include "base/memory.h"
+#include "io/checkpoint_sink.h"
 
 #include <stdio.h>
 #include <stdlib.h>

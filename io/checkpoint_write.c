@@ -8,6 +8,7 @@
 #include "io/checkpoint_links.h"
 #include "io/checkpoint_read.h"
 #include "io/checkpoint_segment.h"
+#include "io/checkpoint_sink.h"
 #include "io/checkpoint_tasks_out.h"
 #include "io/checkpoint_training.h"
 #include "io/fault.h"
