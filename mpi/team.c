@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { GATHER_TAG = 1, SCATTER_TAG = 2, TRADE_TAG = 3 };
@@ -75,24 +76,39 @@ static void map_nodes(apd_team *team) {
     free(found);
 }
 
-apd_team *apd_team_create(int *argc, char ***argv) {
+/* The team of a communicator, which is its own from now on. */
+static apd_team *team_of(MPI_Comm everyone) {
     apd_team *team = apd_allocate(1, sizeof *team, "a team");
-    int started = 0, level = 0;
+    team->everyone = everyone;
+    APD_MPI(MPI_Comm_rank(everyone, &team->rank));
+    APD_MPI(MPI_Comm_size(everyone, &team->size));
+    team->node = split_node(everyone, team->rank);
+    map_nodes(team);
+    return team;
+}
+
+apd_team *apd_team_create(int *argc, char ***argv) {
+    MPI_Comm everyone;
+    int started = 0, level = 0, rank = 0;
     APD_MPI(MPI_Initialized(&started));
     if (!started)
         APD_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level));
-    team->ends_mpi = !started;
     /* communicators made from these inherit the handler; windows report to their communicator's while made */
     APD_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     APD_MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
-    APD_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &team->everyone));
-    APD_MPI(MPI_Comm_rank(team->everyone, &team->rank));
-    APD_MPI(MPI_Comm_size(team->everyone, &team->size));
-    apd_fatal_install(team->rank, abort_job);
-    apd_log_enable(team->rank == 0);
-    team->node = split_node(team->everyone, team->rank);
-    map_nodes(team);
+    APD_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
+    apd_fatal_install(rank, abort_job);
+    apd_log_enable(rank == 0);
+    APD_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &everyone));
+    apd_team *team = team_of(everyone);
+    team->ends_mpi = !started;
     return team;
+}
+
+apd_team *apd_team_split(const apd_team *team, int group) {
+    MPI_Comm some;
+    APD_MPI(MPI_Comm_split(team->everyone, group >= 0 ? group : MPI_UNDEFINED, team->rank, &some));
+    return some == MPI_COMM_NULL ? NULL : team_of(some);
 }
 
 void apd_team_destroy(apd_team *team) {
@@ -134,6 +150,18 @@ apd_status apd_team_agree(const apd_team *team, apd_status local, apd_error *err
 
 void apd_team_barrier(const apd_team *team) {
     APD_MPI(MPI_Barrier(team->everyone));
+}
+
+void apd_team_rest(const apd_team *team) {
+    const struct timespec nap = {.tv_nsec = 200000};
+    MPI_Request request;
+    int done = 0;
+    APD_MPI(MPI_Ibarrier(team->everyone, &request));
+    APD_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    while (!done) {
+        (void)nanosleep(&nap, NULL);
+        APD_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    }
 }
 
 void apd_team_broadcast(const apd_team *team, void *bytes, int64_t count) {

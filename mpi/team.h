@@ -24,6 +24,10 @@ apd_team *apd_team_create(int *argc, char ***argv);
 /* Collective. Ends MPI if this team started it: the first team made goes last. Takes NULL. */
 void apd_team_destroy(apd_team *team);
 
+/* A team of those ranks of `team` that give the same `group` >= 0, in their order; NULL for those that give -1. Fatal
+ * errors and the log stay with the whole. Collective over `team`; destroyed before it, by its own ranks. */
+apd_team *apd_team_split(const apd_team *team, int group);
+
 int apd_team_rank(const apd_team *team); /* 0 .. P-1; rank 0 coordinates */
 int apd_team_size(const apd_team *team); /* P */
 
@@ -32,7 +36,10 @@ int apd_team_size(const apd_team *team); /* P */
  * Collective. */
 apd_status apd_team_agree(const apd_team *team, apd_status local, apd_error *error);
 
-void apd_team_barrier(const apd_team *team);                               /* Collective. */
+void apd_team_barrier(const apd_team *team); /* Collective. */
+/* The same without the use of a processor: who comes early sleeps, and wakes at most a millisecond late. For ranks
+ * that have nothing to do while others work on cores that may be the same ones. Collective. */
+void apd_team_rest(const apd_team *team);
 void apd_team_broadcast(const apd_team *team, void *bytes, int64_t count); /* from rank 0. Collective. */
 bool apd_team_any(const apd_team *team, bool local);                       /* Collective. */
 bool apd_team_same(const apd_team *team, uint64_t value); /* equal on all ranks? Collective. */

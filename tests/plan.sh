@@ -212,6 +212,17 @@ for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     for text in '2 ranks on 2 nodes' 'GB/s (measured)' 'batch 200, 2 shards'; do
         grep -qF "$text" out.txt || fail "no \"$text\": $(cat out.txt)"
     done
+    ranks 3 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --scaling --set shards=4 --json scaling.json >out.txt ||
+        fail "scaling: $(cat out.txt)"
+    /usr/bin/python3 -c 'import json
+rows = json.load(open("scaling.json"))["presets"][0]["scaling"]
+assert [(r["ranks"], r["weak"], r["batch"]) for r in rows] == [
+    (1, False, 100), (2, False, 100), (2, True, 200), (3, False, 100), (3, True, 300)], rows
+for row in rows:
+    assert row["shards"] == 4 and row["steps"] >= 4 and row["median_ms"] > 0 and row["efficiency"] > 0, row
+    assert 0.1 < sum(row["phases_ms"].values()) / row["median_ms"] < 10, row
+assert rows[0]["efficiency"] == 1, rows[0]' || fail "scaling.json"
+    grep -q 'of a perfect speed-up' out.txt || fail "no table: $(cat out.txt)"
     nothing_left
 }
 

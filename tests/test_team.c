@@ -4,10 +4,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agreed.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "mpi/piece.h"
 #include "mpi/team_comm.h"
@@ -301,6 +303,37 @@ static void create_with_played_nodes_groups_the_ranks(void **state) {
         check_nodes(groups[i]);
 }
 
+/* Ranks dealt to three groups, of which the last takes no part: each group is a team in the order of the ranks. */
+static void split_groups_are_teams_of_their_own(void **state) {
+    (void)state;
+    int rank = apd_team_rank(team), size = apd_team_size(team), group = rank % 3 == 2 ? -1 : rank % 3;
+    apd_team *some = apd_team_split(team, group);
+    bool right = (some == NULL) == (group < 0);
+    if (some != NULL) {
+        int64_t ranks = rank;
+        apd_team_sum(some, &ranks, 1);
+        int64_t expected = 0, count = 0;
+        for (int r = group; r < size; r += 3, count++)
+            expected += r;
+        right = right && apd_team_size(some) == count && apd_team_rank(some) == rank / 3 && ranks == expected;
+    }
+    apd_team_destroy(some);
+    assert_agreed(team, right);
+}
+
+/* Nobody leaves before the last has come, who is late. */
+static void rest_ends_when_all_are_there(void **state) {
+    (void)state;
+    for (int late = 0; late < apd_team_size(team); late++) {
+        apd_team_barrier(team);
+        double started = apd_seconds();
+        if (apd_team_rank(team) == late)
+            (void)usleep(20000);
+        apd_team_rest(team);
+        assert_agreed(team, apd_seconds() - started > 0.015);
+    }
+}
+
 int main(int argc, char **argv) {
     (void)unsetenv("APD_RANKS_A_NODE");
     team = apd_team_create(&argc, &argv);
@@ -320,6 +353,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(hosts_names_every_rank),
         cmocka_unit_test(library_is_one_line_with_the_name),
         cmocka_unit_test(create_with_played_nodes_groups_the_ranks),
+        cmocka_unit_test(split_groups_are_teams_of_their_own),
+        cmocka_unit_test(rest_ends_when_all_are_there),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     apd_team_destroy(team);

@@ -18,7 +18,7 @@
 static apd_cli_list settings;
 static const char *presets = "lenet,lenet-large,mlp,mlp-1024", *tasks = "0,10,100,1000", *time_given = "2",
                   *repeat = "5", *density = "0.015", *ranks_a_node = "64", *json_file = NULL;
-static bool weak = false, with_consolidation = false, with_commits = false;
+static bool weak = false, with_scaling = false, with_consolidation = false, with_commits = false;
 
 static const apd_cli_option options[] = {
     {.name = "preset",
@@ -42,6 +42,9 @@ static const apd_cli_option options[] = {
      .help = "rounds in which they take turns (default 5)",
      .value = &repeat},
     {.name = "weak", .help = "training.batch images a rank, not in all", .flag = &weak},
+    {.name = "scaling",
+     .help = "also steps on 1, 2, 4, ... of the ranks while the others rest, strong and weak",
+     .flag = &with_scaling},
     {.name = "consolidation", .help = "also consolidate the earlier tasks", .flag = &with_consolidation},
     {.name = "commits", .help = "also commit them, in the folder TMPDIR or /tmp", .flag = &with_commits},
     {.name = "ranks-a-node",
@@ -56,23 +59,8 @@ static const apd_cli_option options[] = {
     {0},
 };
 
-typedef struct preset {
-    const char *name, *network;
-    apd_image_shape shape;
-    int classes;
-} preset;
-
-/* The shapes of CIFAR-100, Omniglot and MNIST. */
-static const preset known[] = {
-    {"lenet", "{preset: lenet}", {3, 32, 32}, 10},
-    {"lenet-large", "{preset: lenet-large}", {1, 28, 28}, 12},
-    {"mlp", "{preset: mlp, widths: [256, 256]}", {1, 28, 28}, 10},
-    {"mlp-1024", "{preset: mlp, widths: [1024, 1024]}", {1, 28, 28}, 10},
-};
-enum { KNOWN = sizeof known / sizeof known[0], STEPS_AN_EPOCH = 4 };
-
 typedef struct bench_choice {
-    const preset *presets[16];
+    const apd_bench_preset *presets[16];
     int preset_count;
     int tasks[APD_MOST_SCANS]; /* ascending */
     int task_count;
@@ -95,15 +83,13 @@ static bool next_item(const char **list, char *item, size_t room) {
 static apd_status read_presets(bench_choice *choice, apd_error *error) {
     char item[64];
     for (const char *list = presets; next_item(&list, item, sizeof item);) {
-        int found = 0;
-        while (found < KNOWN && strcmp(known[found].name, item) != 0)
-            found++;
-        if (found == KNOWN)
+        const apd_bench_preset *found = apd_bench_find_preset(item);
+        if (found == NULL)
             return apd_fail(error, APD_ERROR_USAGE,
                             "--preset has \"%s\"; lenet, lenet-large, mlp and mlp-1024 are known", item);
         if (choice->preset_count == (int)(sizeof choice->presets / sizeof choice->presets[0]))
             return apd_fail(error, APD_ERROR_USAGE, "--preset is too long a list");
-        choice->presets[choice->preset_count++] = &known[found];
+        choice->presets[choice->preset_count++] = found;
     }
     return choice->preset_count > 0 ? APD_OK : apd_fail(error, APD_ERROR_USAGE, "--preset is an empty list");
 }
@@ -136,30 +122,6 @@ static apd_status read_options(bench_choice *choice, apd_error *error) {
 }
 
 /* --- a preset -------------------------------------------------------------------------------------------- */
-
-/* A run of the preset on data of this process's own, removed as soon as it is open. Collective. */
-static apd_status prepare(apd_run *run, const preset *chosen, apd_error *error) {
-    char text[256];
-    (void)snprintf(
-        text, sizeof text,
-        "name: bench\ndata: {file: bench.h5}\nstream: {kind: permutation, tasks: 1}\nnetwork: %s\n",
-        chosen->network);
-    APD_TRY(apd_run_describe(run, "bench.yaml", text, settings.values, settings.count, error));
-    apd_description *described = run->description;
-    if (weak)
-        described->training.batch *= apd_team_size(run->team);
-    char *path = NULL;
-    apd_status status = apd_bench_data(chosen->shape, chosen->classes,
-                                       (int64_t)STEPS_AN_EPOCH * described->training.batch, &path, error);
-    status = apd_team_agree(run->team, status, error);
-    if (path != NULL) {
-        free(described->data.file);
-        described->data.file = path;
-    }
-    if (status == APD_OK)
-        status = apd_run_prepare(run, described->shards, error);
-    return status;
-}
 
 /* Bytes of a rank for so many earlier tasks, and those that are free for it. */
 static double bytes_of_tasks(const apd_bench_result *result, const apd_run *run, int count) {
@@ -211,11 +173,12 @@ static const char *solver_name(const apd_description *described) {
     return described->method.solver == APD_SOLVER_JOINT ? "joint" : "exact";
 }
 
-static apd_status measure(apd_run *run, const preset *chosen, const bench_choice *choice,
+static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const bench_choice *choice,
                           const apd_machine *machine, apd_bench_result *result, apd_error *error) {
     apd_rehearsal rehearsal = {0};
     apd_status status = APD_OK;
-    APD_TRY(prepare(run, chosen, error));
+    APD_TRY(apd_bench_describe(run, chosen, &settings, weak ? apd_team_size(run->team) : 1, error));
+    APD_GO(apd_run_prepare(run, run->description->shards, error));
     APD_GO(apd_rehearsal_init(&rehearsal, run, error));
     int ranks = apd_team_size(run->team), nodes = apd_team_nodes(run->team);
     *result = (apd_bench_result){.preset = chosen->name,
@@ -235,18 +198,29 @@ static apd_status measure(apd_run *run, const preset *chosen, const bench_choice
     APD_GO(apd_bench_tasks_measure(run, result, with_commits, with_consolidation, error));
 out:
     apd_rehearsal_clear(&rehearsal);
-    if (run->description != NULL)
-        (void)unlink(run->description->data.file);
+    apd_bench_remove_data(run);
     return status;
 }
 
-static apd_status bench_preset(const preset *chosen, const bench_choice *choice, const apd_machine *machine,
-                               apd_json *json, apd_error *error) {
+static apd_status measure_ranks(const apd_team *team, const apd_bench_preset *chosen,
+                                const bench_choice *choice, apd_bench_scaling *scaling, apd_error *error) {
+    apd_bench_turns turns = {choice->rounds, choice->seconds};
+    if (!with_scaling)
+        return APD_OK;
+    return apd_bench_scaling_measure(team, chosen, &settings, &turns, scaling, error);
+}
+
+static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choice *choice,
+                               const apd_machine *machine, apd_json *json, apd_error *error) {
     apd_run run;
     apd_bench_result *result = apd_allocate(1, sizeof *result, "the results");
+    apd_bench_scaling scaling = {0};
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
+        status = measure_ranks(run.team, chosen, choice, &scaling, error);
+    if (status == APD_OK)
         status = measure(&run, chosen, choice, machine, result, error);
+    result->scaling = scaling;
     if (status == APD_OK && apd_run_speaks(&run)) {
         apd_bench_print(result, machine, stdout);
         (void)fflush(stdout);

@@ -4,6 +4,7 @@
 #define APD_APP_BENCH_H
 
 #include "app/model.h"
+#include "app/options.h"
 #include "app/rehearsal.h"
 #include "io/json.h"
 #include "mpi/ping.h"
@@ -27,6 +28,24 @@ apd_machine apd_machine_measure(const apd_team *team, int repeats);
  * file of its own for each process; `*path` is to be freed, the file to be removed. Contents do not depend on the
  * process. Local. Statuses: IO. */
 apd_status apd_bench_data(apd_image_shape shape, int classes, int64_t count, char **path, apd_error *error);
+
+/* --- a preset -------------------------------------------------------------------------------------------- */
+
+typedef struct apd_bench_preset {
+    const char *name, *network; /* as in a run description */
+    apd_image_shape shape;
+    int classes;
+} apd_bench_preset;
+
+const apd_bench_preset *apd_bench_find_preset(const char *name); /* NULL: there is none of this name */
+
+/* Describe a run of the preset on data of this process's own, with `times` the batch that the settings say.
+ * Collective over the run's team. Statuses: USAGE, IO. */
+apd_status apd_bench_describe(apd_run *run, const apd_bench_preset *preset, const apd_cli_list *settings,
+                              int times, apd_error *error);
+
+/* Remove the data file of a described run, which has read what it needs (or has failed to). Local. */
+void apd_bench_remove_data(const apd_run *run);
 
 /* --- kernels --------------------------------------------------------------------------------------------- */
 
@@ -61,6 +80,37 @@ typedef struct apd_kernels {
  * there is room for. */
 apd_status apd_kernels_measure(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels, apd_error *error);
 
+/* --- ranks ------------------------------------------------------------------------------------------------ */
+
+enum { APD_MOST_SCALES = 32 };
+
+/* Steps of some of the ranks while the others rest: of the first `ranks` of them and of the last, in turns. */
+typedef struct apd_bench_scale {
+    int ranks, batch, shards;
+    bool weak;    /* the batch has grown with the ranks */
+    int steps;    /* how many were measured */
+    double step;  /* seconds, median */
+    double share; /* of a perfect speed-up against one rank: the median over rounds */
+    apd_step_time phases;
+} apd_bench_scale;
+
+typedef struct apd_bench_scaling {
+    int count; /* 0: not measured */
+    apd_bench_scale scales[APD_MOST_SCALES];
+} apd_bench_scaling;
+
+typedef struct apd_bench_turns {
+    int rounds;
+    double seconds; /* of steps of each case, in all */
+} apd_bench_turns;
+
+/* Steps of the preset on 1, 2, 4, ... and all ranks of the team, with one batch (strong) and with a batch for each rank
+ * (weak), and one shard a rank where the settings do not say how many. All cases take turns in every round, so
+ * that they meet the same machine. Rank 0 gets the figures. Collective. Statuses: USAGE, DATA, IO. */
+apd_status apd_bench_scaling_measure(const apd_team *team, const apd_bench_preset *preset,
+                                     const apd_cli_list *settings, const apd_bench_turns *turns,
+                                     apd_bench_scaling *scaling, apd_error *error);
+
 /* --- a preset's results ---------------------------------------------------------------------------------- */
 
 enum { APD_MOST_SCANS = 16 };
@@ -89,6 +139,7 @@ typedef struct apd_bench_result {
     double density;
     const char *solver;
     apd_kernels kernels;
+    apd_bench_scaling scaling;
     int task_count;
     apd_bench_tasks tasks[APD_MOST_SCANS];
     apd_model model;

@@ -137,6 +137,29 @@ static void print_scans(const apd_bench_result *result, FILE *file) {
         print_scan(result, &result->tasks[i], file);
 }
 
+static void print_scale(const apd_bench_scale *scale, FILE *file) {
+    const char *grown = scale->ranks == 1 ? "" : scale->weak ? "weak" : "strong";
+    (void)fprintf(file, "  %7d  %-6s %6d %6d %9.3f %7.1f %%", scale->ranks, grown, scale->batch,
+                  scale->shards, 1e3 * scale->step, 100.0 * scale->share);
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        (void)fprintf(file, " %8.3f", 1e3 * scale->phases.phases[phase]);
+    (void)fputc('\n', file);
+}
+
+static void print_scaling(const apd_bench_scaling *scaling, FILE *file) {
+    if (scaling->count == 0)
+        return;
+    (void)fputs("\n  steps on some of the ranks, the others at rest, in ms; eff.: of a perfect speed-up, "
+                "median over rounds\n"
+                "    ranks           batch shards      step      eff.",
+                file);
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        (void)fprintf(file, " %8s", apd_phase_names[phase]);
+    (void)fputc('\n', file);
+    for (int i = 0; i < scaling->count; i++)
+        print_scale(&scaling->scales[i], file);
+}
+
 static void print_commit(const char *what, const apd_bench_commit *commit, FILE *file) {
     (void)fprintf(file, "   %s %.3f s, %.1f MB", what, commit->seconds, commit->bytes / 1e6);
     if (commit->plain > 0.0)
@@ -201,6 +224,7 @@ void apd_bench_print(const apd_bench_result *result, const apd_machine *machine,
                   result->classes, (double)result->layout->decomposed / 1e6, result->batch,
                   result->launch.shards);
     print_kernels(result, machine, file);
+    print_scaling(&result->scaling, file);
     print_scans(result, file);
     print_now_and_then(result, file);
     print_model(result, file);
@@ -280,6 +304,26 @@ static void write_commit(const char *key, const apd_bench_commit *commit, apd_js
     apd_json_end(json);
 }
 
+static void write_phases(const apd_step_time *step, apd_json *json) {
+    apd_json_begin_object(json, "phases_ms");
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        apd_json_number(json, apd_phase_names[phase], 1e3 * step->phases[phase]);
+    apd_json_end(json);
+}
+
+static void write_scale(const apd_bench_scale *scale, apd_json *json) {
+    apd_json_begin_object(json, NULL);
+    apd_json_integer(json, "ranks", scale->ranks);
+    apd_json_flag(json, "weak", scale->weak);
+    apd_json_integer(json, "batch", scale->batch);
+    apd_json_integer(json, "shards", scale->shards);
+    apd_json_integer(json, "steps", scale->steps);
+    apd_json_number(json, "median_ms", 1e3 * scale->step);
+    apd_json_number(json, "efficiency", scale->share);
+    write_phases(&scale->phases, json);
+    apd_json_end(json);
+}
+
 static void write_scan(const apd_bench_tasks *row, apd_json *json) {
     apd_json_begin_object(json, NULL);
     apd_json_integer(json, "earlier_tasks", row->scan.earlier);
@@ -288,10 +332,7 @@ static void write_scan(const apd_bench_tasks *row, apd_json *json) {
         apd_json_integer(json, "steps", row->scan.steps);
         apd_json_number(json, "step_ms", 1e3 * apd_step_seconds(&row->scan.step));
         apd_json_number(json, "median_ms", 1e3 * row->scan.median);
-        apd_json_begin_object(json, "phases_ms");
-        for (int phase = 0; phase < APD_PHASES; phase++)
-            apd_json_number(json, apd_phase_names[phase], 1e3 * row->scan.step.phases[phase]);
-        apd_json_end(json);
+        write_phases(&row->scan.step, json);
         apd_json_number(json, "begin_task_ms", 1e3 * row->scan.begin);
         write_commit("first_commit", &row->first_commit, json);
         write_commit("commit", &row->commit, json);
@@ -348,6 +389,10 @@ void apd_bench_write(const apd_bench_result *result, const apd_machine *machine,
     apd_json_integer(json, "shards", result->launch.shards);
     apd_json_number(json, "density", result->density);
     write_kernels(result, machine, json);
+    apd_json_begin_array(json, "scaling");
+    for (int i = 0; i < result->scaling.count; i++)
+        write_scale(&result->scaling.scales[i], json);
+    apd_json_end(json);
     apd_json_begin_array(json, "steps");
     for (int i = 0; i < result->task_count; i++)
         write_scan(&result->tasks[i], json);
