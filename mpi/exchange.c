@@ -2,14 +2,13 @@
 
 #include "base/memory.h"
 #include "base/pulse.h"
+#include "mpi/gradients.h"
 #include "mpi/relay.h"
 #include "mpi/tree.h"
 #include "mpi/window.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PIECE 16384 /* floats of a gradient summed at a time: 64 kB */
 
 /* The flags of a rank in the window, B blocks: flag b is the last step in which its shards' gradients of block b were
  * ready; flag B+b the last one in which it had read all shards' and had written its rows of theta; flag 2*B is the
@@ -20,17 +19,20 @@ struct apd_exchange {
     const apd_layout *layout;
     apd_window *window;
     apd_relay *relay;
-    int64_t arena;           /* floats from one arena of a segment to the next */
-    float *theta;            /* arena of this node */
-    const float **gradients; /* (S): arenas of this node's shards, NULL for other nodes' */
-    float *own_gradients;    /* (own shards, arena) */
-    apd_rows *rows;          /* (B): this rank's slice */
+    float *theta; /* arena of this node */
+    apd_gradient_layout *gradient_layout;
+    apd_gradients gradients;
+    int64_t record;       /* floats from one shard's gradient to the next */
+    float *own_gradients; /* (own shards, record) */
+    apd_rows *rows;       /* (B): this rank's slice */
 
-    apd_tree *tree;       /* of this node's shards and other nodes' runs */
-    const float **leaves; /* (leaves of the tree): scratch */
-    float *sum;           /* (most rows of a piece * C) */
-    float *sum_bias;      /* (most rows of a piece) */
-    int64_t sum_floats;   /* of both */
+    apd_tree *tree; /* of this node's shards and other nodes' runs */
+    int leaf_count;
+    apd_addend *leaves; /* (leaf_count): far ones' rows are filled in when they are wanted */
+    int *leaf_run;      /* (leaf_count): a far leaf's run */
+    float *sum;         /* (most rows of a piece * C) */
+    float *sum_bias;    /* (most rows of a piece) */
+    int64_t sum_floats; /* of both */
 
     uint64_t step, meeting;
     uint64_t theta_step; /* the last that has ended here: theta is to be what it made of it */
@@ -41,52 +43,61 @@ struct apd_exchange {
 
 /* --- create and destroy ------------------------------------------------------------------------------ */
 
-/* Segments are this rank's shards' arenas in order; the first rank's begins with theta. */
+static int64_t aligned(int64_t floats) {
+    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
+    return (floats + unit - 1) / unit * unit;
+}
+
+/* Segments are this rank's shards' gradients in order; the first rank's begins with theta. */
 static void open_window(apd_exchange *x) {
     const apd_team *team = x->team;
-    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
     bool first = team->place_of[team->rank] == 0;
-    int64_t own = x->partition->shard_end - x->partition->shard_begin;
-    x->arena = (x->layout->size + unit - 1) / unit * unit;
-    APD_ASSERT(x->arena >= 0 && x->arena <= INT64_MAX / 16 / (own + 1));
-    x->window = apd_window_create(team, x->arena * (own + (first ? 1 : 0)), 2 * x->layout->block_count + 1);
+    int64_t own = x->partition->shard_end - x->partition->shard_begin, arena = aligned(x->layout->size);
+    x->record = aligned(x->gradient_layout->size);
+    APD_ASSERT(arena >= 0 && arena <= INT64_MAX / 32 && x->record >= 0 && x->record <= INT64_MAX / 32 / own);
+    x->window =
+        apd_window_create(team, x->record * own + (first ? arena : 0), 2 * x->layout->block_count + 1);
     x->theta = apd_window_segment(x->window, 0);
-    x->gradients = apd_allocate(x->partition->shards, sizeof *x->gradients, "places of gradients");
+    apd_gradients_init(&x->gradients, x->gradient_layout, x->partition->shards);
     int node = team->node_of[team->rank];
     for (int place = 0; place < apd_team_node_size(team, node); place++) {
         int rank = team->node_ranks[team->node_begin[node] + place];
         apd_rows shards = apd_partition_shards(x->partition, rank);
-        float *segment = apd_window_segment(x->window, place) + (place == 0 ? x->arena : 0);
+        float *segment = apd_window_segment(x->window, place) + (place == 0 ? arena : 0);
         if (rank == team->rank)
             x->own_gradients = segment;
         for (int64_t s = shards.begin; s < shards.end; s++)
-            x->gradients[s] = segment + (s - shards.begin) * x->arena;
+            x->gradients.shards[s] = segment + (s - shards.begin) * x->record;
     }
+    apd_gradients_ready(&x->gradients, x->partition->shards);
 }
 
 static bool run_is_near(const apd_exchange *x, apd_rows run) {
-    return x->gradients[run.begin] != NULL;
+    return x->gradients.shards[run.begin] != NULL;
 }
 
 /* Near shards are leaves of their own, other nodes' runs come summed. */
 static void plant_tree(apd_exchange *x) {
-    int run_count = 0, leaf_count = 0;
+    int run_count = 0, shards = x->partition->shards;
     const apd_rows *runs = apd_relay_runs(x->relay, &run_count);
-    apd_rows *leaves = apd_allocate(x->partition->shards, sizeof *leaves, "leaves of the tree");
-    for (int k = 0; k < run_count; k++)
-        if (!run_is_near(x, runs[k]))
-            leaves[leaf_count++] = runs[k];
-        else
-            for (int64_t s = runs[k].begin; s < runs[k].end; s++)
-                leaves[leaf_count++] = (apd_rows){s, s + 1};
-    x->tree = apd_tree_create(leaves, leaf_count);
-    x->leaves = apd_allocate(leaf_count, sizeof *x->leaves, "leaves of the tree");
+    apd_rows *leaves = apd_allocate(shards, sizeof *leaves, "leaves of the tree");
+    x->leaves = apd_allocate(shards, sizeof *x->leaves, "leaves of the tree");
+    x->leaf_run = apd_allocate(shards, sizeof *x->leaf_run, "leaves of the tree");
+    for (int k = 0; k < run_count; k++) {
+        bool near = run_is_near(x, runs[k]);
+        for (int64_t s = runs[k].begin; s < (near ? runs[k].end : runs[k].begin + 1); s++) {
+            leaves[x->leaf_count] = near ? (apd_rows){s, s + 1} : runs[k];
+            x->leaves[x->leaf_count] = (apd_addend){.shard = near ? s : -1};
+            x->leaf_run[x->leaf_count++] = k;
+        }
+    }
+    x->tree = apd_tree_create(leaves, x->leaf_count);
     free(leaves);
 }
 
 int64_t apd_exchange_piece(const apd_exchange *exchange, int block) {
     int64_t height = exchange->rows[block].end - exchange->rows[block].begin;
-    int64_t piece = 1 + PIECE / exchange->layout->blocks[block].cols;
+    int64_t piece = apd_gradients_piece(&exchange->gradients, block);
     return piece < height ? piece : height;
 }
 
@@ -103,17 +114,18 @@ static void make_room_for_sums(apd_exchange *x) {
 }
 
 apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition,
-                                  const apd_layout *layout) {
+                                  const apd_layout *layout, int images) {
     APD_ASSERT(partition->ranks == team->size && partition->rank == team->rank);
     apd_exchange *x = apd_allocate(1, sizeof *x, "an exchange");
     x->team = team;
     x->partition = partition;
     x->layout = layout;
+    x->gradient_layout = apd_gradient_layout_create(layout, images);
     x->rows = apd_partition_slice(partition, layout);
     x->passed_on = apd_allocate(layout->block_count, sizeof *x->passed_on, "an exchange");
     x->taken = apd_allocate(layout->block_count, sizeof *x->taken, "an exchange");
     open_window(x);
-    x->relay = apd_relay_create(team, partition, layout, x->gradients, x->theta);
+    x->relay = apd_relay_create(team, partition, layout, &x->gradients, x->theta);
     plant_tree(x);
     make_room_for_sums(x);
     return x;
@@ -125,9 +137,11 @@ void apd_exchange_destroy(apd_exchange *exchange) {
     apd_relay_destroy(exchange->relay);
     apd_window_destroy(exchange->window);
     apd_tree_destroy(exchange->tree);
-    free(exchange->gradients);
+    apd_gradients_clear(&exchange->gradients);
+    apd_gradient_layout_destroy(exchange->gradient_layout);
     free(exchange->rows);
     free(exchange->leaves);
+    free(exchange->leaf_run);
     free(exchange->sum);
     free(exchange->sum_bias);
     free(exchange->passed_on);
@@ -144,7 +158,11 @@ const float *apd_exchange_theta(const apd_exchange *exchange) {
 float *apd_exchange_gradient(apd_exchange *exchange, int shard) {
     const apd_partition *partition = exchange->partition;
     APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end);
-    return exchange->own_gradients + (shard - partition->shard_begin) * exchange->arena;
+    return exchange->own_gradients + (shard - partition->shard_begin) * exchange->record;
+}
+
+const apd_gradient_layout *apd_exchange_gradient_layout(const apd_exchange *exchange) {
+    return exchange->gradient_layout;
 }
 
 float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias) {
@@ -204,20 +222,6 @@ void apd_exchange_publish(apd_exchange *exchange, int block) {
     (void)apd_relay_quiet(exchange->relay);
 }
 
-/* The tree's leaves for floats that begin at `offset` of an arena, or at `within` of another node's sums. */
-static const float *add_leaves(apd_exchange *x, int block, int64_t offset, int64_t within, int64_t count,
-                               float *out) {
-    int run_count = 0, leaf = 0;
-    const apd_rows *runs = apd_relay_runs(x->relay, &run_count);
-    for (int k = 0; k < run_count; k++)
-        if (!run_is_near(x, runs[k]))
-            x->leaves[leaf++] = apd_relay_sum(x->relay, block, k) + within;
-        else
-            for (int64_t s = runs[k].begin; s < runs[k].end; s++)
-                x->leaves[leaf++] = x->gradients[s] + offset;
-    return apd_tree_sum(x->tree, x->leaves, count, out);
-}
-
 /* -1: there is none. */
 static int find_next(apd_exchange *x) {
     pass_on(x);
@@ -244,11 +248,17 @@ const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows ro
     apd_exchange *x = exchange;
     const apd_block *shape = &x->layout->blocks[block];
     int64_t first = x->rows[block].begin, height = x->rows[block].end - first, count = rows.end - rows.begin;
+    apd_rows whole = {first + rows.begin, first + rows.end}; /* of the block's */
     APD_ASSERT(rows.begin >= 0 && count >= 0 && rows.end <= height && count <= apd_exchange_piece(x, block));
-    first += rows.begin;
-    *bias = add_leaves(x, block, shape->bias + first, height * shape->cols + rows.begin, count, x->sum_bias);
-    return add_leaves(x, block, shape->weight + first * shape->cols, rows.begin * shape->cols,
-                      count * shape->cols, x->sum);
+    for (int k = 0; k < x->leaf_count; k++)
+        if (x->leaves[k].shard < 0) {
+            const float *sum = apd_relay_sum(x->relay, block, x->leaf_run[k]);
+            x->leaves[k].weights = sum + rows.begin * shape->cols;
+            x->leaves[k].bias = sum + height * shape->cols + rows.begin;
+        }
+    *bias =
+        apd_gradients_sum_biases(&x->gradients, x->tree, x->leaves, x->leaf_count, block, whole, x->sum_bias);
+    return apd_gradients_sum_weights(&x->gradients, x->tree, x->leaves, x->leaf_count, block, whole, x->sum);
 }
 
 void apd_exchange_release(apd_exchange *exchange, int block) {
@@ -292,6 +302,6 @@ void apd_exchange_end_share(apd_exchange *exchange) {
 
 int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared) {
     *shared = apd_window_bytes(exchange->window);
-    return exchange->sum_floats * (int64_t)sizeof(float) + apd_tree_bytes(exchange->tree) +
-           apd_relay_bytes(exchange->relay);
+    return exchange->sum_floats * (int64_t)sizeof(float) + exchange->gradients.bytes +
+           apd_tree_bytes(exchange->tree) + apd_relay_bytes(exchange->relay);
 }

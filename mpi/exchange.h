@@ -1,8 +1,8 @@
 /* exchange: theta out to everyone, gradients back to the rows' owners, in a fixed order.
  *
  * On one node theta is one array in a shared-memory window that all its ranks read, and every shard's
- * gradient is an array there too, so that an owner adds the shards' rows where they lie and writes new theta
- * rows where everyone reads them. Between nodes, one rank of a node for each owner sends what the owner lacks
+ * gradient is there too (large blocks of dense layers as factors, network/gradient.h), so that an owner adds the
+ * shards' rows where they lie and writes new theta rows where everyone reads them. Between nodes, one rank of a node for each owner sends what the owner lacks
  * by two-sided messages: sums of whole subtrees for gradients, rows for theta.
  *
  * The sum over shards follows apd_partition_tree_sum's tree elementwise in float, whatever P and however
@@ -30,16 +30,21 @@
 
 #include "mpi/partition.h"
 #include "mpi/team.h"
+#include "network/gradient.h"
 
 typedef struct apd_exchange apd_exchange;
 
-/* Collective. `layout` and `partition` must outlive the exchange. Everything starts at zero. */
+/* Gradients are of micro-batches of up to `images` images (0: of any, and nothing is factored). Collective. `layout` and
+ * `partition` must outlive the exchange. Everything starts at zero. */
 apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition,
-                                  const apd_layout *layout);
+                                  const apd_layout *layout, int images);
 void apd_exchange_destroy(apd_exchange *exchange); /* Collective. Takes NULL. */
 
-const float *apd_exchange_theta(const apd_exchange *exchange);   /* arena, whole, the node's copy */
-float *apd_exchange_gradient(apd_exchange *exchange, int shard); /* arena of one of this rank's shards */
+const float *apd_exchange_theta(const apd_exchange *exchange); /* arena, whole, the node's copy */
+
+/* Where the gradient of one of this rank's shards goes, and how it lies there. */
+float *apd_exchange_gradient(apd_exchange *exchange, int shard);
+const apd_gradient_layout *apd_exchange_gradient_layout(const apd_exchange *exchange);
 
 /* Where this rank writes its rows of theta: (owned rows, C), and its biases (owned rows). */
 float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias);

@@ -13,7 +13,7 @@ struct apd_relay {
     const apd_team *team;
     const apd_partition *partition;
     const apd_layout *layout;
-    const float *const *gradients;
+    const apd_gradients *gradients;
     float *theta;
     MPI_Comm everyone;
 
@@ -25,7 +25,7 @@ struct apd_relay {
     int own_count;        /* runs of this node */
     apd_rows *own_runs;   /* (own_count) */
     apd_tree **own_trees; /* (own_count) */
-    const float **leaves; /* (S): scratch */
+    apd_addend *leaves;   /* (S): scratch */
 
     int partner_count;
     int *partners; /* (partner_count): ranks of other nodes whose delegate this rank is */
@@ -124,7 +124,7 @@ static void make_room(apd_relay *relay) {
 }
 
 apd_relay *apd_relay_create(const apd_team *team, const apd_partition *partition, const apd_layout *layout,
-                            const float *const *gradients, float *theta) {
+                            const apd_gradients *gradients, float *theta) {
     APD_ASSERT(layout->block_count <= LEAST_LARGEST_TAG / KINDS);
     apd_relay *relay = apd_allocate(1, sizeof *relay, "what goes between nodes");
     relay->team = team;
@@ -188,29 +188,32 @@ void apd_relay_begin_step(apd_relay *relay) {
     }
 }
 
-/* The sum of one of our runs over `count` floats that begin at `offset` of the arenas. */
-static void sum_run(const apd_relay *relay, int run, int64_t offset, int64_t count, float *to) {
-    apd_rows shards = relay->own_runs[run];
-    for (int64_t s = shards.begin; s < shards.end; s++)
-        relay->leaves[s - shards.begin] = relay->gradients[s] + offset;
-    const float *sum = apd_tree_sum(relay->own_trees[run], relay->leaves, count, to);
+/* The sum of one of our runs over some rows of a block: weights, then biases. */
+static void sum_run(const apd_relay *relay, int run, int block, apd_rows rows, float *to) {
+    const apd_rows shards = relay->own_runs[run];
+    const apd_tree *tree = relay->own_trees[run];
+    int64_t height = rows.end - rows.begin, weights = height * relay->layout->blocks[block].cols;
+    int count = (int)(shards.end - shards.begin);
+    for (int k = 0; k < count; k++)
+        relay->leaves[k] = (apd_addend){.shard = shards.begin + k};
+    const float *sum =
+        apd_gradients_sum_weights(relay->gradients, tree, relay->leaves, count, block, rows, to);
     if (sum != to)
-        memcpy(to, sum, (size_t)count * sizeof *to);
+        memcpy(to, sum, (size_t)weights * sizeof *to);
+    to += weights;
+    sum = apd_gradients_sum_biases(relay->gradients, tree, relay->leaves, count, block, rows, to);
+    if (sum != to)
+        memcpy(to, sum, (size_t)height * sizeof *to);
 }
 
 void apd_relay_send_sums(apd_relay *relay, int block) {
-    const apd_block *shape = &relay->layout->blocks[block];
     float *at = relay->outgoing[block];
     for (int i = 0; i < relay->partner_count; i++) {
         int partner = relay->partners[i];
         apd_rows rows = apd_partition_rows(relay->partition, relay->layout, block, partner);
-        int64_t height = rows.end - rows.begin, weights = height * shape->cols;
         const float *message = at;
-        for (int k = 0; k < relay->own_count; k++) {
-            sum_run(relay, k, shape->weight + rows.begin * shape->cols, weights, at);
-            sum_run(relay, k, shape->bias + rows.begin, height, at + weights);
-            at += weights + height;
-        }
+        for (int k = 0; k < relay->own_count; k++, at += row_floats(relay, block, partner))
+            sum_run(relay, k, block, rows, at);
         apd_requests_send(&relay->departures, message, (at - message) * (int64_t)sizeof *at, partner,
                           tag_of(block, SUMS), relay->everyone);
     }

@@ -12,15 +12,16 @@
 #ifndef APD_MPI_RELAY_H
 #define APD_MPI_RELAY_H
 
+#include "mpi/gradients.h"
 #include "mpi/partition.h"
 #include "mpi/team_comm.h"
 
 typedef struct apd_relay apd_relay;
 
-/* `gradients` (S): the arenas of this node's shards, NULL for other nodes'; `theta`: the node's arena. Both,
- * and the rest, must outlive the relay. Collective. */
+/* `gradients`: of this node's shards; `theta`: the node's arena. Both, and the rest, must outlive the relay. Collective.
+ */
 apd_relay *apd_relay_create(const apd_team *team, const apd_partition *partition, const apd_layout *layout,
-                            const float *const *gradients, float *theta);
+                            const apd_gradients *gradients, float *theta);
 void apd_relay_destroy(apd_relay *relay); /* Collective; nothing may be under way. Takes NULL. */
 
 /* All runs of all nodes, in order of shards. */

@@ -224,6 +224,30 @@ static void prediction_of_one_node_adds_up_all_shards(void **state) {
     assert_true(fabs(p.messages - 0.01) < 1e-9);
 }
 
+/* 64 x 128 weights of which factors of four images are kept: 4*(64+128) numbers and some. */
+static void factored_gradients_are_products_and_little_memory(void **state) {
+    (void)state;
+    apd_block wide[] = {{.name = "dense1", .rows = 64, .cols = 128, .dense = true, .decomposed = true},
+                        {.name = "head", .rows = 2, .cols = 64, .dense = true}};
+    apd_layout layout = {.block_count = 2, .blocks = wide, .size = 8192 + 64 + 128 + 16, .decomposed = 8192};
+    assert_int_equal(apd_factored_weights(&layout, 4), 8192);
+    assert_int_equal(apd_factored_weights(&layout, 100), 0);
+    apd_model model = simple;
+    apd_launch two = {.ranks = 2, .ranks_a_node = 2, .shards = 2};
+    apd_prediction without = apd_model_predict(&model, &layout, &two, 8);
+    model.product = 1e-6;
+    apd_prediction with = apd_model_predict(&model, &layout, &two, 8);
+    assert_true(fabs(with.compute - without.compute - 1e-6 * 4096 * 8) < 1e-9);
+    assert_true(fabs(with.memory - ((4096 + 64) * 1e-3 + 64 * 4 * 3 / 1e3)) < 1e-9); /* the head's sum */
+    apd_memory_facts facts = toy_facts();
+    facts.layout = &layout;
+    facts.present = two;
+    int64_t whole = apd_estimate_memory(&facts, &two).exchange;
+    facts.batch = 8;
+    int64_t factored = apd_estimate_memory(&facts, &two).exchange;
+    assert_true(whole > 4 * 5 * 4096 && factored < 4 * (8400 + 2 * (16 + 4 * (72 + 128) + 200)));
+}
+
 static void prediction_of_two_nodes_sends_every_row_both_ways(void **state) {
     (void)state;
     apd_launch four = {.ranks = 4, .ranks_a_node = 2, .shards = 4};
@@ -249,6 +273,7 @@ int main(void) {
         cmocka_unit_test(fit_of_two_passes_goes_through_both),
         cmocka_unit_test(prediction_of_one_rank_has_no_messages_and_no_sum),
         cmocka_unit_test(prediction_of_one_node_adds_up_all_shards),
+        cmocka_unit_test(factored_gradients_are_products_and_little_memory),
         cmocka_unit_test(prediction_of_two_nodes_sends_every_row_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

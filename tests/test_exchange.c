@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include "agreed.h"
+#include "base/memory.h"
 #include "mpi/exchange.h"
 #include "mpi/piece.h"
+#include "network/product.h"
 
 #define STEPS 4
 
@@ -56,14 +58,48 @@ static float number(int step, int who, int64_t place) {
     return scale * ((float)(int32_t)(uint32_t)(z >> 32) / 2147483648.0f);
 }
 
-#define THETA (-1) /* as who: the number that theta gets in a step */
+/* --- a block that is factored ------------------------------------------------------------------------------- */
 
-static void fill_block(float *arena, const apd_block *block, int step, int who) {
-    for (int64_t i = block->weight; i < block->weight + block->rows * block->cols; i++)
-        arena[i] = number(step, who, i);
-    for (int64_t i = block->bias; i < block->bias + block->rows; i++)
-        arena[i] = number(step, who, i);
+/* Of IMAGES or fewer images a shard: ranks have rows that begin anywhere, and columns are made in two runs. */
+enum { IMAGES = 5, WIDE_ROWS = 53, WIDE_COLS = 450, WIDE = 2, MOST_SHARDS = 16 };
+
+static apd_block wide_blocks[] = {
+    {.name = "conv1", .rows = 5, .cols = 3},
+    {.name = "small", .rows = 3, .cols = 4, .dense = true, .decomposed = true},
+    {.name = "wide", .rows = WIDE_ROWS, .cols = WIDE_COLS, .dense = true, .decomposed = true},
+    {.name = "head", .rows = 4, .cols = WIDE_ROWS, .dense = true}};
+
+static int images_of(int step, int shard) {
+    return (step + shard) % (IMAGES + 1);
 }
+
+/* A shard's inputs (n, C), gradient by outputs (n, R), and their sizes. */
+static apd_dense_shape fill_factors(int step, int shard, float *x, float *y) {
+    apd_dense_shape shape = {images_of(step, shard), WIDE_ROWS, WIDE_COLS, WIDE_COLS, WIDE_ROWS};
+    for (int64_t i = 0; i < shape.n * WIDE_COLS; i++)
+        x[i] = number(step, shard, 1000000 + i);
+    for (int64_t i = 0; i < shape.n * WIDE_ROWS; i++)
+        y[i] = number(step, shard, 2000000 + i);
+    return shape;
+}
+
+/* A shard's gradient of the factored block, (R, C), as a dense layer makes it whole. */
+static const float *wide_gradient(int step, int shard) {
+    static float made[STEPS + 1][MOST_SHARDS][WIDE_ROWS * WIDE_COLS];
+    static bool is_made[STEPS + 1][MOST_SHARDS];
+    float x[IMAGES * WIDE_COLS], y[IMAGES * WIDE_ROWS];
+    if (!is_made[step][shard]) {
+        float *scratch = apd_allocate(apd_dense_scratch(WIDE_COLS), sizeof *scratch, "scratch");
+        apd_dense_shape shape = fill_factors(step, shard, x, y);
+        if (shape.n > 0)
+            apd_dense_by_weights(&shape, y, x, made[step][shard], false, scratch);
+        free(scratch);
+        is_made[step][shard] = true;
+    }
+    return made[step][shard];
+}
+
+#define THETA (-1) /* as who: the number that theta gets in a step */
 
 static bool theta_block_is(const float *theta, const apd_block *block, int step) {
     bool right = true;
@@ -81,18 +117,24 @@ static bool theta_is(const apd_exchange *x, const apd_layout *layout, int step) 
     return right;
 }
 
-/* The sum of one place over shards lo .. lo+count-1: the tree as the method's description has it. */
-static float serial_sum(int step, int64_t place, int lo, int count) {
-    int left = (count + 1) / 2;
-    if (count == 1)
-        return number(step, lo, place);
-    return serial_sum(step, place, lo, left) + serial_sum(step, place, lo + left, count - left);
+/* A shard's gradient at a place of theta's layout; of a factored block at `within` of it, else -1. */
+static float gradient_at(int step, int shard, int64_t place, int64_t within) {
+    return within < 0 ? number(step, shard, place) : wide_gradient(step, shard)[within];
 }
 
-static bool same_bits(const float *sum, int64_t count, int step, int64_t place, int shards) {
+/* The sum of one place over shards lo .. lo+count-1: the tree as the method's description has it. */
+static float serial_sum(int step, int64_t place, int64_t within, int lo, int count) {
+    int left = (count + 1) / 2;
+    if (count == 1)
+        return gradient_at(step, lo, place, within);
+    return serial_sum(step, place, within, lo, left) +
+           serial_sum(step, place, within, lo + left, count - left);
+}
+
+static bool same_bits(const float *sum, int64_t count, int step, int64_t place, int64_t within, int shards) {
     bool right = true;
     for (int64_t i = 0; i < count; i++) {
-        float expected = serial_sum(step, place + i, 0, shards);
+        float expected = serial_sum(step, place + i, within < 0 ? -1 : within + i, 0, shards);
         right = right && memcmp(&sum[i], &expected, sizeof expected) == 0;
     }
     return right;
@@ -105,6 +147,7 @@ typedef struct run {
     apd_team *team;
     apd_partition partition;
     const apd_layout *layout;
+    int images; /* of a shard, for what is factored; 0: nothing is */
     apd_exchange *exchange;
     bool wait; /* for all of theta between two steps */
     bool collected[8];
@@ -132,7 +175,7 @@ static void end_run(run *r) {
 }
 
 static void open_exchange(run *r) {
-    r->exchange = apd_exchange_create(r->team, &r->partition, r->layout);
+    r->exchange = apd_exchange_create(r->team, &r->partition, r->layout, r->images);
 }
 
 static void maybe_sleep(const run *r, int step, int64_t place) {
@@ -154,6 +197,23 @@ static void forward(run *r, int step) {
         }
 }
 
+/* A shard's gradient of a block, as a backward pass leaves it. */
+static void fill_gradient(const run *r, int b, int step, int s) {
+    float *gradient = apd_exchange_gradient(r->exchange, s);
+    const apd_gradient_block *place = &apd_exchange_gradient_layout(r->exchange)->blocks[b];
+    const apd_block *block = &r->layout->blocks[b];
+    float x[IMAGES * WIDE_COLS], y[IMAGES * WIDE_ROWS];
+    for (int64_t i = 0; i < block->rows; i++)
+        gradient[place->bias + i] = number(step, s, block->bias + i);
+    if (place->factored) {
+        apd_dense_shape shape = fill_factors(step, s, x, y);
+        apd_gradient_write_factors(&shape, y, x, gradient + place->weight);
+        return;
+    }
+    for (int64_t i = 0; i < block->rows * block->cols; i++)
+        gradient[place->weight + i] = number(step, s, block->weight + i);
+}
+
 /* The backward passes; the old theta must stay until this rank has published a block. */
 static void backward(run *r, int step) {
     const apd_layout *layout = r->layout;
@@ -162,7 +222,7 @@ static void backward(run *r, int step) {
             maybe_sleep(r, step, 10 * s + b);
             r->right =
                 r->right && theta_block_is(apd_exchange_theta(r->exchange), &layout->blocks[b], step - 1);
-            fill_block(apd_exchange_gradient(r->exchange, s), &layout->blocks[b], step, s);
+            fill_gradient(r, b, step, s);
             if (s == r->partition.shard_end - 1)
                 apd_exchange_publish(r->exchange, b);
         }
@@ -193,9 +253,12 @@ static void collect_block(run *r, int step) {
         int64_t first = rows.begin + done;
         int shards = r->partition.shards;
         r->right = r->right && gradient != NULL && bias != NULL;
-        r->right = r->right && same_bits(gradient, piece * block->cols, step,
-                                         block->weight + first * block->cols, shards);
-        r->right = r->right && same_bits(bias, piece, step, block->bias + first, shards);
+        bool factored = apd_exchange_gradient_layout(r->exchange)->blocks[b].factored;
+        r->right = r->right && factored == (r->images > 0 && b == WIDE);
+        r->right =
+            r->right && same_bits(gradient, piece * block->cols, step, block->weight + first * block->cols,
+                                  factored ? first * block->cols : -1, shards);
+        r->right = r->right && same_bits(bias, piece, step, block->bias + first, -1, shards);
     }
     maybe_sleep(r, step, 500 + b);
     write_rows(r, b, step);
@@ -217,15 +280,19 @@ static void one_step(run *r, int step) {
     r->right = r->right && (!r->wait || theta_is(r->exchange, r->layout, step));
 }
 
+static void take_steps(run *r) {
+    open_exchange(r);
+    r->right = theta_is(r->exchange, r->layout, 0);
+    for (int step = 1; step <= STEPS; step++)
+        one_step(r, step);
+    end_run(r);
+}
+
 static void check_steps(const char *grouping, int shards, const apd_layout *layout, bool wait, bool dawdle) {
     run r = begin_run(grouping, shards, layout);
     r.wait = wait;
     r.dawdle = dawdle;
-    open_exchange(&r);
-    r.right = theta_is(r.exchange, layout, 0);
-    for (int step = 1; step <= STEPS; step++)
-        one_step(&r, step);
-    end_run(&r);
+    take_steps(&r);
 }
 
 /* --- cases ------------------------------------------------------------------------------------------------
@@ -238,7 +305,7 @@ static void numbers_another_order_of_the_sum_gives_other_bits(void **state) {
         float from_left = number(1, 0, place);
         for (int s = 1; s < 8; s++)
             from_left += number(1, s, place);
-        differ += from_left != serial_sum(1, place, 0, 8);
+        differ += from_left != serial_sum(1, place, -1, 0, 8);
     }
     assert_agreed(first_team, differ > 20);
 }
@@ -268,6 +335,22 @@ static void step_messages_of_many_pieces_change_nothing(void **state) {
     int last = apd_piece_set_limit(1001);
     for (int g = 0; g < GROUPINGS; g++)
         check_steps(groupings[g], 8, &layout, false, true);
+    (void)apd_piece_set_limit(last);
+}
+
+static void step_factored_block_has_the_bits_of_the_serial_tree(void **state) {
+    (void)state;
+    static const int shards[] = {1, 2, 3, 5, 8, 16};
+    apd_layout layout = place_blocks(wide_blocks, 4);
+    int last = apd_piece_set_limit(10007);
+    for (int g = 0; g < GROUPINGS; g++)
+        for (int i = 0; i < 6; i++)
+            if (shards[i] >= apd_team_size(first_team)) {
+                run r = begin_run(groupings[g], shards[i], &layout);
+                r.images = IMAGES;
+                r.dawdle = i % 2 != 0;
+                take_steps(&r);
+            }
     (void)apd_piece_set_limit(last);
 }
 
@@ -329,6 +412,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(step_any_shards_and_nodes_has_the_bits_of_the_serial_tree),
         cmocka_unit_test(step_ranks_that_dawdle_change_nothing),
         cmocka_unit_test(step_messages_of_many_pieces_change_nothing),
+        cmocka_unit_test(step_factored_block_has_the_bits_of_the_serial_tree),
         cmocka_unit_test(step_blocks_of_a_row_leave_ranks_with_nothing),
         cmocka_unit_test(create_layout_without_blocks_works),
         cmocka_unit_test(share_rows_of_all_ranks_are_whole_on_every_node),

@@ -445,6 +445,67 @@ static void dropout_in_evaluation_is_identity(void **state) {
     bench_close(&b);
 }
 
+/* --- factors ---------------------------------------------------------------------------------------------- */
+
+/* A block's gradient is what apd_network_backward wrote, bit by bit, whether it came as factors or not. */
+static void check_block(const bench *b, const apd_gradient_layout *to, const float *gradient, int k) {
+    const apd_block *block = &b->layout->blocks[k];
+    int64_t count = block->rows * block->cols;
+    float *made = apd_allocate(count, sizeof(float), "a block's gradient");
+    if (to->blocks[k].factored)
+        apd_gradient_rows(to, gradient, k, (apd_rows){0, block->rows}, (apd_rows){0, block->cols}, made,
+                          block->cols);
+    else
+        memcpy(made, gradient + to->blocks[k].weight, (size_t)count * sizeof(float));
+    assert_memory_equal(made, b->gradient + block->weight, (size_t)count * sizeof(float));
+    assert_memory_equal(gradient + to->blocks[k].bias, b->gradient + block->bias,
+                        (size_t)block->rows * sizeof(float));
+    free(made);
+}
+
+static void backward_factors_have_the_bits_of_the_whole_gradient(void **state) {
+    (void)state;
+    bench b = bench_open(lenet_input, lenet, COUNT(lenet));
+    apd_gradient_layout *to = apd_gradient_layout_create(b.layout, IMAGES);
+    static const bool factored[] = {false, false, true, true, false};
+    assert_true(to->size < b.layout->size / 10);
+    float *gradient = apd_allocate(to->size, sizeof(float), "a gradient");
+    for (int n = IMAGES; n >= 0; n -= 3) { /* fewer images than there is room for, too */
+        int n_or_none = n == 1 ? 0 : n;
+        step(&b, n_or_none, 6, NULL, false);
+        for (int64_t i = 0; i < to->size; i++)
+            gradient[i] = NAN;
+        apd_network_backward_factors(b.network, b.theta, to, gradient, b.workspace, NULL, NULL);
+        for (int k = 0; k < b.layout->block_count; k++) {
+            assert_int_equal(to->blocks[k].factored, factored[k]);
+            check_block(&b, to, gradient, k);
+        }
+    }
+    free(gradient);
+    apd_gradient_layout_destroy(to);
+    bench_close(&b);
+}
+
+/* Factors are for blocks that are more than twice as large, and for micro-batches of a known size. */
+static void gradient_layout_factors_only_where_it_saves(void **state) {
+    (void)state;
+    bench b = bench_open(lenet_input, lenet, COUNT(lenet));
+    static const struct {
+        int images;
+        bool dense3, dense4;
+    } cases[] = {
+        {0, false, false}, {1, true, true}, {100, true, true}, {200, true, false}, {400, false, false}};
+    for (int i = 0; i < COUNT(cases); i++) {
+        apd_gradient_layout *to = apd_gradient_layout_create(b.layout, cases[i].images);
+        assert_int_equal(to->blocks[2].factored, cases[i].dense3);
+        assert_int_equal(to->blocks[3].factored, cases[i].dense4);
+        assert_true(to->size <= b.layout->size && !to->blocks[0].factored && !to->blocks[4].factored);
+        apd_gradient_layout_destroy(to);
+    }
+    apd_gradient_layout_destroy(NULL);
+    bench_close(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_lenet_has_published_size),
@@ -461,6 +522,8 @@ int main(void) {
         cmocka_unit_test(loss_of_known_logits_is_known),
         cmocka_unit_test(dropout_numbers_follow_stream_layer_and_first),
         cmocka_unit_test(dropout_in_evaluation_is_identity),
+        cmocka_unit_test(backward_factors_have_the_bits_of_the_whole_gradient),
+        cmocka_unit_test(gradient_layout_factors_only_where_it_saves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

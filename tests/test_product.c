@@ -109,6 +109,47 @@ static void check_by_weights(int64_t n, int64_t units, int64_t cols, int64_t gap
     bench_close(&b);
 }
 
+/* Some rows and columns by way of factors have the bits of the whole. */
+static void check_part(const bench *b, const float *factors, apd_rows rows, apd_rows cols) {
+    const apd_dense_shape *s = &b->shape;
+    int64_t step = cols.end - cols.begin + 3, count = (rows.end - rows.begin) * step;
+    float *out = numbers(count, 6), *before = malloc((size_t)(count + 1) * sizeof(float));
+    apd_dense_shape sizes = {.n = s->n, .units = s->units, .cols = s->cols};
+    memcpy(before, out, (size_t)count * sizeof(float));
+    apd_dense_by_factors(&sizes, factors, rows, cols, out, step);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t r = rows.begin + i / step, c = cols.begin + i % step;
+        const float *expected = c < cols.end ? &b->weights[r * s->cols + c] : &before[i];
+        assert_memory_equal(&out[i], expected, sizeof(float));
+    }
+    check_margin(out, count);
+    free(before);
+    free(out);
+}
+
+static void check_by_factors(int64_t n, int64_t units, int64_t cols, int64_t gap) {
+    bench b = bench_open(n, units, cols, gap);
+    int64_t floats = apd_dense_factor_floats(n, units, cols);
+    float *factors = numbers(floats, 7);
+    if (n > 0)
+        apd_dense_by_weights(&b.shape, b.y, b.x, b.weights, false, b.scratch);
+    else
+        memset(b.weights, 0, (size_t)(units * cols) * sizeof(float));
+    apd_dense_pack_factors(&b.shape, b.y, b.x, factors);
+    check_margin(factors, floats);
+    memset(b.x, 0, (size_t)(n * b.shape.x_step) * sizeof(float)); /* nobody looks at them again */
+    memset(b.y, 0, (size_t)(n * b.shape.y_step) * sizeof(float));
+    for (int64_t r = 0, rows = 1; r < units; r += rows, rows = 1 + (rows * 5) % 31) {
+        apd_rows some = {r, r + rows < units ? r + rows : units};
+        int64_t middle = cols / 2 / APD_DENSE_COLUMNS * APD_DENSE_COLUMNS;
+        check_part(&b, factors, some, (apd_rows){0, cols});
+        check_part(&b, factors, some, (apd_rows){0, middle});
+        check_part(&b, factors, some, (apd_rows){middle, cols});
+    }
+    free(factors);
+    bench_close(&b);
+}
+
 static void check_by_inputs(int64_t n, int64_t units, int64_t cols, int64_t gap) {
     bench b = bench_open(n, units, cols, gap);
     const apd_dense_shape *s = &b.shape;
@@ -154,6 +195,13 @@ static void by_weights_matches_formula_at_every_remainder(void **state) {
                 check_by_weights(shapes[i][0], shapes[i][1], shapes[i][2], gap, accumulate != 0);
 }
 
+static void by_factors_any_part_has_the_bits_of_the_whole(void **state) {
+    (void)state;
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (int64_t gap = 0; gap <= 3; gap += 3)
+            check_by_factors(shapes[i][0], shapes[i][1], shapes[i][2], gap);
+}
+
 static void by_inputs_matches_formula_at_every_remainder(void **state) {
     (void)state;
     for (int i = 0; i < COUNT(shapes); i++)
@@ -165,6 +213,7 @@ static void no_image_writes_nothing(void **state) {
     (void)state;
     check_forward(0, 5, 20, 0);
     check_by_weights(0, 5, 20, 0, true);
+    check_by_factors(0, 5, 130, 0);
     check_by_inputs(0, 5, 20, 0);
 }
 
@@ -172,6 +221,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_matches_formula_at_every_remainder),
         cmocka_unit_test(by_weights_matches_formula_at_every_remainder),
+        cmocka_unit_test(by_factors_any_part_has_the_bits_of_the_whole),
         cmocka_unit_test(by_inputs_matches_formula_at_every_remainder),
         cmocka_unit_test(no_image_writes_nothing),
     };

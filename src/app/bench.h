@@ -68,11 +68,13 @@ typedef struct apd_kernels {
     int images; /* of a micro-batch */
     int stage_count;
     apd_stage stages[APD_MOST_STAGES];
-    double pass; /* forward, loss and backward of a micro-batch */
+    double pass; /* forward, loss and backward of a micro-batch, without what is made of factors */
     int few;     /* images of a small micro-batch, and its pass */
     double few_pass;
     apd_traffic gather;    /* a rank's micro-batches made */
-    apd_traffic reduction; /* a rank's rows added up over all shards */
+    apd_traffic reduction; /* a rank's rows of what is not factored added up over all shards */
+    double products;       /* seconds to make and add up a rank's rows of what is */
+    double products_work;  /* operations; 0: nothing is factored */
     apd_traffic update;    /* the solver on a rank's rows, no earlier task */
 } apd_kernels;
 

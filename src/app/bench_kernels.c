@@ -20,6 +20,7 @@ typedef struct probe {
 typedef struct bench_passes {
     apd_rehearsal *rehearsal;
     int n, few, repeats;              /* images of a micro-batch, and of a quarter of it */
+    const apd_gradient_layout *to;    /* how a step's gradients lie */
     int stages;                       /* trained layers with the head */
     probe *probes;                    /* (stages): the first s layers' forward passes, s = 1 .. stages */
     double *forward, *backward;       /* (stages, repeats) */
@@ -98,7 +99,8 @@ static double time_pass(const bench_passes *p, int n) {
     apd_team_barrier(p->rehearsal->run->team);
     double started = apd_seconds();
     (void)time_forward(p, whole, n);
-    apd_network_backward(whole->network, whole->theta, whole->gradient, false, whole->workspace, NULL, NULL);
+    apd_network_backward_factors(whole->network, whole->theta, p->to, whole->gradient, whole->workspace, NULL,
+                                 NULL);
     return apd_seconds() - started;
 }
 
@@ -148,6 +150,7 @@ static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_ker
     bench_passes p = {.rehearsal = rehearsal,
                       .n = kernels->images,
                       .repeats = repeats,
+                      .to = apd_exchange_gradient_layout(run->exchange),
                       .stages = apd_network_layout(run->network)->block_count};
     if (p.stages > APD_MOST_STAGES)
         return apd_fail(error, APD_ERROR_USAGE,
@@ -200,9 +203,11 @@ static void collect_rows(apd_run *run, int b) {
     }
 }
 
-/* A step of the exchange whose gradients are all there before anyone adds. */
-static double time_reduction(apd_rehearsal *rehearsal) {
+/* A step of the exchange whose gradients are all there before anyone adds: of the blocks that are factored, or of those
+ * that are not. */
+static double time_sums(apd_rehearsal *rehearsal, bool factored) {
     apd_exchange *exchange = rehearsal->run->exchange;
+    const apd_gradient_layout *gradients = apd_exchange_gradient_layout(exchange);
     int blocks = apd_network_layout(rehearsal->run->network)->block_count;
     double spent = 0.0;
     apd_exchange_begin_step(exchange);
@@ -213,29 +218,51 @@ static double time_reduction(apd_rehearsal *rehearsal) {
         double started = apd_seconds();
         int b = apd_exchange_next(exchange);
         collect_rows(rehearsal->run, b);
-        spent += apd_seconds() - started;
+        if (gradients->blocks[b].factored == factored)
+            spent += apd_seconds() - started;
         apd_exchange_release(exchange, b);
     }
     apd_exchange_end_step(exchange);
     return spent;
 }
 
-/* The solver alone, on whatever lies in this rank's rows of its first shard's gradient. */
+static double time_reduction(apd_rehearsal *rehearsal) {
+    return time_sums(rehearsal, false);
+}
+
+static double time_products(apd_rehearsal *rehearsal) {
+    return time_sums(rehearsal, true);
+}
+
+/* The most floats that a step collects at a time. */
+static int64_t largest_piece(const apd_run *run) {
+    const apd_layout *layout = apd_network_layout(run->network);
+    int64_t most = 0;
+    for (int b = 0; b < layout->block_count; b++) {
+        int64_t piece = apd_exchange_piece(run->exchange, b) * layout->blocks[b].cols;
+        most = piece > most ? piece : most;
+    }
+    return most;
+}
+
+/* The solver alone, as a step calls it, on a gradient that stays in the cache. */
 static double time_update(apd_rehearsal *rehearsal) {
     apd_run *run = rehearsal->run;
     const apd_layout *layout = apd_network_layout(run->network);
-    const float *gradient = apd_exchange_gradient(run->exchange, run->partition.shard_begin);
+    float *gradient = apd_allocate(largest_piece(run), sizeof *gradient, "a gradient to be timed");
     apd_solver_begin_step(run->solver, run->description->training.lr);
     apd_exchange_begin_share(run->exchange);
     double started = apd_seconds();
     for (int b = layout->block_count - 1; b >= 0; b--) {
-        int64_t first = run->decomposition->rows[b].begin;
         float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
-        apd_solver_step(run->solver, b, gradient + layout->blocks[b].weight + first * layout->blocks[b].cols,
-                        gradient + layout->blocks[b].bias + first, weights, bias);
+        int64_t height = apd_local_rows(run->decomposition, b), piece = apd_exchange_piece(run->exchange, b);
+        for (int64_t r = 0; r < height; r += piece)
+            apd_solver_step_rows(run->solver, b, (apd_rows){r, r + piece < height ? r + piece : height},
+                                 gradient, gradient, weights + r * layout->blocks[b].cols, bias + r);
     }
     double spent = apd_seconds() - started;
     apd_exchange_end_share(run->exchange);
+    free(gradient);
     return spent;
 }
 
@@ -251,11 +278,11 @@ static double repeated(apd_rehearsal *rehearsal, double (*kernel)(apd_rehearsal 
     return typical;
 }
 
-/* Bytes of the update of a weight with no earlier task: gradient and theta, and what moves: sigma and tau with
- * their four moments, or theta with its two. */
+/* Bytes of the update of a weight with no earlier task: theta, and what moves: sigma and tau with their four
+ * moments, or theta with its two. */
 static double update_bytes(const apd_run *run, double decomposed, double dense) {
     bool single = run->description->method.name == APD_METHOD_STL;
-    return decomposed * (single ? 32.0 : 56.0) + dense * 32.0;
+    return decomposed * (single ? 28.0 : 52.0) + dense * 28.0;
 }
 
 static void measure_traffic(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels) {
@@ -271,9 +298,12 @@ static void measure_traffic(apd_rehearsal *rehearsal, int repeats, apd_kernels *
         (apd_traffic){.seconds = repeated(rehearsal, time_gather, repeats),
                       .bytes = (double)run->description->training.batch / ranks *
                                (double)(run->dataset->image_bytes + features * (int64_t)sizeof(float))};
+    double factored = (double)apd_factored_weights(layout, kernels->images);
     kernels->reduction =
         (apd_traffic){.seconds = repeated(rehearsal, time_reduction, repeats),
-                      .bytes = apd_sum_bytes((int64_t)(weights / ranks), run->partition.shards)};
+                      .bytes = apd_sum_bytes((int64_t)((weights - factored) / ranks), run->partition.shards)};
+    kernels->products_work = 2.0 * factored / ranks * run->description->training.batch;
+    kernels->products = factored > 0.0 ? repeated(rehearsal, time_products, repeats) : 0.0;
     kernels->update =
         (apd_traffic){.seconds = repeated(rehearsal, time_update, repeats),
                       .bytes = update_bytes(run, (double)layout->decomposed / ranks, dense / ranks)};

@@ -25,6 +25,7 @@ void apd_bench_fit(apd_bench_result *result, const apd_machine *machine) {
     double ranks = result->launch.ranks;
     apd_model_fit_pass(model, kernels->images, kernels->pass, kernels->few, kernels->few_pass);
     model->gather = kernels->gather.seconds * ranks / result->batch;
+    model->product = kernels->products_work > 0.0 ? 2.0 * kernels->products / kernels->products_work : 0.0;
     model->update = kernels->update.seconds * ranks / all_weights(result->layout);
     bool summed = kernels->reduction.bytes > 0.0;
     model->sum_rate = summed ? kernels->reduction.bytes / kernels->reduction.seconds : machine->memory;
@@ -106,6 +107,8 @@ static void print_kernels(const apd_bench_result *result, const apd_machine *mac
         print_product(stage->name, "forward", stage->forward, stage->forward_work, machine, file);
         print_product(stage->name, "backward", stage->backward, stage->backward_work, machine, file);
     }
+    if (kernels->products_work > 0.0)
+        print_product("by factors", "", kernels->products, kernels->products_work, machine, file);
     print_traffic("batch made", &kernels->gather, machine, file);
     print_traffic("sum over shards", &kernels->reduction, machine, file);
     print_traffic("solver's update", &kernels->update, machine, file);
@@ -288,6 +291,8 @@ static void write_kernels(const apd_bench_result *result, const apd_machine *mac
     apd_json_number(json, "pass_ms", 1e3 * kernels->pass);
     apd_json_integer(json, "few_images", kernels->few);
     apd_json_number(json, "few_pass_ms", 1e3 * kernels->few_pass);
+    if (kernels->products_work > 0.0)
+        write_product("by_factors", kernels->products, kernels->products_work, machine, json);
     write_traffic("gather", &kernels->gather, machine, json);
     write_traffic("reduction", &kernels->reduction, machine, json);
     write_traffic("update", &kernels->update, machine, json);

@@ -25,6 +25,7 @@ typedef struct apd_launch {
 
 typedef struct apd_memory_facts {
     const apd_layout *layout;
+    int batch;                    /* images of a step, all shards; 0: gradients lie whole */
     int tasks, classes, clusters; /* clusters: of the last consolidation; 0: there is none */
     double density;
     apd_solver_kind solver;  /* of decomposed tasks */
@@ -42,7 +43,8 @@ typedef struct apd_memory_facts {
 typedef struct apd_memory {
     int64_t
         program; /* the program, its libraries, activations of a micro-batch: what was measured less the rest */
-    int64_t exchange;  /* theta, and the shards' gradients that this rank writes or adds up */
+    int64_t
+        exchange; /* theta, and the shards' gradients, or factors of them, that this rank writes or adds up */
     int64_t training;  /* sigma, and the solver's state of the task in training */
     int64_t images;    /* of the task in training */
     int64_t tasks;     /* all finished tasks */

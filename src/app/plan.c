@@ -226,6 +226,7 @@ static void estimate(apd_plan *plan) {
         plan->data_bytes = (int64_t)info.st_size;
     apd_memory_facts facts = {
         .layout = apd_network_layout(run->network),
+        .batch = described->training.batch,
         .tasks = tasks,
         .classes = run->stream->max_classes,
         .clusters = every > 0 && !single ? described->method.clusters_added * (tasks / every) : 0,

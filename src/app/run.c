@@ -116,8 +116,9 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (run->description->shards == 0)
         apd_description_set_shards(run->description, shards);
     apd_blas_set_threads(run->description->blas_threads);
-    run->exchange = apd_exchange_create(run->team, &run->partition, apd_network_layout(run->network));
     int micro_batch = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    run->exchange =
+        apd_exchange_create(run->team, &run->partition, apd_network_layout(run->network), micro_batch);
     run->batch_room = run->description->log.evaluate_batch;
     if (run->batch_room < micro_batch)
         run->batch_room = micro_batch;

@@ -1,5 +1,6 @@
 /* Rows times columns, by product.h. An image of more than one pixel is brought into (channel, row, column) order
  * first, which is also the order that other tools flatten in. */
+#include "network/gradient.h"
 #include "network/layer.h"
 #include "network/product.h"
 
@@ -76,20 +77,25 @@ static void backward_bias(const apd_pass *pass) {
             pass->bias_gradient[r] += pass->output_gradient[image * pass->stride + r];
 }
 
+static void clear_weights(const apd_layer *layer, const apd_pass *pass) {
+    if (!pass->accumulate)
+        memset(pass->weight_gradient, 0, (size_t)(pass->units * layer->cols) * sizeof(float));
+}
+
 /* weight_gradient (units, C) = output_gradient^T (units, n) * input (n, C) */
 static void backward(const apd_layer *layer, const apd_pass *pass) {
     int step;
     const float *input = flat_input(layer, pass, &step);
-    backward_bias(pass);
-    if (pass->n == 0) {
-        if (!pass->accumulate)
-            memset(pass->weight_gradient, 0, (size_t)(pass->units * layer->cols) * sizeof(float));
-        return;
-    }
     apd_dense_shape shape = {pass->n, pass->units, layer->cols, step, pass->stride};
-    apd_dense_by_weights(&shape, pass->output_gradient, input, pass->weight_gradient, pass->accumulate,
-                         pass->scratch);
-    if (pass->input_gradient != NULL)
+    backward_bias(pass);
+    if (pass->factored)
+        apd_gradient_write_factors(&shape, pass->output_gradient, input, pass->weight_gradient);
+    else if (pass->n > 0)
+        apd_dense_by_weights(&shape, pass->output_gradient, input, pass->weight_gradient, pass->accumulate,
+                             pass->scratch);
+    else
+        clear_weights(layer, pass);
+    if (pass->input_gradient != NULL && pass->n > 0)
         backward_input(layer, pass);
 }
 

@@ -37,30 +37,6 @@ static inline void apd_lanes_store(float *to, apd_lanes value) {
     *(apd_lanes_at *)to = value;
 }
 
-/* Whether apd_lanes_stream goes past the caches, which it may only at addresses that are whole registers. */
-#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
-#define APD_LANES_STREAM 1
-#else
-#define APD_LANES_STREAM 0
-#endif
-
-static inline void apd_lanes_stream(float *to, apd_lanes value) {
-#if defined(__AVX512F__)
-    _mm512_stream_ps(to, (__m512)value);
-#elif APD_LANES_STREAM
-    _mm256_stream_ps(to, (__m256)value);
-#else
-    apd_lanes_store(to, value);
-#endif
-}
-
-/* What was streamed before is seen by whoever sees a later store. */
-static inline void apd_lanes_fence(void) {
-#if APD_LANES_STREAM
-    _mm_sfence();
-#endif
-}
-
 static inline apd_lane_ints apd_lane_ints_load(const int32_t *from) {
     return *(const apd_lane_ints_at *)from;
 }

@@ -34,7 +34,8 @@ typedef struct apd_pass {
     float *output_gradient; /* (n, out) */
     float
         *input_gradient; /* (n, in) written; NULL: not wanted; in-place kinds: the same as output_gradient */
-    float *weight_gradient; /* (R, C) */
+    float *weight_gradient; /* (R, C), or: */
+    bool factored;          /* DENSE: weight_gradient gets the factors (gradient.h) */
     float *bias_gradient;   /* (R) */
     bool accumulate;        /* add to weight_gradient and bias_gradient rather than write them */
 } apd_pass;

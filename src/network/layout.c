@@ -19,6 +19,7 @@ static void place(apd_layout *layout, const apd_layer *layer, bool head) {
         snprintf(block->name, sizeof block->name, "%s%d", layer->operation->name, layer->block + 1);
     block->rows = layer->out.channels;
     block->cols = layer->cols;
+    block->dense = layer->spec.kind == APD_LAYER_DENSE;
     block->decomposed = !head;
     block->weight = layout->size;
     block->bias = layout->size + aligned(block->rows * block->cols);

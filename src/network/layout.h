@@ -18,6 +18,7 @@ typedef struct apd_block {
     int64_t cols;    /* C: fan-in; a convolution's are (input channel, kernel row, kernel column), C order */
     int64_t weight;  /* offset of the (R, C) weights in the arena, in floats */
     int64_t bias;    /* offset of the (R) biases */
+    bool dense;      /* a dense layer's: y = W x + b for single rows x */
     bool decomposed; /* theta = mask*sigma + tau; false for the head, which is each task's own */
 } apd_block;
 

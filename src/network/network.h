@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "base/status.h"
-#include "network/layout.h"
+#include "network/gradient.h"
 
 typedef enum apd_layer_kind {
     APD_LAYER_CONV,  /* 2-D convolution (cross-correlation), bias, no activation */
@@ -116,5 +116,10 @@ typedef void (*apd_block_done)(void *context, int block);
  * from the head to the first; `done` (may be NULL) is told after each. */
 void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
                           apd_workspace *workspace, apd_block_done done, void *context);
+
+/* The same, written to a gradient that lies as `to` says, large blocks of dense layers as factors. */
+void apd_network_backward_factors(const apd_network *network, const float *theta,
+                                  const apd_gradient_layout *to, float *gradient, apd_workspace *workspace,
+                                  apd_block_done done, void *context);
 
 #endif

@@ -116,17 +116,27 @@ const float *apd_network_forward(const apd_network *network, const float *theta,
 typedef struct backward_pass {
     const apd_network *network;
     const float *theta;
+    const apd_gradient_layout *to; /* NULL: theta's layout */
     float *gradient;
     bool accumulate;
     apd_workspace *workspace;
     float *by_output, *by_input; /* by the stage's activations, of all images; by_input NULL: not wanted */
 } backward_pass;
 
-static void clear_unused_head(const apd_network *network, int classes, float *gradient) {
-    const apd_block *head = &network->layout.blocks[network->layout.block_count - 1];
+/* Where block `block`'s gradient goes. */
+static apd_gradient_block place_of(const backward_pass *b, int block) {
+    const apd_block *shape = &b->network->layout.blocks[block];
+    return b->to != NULL ? b->to->blocks[block]
+                         : (apd_gradient_block){.weight = shape->weight, .bias = shape->bias};
+}
+
+static void clear_unused_head(const backward_pass *b) {
+    int last = b->network->layout.block_count - 1, classes = b->workspace->classes;
+    const apd_block *head = &b->network->layout.blocks[last];
+    apd_gradient_block place = place_of(b, last);
     size_t unused = (size_t)(head->rows - classes);
-    memset(gradient + head->weight + classes * head->cols, 0, unused * (size_t)head->cols * sizeof(float));
-    memset(gradient + head->bias + classes, 0, unused * sizeof(float));
+    memset(b->gradient + place.weight + classes * head->cols, 0, unused * (size_t)head->cols * sizeof(float));
+    memset(b->gradient + place.bias + classes, 0, unused * sizeof(float));
 }
 
 /* A layer's part; the gradients by its activations are the caller's. */
@@ -136,9 +146,10 @@ static apd_pass pass_back(const backward_pass *b, int l, int64_t first, int n) {
     pass.accumulate = b->accumulate;
     pass.input_gradient = b->by_input;
     if (layer->block >= 0) {
-        const apd_block *block = &b->network->layout.blocks[layer->block];
-        pass.weight_gradient = b->gradient + block->weight;
-        pass.bias_gradient = b->gradient + block->bias;
+        apd_gradient_block place = place_of(b, layer->block);
+        pass.weight_gradient = b->gradient + place.weight;
+        pass.bias_gradient = b->gradient + place.bias;
+        pass.factored = place.factored;
     }
     return pass;
 }
@@ -169,12 +180,13 @@ static void backward_images(const backward_pass *b, const apd_stage *stage, int6
     }
 }
 
-void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
-                          apd_workspace *workspace, apd_block_done done, void *context) {
-    backward_pass b = {network, theta, gradient, accumulate, workspace, workspace->logit_gradient, NULL};
+static void backward(backward_pass b, apd_block_done done, void *context) {
+    const apd_network *network = b.network;
+    apd_workspace *workspace = b.workspace;
     int n = workspace->n;
-    if (!accumulate)
-        clear_unused_head(network, workspace->classes, gradient);
+    b.by_output = workspace->logit_gradient;
+    if (!b.accumulate)
+        clear_unused_head(&b);
     for (int s = network->stage_count - 1; s >= 0 && network->stages[s].end > network->first_trained; s--) {
         const apd_stage *stage = &network->stages[s];
         const apd_layer *first = &network->layers[stage->first];
@@ -193,4 +205,24 @@ void apd_network_backward(const apd_network *network, const float *theta, float 
         if (done != NULL)
             done(context, first->block);
     }
+}
+
+void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
+                          apd_workspace *workspace, apd_block_done done, void *context) {
+    backward((backward_pass){.network = network,
+                             .theta = theta,
+                             .gradient = gradient,
+                             .accumulate = accumulate,
+                             .workspace = workspace},
+             done, context);
+}
+
+void apd_network_backward_factors(const apd_network *network, const float *theta,
+                                  const apd_gradient_layout *to, float *gradient, apd_workspace *workspace,
+                                  apd_block_done done, void *context) {
+    APD_ASSERT(workspace->n <= to->images);
+    backward(
+        (backward_pass){
+            .network = network, .theta = theta, .to = to, .gradient = gradient, .workspace = workspace},
+        done, context);
 }

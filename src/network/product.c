@@ -11,11 +11,14 @@
 #define GROUP  INT64_C(24)  /* units taken together; whole tiles of any width */
 #define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
 #define ASIDE  4            /* forward: most images beyond whole registers that go by themselves */
-#define WIDTH  2            /* gradients: registers of a tile; whole lines of the cache */
-#define PANELS INT64_C(12)  /* gradients: tiles' widths of a block of inputs */
-#define DEPTH  INT64_C(128) /* gradients: terms of a sum at a time */
-#define MOST   INT64_C(120) /* by inputs: images taken together, whole groups */
-#define SLICE  INT64_C(512) /* by inputs: units packed together, whole blocks of terms */
+#define WIDTH  (APD_LANES == 16 ? 4 : 2) /* gradients: registers of a tile */
+#define INPUTS INT64_C(384)              /* gradients: inputs of a block, whole tiles */
+#define DEPTH  INT64_C(128)              /* gradients: terms of a sum at a time */
+#define MOST   INT64_C(120)              /* by inputs: images taken together, whole groups */
+#define SLICE  INT64_C(512)              /* by inputs: units packed together, whole blocks of terms */
+
+_Static_assert(INPUTS % (WIDTH * APD_LANES) == 0, "a block is whole tiles");
+_Static_assert(APD_DENSE_COLUMNS % (WIDTH * APD_LANES) == 0, "columns are cut between panels");
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -26,8 +29,7 @@ static int64_t whole_lanes(int64_t count) {
 }
 
 int64_t apd_dense_scratch(int64_t cols) {
-    int64_t forward = (cols + GROUP) * whole_lanes(IMAGES + LANES),
-            backward = DEPTH * PANELS * WIDTH * LANES + MOST * SLICE;
+    int64_t forward = (cols + GROUP) * whole_lanes(IMAGES + LANES), backward = DEPTH * INPUTS + MOST * SLICE;
     return forward > backward ? forward : backward;
 }
 
@@ -197,14 +199,20 @@ void apd_dense_forward(const apd_dense_shape *shape, const float *x, const float
 
 /* --- gradients --------------------------------------------------------------------------------------- */
 
-/* Rows (terms, inputs; `step` apart) as panels of (terms, WIDTH registers), zeros beyond the last input. */
+/* Registers of the panel that begins `inputs` before the last input's end. */
+static int panel_width(int64_t inputs) {
+    return inputs < WIDTH * LANES ? (int)(whole_lanes(inputs) / LANES) : WIDTH;
+}
+
+/* Rows (terms, inputs; `step` apart) as panels of (terms, width of a tile), zeros beyond the last input. */
 static void pack_rows(const float *rows, int64_t terms, int64_t step, int64_t inputs, float *panels) {
-    for (int64_t k = 0; k < terms; k++, rows += step, panels += WIDTH * LANES) {
-        float *to = panels;
+    for (int64_t k = 0; k < terms; k++, rows += step) {
         int64_t first = 0;
-        for (; first + WIDTH * LANES <= inputs; first += WIDTH * LANES, to += terms * WIDTH * LANES)
-            memcpy(to, rows + first, WIDTH * LANES * sizeof *to);
-        for (int64_t lane = 0; first < inputs && lane < WIDTH * LANES; lane++)
+        for (; first + WIDTH * LANES <= inputs; first += WIDTH * LANES)
+            memcpy(panels + first * terms + k * WIDTH * LANES, rows + first, WIDTH * LANES * sizeof *panels);
+        int64_t wide = whole_lanes(inputs - first);
+        float *to = panels + first * terms + k * wide;
+        for (int64_t lane = 0; lane < wide; lane++)
             to[lane] = first + lane < inputs ? rows[first + lane] : 0.0f;
     }
 }
@@ -225,51 +233,62 @@ static void pack_transposed(const float *y, int64_t images, int64_t step, int64_
                 packed[k * GROUP + i] = y[i * step + k];
 }
 
-/* A tile at the right edge, of which only `valid` columns are there. */
-static void edge_tile(int points, const float *const *x, const apd_tile_walk *walk, const float *w,
-                      bool begin, float *out, int64_t out_step, int64_t valid) {
+/* Where a tile's sums go. */
+typedef struct tile_place {
+    float *out;
+    int64_t out_step;
+    int64_t inputs; /* that are left: a tile at the right edge may be wider */
+    bool begin;     /* out has no sums yet */
+} tile_place;
+
+/* A tile at the right edge. */
+static void edge_tile(int width, int points, const float *const *x, const apd_tile_walk *walk, const float *w,
+                      const tile_place *to) {
+    const int64_t wide = width * LANES;
     float edge[APD_TILE_POINTS * WIDTH * APD_LANES] = {0};
-    for (int p = 0; p < points && !begin; p++)
-        memcpy(edge + p * WIDTH * LANES, out + p * out_step, (size_t)valid * sizeof *out);
-    apd_tile(WIDTH, points, x, walk, w, edge, WIDTH * LANES, edge, WIDTH * LANES);
+    for (int p = 0; p < points && !to->begin; p++)
+        memcpy(edge + p * wide, to->out + p * to->out_step, (size_t)to->inputs * sizeof *edge);
+    apd_tile(width, points, x, walk, w, edge, wide, edge, wide);
     for (int p = 0; p < points; p++)
-        memcpy(out + p * out_step, edge + p * WIDTH * LANES, (size_t)valid * sizeof *out);
+        memcpy(to->out + p * to->out_step, edge + p * wide, (size_t)to->inputs * sizeof *edge);
+}
+
+static void gradient_tile(int width, int points, const float *const *x, const apd_tile_walk *walk,
+                          const float *w, const tile_place *to) {
+    if (to->inputs < width * LANES)
+        edge_tile(width, points, x, walk, w, to);
+    else
+        apd_tile(width, points, x, walk, w, to->begin ? apd_tile_zeros : to->out,
+                 to->begin ? 0 : to->out_step, to->out, to->out_step);
 }
 
 typedef struct apd_gradient {
     float *out; /* (rows, inputs), out_step apart */
     int64_t rows, inputs, out_step;
-    bool begin, stream; /* out has no sums yet; it goes past the caches then */
+    bool begin; /* out has no sums yet */
 } apd_gradient;
 
 /* out = or += group (terms, GROUP) of `rows` columns, transposed, * panels of `terms` rows */
 static void add_products(const apd_gradient *g, const float *group, const float *panels, int64_t terms) {
-    apd_tile_walk walk = {.rows = 1, .run = terms, .step = GROUP, .w_step = WIDTH * LANES};
-    int points = apd_tile_points(WIDTH);
-    for (int64_t first = 0; first < g->inputs; first += WIDTH * LANES, panels += terms * WIDTH * LANES)
+    for (int64_t first = 0; first < g->inputs; first += WIDTH * LANES) {
+        int width = panel_width(g->inputs - first), points = apd_tile_points(width);
+        apd_tile_walk walk = {.rows = 1, .run = terms, .step = GROUP, .w_step = width * LANES};
         for (int64_t r = 0; r < g->rows; r += points) {
             const float *x[APD_TILE_POINTS];
-            float *out = g->out + r * g->out_step + first;
+            tile_place to = {g->out + r * g->out_step + first, g->out_step, g->inputs - first, g->begin};
             int filled = (int)least(points, g->rows - r);
             for (int p = 0; p < filled; p++)
                 x[p] = group + r + p;
-            if (g->inputs - first < WIDTH * LANES)
-                edge_tile(filled, x, &walk, panels, g->begin, out, g->out_step, g->inputs - first);
-            else if (g->begin && g->stream)
-                apd_tile_stream(filled, x, &walk, panels, out, g->out_step);
-            else
-                apd_tile(WIDTH, filled, x, &walk, panels, g->begin ? apd_tile_zeros : out,
-                         g->begin ? 0 : g->out_step, out, g->out_step);
+            gradient_tile(width, filled, x, &walk, panels + first * terms, &to);
         }
+    }
 }
 
 void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float *x, float *weights,
                           bool accumulate, float *scratch) {
-    /* written once, by whole lines of the cache */
-    float *group = scratch + DEPTH * PANELS * WIDTH * LANES;
-    bool whole = s->n <= DEPTH && apd_tile_can_stream(weights, s->cols);
-    for (int64_t c = 0; c < s->cols; c += PANELS * WIDTH * LANES) {
-        int64_t inputs = least(PANELS * WIDTH * LANES, s->cols - c);
+    float *group = scratch + DEPTH * INPUTS;
+    for (int64_t c = 0; c < s->cols; c += INPUTS) {
+        int64_t inputs = least(INPUTS, s->cols - c);
         for (int64_t i = 0; i < s->n; i += DEPTH) {
             int64_t images = least(DEPTH, s->n - i);
             pack_rows(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
@@ -278,24 +297,70 @@ void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float 
                                          .rows = least(GROUP, s->units - r),
                                          .inputs = inputs,
                                          .out_step = s->cols,
-                                         .begin = i == 0 && !accumulate,
-                                         .stream = whole};
+                                         .begin = i == 0 && !accumulate};
                 pack_units(y + i * s->y_step + r, images, s->y_step, gradient.rows, group);
                 add_products(&gradient, group, scratch, images);
             }
         }
     }
-    apd_lanes_fence();
 }
+
+/* --- a gradient's factors -------------------------------------------------------------------------------- */
+
+/* x's panels of (n, width of a tile), then y's groups of (n, GROUP). */
+static int64_t panel_floats(int64_t n, int64_t cols) {
+    return whole_lanes(cols) * n;
+}
+
+int64_t apd_dense_factor_floats(int64_t n, int64_t units, int64_t cols) {
+    return panel_floats(n, cols) + (units + GROUP - 1) / GROUP * GROUP * n;
+}
+
+void apd_dense_pack_factors(const apd_dense_shape *s, const float *y, const float *x, float *factors) {
+    float *groups = factors + panel_floats(s->n, s->cols);
+    for (int64_t c = 0; c < s->cols; c += INPUTS)
+        pack_rows(x + c, s->n, s->x_step, least(INPUTS, s->cols - c), factors + c * s->n);
+    for (int64_t r = 0; r < s->units; r += GROUP)
+        pack_units(y + r, s->n, s->y_step, least(GROUP, s->units - r), groups + r * s->n);
+}
+
+/* One panel's columns of some rows, of `images` images from `first` on. */
+static void add_panel(const apd_dense_shape *s, const float *groups, const float *panel, apd_rows rows,
+                      int64_t first, int64_t images, tile_place to) {
+    int width = panel_width(to.inputs), points = apd_tile_points(width);
+    apd_tile_walk walk = {.rows = 1, .run = images, .step = GROUP, .w_step = width * LANES};
+    to.begin = first == 0;
+    for (int64_t r = rows.begin; r < rows.end; r += points, to.out += points * to.out_step) {
+        const float *x[APD_TILE_POINTS];
+        int filled = (int)least(points, rows.end - r);
+        for (int p = 0; p < filled; p++)
+            x[p] = groups + (r + p) / GROUP * GROUP * s->n + first * GROUP + (r + p) % GROUP;
+        gradient_tile(width, filled, x, &walk, panel + first * width * LANES, &to);
+    }
+}
+
+void apd_dense_by_factors(const apd_dense_shape *s, const float *factors, apd_rows rows, apd_rows cols,
+                          float *out, int64_t out_step) {
+    const float *groups = factors + panel_floats(s->n, s->cols);
+    for (int64_t r = rows.begin; r < rows.end && s->n == 0; r++)
+        memset(out + (r - rows.begin) * out_step, 0, (size_t)(cols.end - cols.begin) * sizeof *out);
+    for (int64_t c = cols.begin; c < cols.end; c += WIDTH * LANES)
+        for (int64_t i = 0; i < s->n; i += DEPTH)
+            add_panel(
+                s, groups, factors + c * s->n, rows, i, least(DEPTH, s->n - i),
+                (tile_place){.out = out + (c - cols.begin), .out_step = out_step, .inputs = cols.end - c});
+}
+
+/* --- by inputs ------------------------------------------------------------------------------------------- */
 
 /* x (images, cols) = or += y (images, units) * weights (units, cols), up to MOST images and SLICE units. */
 static void by_inputs(const apd_dense_shape *s, const float *y, int64_t images, const float *weights,
                       int64_t units, bool begin, float *x, float *scratch) {
-    float *groups = scratch + DEPTH * PANELS * WIDTH * LANES;
+    float *groups = scratch + DEPTH * INPUTS;
     for (int64_t i = 0; i < images; i += GROUP)
         pack_transposed(y + i * s->y_step, least(GROUP, images - i), s->y_step, units, groups + i * units);
-    for (int64_t c = 0; c < s->cols; c += PANELS * WIDTH * LANES) {
-        int64_t inputs = least(PANELS * WIDTH * LANES, s->cols - c);
+    for (int64_t c = 0; c < s->cols; c += INPUTS) {
+        int64_t inputs = least(INPUTS, s->cols - c);
         for (int64_t u = 0; u < units; u += DEPTH) {
             int64_t terms = least(DEPTH, units - u);
             pack_rows(weights + u * s->cols + c, terms, s->cols, inputs, scratch);

@@ -5,7 +5,8 @@
  *                 x[p][y*walk.row_step + i*walk.step] * w[(y*walk.run + i)*walk.w_step + v]
  * over p (pixels, or weights) and v (channels, the vector's lanes). Reading x in place from a zero-padded
  * image spares the patch matrix of im2col, which costs a third of the time of the products it feeds; and
- * twelve registers of sums for seven or eight loads keep both multiply-add units of a core busy. */
+ * twelve registers of sums for seven or eight loads keep both multiply-add units of a core busy. Where there are 32
+ * registers, 24 sums for ten loads spare the core other work. */
 #ifndef APD_NETWORK_TILE_H
 #define APD_NETWORK_TILE_H
 
@@ -14,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define APD_TILE_POINTS 8 /* the most points p in a tile */
-#define APD_TILE_WIDTH  3 /* the most registers of lanes in a tile */
+#define APD_TILE_POINTS 8                         /* the most points p in a tile */
+#define APD_TILE_WIDTH  (APD_LANES == 16 ? 4 : 3) /* the most registers of lanes in a tile */
 
 typedef struct apd_tile_walk {
     int64_t rows, run;      /* terms of the sum: rows * run */
@@ -23,7 +24,7 @@ typedef struct apd_tile_walk {
     int64_t w_step;         /* floats of w from one term to the next */
 } apd_tile_walk;
 
-/* Points of a tile of `width` registers: 8, 6 or 4. */
+/* Points of a tile of `width` registers, 4 to 8; no more than half of them cost about half. */
 int apd_tile_points(int width);
 
 /* Registers of the next tile when `lanes` floats (whole registers) are left: widths that leave no single
@@ -40,11 +41,5 @@ void apd_tile(int width, int points, const float *const *x, const apd_tile_walk 
 
 /* A start of zeros for any width, with start_step 0. */
 extern const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
-
-/* The same for width 2 and a start of zeros, but out goes past the caches (apd_lanes_fence makes it seen);
- * where apd_tile_can_stream says so of an out and its step. */
-void apd_tile_stream(int points, const float *const *x, const apd_tile_walk *walk, const float *w, float *out,
-                     int64_t out_step);
-bool apd_tile_can_stream(const float *out, int64_t out_step);
 
 #endif
