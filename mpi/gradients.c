@@ -9,6 +9,8 @@ enum {
     PIECE = 16384,     /* floats of a gradient summed at a time: 64 kB */
     PRODUCTS = 524288, /* the most of a factored one: every piece costs a look at all factors */
     HEIGHT = 24,       /* rows of a factored one made at a time, whole tiles, and most wanted together */
+    TILE = 6,          /* the least of them */
+    MADE = 262144,     /* floats of them, of all shards, that are to stay in the cache: 1 MB */
     WIDTH = 6 * APD_DENSE_COLUMNS /* columns of it made at a time */
 };
 
@@ -25,7 +27,10 @@ void apd_gradients_ready(apd_gradients *gradients, int shards) {
         near += gradients->shards[s] != NULL;
     for (int b = 0; b < layout->layout->block_count; b++)
         factored += layout->blocks[b].factored;
-    int64_t floats = factored > 0 && shards > 1 ? near * HEIGHT * WIDTH : 0;
+    gradients->height = HEIGHT;
+    while (near * gradients->height * WIDTH > MADE && gradients->height > TILE)
+        gradients->height -= TILE;
+    int64_t floats = factored > 0 && shards > 1 ? near * gradients->height * WIDTH : 0;
     gradients->made = apd_allocate(floats, sizeof(float), "rows of gradients");
     gradients->bytes = floats * (int64_t)sizeof(float);
 }
@@ -78,9 +83,9 @@ static void sum_factored(const apd_gradients *g, const apd_tree *tree, const apd
         apd_gradient_rows(g->layout, g->shards[leaves[0].shard], block, rows, (apd_rows){0, cols}, out, cols);
         return;
     }
-    for (int64_t r = rows.begin; r < rows.end; r += HEIGHT)
+    for (int64_t r = rows.begin; r < rows.end; r += g->height)
         for (int64_t c = 0; c < cols; c += WIDTH) {
-            apd_rows high = {r, r + HEIGHT < rows.end ? r + HEIGHT : rows.end},
+            apd_rows high = {r, r + g->height < rows.end ? r + g->height : rows.end},
                      wide = {c, c + WIDTH < cols ? c + WIDTH : cols};
             sum_products(g, tree, leaves, count, block, high, wide, rows.begin, out);
         }

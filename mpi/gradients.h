@@ -14,6 +14,7 @@ typedef struct apd_gradients {
     const float **shards; /* (S): gradients of this node's shards, NULL for other nodes' */
     const float **leaves; /* (S): scratch */
     float *made;          /* scratch: rows of this node's shards */
+    int64_t height;       /* how many of them */
     int64_t bytes;        /* of both scratches */
 } apd_gradients;
 

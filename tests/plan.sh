@@ -221,6 +221,7 @@ assert [(r["ranks"], r["weak"], r["batch"]) for r in rows] == [
 for row in rows:
     assert row["shards"] == 4 and row["steps"] >= 4 and row["median_ms"] > 0 and row["efficiency"] > 0, row
     assert 0.1 < sum(row["phases_ms"].values()) / row["median_ms"] < 10, row
+assert all(row["efficiency_of_slower"] >= row["efficiency"] for row in rows), rows
 assert rows[0]["efficiency"] == 1, rows[0]' || fail "scaling.json"
     grep -q 'of a perfect speed-up' out.txt || fail "no table: $(cat out.txt)"
     nothing_left

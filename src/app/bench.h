@@ -89,10 +89,11 @@ enum { APD_MOST_SCALES = 32 };
 /* Steps of some of the ranks while the others rest: of the first `ranks` of them and of the last, in turns. */
 typedef struct apd_bench_scale {
     int ranks, batch, shards;
-    bool weak;    /* the batch has grown with the ranks */
-    int steps;    /* how many were measured */
-    double step;  /* seconds, median */
-    double share; /* of a perfect speed-up against one rank: the median over rounds */
+    bool weak;              /* the batch has grown with the ranks */
+    int steps;              /* how many were measured */
+    double step;            /* seconds, median */
+    double share;           /* of a perfect speed-up against one rank: the median over rounds */
+    double share_of_slower; /* alike, against the slower of the two single ranks: all wait for the slowest */
     apd_step_time phases;
 } apd_bench_scale;
 

@@ -147,22 +147,30 @@ static double median_step(const apd_step_time *times, int64_t count) {
     return median;
 }
 
-/* A round's step: the mean over groups of their medians. */
-static double round_step(const bench_cases *all, const bench_case *one, int round) {
+/* A round's step: the mean over groups of their medians; and the longest of these. */
+static double round_step(const bench_cases *all, const bench_case *one, int round, double *longest) {
     double sum = 0.0;
-    for (int group = 0; group < one->groups; group++)
-        sum += median_step(times_of(all, one, group, round), one->steps);
+    *longest = 0.0;
+    for (int group = 0; group < one->groups; group++) {
+        double median = median_step(times_of(all, one, group, round), one->steps);
+        sum += median;
+        *longest = median > *longest ? median : *longest;
+    }
     return sum / one->groups;
 }
 
 static void fill_scale(const bench_cases *all, bench_case *one) {
-    const bench_case *single = &all->cases[0];
-    double *shares = apd_allocate(all->turns.rounds, sizeof *shares, "the rounds' figures");
-    for (int round = 0; round < all->turns.rounds; round++)
-        shares[round] = round_step(all, single, round) / round_step(all, one, round) /
-                        (one->scale.weak ? 1 : one->scale.ranks);
-    one->scale.share = apd_median(shares, all->turns.rounds);
-    one->scale.steps = one->groups * all->turns.rounds * one->steps;
+    const int rounds = all->turns.rounds;
+    double *shares = apd_allocate(2 * (int64_t)rounds, sizeof *shares, "the rounds' figures");
+    for (int round = 0; round < rounds; round++) {
+        double slower, longest, single = round_step(all, &all->cases[0], round, &slower);
+        double ideal = round_step(all, one, round, &longest) * (one->scale.weak ? 1 : one->scale.ranks);
+        shares[round] = single / ideal;
+        shares[rounds + round] = slower / ideal;
+    }
+    one->scale.share = apd_median(shares, rounds);
+    one->scale.share_of_slower = apd_median(shares + rounds, rounds);
+    one->scale.steps = one->groups * rounds * one->steps;
     one->scale.step = median_step(one->times, one->scale.steps);
     free(shares);
 }

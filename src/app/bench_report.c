@@ -142,8 +142,8 @@ static void print_scans(const apd_bench_result *result, FILE *file) {
 
 static void print_scale(const apd_bench_scale *scale, FILE *file) {
     const char *grown = scale->ranks == 1 ? "" : scale->weak ? "weak" : "strong";
-    (void)fprintf(file, "  %7d  %-6s %6d %6d %9.3f %7.1f %%", scale->ranks, grown, scale->batch,
-                  scale->shards, 1e3 * scale->step, 100.0 * scale->share);
+    (void)fprintf(file, "  %7d  %-6s %6d %6d %9.3f %7.1f %% %7.1f %%", scale->ranks, grown, scale->batch,
+                  scale->shards, 1e3 * scale->step, 100.0 * scale->share, 100.0 * scale->share_of_slower);
     for (int phase = 0; phase < APD_PHASES; phase++)
         (void)fprintf(file, " %8.3f", 1e3 * scale->phases.phases[phase]);
     (void)fputc('\n', file);
@@ -152,10 +152,12 @@ static void print_scale(const apd_bench_scale *scale, FILE *file) {
 static void print_scaling(const apd_bench_scaling *scaling, FILE *file) {
     if (scaling->count == 0)
         return;
-    (void)fputs("\n  steps on some of the ranks, the others at rest, in ms; eff.: of a perfect speed-up, "
-                "median over rounds\n"
-                "    ranks           batch shards      step      eff.",
-                file);
+    (void)fputs(
+        "\n  steps on some of the ranks, the others at rest, in ms; eff.: of a perfect speed-up against the "
+        "mean of the first\n  rank and the last alone, and against the slower of them; medians over "
+        "rounds\n"
+        "    ranks           batch shards      step      eff.  of slower",
+        file);
     for (int phase = 0; phase < APD_PHASES; phase++)
         (void)fprintf(file, " %8s", apd_phase_names[phase]);
     (void)fputc('\n', file);
@@ -325,6 +327,7 @@ static void write_scale(const apd_bench_scale *scale, apd_json *json) {
     apd_json_integer(json, "steps", scale->steps);
     apd_json_number(json, "median_ms", 1e3 * scale->step);
     apd_json_number(json, "efficiency", scale->share);
+    apd_json_number(json, "efficiency_of_slower", scale->share_of_slower);
     write_phases(&scale->phases, json);
     apd_json_end(json);
 }

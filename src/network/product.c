@@ -12,10 +12,11 @@
 #define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
 #define ASIDE  4            /* forward: most images beyond whole registers that go by themselves */
 #define WIDTH  (APD_LANES == 16 ? 4 : 2) /* gradients: registers of a tile */
-#define INPUTS INT64_C(384)              /* gradients: inputs of a block, whole tiles */
-#define DEPTH  INT64_C(128)              /* gradients: terms of a sum at a time */
-#define MOST   INT64_C(120)              /* by inputs: images taken together, whole groups */
-#define SLICE  INT64_C(512)              /* by inputs: units packed together, whole blocks of terms */
+#define INPUTS \
+    (APD_LANES == 16 ? INT64_C(1024) : INT64_C(384)) /* gradients: inputs of a block, whole tiles */
+#define DEPTH INT64_C(128)                           /* gradients: terms of a sum at a time */
+#define MOST  INT64_C(120)                           /* by inputs: images taken together, whole groups */
+#define SLICE INT64_C(512) /* by inputs: units packed together, whole blocks of terms */
 
 _Static_assert(INPUTS % (WIDTH * APD_LANES) == 0, "a block is whole tiles");
 _Static_assert(APD_DENSE_COLUMNS % (WIDTH * APD_LANES) == 0, "columns are cut between panels");
