@@ -1,5 +1,7 @@
 #include "network/stage.h"
 
+#include <stddef.h>
+
 #define CACHE (INT64_C(384) * 1024) /* bytes of what goes through together */
 
 /* Bytes that an image takes on its way through. */

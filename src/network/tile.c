@@ -2,6 +2,8 @@
 
 #include "base/status.h"
 
+#include <stddef.h>
+
 const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
 
 typedef struct tile_ends {
