@@ -43,22 +43,18 @@ struct apd_exchange {
 
 /* --- create and destroy ------------------------------------------------------------------------------ */
 
-static int64_t aligned(int64_t floats) {
-    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
-    return (floats + unit - 1) / unit * unit;
-}
-
 /* Segments are this rank's shards' gradients in order; the first rank's begins with theta. */
 static void open_window(apd_exchange *x) {
     const apd_team *team = x->team;
     bool first = team->place_of[team->rank] == 0;
-    int64_t own = x->partition->shard_end - x->partition->shard_begin, arena = aligned(x->layout->size);
-    x->record = aligned(x->gradient_layout->size);
+    int64_t own = x->partition->shard_end - x->partition->shard_begin,
+            arena = apd_aligned_floats(x->layout->size);
+    x->record = apd_aligned_floats(x->gradient_layout->size);
     APD_ASSERT(arena >= 0 && arena <= INT64_MAX / 32 && x->record >= 0 && x->record <= INT64_MAX / 32 / own);
     x->window =
         apd_window_create(team, x->record * own + (first ? arena : 0), 2 * x->layout->block_count + 1);
     x->theta = apd_window_segment(x->window, 0);
-    apd_gradients_init(&x->gradients, x->gradient_layout, x->partition->shards);
+    const float **places = apd_allocate(x->partition->shards, sizeof *places, "places of gradients");
     int node = team->node_of[team->rank];
     for (int place = 0; place < apd_team_node_size(team, node); place++) {
         int rank = team->node_ranks[team->node_begin[node] + place];
@@ -67,9 +63,9 @@ static void open_window(apd_exchange *x) {
         if (rank == team->rank)
             x->own_gradients = segment;
         for (int64_t s = shards.begin; s < shards.end; s++)
-            x->gradients.shards[s] = segment + (s - shards.begin) * x->record;
+            places[s] = segment + (s - shards.begin) * x->record;
     }
-    apd_gradients_ready(&x->gradients, x->partition->shards);
+    apd_gradients_init(&x->gradients, x->gradient_layout, places, x->partition->shards);
 }
 
 static bool run_is_near(const apd_exchange *x, apd_rows run) {
@@ -99,6 +95,13 @@ int64_t apd_exchange_piece(const apd_exchange *exchange, int block) {
     int64_t height = exchange->rows[block].end - exchange->rows[block].begin;
     int64_t piece = apd_gradients_piece(&exchange->gradients, block);
     return piece < height ? piece : height;
+}
+
+bool apd_exchange_next_rows(const apd_exchange *exchange, int block, apd_rows *rows) {
+    int64_t height = exchange->rows[block].end - exchange->rows[block].begin,
+            piece = apd_exchange_piece(exchange, block);
+    *rows = (apd_rows){rows->end, rows->end + piece < height ? rows->end + piece : height};
+    return rows->begin < height;
 }
 
 static void make_room_for_sums(apd_exchange *x) {

@@ -2,8 +2,9 @@
  *
  * On one node theta is one array in a shared-memory window that all its ranks read, and every shard's
  * gradient is there too (large blocks of dense layers as factors, network/gradient.h), so that an owner adds the
- * shards' rows where they lie and writes new theta rows where everyone reads them. Between nodes, one rank of a node for each owner sends what the owner lacks
- * by two-sided messages: sums of whole subtrees for gradients, rows for theta.
+ * shards' rows where they lie and writes new theta rows where everyone reads them. Between nodes, one rank of a
+ * node for each owner sends what the owner lacks by two-sided messages: sums of whole subtrees for gradients, rows
+ * for theta.
  *
  * The sum over shards follows apd_partition_tree_sum's tree elementwise in float, whatever P and however
  * the ranks lie on nodes: the same bits at every P <= S.
@@ -15,7 +16,7 @@
  *         as each block is done:  apd_exchange_publish(x, block)
  *     as often as there are blocks:
  *         block = apd_exchange_next(x)
- *         for a few of this rank's rows at a time (apd_exchange_piece):
+ *         for a few of this rank's rows at a time (apd_exchange_next_rows):
  *             gradient = apd_exchange_collect(x, block, rows, &bias)     summed over all shards
  *             ... write the new rows with apd_exchange_theta_rows(x, block, &bias)
  *         apd_exchange_release(x, block)
@@ -59,6 +60,8 @@ int apd_exchange_next(apd_exchange *exchange);
 const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias);
 /* Rows of a block to collect at a time, so that their sums stay in the cache until they are used. */
 int64_t apd_exchange_piece(const apd_exchange *exchange, int block);
+/* The next such rows, of this rank's, after `rows`; {0, 0} comes before the first. False when there are no more. */
+bool apd_exchange_next_rows(const apd_exchange *exchange, int block, apd_rows *rows);
 void apd_exchange_release(apd_exchange *exchange, int block); /* Local. */
 void apd_exchange_end_step(apd_exchange *exchange);           /* Collective. */
 

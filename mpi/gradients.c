@@ -14,20 +14,17 @@ enum {
     WIDTH = 6 * APD_DENSE_COLUMNS /* columns of it made at a time */
 };
 
-void apd_gradients_init(apd_gradients *gradients, const apd_gradient_layout *layout, int shards) {
+void apd_gradients_init(apd_gradients *gradients, const apd_gradient_layout *layout, const float **places,
+                        int shards) {
     *gradients = (apd_gradients){.layout = layout,
-                                 .shards = apd_allocate(shards, sizeof(float *), "places of gradients"),
-                                 .leaves = apd_allocate(shards, sizeof(float *), "leaves of the tree")};
-}
-
-void apd_gradients_ready(apd_gradients *gradients, int shards) {
-    const apd_gradient_layout *layout = gradients->layout;
+                                 .shards = places,
+                                 .leaves = apd_allocate(shards, sizeof(float *), "leaves of the tree"),
+                                 .height = HEIGHT};
     int64_t near = 0, factored = 0;
     for (int s = 0; s < shards; s++)
-        near += gradients->shards[s] != NULL;
+        near += places[s] != NULL;
     for (int b = 0; b < layout->layout->block_count; b++)
         factored += layout->blocks[b].factored;
-    gradients->height = HEIGHT;
     while (near * gradients->height * WIDTH > MADE && gradients->height > TILE)
         gradients->height -= TILE;
     int64_t floats = factored > 0 && shards > 1 ? near * gradients->height * WIDTH : 0;
@@ -51,7 +48,7 @@ int64_t apd_gradients_piece(const apd_gradients *gradients, int block) {
 
 /* --- sums ------------------------------------------------------------------------------------------------ */
 
-/* Rows and columns of a factored block, (height, width) in out, out_step apart. */
+/* Some rows and columns of a factored block into out, whose first row is `first_row` of the block. */
 static void sum_products(const apd_gradients *g, const apd_tree *tree, const apd_addend *leaves, int count,
                          int block, apd_rows rows, apd_rows cols, int64_t first_row, float *out) {
     int64_t width = cols.end - cols.begin, height = rows.end - rows.begin,

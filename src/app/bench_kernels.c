@@ -195,10 +195,8 @@ static double time_gather(apd_rehearsal *rehearsal) {
 
 /* This rank's rows of a block, added up a piece at a time as a step does. */
 static void collect_rows(apd_run *run, int b) {
-    int64_t height = apd_local_rows(run->decomposition, b), piece = apd_exchange_piece(run->exchange, b);
-    for (int64_t r = 0; r < height; r += piece) {
+    for (apd_rows rows = {0}; apd_exchange_next_rows(run->exchange, b, &rows);) {
         const float *bias = NULL;
-        apd_rows rows = {r, r + piece < height ? r + piece : height};
         (void)apd_exchange_collect(run->exchange, b, rows, &bias);
     }
 }
@@ -255,10 +253,9 @@ static double time_update(apd_rehearsal *rehearsal) {
     double started = apd_seconds();
     for (int b = layout->block_count - 1; b >= 0; b--) {
         float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
-        int64_t height = apd_local_rows(run->decomposition, b), piece = apd_exchange_piece(run->exchange, b);
-        for (int64_t r = 0; r < height; r += piece)
-            apd_solver_step_rows(run->solver, b, (apd_rows){r, r + piece < height ? r + piece : height},
-                                 gradient, gradient, weights + r * layout->blocks[b].cols, bias + r);
+        for (apd_rows rows = {0}; apd_exchange_next_rows(run->exchange, b, &rows);)
+            apd_solver_step_rows(run->solver, b, rows, gradient, gradient,
+                                 weights + rows.begin * layout->blocks[b].cols, bias + rows.begin);
     }
     double spent = apd_seconds() - started;
     apd_exchange_end_share(run->exchange);

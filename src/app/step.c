@@ -89,13 +89,11 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
 static void update_block(apd_run *run, int b) {
     float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
     const int64_t cols = apd_network_layout(run->network)->blocks[b].cols;
-    const int64_t height = apd_local_rows(run->decomposition, b),
-                  piece = apd_exchange_piece(run->exchange, b);
-    for (int64_t r = 0; r < height; r += piece) {
-        apd_rows rows = {r, r + piece < height ? r + piece : height};
+    for (apd_rows rows = {0}; apd_exchange_next_rows(run->exchange, b, &rows);) {
         const float *bias_gradient = NULL;
         const float *gradient = apd_exchange_collect(run->exchange, b, rows, &bias_gradient);
-        apd_solver_step_rows(run->solver, b, rows, gradient, bias_gradient, weights + r * cols, bias + r);
+        apd_solver_step_rows(run->solver, b, rows, gradient, bias_gradient, weights + rows.begin * cols,
+                             bias + rows.begin);
     }
 }
 

@@ -21,6 +21,12 @@ void *apd_allocate_bytes(int64_t bytes, const char *what);
  * zero. */
 void *apd_reallocate(void *array, int64_t old_count, int64_t count, size_t size, const char *what);
 
+/* So many floats that what lies behind them in one allocation is aligned, too. */
+static inline int64_t apd_aligned_floats(int64_t floats) {
+    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
+    return (floats + unit - 1) / unit * unit;
+}
+
 /* A copy of `text` to be freed with free(); NULL gives NULL. */
 char *apd_duplicate_text(const char *text);
 

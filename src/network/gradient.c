@@ -8,10 +8,6 @@
 /* Ahead of factors: how many images they are of. As much as keeps them aligned. */
 enum { HEAD = APD_ALIGNMENT / sizeof(float) };
 
-static int64_t aligned(int64_t floats) {
-    return (floats + HEAD - 1) / HEAD * HEAD;
-}
-
 apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int images) {
     apd_gradient_layout *made = apd_allocate(1, sizeof *made, "the gradients' layout");
     made->blocks = apd_allocate(layout->block_count, sizeof *made->blocks, "the gradients' layout");
@@ -25,8 +21,8 @@ apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int im
         /* of the head a task has some rows only, and it is small */
         place->factored = images > 0 && block->dense && block->decomposed && factors <= weights / 2;
         place->weight = made->size;
-        place->bias = place->weight + aligned(place->factored ? factors : weights);
-        made->size = place->bias + aligned(block->rows);
+        place->bias = place->weight + apd_aligned_floats(place->factored ? factors : weights);
+        made->size = place->bias + apd_aligned_floats(block->rows);
     }
     return made;
 }

@@ -4,9 +4,9 @@
  * largest by far and is the product of two small matrices, the gradient by the layer's outputs (n, R) and its inputs
  * (n, C). Where these are less than half of it they are kept in its place, as *factors*: whoever adds up some rows over
  * all micro-batches makes the products for these rows in its cache, and the whole is never written, nor read. As many
- * products are made as before, by other ranks and at another time; the bits are the same. Between processes factors are known
- * as sufficient factors (Xie et al. 2016, Lighter-communication distributed machine learning via sufficient factor
- * broadcasting).
+ * products are made as before, by other ranks and at another time; the bits are the same. Between processes
+ * factors are known as sufficient factors (Xie et al. 2016, Lighter-communication distributed machine learning via
+ * sufficient factor broadcasting).
  *
  * Letters as in layout.h. */
 #ifndef APD_NETWORK_GRADIENT_H

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int64_t aligned(int64_t floats) {
-    const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);
-    return (floats + unit - 1) / unit * unit;
-}
-
 static void place(apd_layout *layout, const apd_layer *layer, bool head) {
     apd_block *block = &layout->blocks[layer->block];
     if (head)
@@ -22,8 +17,8 @@ static void place(apd_layout *layout, const apd_layer *layer, bool head) {
     block->dense = layer->spec.kind == APD_LAYER_DENSE;
     block->decomposed = !head;
     block->weight = layout->size;
-    block->bias = layout->size + aligned(block->rows * block->cols);
-    layout->size = block->bias + aligned(block->rows);
+    block->bias = layout->size + apd_aligned_floats(block->rows * block->cols);
+    layout->size = block->bias + apd_aligned_floats(block->rows);
     if (block->decomposed)
         layout->decomposed += block->rows * block->cols;
 }

@@ -2,8 +2,8 @@
  *
  * Batches are short and weights are many, so reading and writing the weights costs as much as a third of the
  * arithmetic, and a general product adds a packed copy of them. Here weights are read where they are, along
- * their rows, and their gradient is written once. Or it is never written: its two factors are packed, the layer's inputs and the gradient by its outputs, and
- * rows of the product are made where and when they are used (see gradient.h).
+ * their rows, and their gradient is written once. Or it is never written: its two factors are packed, the layer's
+ * inputs and the gradient by its outputs, and rows of the product are made where and when they are used (gradient.h).
  *     forward     lanes are images: the inputs are packed, transposed
  *     by weights  lanes are inputs: the inputs are packed, row by row
  *     by inputs   lanes are inputs: the weights are packed, row by row, a block that stays in the cache
@@ -15,8 +15,8 @@
 
 #include "network/layout.h"
 
-/* x (n, cols) and y (n, units), their rows x_step and y_step floats apart; weights (units, cols), no gaps. Steps are not looked at where
- * there are only factors. */
+/* x (n, cols) and y (n, units), their rows x_step and y_step floats apart; weights (units, cols), no gaps.
+ * Steps are not looked at where there are only factors. */
 typedef struct apd_dense_shape {
     int64_t n, units, cols;
     int64_t x_step, y_step;
