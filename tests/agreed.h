@@ -3,7 +3,7 @@
 #ifndef APD_TESTS_AGREED_H
 #define APD_TESTS_AGREED_H
 
-#include "mpi/team.h"
+#include "mpi/team/team.h"
 
 #include <stdio.h>
 

@@ -62,7 +62,7 @@ YAML
 
 # fingerprint FOLDER: everything that must not depend on the number of ranks
 fingerprint() {
-    /usr/bin/python3 "$repository/tests/contents.py" "$1/checkpoint.h5"
+    /usr/bin/python3 "$repository/tests/commands/contents.py" "$1/checkpoint.h5"
     cat "$1/accuracy.csv"
     grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
     cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'

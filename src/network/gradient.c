@@ -3,10 +3,6 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* Ahead of factors: how many images they are of. As much as keeps them aligned. */
-enum { HEAD = APD_ALIGNMENT / sizeof(float) };
 
 apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int images) {
     apd_gradient_layout *made = apd_allocate(1, sizeof *made, "the gradients' layout");
@@ -17,7 +13,7 @@ apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int im
         const apd_block *block = &layout->blocks[b];
         apd_gradient_block *place = &made->blocks[b];
         int64_t weights = block->rows * block->cols,
-                factors = HEAD + apd_dense_factor_floats(images, block->rows, block->cols);
+                factors = apd_dense_factor_floats(images, block->rows, block->cols);
         /* of the head a task has some rows only, and it is small */
         place->factored = images > 0 && block->dense && block->decomposed && factors <= weights / 2;
         place->weight = made->size;
@@ -34,16 +30,9 @@ void apd_gradient_layout_destroy(apd_gradient_layout *layout) {
     free(layout);
 }
 
-void apd_gradient_write_factors(const apd_dense_shape *shape, const float *y, const float *x, float *to) {
-    memcpy(to, &shape->n, sizeof shape->n);
-    apd_dense_pack_factors(shape, y, x, to + HEAD);
-}
-
 void apd_gradient_rows(const apd_gradient_layout *layout, const float *gradient, int block, apd_rows rows,
                        apd_rows cols, float *out, int64_t out_step) {
     const apd_block *shape = &layout->layout->blocks[block];
-    const float *factors = gradient + layout->blocks[block].weight;
-    apd_dense_shape of = {.units = shape->rows, .cols = shape->cols};
-    memcpy(&of.n, factors, sizeof of.n);
-    apd_dense_by_factors(&of, factors + HEAD, rows, cols, out, out_step);
+    apd_dense_by_factors(shape->rows, shape->cols, gradient + layout->blocks[block].weight, rows, cols, out,
+                         out_step);
 }

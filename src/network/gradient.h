@@ -12,8 +12,8 @@
 #ifndef APD_NETWORK_GRADIENT_H
 #define APD_NETWORK_GRADIENT_H
 
+#include "network/kernels/product.h"
 #include "network/layout.h"
-#include "network/product.h"
 
 typedef struct apd_gradient_block {
     bool factored;
@@ -31,9 +31,6 @@ typedef struct apd_gradient_layout {
 /* For micro-batches of up to `images` images (0: nothing is factored). `layout` must outlive it. */
 apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int images);
 void apd_gradient_layout_destroy(apd_gradient_layout *layout); /* Takes NULL. */
-
-/* A dense layer's factors, with how many images they are of, into a gradient at the block's offset `to`. */
-void apd_gradient_write_factors(const apd_dense_shape *shape, const float *y, const float *x, float *to);
 
 /* Rows and columns of a factored block's gradient by weights from its factors in `gradient`, into out, its rows
  * out_step apart; cols as for apd_dense_by_factors. */

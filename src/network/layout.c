@@ -1,7 +1,7 @@
 #include "network/layout.h"
 
 #include "base/memory.h"
-#include "network/layer.h"
+#include "network/layers/layer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

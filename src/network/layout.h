@@ -9,6 +9,8 @@
 #ifndef APD_NETWORK_LAYOUT_H
 #define APD_NETWORK_LAYOUT_H
 
+#include "base/rows.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,9 +31,10 @@ typedef struct apd_layout {
     int64_t decomposed; /* D: sum of R*C over decomposed blocks */
 } apd_layout;
 
-/* A run of rows: begin <= row < end. An array of B of these is a *slice*: the rows that one rank owns. */
-typedef struct apd_rows {
-    int64_t begin, end;
-} apd_rows;
+struct apd_layer;
+
+/* Lay out the parameters of `count` resolved layers, the head last. Clear with apd_layout_clear. */
+void apd_layout_init(apd_layout *layout, const struct apd_layer *layers, int count);
+void apd_layout_clear(apd_layout *layout);
 
 #endif

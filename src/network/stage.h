@@ -8,7 +8,7 @@
 #ifndef APD_NETWORK_STAGE_H
 #define APD_NETWORK_STAGE_H
 
-#include "network/layer.h"
+#include "network/layers/layer.h"
 
 typedef struct apd_stage {
     int first,

@@ -2,6 +2,7 @@
 #ifndef APD_NETWORK_WORKSPACE_H
 #define APD_NETWORK_WORKSPACE_H
 
+#include "network/network.h"
 #include "network/stage.h"
 
 struct apd_network {

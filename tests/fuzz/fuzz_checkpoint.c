@@ -7,12 +7,12 @@
  * them are reached. */
 #include "base/memory.h"
 #include "fuzz.h"
-#include "io/checkpoint.h"
-#include "io/checkpoint_links.h"
-#include "io/checkpoint_parcel.h"
-#include "io/checkpoint_parts.h"
-#include "io/checkpoint_write.h"
-#include "io/h5_guard.h"
+#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/links.h"
+#include "io/checkpoint/parcel.h"
+#include "io/checkpoint/parts.h"
+#include "io/checkpoint/write.h"
+#include "io/hdf5/guard.h"
 
 #include <hdf5.h>
 #include <inttypes.h>

@@ -7,7 +7,7 @@
  * format is the old one without checksums. */
 #include "base/memory.h"
 #include "fuzz.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 #include <hdf5.h>
 #include <stdio.h>

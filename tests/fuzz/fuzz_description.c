@@ -1,8 +1,8 @@
 /* The run description: YAML text, then the values of --set, each after a byte 0. What is accepted must read
  * back from what apd_description_write makes of it. */
 #include "fuzz.h"
-#include "io/description.h"
-#include "io/description_options.h"
+#include "io/description/description.h"
+#include "io/description/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

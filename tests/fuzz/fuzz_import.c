@@ -6,7 +6,7 @@
  * checksums are right where nothing else is meant: gzip, xz, PNG with its chunks' checksums made right, PNG
  * whose scan lines are the bytes (after 6 bytes: width, height, bit depth, colour type). */
 #include "fuzz.h"
-#include "io/import.h"
+#include "io/images/import.h"
 
 #include <lzma.h>
 #include <stdio.h>

@@ -1,0 +1,69 @@
+/* checkpoint_get: a group of a checkpoint while it is read, checked as it passes.
+ *
+ * The mirror of checkpoint_put. Type, rank and extents of everything are held against what is expected, and
+ * what the file stores against the shape, before any room is made for it; a group's end compares digests.
+ *
+ * Statuses: DATA "PATH: OBJECT: reason"; outputs are set on success only, save that a read data set's
+ * contents are trusted only after the group's end. */
+#ifndef APD_IO_CHECKPOINT_GET_H
+#define APD_IO_CHECKPOINT_GET_H
+
+#include "io/checkpoint/format.h"
+
+#include <hdf5.h>
+
+typedef struct apd_checkpoint_in {
+    hid_t id;
+    const char *path; /* of the file, for messages; not owned */
+    char name[96];
+    uint64_t digest;
+} apd_checkpoint_in;
+
+/* A data set whose rows are handed out a run at a time; the first run reads it whole. */
+typedef struct apd_checkpoint_source {
+    hid_t id;
+    const char *name; /* not owned */
+    apd_checkpoint_shape shape;
+    int64_t chunk;        /* as apd_h5_shape has it */
+    int64_t row;          /* the next one */
+    unsigned char *whole; /* owned; NULL: not read yet */
+    uint64_t digest;      /* of what was read */
+} apd_checkpoint_source;
+
+/* DATA: "PATH: GROUP/NAME: reason"; `name` may be NULL. */
+apd_status apd_checkpoint_get_fail(const apd_checkpoint_in *in, const char *name, const char *reason,
+                                   apd_error *error);
+
+apd_status apd_checkpoint_get_open(const apd_checkpoint_in *root, const char *name, apd_checkpoint_in *in,
+                                   apd_error *error);
+
+/* The digest attribute as stored. */
+apd_status apd_checkpoint_get_stored_digest(const apd_checkpoint_in *in, uint64_t *digest, apd_error *error);
+
+/* Compare the digest of all that was read with the stored one. */
+apd_status apd_checkpoint_get_end(const apd_checkpoint_in *in, apd_error *error);
+void apd_checkpoint_get_close(apd_checkpoint_in *in);
+
+apd_status apd_checkpoint_get_attribute(apd_checkpoint_in *in, const char *name,
+                                        const apd_checkpoint_shape *shape, void *value, apd_error *error);
+apd_status apd_checkpoint_get_fields(apd_checkpoint_in *in, const apd_checkpoint_field *fields, int count,
+                                     void *into, apd_error *error);
+
+/* Extent of a vector attribute. */
+apd_status apd_checkpoint_get_length(const apd_checkpoint_in *in, const char *name, int64_t *length,
+                                     apd_error *error);
+
+/* A whole data set into a new array (free it), one zero byte behind it. Extents of APD_CHECKPOINT_ANY, and a
+ * text of 0 bytes, are taken from the file and set in `shape`. */
+apd_status apd_checkpoint_get_data(apd_checkpoint_in *in, const char *name, apd_checkpoint_shape *shape,
+                                   void **bytes, apd_error *error);
+apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *name,
+                                       const apd_checkpoint_shape *shape, apd_checkpoint_source *source,
+                                       apd_error *error);
+apd_status apd_checkpoint_source_read(const apd_checkpoint_in *in, apd_checkpoint_source *source,
+                                      int64_t rows, void *bytes, apd_error *error);
+void apd_checkpoint_source_end(apd_checkpoint_in *in, apd_checkpoint_source *source);
+void apd_checkpoint_source_abandon(
+    apd_checkpoint_source *source); /* Takes one that never began: id < 0, the rest 0. */
+
+#endif

@@ -1,0 +1,328 @@
+#include "io/data/loader.h"
+
+#include "base/memory.h"
+#include "io/data/task_images.h"
+#include "io/system/memory_limit.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* One shard's samples: slots first .. first+count-1 of the set. */
+typedef struct shard_part {
+    int64_t first, count;
+    int epoch;      /* whose order `order` is; -1: none yet */
+    int64_t *order; /* (count) offsets from `first` */
+} shard_part;
+
+struct apd_train_set {
+    apd_partition partition;
+    uint64_t seed;
+    int task;
+    bool flip;
+    int shift;
+    int64_t batch;
+    int64_t count; /* of the task's samples, all shards */
+    int64_t image_bytes;
+    apd_normalisation normalisation;
+    apd_pixels pixels;
+    pthread_mutex_t lock;
+    shard_part *parts;  /* this rank's shards */
+    int64_t slot_count; /* this rank's samples */
+    int64_t *places;    /* (slot_count) the sample's place in the task's part */
+    int32_t *labels;    /* (slot_count) */
+    uint8_t *images;    /* (slot_count) as stored, transformed */
+};
+
+/* --- dealing samples to shards ----------------------------------------------------------------------- */
+
+/* dealt (count): the samples' places sorted by label, in a random order inside each class. */
+static int64_t *deal(const apd_train_set *set, const apd_sample *samples, int classes) {
+    int64_t *shuffled = apd_allocate(set->count, sizeof *shuffled, "the dealing of samples");
+    int64_t *dealt = apd_allocate(set->count, sizeof *dealt, "the dealing of samples");
+    int64_t *start = apd_allocate(classes + 1, sizeof *start, "the dealing of samples");
+    apd_random random = apd_random_stream(set->seed, APD_RANDOM_SHARD_DEAL, (uint32_t)set->task, 0);
+    apd_random_permutation(&random, set->count, shuffled);
+    for (int64_t i = 0; i < set->count; i++)
+        start[samples[i].label + 1]++;
+    for (int label = 0; label < classes; label++)
+        start[label + 1] += start[label];
+    for (int64_t i = 0; i < set->count; i++)
+        dealt[start[samples[shuffled[i]].label]++] = shuffled[i];
+    free(start);
+    free(shuffled);
+    return dealt;
+}
+
+/* Room for each of this rank's shards. Every full batch takes the same number of a shard's samples. */
+static void make_parts(apd_train_set *set) {
+    const apd_partition *partition = &set->partition;
+    int shards = partition->shard_end - partition->shard_begin;
+    set->parts = apd_allocate(shards, sizeof *set->parts, "the shards of a task");
+    for (int i = 0; i < shards; i++) {
+        int shard = partition->shard_begin + i;
+        shard_part *part = &set->parts[i];
+        part->count = set->count / set->batch * apd_partition_micro_batch(partition, set->batch, shard) +
+                      apd_partition_micro_batch(partition, set->count % set->batch, shard);
+        part->first = set->slot_count;
+        part->epoch = -1;
+        part->order = apd_allocate(part->count, sizeof *part->order, "a shard's order");
+        set->slot_count += part->count;
+    }
+}
+
+/* slots (count): where each sample of this rank goes, -1 for the others'. Fills places and labels. */
+static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const int64_t *dealt) {
+    const apd_partition *partition = &set->partition;
+    int shards = partition->shard_end - partition->shard_begin;
+    int64_t *slots = apd_allocate(set->count, sizeof *slots, "the samples' slots");
+    int64_t *filled = apd_allocate(shards, sizeof *filled, "the samples' slots");
+    set->places = apd_allocate(set->slot_count, sizeof *set->places, "the samples' places");
+    set->labels = apd_allocate(set->slot_count, sizeof *set->labels, "the samples' labels");
+    for (int64_t i = 0; i < set->count; i++) {
+        int part = apd_partition_shard_of_sample(partition, i, set->batch) - partition->shard_begin;
+        slots[dealt[i]] = -1;
+        if (part < 0 || part >= shards)
+            continue;
+        int64_t slot = set->parts[part].first + filled[part]++;
+        slots[dealt[i]] = slot;
+        set->places[slot] = dealt[i];
+        set->labels[slot] = samples[dealt[i]].label;
+    }
+    for (int part = 0; part < shards; part++)
+        APD_ASSERT(filled[part] == set->parts[part].count);
+    free(filled);
+    return slots;
+}
+
+/* --- loading ----------------------------------------------------------------------------------------- */
+
+static apd_normalisation fixed_normalisation(apd_normalise kind, const apd_dataset *dataset) {
+    apd_normalisation made;
+    for (int c = 0; c < APD_MAX_CHANNELS; c++) {
+        made.mean[c] = kind == APD_NORMALISE_DATASET ? dataset->mean[c] : 0;
+        made.deviation[c] = kind == APD_NORMALISE_DATASET ? dataset->deviation[c] : 1;
+    }
+    return made;
+}
+
+/* Make room for `count` images of `bytes` and read them there: `*kept` is to be freed on failure too. */
+static apd_status keep_images(apd_task_images *images, int64_t count, int64_t bytes, uint8_t **kept,
+                              apd_error *error) {
+    APD_TRY(apd_memory_limit_check(images->dataset->path, "images", count, (size_t)bytes, error));
+    *kept = images->kept = apd_allocate(count, (size_t)bytes, "a task's images");
+    return apd_task_images_load(images, error);
+}
+
+/* Deal, read and keep this rank's samples; work out the normalisation. */
+static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset *dataset,
+                       apd_normalise normalise, const apd_sample *samples, apd_error *error) {
+    int64_t *dealt = deal(set, samples, stream->tasks[set->task].class_count);
+    make_parts(set);
+    int64_t *slots = make_slots(set, samples, dealt);
+    apd_pixel_sums sums = {0};
+    apd_task_images images = {
+        .stream = stream,
+        .dataset = dataset,
+        .task = set->task,
+        .part = APD_PART_TRAIN,
+        .samples = samples,
+        .count = set->count,
+        .slots = slots,
+        .sums = normalise == APD_NORMALISE_TASK ? &sums : NULL,
+    };
+    apd_status status = keep_images(&images, set->slot_count, set->image_bytes, &set->images, error);
+    set->normalisation = normalise == APD_NORMALISE_TASK
+                             ? apd_pixel_sums_normalisation(&sums, dataset->is_float)
+                             : fixed_normalisation(normalise, dataset);
+    apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, &set->normalisation);
+    free(slots);
+    free(dealt);
+    return status;
+}
+
+apd_status apd_train_set_load(const apd_description *description, const apd_stream *stream,
+                              apd_dataset *dataset, const apd_partition *partition, int task,
+                              apd_train_set **out, apd_error *error) {
+    int batch = description->training.batch;
+    if (batch < partition->shards)
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "training.batch: %d is smaller than the %d shards; %d or more, or fewer shards, would "
+            "be right",
+            batch, partition->shards, partition->shards);
+    apd_train_set *set = apd_allocate(1, sizeof *set, "a task's training set");
+    (void)pthread_mutex_init(&set->lock, NULL);
+    set->partition = *partition;
+    set->seed = stream->seed;
+    set->task = task;
+    set->flip = description->data.flip;
+    set->shift = description->data.shift;
+    set->batch = batch;
+    set->image_bytes = dataset->image_bytes;
+    apd_sample *samples;
+    set->count =
+        apd_stream_samples(stream, dataset, task, description->data.validation, APD_PART_TRAIN, &samples);
+    apd_status status = fill(set, stream, dataset, description->data.normalise, samples, error);
+    free(samples);
+    if (status == APD_OK)
+        *out = set;
+    else
+        apd_train_set_destroy(set);
+    return status;
+}
+
+void apd_train_set_destroy(apd_train_set *set) {
+    if (set == NULL)
+        return;
+    for (int i = 0; i < set->partition.shard_end - set->partition.shard_begin; i++)
+        free(set->parts[i].order);
+    (void)pthread_mutex_destroy(&set->lock);
+    free(set->parts);
+    free(set->places);
+    free(set->labels);
+    free(set->images);
+    free(set);
+}
+
+/* --- batches ----------------------------------------------------------------------------------------- */
+
+int64_t apd_train_set_count(const apd_train_set *set) {
+    return set->count;
+}
+
+int apd_train_set_steps(const apd_train_set *set) {
+    return (int)((set->count + set->batch - 1) / set->batch);
+}
+
+int64_t apd_train_set_batch_count(const apd_train_set *set, int step) {
+    APD_ASSERT(step >= 0 && step < apd_train_set_steps(set));
+    int64_t left = set->count - step * set->batch;
+    return left < set->batch ? left : set->batch;
+}
+
+const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set) {
+    return &set->normalisation;
+}
+
+static const int64_t *epoch_order(const apd_train_set *set, shard_part *part, int shard, int epoch) {
+    if (part->epoch != epoch) {
+        uint32_t b = (uint32_t)epoch * 65536 + (uint32_t)shard;
+        apd_random random = apd_random_stream(set->seed, APD_RANDOM_EPOCH_ORDER, (uint32_t)set->task, b);
+        apd_random_permutation(&random, part->count, part->order);
+        part->epoch = epoch;
+    }
+    return part->order;
+}
+
+int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels) {
+    const apd_partition *partition = &set->partition;
+    APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end && epoch >= 0);
+    shard_part *part = &set->parts[shard - partition->shard_begin];
+    (void)pthread_mutex_lock(&set->lock); /* of the epochs' orders */
+    int n = apd_partition_micro_batch(partition, apd_train_set_batch_count(set, step), shard);
+    const int64_t *order = epoch_order(set, part, shard, epoch) +
+                           (int64_t)step * apd_partition_micro_batch(partition, set->batch, shard);
+    apd_random random =
+        apd_random_stream(set->seed, APD_RANDOM_AUGMENT, (uint32_t)set->task, (uint32_t)epoch);
+    apd_image_shape shape = set->pixels.shape;
+    int64_t size = (int64_t)shape.channels * shape.height * shape.width;
+    for (int i = 0; i < n; i++) {
+        int64_t slot = part->first + order[i];
+        apd_augmentation drawn = apd_augmentation_draw(&random, set->places[slot], set->flip, set->shift);
+        apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, drawn, images + i * size);
+        labels[i] = set->labels[slot];
+    }
+    (void)pthread_mutex_unlock(&set->lock);
+    return n;
+}
+
+/* --- evaluation -------------------------------------------------------------------------------------- */
+
+struct apd_eval_set {
+    int64_t count;      /* samples, all ranks */
+    int64_t piece;      /* samples a piece */
+    int pieces;         /* this rank's */
+    int64_t slot_count; /* this rank's samples: its pieces one after the other */
+    int64_t image_bytes;
+    apd_pixels pixels;
+    int32_t *labels; /* (slot_count) */
+    uint8_t *images; /* (slot_count) */
+};
+
+/* slots (count): the samples of this rank's pieces, one after the other; -1 for the others'. */
+static int64_t *evaluation_slots(apd_eval_set *set, const apd_partition *partition,
+                                 const apd_sample *samples) {
+    int64_t *slots = apd_allocate(set->count, sizeof *slots, "the samples' slots");
+    set->labels = apd_allocate(set->count, sizeof *set->labels, "the samples' labels");
+    for (int64_t i = 0; i < set->count; i++) {
+        bool mine = i / set->piece % partition->ranks == partition->rank;
+        slots[i] = mine ? set->slot_count++ : -1;
+        if (mine)
+            set->labels[slots[i]] = samples[i].label;
+    }
+    set->pieces = (int)((set->slot_count + set->piece - 1) / set->piece);
+    return slots;
+}
+
+apd_status apd_eval_set_load(const apd_description *description, const apd_stream *stream,
+                             apd_dataset *dataset, const apd_partition *partition, int task,
+                             apd_part_kind part, const apd_normalisation *normalisation, apd_eval_set **out,
+                             apd_error *error) {
+    APD_ASSERT(description->log.evaluate_batch >= 1);
+    apd_eval_set *set = apd_allocate(1, sizeof *set, "a task's evaluation set");
+    apd_sample *samples;
+    set->count = apd_stream_samples(stream, dataset, task, description->data.validation, part, &samples);
+    set->piece = description->log.evaluate_batch;
+    set->image_bytes = dataset->image_bytes;
+    apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, normalisation);
+    int64_t *slots = evaluation_slots(set, partition, samples);
+    apd_task_images images = {
+        .stream = stream,
+        .dataset = dataset,
+        .task = task,
+        .part = part,
+        .samples = samples,
+        .count = set->count,
+        .slots = slots,
+    };
+    apd_status status = keep_images(&images, set->slot_count, set->image_bytes, &set->images, error);
+    free(slots);
+    free(samples);
+    if (status == APD_OK)
+        *out = set;
+    else
+        apd_eval_set_destroy(set);
+    return status;
+}
+
+void apd_eval_set_destroy(apd_eval_set *set) {
+    if (set == NULL)
+        return;
+    free(set->labels);
+    free(set->images);
+    free(set);
+}
+
+int64_t apd_eval_set_count(const apd_eval_set *set) {
+    return set->count;
+}
+
+int apd_eval_set_pieces(const apd_eval_set *set) {
+    return set->pieces;
+}
+
+int apd_eval_set_gather(const apd_eval_set *set, int piece, float *images, int32_t *labels) {
+    APD_ASSERT(piece >= 0 && piece < set->pieces);
+    int64_t first = piece * set->piece;
+    int64_t left = set->slot_count - first;
+    int n = (int)(left < set->piece ? left : set->piece);
+    apd_image_shape shape = set->pixels.shape;
+    int64_t size = (int64_t)shape.channels * shape.height * shape.width;
+    for (int64_t i = 0; i < n; i++) {
+        const uint8_t *image = set->images + (first + i) * set->image_bytes;
+        apd_pixels_gather(&set->pixels, image, (apd_augmentation){0}, images + i * size);
+        labels[i] = set->labels[first + i];
+    }
+    return n;
+}

@@ -1,0 +1,403 @@
+#include "io/data/stream.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "io/data/stream_order.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the functions below share while a stream is made. */
+typedef struct making {
+    const apd_description *description;
+    const apd_dataset *data;
+    apd_stream *stream;
+    int64_t *images[APD_SPLITS]; /* (classes): images a class */
+    apd_error *error;
+} making;
+
+/* --- tasks ------------------------------------------------------------------------------------------- */
+
+/* Room for as many tasks as stream.tasks asks for, of `available` ones; 0 asks for all. */
+static apd_status make_tasks(making *m, int available, const char *what) {
+    int asked = m->description->stream.tasks;
+    if (asked < 0 || asked > available)
+        return apd_fail(m->error, APD_ERROR_USAGE,
+                        "stream.tasks: %d, but there are %d %s; 0 (all of them) to %d would be right", asked,
+                        available, what, available);
+    int count = asked > 0 ? asked : available;
+    m->stream->tasks = apd_allocate(count, sizeof *m->stream->tasks, "the stream's tasks");
+    m->stream->task_count = count;
+    for (int id = 0; id < count; id++)
+        m->stream->tasks[id].id = id;
+    return APD_OK;
+}
+
+static void make_classes(apd_task *task, int count) {
+    task->classes = apd_allocate(count, sizeof *task->classes, "a task's classes");
+    task->class_count = count;
+}
+
+/* "class 5", "classes 10-19", or "classes 3,17,...", cut where the room ends. */
+static void name_by_classes(apd_task *task) {
+    int count = task->class_count, first = task->classes[0], last = task->classes[count - 1];
+    bool run = true;
+    for (int i = 1; i < count; i++)
+        run = run && task->classes[i] == first + i;
+    if (count == 1)
+        snprintf(task->name, sizeof task->name, "class %d", first);
+    else if (run)
+        snprintf(task->name, sizeof task->name, "classes %d-%d", first, last);
+    if (run)
+        return;
+    enum { ROOM_FOR_ONE = sizeof ",2147483647,..." };
+    size_t used = (size_t)snprintf(task->name, sizeof task->name, "classes %d", first);
+    for (int i = 1; i < count; i++) {
+        bool fits = used + ROOM_FOR_ONE <= sizeof task->name;
+        used += (size_t)snprintf(task->name + used, sizeof task->name - used, fits ? ",%d" : ",...",
+                                 task->classes[i]);
+        if (!fits)
+            return;
+    }
+}
+
+/* `text` as the task's name, cut between characters (of UTF-8) where the room ends. */
+static void name_by_text(apd_task *task, const char *text) {
+    size_t length = strnlen(text, sizeof task->name);
+    if (length == sizeof task->name)
+        for (length--; length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80;)
+            length--;
+    memcpy(task->name, text, length);
+    task->name[length] = '\0';
+}
+
+static apd_status build_split(making *m) {
+    int classes = m->data->classes, each = m->description->stream.classes_per_task;
+    if (each < 1 || each > classes)
+        return apd_fail(m->error, APD_ERROR_USAGE,
+                        "stream.classes_per_task: %d, but %s has %d classes; 1 to %d would be right", each,
+                        m->data->path, classes, classes);
+    if (m->description->stream.tasks == 0 && classes % each != 0)
+        return apd_fail(
+            m->error, APD_ERROR_USAGE,
+            "stream.classes_per_task: %d does not divide the %d classes of %s; a divisor would be "
+            "right, or stream.tasks: %d, which leaves the last %d out",
+            each, classes, m->data->path, classes / each, classes % each);
+    APD_TRY(make_tasks(m, classes / each, "tasks of stream.classes_per_task classes"));
+    int64_t *sequence = apd_allocate(classes, sizeof *sequence, "the classes' order");
+    int64_t seed = m->description->stream.class_seed;
+    apd_random random = apd_random_stream((uint64_t)seed, APD_RANDOM_CLASS_ORDER, 0, 0);
+    for (int i = 0; i < classes; i++)
+        sequence[i] = i;
+    if (seed >= 0)
+        apd_random_permutation(&random, classes, sequence);
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        make_classes(task, each);
+        for (int i = 0; i < each; i++)
+            task->classes[i] = (int)sequence[id * each + i];
+        name_by_classes(task);
+    }
+    free(sequence);
+    return APD_OK;
+}
+
+/* Row `id` of stream.classes; `seen` (classes) holds, for each class, the last task that had it, plus one. */
+static apd_status check_list(const making *m, int id, int *seen) {
+    const int *row = m->description->stream.classes[id];
+    int count = m->description->stream.class_counts[id];
+    if (count < 1)
+        return apd_fail(m->error, APD_ERROR_USAGE,
+                        "stream.classes[%d]: an empty list; one class or more would be right", id);
+    for (int i = 0; i < count; i++) {
+        int class = row[i];
+        if (class < 0 || class >= m->data->classes)
+            return apd_fail(m->error, APD_ERROR_USAGE,
+                            "stream.classes[%d]: %s has no class %d; 0 to %d would be right", id,
+                            m->data->path, class, m->data->classes - 1);
+        if (m->images[APD_SPLIT_TRAIN][class] + m->images[APD_SPLIT_TEST][class] == 0)
+            return apd_fail(m->error, APD_ERROR_USAGE,
+                            "stream.classes[%d]: class %d has no images in %s; leave it out", id, class,
+                            m->data->path);
+        if (seen[class] == id + 1)
+            return apd_fail(m->error, APD_ERROR_USAGE,
+                            "stream.classes[%d]: class %d is there twice; once would be right", id, class);
+        seen[class] = id + 1;
+    }
+    return APD_OK;
+}
+
+static apd_status build_list(making *m) {
+    if (m->description->stream.class_lists < 1)
+        return apd_fail(m->error, APD_ERROR_USAGE,
+                        "stream.classes: no lists; stream.kind list needs one list of classes for each task");
+    APD_TRY(make_tasks(m, m->description->stream.class_lists, "lists in stream.classes"));
+    int *seen = apd_allocate(m->data->classes, sizeof *seen, "the classes seen");
+    apd_status status = APD_OK;
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        APD_GO(check_list(m, id, seen));
+        make_classes(task, m->description->stream.class_counts[id]);
+        memcpy(task->classes, m->description->stream.classes[id],
+               (size_t)task->class_count * sizeof *task->classes);
+        name_by_classes(task);
+    }
+out:
+    free(seen);
+    return status;
+}
+
+/* superclass[class]: its coarse label, or -1 for a class without images. A class lies in one superclass. */
+static apd_status find_superclasses(const making *m, int *superclass) {
+    static const char *const names[APD_SPLITS] = {"/train", "/test"};
+    for (int class = 0; class < m->data->classes; class ++)
+        superclass[class] = -1;
+    for (int split = 0; split < APD_SPLITS; split++)
+        for (int64_t i = 0; m->data->coarse[split] != NULL && i < m->data->count[split]; i++) {
+            int class = m->data->labels[split][i], coarse = m->data->coarse[split][i];
+            if (superclass[class] >= 0 && superclass[class] != coarse)
+                return apd_fail(m->error, APD_ERROR_DATA,
+                                "%s: %s/coarse_labels[%" PRId64 "]: class %d has coarse label %d here and %d "
+                                "before; one superclass for each class would be right",
+                                m->data->path, names[split], i, class, coarse, superclass[class]);
+            superclass[class] = coarse;
+        }
+    return APD_OK;
+}
+
+/* The classes of superclass `coarse`, ascending. */
+static apd_status fill_superclass(const making *m, apd_task *task, int coarse, const int *superclass) {
+    int count = 0;
+    for (int class = 0; class < m->data->classes; class ++)
+        count += superclass[class] == coarse;
+    if (count == 0)
+        return apd_fail(
+            m->error, APD_ERROR_DATA,
+            "%s: no image has coarse label %d (stream.kind superclass makes a task of each of 0 to "
+            "%d); labels without gaps would be right",
+            m->data->path, coarse, m->data->coarse_classes - 1);
+    make_classes(task, count);
+    for (int class = 0, place = 0; class < m->data->classes; class ++)
+        if (superclass[class] == coarse)
+            task->classes[place++] = class;
+    if (m->data->coarse_names != NULL)
+        name_by_text(task, m->data->coarse_names[coarse]);
+    else
+        snprintf(task->name, sizeof task->name, "superclass %d", coarse);
+    return APD_OK;
+}
+
+static apd_status build_superclass(making *m) {
+    if (m->data->coarse[APD_SPLIT_TRAIN] == NULL)
+        return apd_fail(
+            m->error, APD_ERROR_DATA,
+            "stream.kind: superclass needs /train/coarse_labels, which %s does not have; split or list "
+            "would be right",
+            m->data->path);
+    APD_TRY(make_tasks(m, m->data->coarse_classes, "superclasses"));
+    int *superclass = apd_allocate(m->data->classes, sizeof *superclass, "the classes' superclasses");
+    apd_status status = find_superclasses(m, superclass);
+    for (int id = 0; status == APD_OK && id < m->stream->task_count; id++)
+        status = fill_superclass(m, &m->stream->tasks[id], id, superclass);
+    free(superclass);
+    return status;
+}
+
+/* Tasks that have all classes: permutations and rotations. */
+static apd_status build_whole(making *m, const char *kind) {
+    if (m->description->stream.tasks < 1)
+        return apd_fail(m->error, APD_ERROR_USAGE,
+                        "stream.tasks: %d; stream.kind %s needs the number of tasks, 1 or more",
+                        m->description->stream.tasks, kind);
+    APD_TRY(make_tasks(m, m->description->stream.tasks, kind));
+    for (int id = 0; id < m->stream->task_count; id++) {
+        make_classes(&m->stream->tasks[id], m->data->classes);
+        for (int class = 0; class < m->data->classes; class ++)
+            m->stream->tasks[id].classes[class] = class;
+    }
+    return APD_OK;
+}
+
+static apd_status build_permutation(making *m) {
+    APD_TRY(build_whole(m, "permutation"));
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        task->permuted = id > 0;
+        snprintf(task->name, sizeof task->name, "permutation %d", id);
+    }
+    return APD_OK;
+}
+
+static apd_status build_rotation(making *m) {
+    APD_TRY(build_whole(m, "rotation"));
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        task->angle = id * m->description->stream.rotation_step;
+        snprintf(task->name, sizeof task->name, "rotation %g", task->angle);
+    }
+    return APD_OK;
+}
+
+static apd_status (*const builders[])(making *m) = {
+    [APD_STREAM_SPLIT] = build_split,           [APD_STREAM_LIST] = build_list,
+    [APD_STREAM_SUPERCLASS] = build_superclass, [APD_STREAM_PERMUTATION] = build_permutation,
+    [APD_STREAM_ROTATION] = build_rotation,
+};
+
+/* --- the whole --------------------------------------------------------------------------------------- */
+
+static apd_status check_turns(const making *m) {
+    int turns = m->description->stream.turns;
+    apd_image_shape shape = m->data->shape;
+    if (turns != 1 && turns != 2 && turns != 4)
+        return apd_fail(m->error, APD_ERROR_USAGE, "stream.turns: %d; 1, 2 or 4 would be right", turns);
+    if (turns > 1 && shape.height != shape.width)
+        return apd_fail(
+            m->error, APD_ERROR_USAGE,
+            "stream.turns: %d needs square images, and those of %s are %d by %d; 1 would be right", turns,
+            m->data->path, shape.height, shape.width);
+    return APD_OK;
+}
+
+/* Every task has images to train and to test on, and no more samples than an int can count. */
+static apd_status check_task(const making *m, const apd_task *task) {
+    static const char *const names[APD_SPLITS] = {"training", "test"};
+    for (int split = 0; split < APD_SPLITS; split++) {
+        int64_t images = 0;
+        for (int i = 0; i < task->class_count; i++)
+            images += m->images[split][task->classes[i]];
+        if (images == 0)
+            return apd_fail(
+                m->error, APD_ERROR_DATA,
+                "%s has no %s images for task %d (%s); leave its classes out of the stream, or add "
+                "images of them",
+                m->data->path, names[split], task->id, task->name);
+        if (images > INT32_MAX / m->stream->turns)
+            return apd_fail(
+                m->error, APD_ERROR_DATA,
+                "%s: task %d (%s) has %" PRId64 " %s images and %d turns of each; at most %d samples "
+                "would be right",
+                m->data->path, task->id, task->name, images, names[split], m->stream->turns, INT32_MAX);
+    }
+    return APD_OK;
+}
+
+static apd_status make_stream(making *m) {
+    APD_TRY(check_turns(m));
+    apd_stream *stream = m->stream;
+    stream->turns = m->description->stream.turns;
+    stream->seed = m->description->seed;
+    APD_TRY(builders[m->description->stream.kind](m));
+    for (int id = 0; id < stream->task_count; id++) {
+        APD_TRY(check_task(m, &stream->tasks[id]));
+        if (stream->tasks[id].class_count > stream->max_classes)
+            stream->max_classes = stream->tasks[id].class_count;
+    }
+    return apd_stream_order(m->description, stream, m->error);
+}
+
+apd_status apd_stream_create(const apd_description *description, const apd_dataset *dataset, apd_stream **out,
+                             apd_error *error) {
+    making m = {.description = description, .data = dataset, .error = error};
+    m.stream = apd_allocate(1, sizeof *m.stream, "the stream");
+    for (int split = 0; split < APD_SPLITS; split++) {
+        m.images[split] = apd_allocate(dataset->classes, sizeof *m.images[split], "the images a class");
+        for (int64_t i = 0; i < dataset->count[split]; i++)
+            m.images[split][dataset->labels[split][i]]++;
+    }
+    apd_status status = make_stream(&m);
+    for (int split = 0; split < APD_SPLITS; split++)
+        free(m.images[split]);
+    if (status == APD_OK)
+        *out = m.stream;
+    else
+        apd_stream_destroy(m.stream);
+    return status;
+}
+
+void apd_stream_destroy(apd_stream *stream) {
+    if (stream == NULL)
+        return;
+    for (int id = 0; id < stream->task_count; id++)
+        free(stream->tasks[id].classes);
+    free(stream->tasks);
+    free(stream->order);
+    free(stream);
+}
+
+/* --- samples ----------------------------------------------------------------------------------------- */
+
+/* The task's images in a split, in order, into `found` (as many as the split has). Returns how many. */
+static int64_t find_images(const apd_task *task, const apd_dataset *dataset, apd_split split,
+                           apd_sample *found) {
+    int32_t *place = apd_allocate(dataset->classes, sizeof *place, "the classes' places");
+    for (int class = 0; class < dataset->classes; class ++)
+        place[class] = -1;
+    for (int i = 0; i < task->class_count; i++)
+        place[task->classes[i]] = i;
+    int64_t count = 0;
+    for (int64_t i = 0; i < dataset->count[split]; i++) {
+        int32_t label = place[dataset->labels[split][i]];
+        if (label >= 0)
+            found[count++] = (apd_sample){.image = i, .label = label};
+    }
+    free(place);
+    return count;
+}
+
+/* held[label]: images of each class to hold out, the nearest whole share, but never all. */
+static int64_t *held_out(const apd_task *task, const apd_sample *images, int64_t count, double validation) {
+    int64_t *held = apd_allocate(task->class_count, sizeof *held, "the held-out images");
+    for (int64_t i = 0; i < count; i++)
+        held[images[i].label]++;
+    for (int label = 0; label < task->class_count; label++) {
+        int64_t all = held[label], share = llround(validation * (double)all);
+        held[label] = share < all ? share : all > 0 ? all - 1 : 0;
+    }
+    return held;
+}
+
+/* Keep the training or the validation images among all of the training split's. Returns how many. */
+static int64_t keep_part(const apd_stream *stream, const apd_task *task, double validation, bool keep_held,
+                         apd_sample *images, int64_t count) {
+    int64_t *held = held_out(task, images, count, validation);
+    int64_t *order = apd_allocate(count, sizeof *order, "the validation split");
+    bool *out = apd_allocate(count, sizeof *out, "the validation split");
+    apd_random random = apd_random_stream(stream->seed, APD_RANDOM_SPLIT, (uint32_t)task->id, 0);
+    apd_random_permutation(&random, count, order);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t *left = &held[images[order[i]].label];
+        out[order[i]] = *left > 0;
+        *left -= *left > 0;
+    }
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (out[i] == keep_held)
+            images[kept++] = images[i];
+    free(out);
+    free(order);
+    free(held);
+    return kept;
+}
+
+int64_t apd_stream_samples(const apd_stream *stream, const apd_dataset *dataset, int task, double validation,
+                           apd_part_kind part, apd_sample **out) {
+    APD_ASSERT(task >= 0 && task < stream->task_count);
+    const apd_task *cut = &stream->tasks[task];
+    apd_split split = part == APD_PART_TEST ? APD_SPLIT_TEST : APD_SPLIT_TRAIN;
+    apd_sample *images = apd_allocate(dataset->count[split], sizeof *images, "a task's images");
+    int64_t count = find_images(cut, dataset, split, images);
+    if (part != APD_PART_TEST)
+        count = keep_part(stream, cut, validation, part == APD_PART_VALIDATION, images, count);
+    apd_sample *samples = apd_allocate(count * stream->turns, sizeof *samples, "a task's samples");
+    for (int64_t i = 0; i < count * stream->turns; i++) {
+        samples[i] = images[i / stream->turns];
+        samples[i].turn = (int32_t)(i % stream->turns);
+    }
+    free(images);
+    *out = samples;
+    return count * stream->turns;
+}

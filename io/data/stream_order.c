@@ -1,0 +1,85 @@
+#include "io/data/stream_order.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+
+/* Orders B to E; A is the identity. */
+static const unsigned char orders_of_10[][10] = {
+    {1, 7, 4, 5, 2, 0, 8, 6, 9, 3},
+    {7, 0, 5, 1, 8, 4, 3, 6, 2, 9},
+    {5, 8, 2, 9, 0, 4, 3, 7, 6, 1},
+    {2, 9, 5, 4, 8, 0, 6, 1, 3, 7},
+};
+static const unsigned char orders_of_20[][20] = {
+    {15, 12, 5, 9, 7, 16, 18, 17, 1, 0, 3, 8, 11, 14, 10, 6, 2, 4, 13, 19},
+    {17, 1, 19, 18, 12, 7, 6, 0, 11, 15, 10, 5, 13, 3, 9, 16, 4, 14, 2, 8},
+    {11, 9, 6, 5, 12, 4, 0, 10, 13, 7, 14, 3, 15, 16, 8, 1, 2, 19, 18, 17},
+    {6, 14, 0, 11, 12, 17, 13, 4, 9, 1, 7, 19, 8, 10, 3, 15, 18, 5, 2, 16},
+};
+
+static apd_status order_by_letter(const apd_description *description, apd_stream *stream, apd_error *error) {
+    char letter = description->stream.order_letter;
+    int count = stream->task_count;
+    if (letter < 'A' || letter > 'E')
+        return apd_fail(error, APD_ERROR_USAGE, "stream.order: '%c'; a letter from A to E would be right",
+                        letter);
+    if (letter != 'A' && count != 10 && count != 20)
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "stream.order: %c is known for 10 and 20 tasks, and this stream has %d; A, a list of ids or "
+            "\"seed N\" would be right",
+            letter, count);
+    for (int p = 0; p < count; p++)
+        stream->order[p] = letter == 'A' ? p
+                           : count == 10 ? orders_of_10[letter - 'B'][p]
+                                         : orders_of_20[letter - 'B'][p];
+    return APD_OK;
+}
+
+static apd_status order_by_list(const apd_description *description, apd_stream *stream, apd_error *error) {
+    int count = stream->task_count;
+    const int *order = description->stream.order;
+    if (description->stream.order_count != count)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "stream.order: %d ids for %d tasks; each of 0 to %d once would be right",
+                        description->stream.order_count, count, count - 1);
+    bool *seen = apd_allocate(count, sizeof *seen, "the tasks seen");
+    apd_status status = APD_OK;
+    for (int p = 0; status == APD_OK && p < count; p++) {
+        if (order[p] < 0 || order[p] >= count || seen[order[p]])
+            status = apd_fail(error, APD_ERROR_USAGE,
+                              "stream.order[%d]: %d is %s; each of 0 to %d once would be right", p, order[p],
+                              order[p] < 0 || order[p] >= count ? "no task's id" : "there twice", count - 1);
+        else
+            seen[order[p]] = true;
+        stream->order[p] = order[p];
+    }
+    free(seen);
+    return status;
+}
+
+static apd_status order_by_seed(const apd_description *description, apd_stream *stream, apd_error *error) {
+    (void)error; /* any seed gives an order */
+    int count = stream->task_count;
+    int64_t *permutation = apd_allocate(count, sizeof *permutation, "the tasks' order");
+    apd_random random = apd_random_stream(description->stream.order_seed, APD_RANDOM_TASK_ORDER, 0, 0);
+    apd_random_permutation(&random, count, permutation);
+    for (int p = 0; p < count; p++)
+        stream->order[p] = (int)permutation[p];
+    free(permutation);
+    return APD_OK;
+}
+
+static apd_status (*const orderings[])(const apd_description *description, apd_stream *stream,
+                                       apd_error *error) = {
+    [APD_ORDER_LETTER] = order_by_letter,
+    [APD_ORDER_LIST] = order_by_list,
+    [APD_ORDER_SEED] = order_by_seed,
+};
+
+apd_status apd_stream_order(const apd_description *description, apd_stream *stream, apd_error *error) {
+    stream->order = apd_allocate(stream->task_count, sizeof *stream->order, "the tasks' order");
+    return orderings[description->stream.order_kind](description, stream, error);
+}

@@ -1,0 +1,233 @@
+#include "io/description/resolve.h"
+
+#include "base/memory.h"
+#include "io/description/layers.h"
+#include "io/description/options.h"
+#include "io/system/utf8.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static apd_value_source *source_of(const apd_reading *reading, const char *key) {
+    int option = apd_option_find(key);
+    APD_ASSERT(option >= 0);
+    return &reading->description->sources[option];
+}
+
+static bool is_given(const apd_reading *reading, const char *key) {
+    return source_of(reading, key)->origin != APD_ORIGIN_DEFAULT;
+}
+
+/* Complain about the value of `key`, at the place where it was written. */
+static apd_status blame(const apd_reading *reading, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static apd_status blame(const apd_reading *reading, const char *key, const char *format, ...) {
+    const apd_value_source *source = source_of(reading, key);
+    bool is_flag = source->origin == APD_ORIGIN_FLAG;
+    apd_place place = {reading->file, is_flag ? reading->settings[source->place] : NULL, reading->error};
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return apd_place_fail(&place, source->origin == APD_ORIGIN_FILE ? source->place : 0, "%s %s", key, text);
+}
+
+/* --- values made from others
+ * -------------------------------------------------------------------------------- */
+
+static char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *format_text(const char *format, ...) {
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory making a path");
+    return text;
+}
+
+static apd_status resolve_name(const apd_reading *reading) {
+    apd_description *description = reading->description;
+    const char *slash = strrchr(reading->file, '/');
+    char *stem = apd_duplicate_text(slash != NULL ? slash + 1 : reading->file);
+    char *ending = strrchr(stem, '.');
+    apd_yaml_node node = {.kind = APD_YAML_TEXT, .text = stem};
+    apd_place place = {reading->file, NULL, reading->error};
+    apd_status status = APD_OK;
+    if (ending != NULL && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0))
+        *ending = '\0';
+    if (!apd_utf8_printable(stem, strlen(stem)))
+        status = apd_place_fail(&place, 0, "the file's name is no UTF-8 text; name is needed");
+    else
+        status = apd_value_read(&place, "name (from the file's name)", &apd_options[apd_option_find("name")],
+                                &node, description);
+    free(stem);
+    return status;
+}
+
+/* The working directory and `path`, or `path` itself when it is absolute. NULL when there is no such folder. */
+static char *absolute_path(const char *path) {
+    if (*path == '/')
+        return apd_duplicate_text(path);
+    char *folder = getcwd(NULL, 0);
+    if (folder == NULL)
+        return NULL;
+    char *whole = format_text("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, path);
+    free(folder);
+    return whole;
+}
+
+/* Relative to the description's folder when the file exists there, else to the working directory. */
+static apd_status resolve_data_file(const apd_reading *reading) {
+    apd_description *description = reading->description;
+    const char *slash = strrchr(reading->file, '/');
+    char *path = apd_duplicate_text(description->data.file);
+    if (*path != '/' && slash != NULL) {
+        char *beside = format_text("%.*s/%s", (int)(slash - reading->file), reading->file, path);
+        if (access(beside, F_OK) == 0) {
+            free(path);
+            path = apd_duplicate_text(beside);
+        }
+        free(beside);
+    }
+    char *whole = absolute_path(path);
+    free(path);
+    if (whole == NULL)
+        return blame(reading, "data.file", "is relative and the working directory is unknown: %s",
+                     strerror(errno));
+    if (!apd_utf8_printable(whole, strlen(whole))) {
+        free(whole);
+        return blame(reading, "data.file", "lies in a folder whose name is no printable UTF-8 text");
+    }
+    free(description->data.file);
+    description->data.file = whole;
+    return APD_OK;
+}
+
+/* The default of 6 polishing epochs is meant for 20; a short run gets its share. */
+static void resolve_polish(const apd_reading *reading) {
+    apd_description *description = reading->description;
+    if (is_given(reading, "method.polish_epochs") ||
+        description->method.polish_epochs < description->training.epochs)
+        return;
+    description->method.polish_epochs = description->training.epochs * 3 / 10;
+    source_of(reading, "method.polish_epochs")->note = "default, lowered to 3/10 of training.epochs";
+}
+
+static apd_status resolve_preset(const apd_reading *reading) {
+    apd_description *description = reading->description;
+    bool is_custom = strcmp(description->network.preset, "custom") == 0;
+    if (is_custom && !is_given(reading, "network.layers"))
+        return blame(reading, "network.preset", "custom needs network.layers");
+    if (!is_custom && description->network.layer_count > 0) {
+        if (is_given(reading, "network.preset"))
+            return blame(reading, "network.layers",
+                         "is given beside network.preset %s; leave the preset out, or make it custom",
+                         description->network.preset);
+        free(description->network.preset);
+        description->network.preset = apd_duplicate_text("custom");
+        source_of(reading, "network.preset")->note = "from network.layers";
+    }
+    apd_description_layers_resolve(description);
+    return APD_OK;
+}
+
+/* --- checks that span keys
+ * ---------------------------------------------------------------------------------- */
+
+static apd_status check_stream(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    apd_stream_kind kind = d->stream.kind;
+    const char *kind_name = kind == APD_STREAM_PERMUTATION ? "permutation" : "rotation";
+    if ((kind == APD_STREAM_PERMUTATION || kind == APD_STREAM_ROTATION) && d->stream.tasks == 0)
+        return blame(reading, "stream.kind", "%s needs stream.tasks, at least 1", kind_name);
+    if (kind == APD_STREAM_SPLIT && d->stream.classes_per_task == 0)
+        return blame(reading, "stream.kind", "split needs stream.classes_per_task, at least 1");
+    if (kind == APD_STREAM_LIST && d->stream.class_lists == 0)
+        return blame(reading, "stream.kind", "list needs stream.classes, such as [[0, 1], [2, 3]]");
+    if (kind != APD_STREAM_SPLIT && d->stream.classes_per_task > 0)
+        return blame(reading, "stream.classes_per_task", "is for stream.kind split only");
+    if (kind != APD_STREAM_SPLIT && d->stream.class_seed >= 0)
+        return blame(reading, "stream.class_seed", "is for stream.kind split only");
+    if (kind != APD_STREAM_LIST && d->stream.class_lists > 0)
+        return blame(reading, "stream.classes", "is for stream.kind list only");
+    return APD_OK;
+}
+
+static bool has_default_widths(const apd_description *description) {
+    const int *widths = description->network.widths;
+    return description->network.width_count == 2 && widths[0] == 256 && widths[1] == 256;
+}
+
+static apd_status check_network(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    if (strcmp(d->network.preset, "mlp") != 0 && !has_default_widths(d))
+        return blame(reading, "network.widths", "is for network.preset mlp only");
+    if (strncmp(d->network.preset, "lenet", 5) != 0 && d->network.lrn)
+        return blame(reading, "network.lrn",
+                     "is for the lenet presets only; a custom network lists lrn layers");
+    return APD_OK;
+}
+
+static apd_status check_method(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    if (d->method.name == APD_METHOD_APD && d->method.solver == APD_SOLVER_JOINT && isinf(d->method.lambda2))
+        return blame(reading, "method.solver", "joint needs a finite method.lambda2, such as 100");
+    if (d->method.polish_epochs >= d->training.epochs)
+        return blame(reading, "method.polish_epochs", "is %d; less than training.epochs (%d) is needed",
+                     d->method.polish_epochs, d->training.epochs);
+    return APD_OK;
+}
+
+static apd_status check_forgetting(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    if (d->stream.forget_count % 2 != 0)
+        return blame(reading, "stream.forget",
+                     "has %d numbers; pairs of a task and the number of tasks after which "
+                     "it is forgotten are needed",
+                     d->stream.forget_count);
+    for (int i = 0; i < d->stream.forget_count; i += 2)
+        if (d->stream.forget[i + 1] < 1)
+            return blame(reading, "stream.forget", "forgets task %d after %d tasks; at least 1 is needed",
+                         d->stream.forget[i], d->stream.forget[i + 1]);
+    return APD_OK;
+}
+
+static apd_status check_training(const apd_reading *reading) {
+    const apd_description *d = reading->description;
+    const char *blamed = is_given(reading, "training.batch") ? "training.batch" : "shards";
+    if (d->training.keep_best > 0 && d->data.validation <= 0.0)
+        return blame(reading, "training.keep_best", "needs data.validation above 0");
+    if (d->shards > d->training.batch)
+        return blame(reading, blamed,
+                     "does not fit: training.batch is %d, and at least one image for each "
+                     "of %d shards is needed",
+                     d->training.batch, d->shards);
+    return APD_OK;
+}
+
+apd_status apd_description_resolve(const apd_reading *reading) {
+    apd_description *description = reading->description;
+    if (description->name == NULL)
+        APD_TRY(resolve_name(reading));
+    if (description->output == NULL)
+        description->output = format_text("runs/%s", description->name);
+    if (description->data.file == NULL)
+        return blame(reading, "data.file", "is missing; the path of an HDF5 data file is needed");
+    APD_TRY(resolve_data_file(reading));
+    resolve_polish(reading);
+    APD_TRY(resolve_preset(reading));
+    APD_TRY(check_stream(reading));
+    APD_TRY(check_forgetting(reading));
+    APD_TRY(check_network(reading));
+    APD_TRY(check_method(reading));
+    return check_training(reading);
+}

@@ -1,0 +1,31 @@
+/* h5_pages: what a file must hold, noted while it is written, and held against the file when it is read back.
+ *
+ * HDF5 writes raw chunks once, by the megabyte, and pieces of metadata again and again. A page that one write covers
+ * is remembered by its digest; one that is written in pieces, by its bytes. So a few hundredths of a large file lie
+ * in memory, and reading it back costs what its bytes cost, however many objects HDF5 has made of them. */
+#ifndef APD_IO_HDF5_PAGES_H
+#define APD_IO_HDF5_PAGES_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+typedef struct apd_h5_page apd_h5_page;
+
+/* Start with {0}. */
+typedef struct apd_h5_pages {
+    int64_t count;      /* room */
+    apd_h5_page *pages; /* owned */
+    int64_t size;       /* of the file when it was closed */
+} apd_h5_pages;
+
+void apd_h5_pages_clear(apd_h5_pages *pages);
+
+/* `size` bytes were written at `address` of the file open at `descriptor`. */
+void apd_h5_pages_note(apd_h5_pages *pages, int descriptor, int64_t address, int64_t size, const void *bytes);
+
+/* Read `path` and compare its size and bytes; those that were never written may be anything. Status: IO, naming the
+ * path. */
+apd_status apd_h5_pages_check(const apd_h5_pages *pages, const char *path, apd_error *error);
+
+#endif

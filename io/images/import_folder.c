@@ -1,0 +1,126 @@
+#include "io/images/import_folder.h"
+
+#include "base/memory.h"
+#include "io/images/inflate.h"
+#include "io/system/memory_limit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define LARGEST_NAME_FILE (1 << 24)
+
+char *apd_path_join(const char *folder, const char *name) {
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", name);
+    return path;
+}
+
+bool apd_ends_in(const char *name, const char *ending) {
+    size_t length = strlen(name), tail = strlen(ending);
+    return length >= tail && strcasecmp(name + length - tail, ending) == 0;
+}
+
+bool apd_is_folder(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* Pipes and devices are passed over: they would be waited for, or never end. */
+static bool is_file(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+void apd_names_add(apd_names *names, const char *name) {
+    bool full = (names->count & (names->count - 1)) == 0; /* room is the next power of two */
+    if (full)
+        names->names = apd_reallocate(names->names, names->count, names->count == 0 ? 1 : 2 * names->count,
+                                      sizeof *names->names, "names");
+    names->names[names->count++] = apd_duplicate_text(name);
+}
+
+void apd_names_clear(apd_names *names) {
+    for (int64_t i = 0; i < names->count; i++)
+        free(names->names[i]);
+    free(names->names);
+    *names = (apd_names){0};
+}
+
+static int by_name(const void *a, const void *b) {
+    return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+static apd_status list(const char *path, bool folders, const char *ending, apd_names *names,
+                       apd_error *error) {
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot list the folder: %s", path, strerror(errno));
+    struct dirent *entry;
+    for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
+        if (entry->d_name[0] == '.' || !apd_ends_in(entry->d_name, ending))
+            continue;
+        char *whole = apd_path_join(path, entry->d_name);
+        if (folders ? apd_is_folder(whole) : is_file(whole))
+            apd_names_add(names, entry->d_name);
+        free(whole);
+    }
+    int failure = errno;
+    (void)closedir(folder);
+    if (failure != 0) {
+        apd_names_clear(names);
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot list the folder: %s", path, strerror(failure));
+    }
+    if (names->count > 0)
+        qsort(names->names, (size_t)names->count, sizeof *names->names, by_name);
+    return APD_OK;
+}
+
+apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error) {
+    return list(path, true, "", names, error);
+}
+
+apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error) {
+    return list(path, false, ending, names, error);
+}
+
+apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd_error *error) {
+    uint8_t *bytes;
+    int64_t size;
+    APD_TRY(apd_inflate_file(path, LARGEST_NAME_FILE, &bytes, &size, error));
+    char *text = apd_allocate(size + 1, 1, "names");
+    memcpy(text, bytes, (size_t)size);
+    free(bytes);
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] != '\0')
+            apd_names_add(lines, line);
+    }
+    free(text);
+    if (lines->count == count)
+        return APD_OK;
+    int64_t found = lines->count;
+    apd_names_clear(lines);
+    return apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " names, and must have %" PRId64 ", one a line",
+                    path, found, count);
+}
+
+apd_status apd_content_allocate(const char *path, apd_dataset_content *content, apd_split split,
+                                int64_t count, bool coarse, apd_error *error) {
+    size_t bytes =
+        (size_t)content->shape.channels * (size_t)content->shape.height * (size_t)content->shape.width;
+    APD_TRY(apd_memory_limit_check(path, "images", count, bytes, error));
+    content->count[split] = count;
+    content->images[split] = apd_allocate(count, bytes, "images");
+    content->labels[split] = apd_allocate(count, sizeof(int32_t), "labels");
+    if (coarse)
+        content->coarse[split] = apd_allocate(count, sizeof(int32_t), "coarse labels");
+    return APD_OK;
+}

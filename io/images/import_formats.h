@@ -1,0 +1,13 @@
+/* import_formats: the readers behind the table of import.c, one file each. Private to import*.c. All read
+ * into an empty content, and leave what they made so far in it on failure: apd_dataset_content_clear it. */
+#ifndef APD_IO_IMAGES_IMPORT_FORMATS_H
+#define APD_IO_IMAGES_IMPORT_FORMATS_H
+
+#include "io/data/dataset.h"
+
+apd_status apd_import_cifar100(const char *path, apd_dataset_content *content, apd_error *error);
+apd_status apd_import_mnist(const char *path, apd_dataset_content *content, apd_error *error);
+apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error);
+apd_status apd_import_images(const char *path, apd_dataset_content *content, apd_error *error);
+
+#endif

@@ -1,0 +1,184 @@
+/* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105x105, 1 bit, ink 0 on paper 1. Classes are
+ * sorted by tree, alphabet and character, so that an alphabet's are together; the published ids 0001 .. 1623
+ * are in another order of the alphabets. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "io/images/import_folder.h"
+#include "io/images/import_formats.h"
+#include "io/images/png.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIDE          105
+#define OUT           28
+#define TRAIN_DRAWERS 15
+#define DRAWERS       20
+#define CHARACTERS    1623
+
+static const char *const trees[2] = {"images_background", "images_evaluation"};
+
+typedef struct omniglot {
+    apd_names folders;    /* (classes): the character's folder */
+    apd_names characters; /* (classes): "Alphabet/character01" */
+    apd_names alphabets;
+    int32_t *alphabet; /* (classes): place in `alphabets` */
+} omniglot;
+
+static apd_status list_alphabet(const char *tree, const char *alphabet, omniglot *found, apd_error *error) {
+    char *folder = apd_path_join(tree, alphabet);
+    apd_names characters = {0};
+    apd_status status = apd_list_folders(folder, &characters, error);
+    for (int64_t i = 0; i < characters.count; i++) {
+        int64_t known = found->characters.count;
+        char *whole = apd_path_join(folder, characters.names[i]);
+        char *name = apd_path_join(alphabet, characters.names[i]);
+        apd_names_add(&found->folders, whole);
+        apd_names_add(&found->characters, name);
+        found->alphabet =
+            apd_reallocate(found->alphabet, known, known + 1, sizeof *found->alphabet, "alphabets");
+        found->alphabet[known] = (int32_t)found->alphabets.count;
+        free(whole);
+        free(name);
+    }
+    apd_names_add(&found->alphabets, alphabet);
+    apd_names_clear(&characters);
+    free(folder);
+    return status;
+}
+
+static apd_status list_tree(const char *path, const char *name, omniglot *found, apd_error *error) {
+    char *tree = apd_path_join(path, name);
+    apd_names alphabets = {0};
+    apd_status status;
+    if (apd_is_folder(tree))
+        status = apd_list_folders(tree, &alphabets, error);
+    else
+        status =
+            apd_fail(error, APD_ERROR_IO,
+                     "%s: there is no folder %s; unpack Omniglot's two archives of images here", path, name);
+    for (int64_t i = 0; i < alphabets.count && status == APD_OK; i++)
+        status = list_alphabet(tree, alphabets.names[i], found, error);
+    apd_names_clear(&alphabets);
+    free(tree);
+    return status;
+}
+
+/* The share of ink of each of 28x28 cells times 255. A cell is 105/28 = 15/4 pixels wide, so areas are
+ * counted in sixteenths of a pixel: exact, the same everywhere. */
+static void shrink(const uint8_t *paper, uint8_t *out) {
+    for (int row = 0; row < OUT; row++)
+        for (int column = 0; column < OUT; column++) {
+            int ink = 0;
+            for (int y = row * SIDE / OUT; y < SIDE && y * OUT < (row + 1) * SIDE; y++)
+                for (int x = column * SIDE / OUT; x < SIDE && x * OUT < (column + 1) * SIDE; x++) {
+                    int top = y * OUT > row * SIDE ? y * OUT : row * SIDE;
+                    int bottom = (y + 1) * OUT < (row + 1) * SIDE ? (y + 1) * OUT : (row + 1) * SIDE;
+                    int left = x * OUT > column * SIDE ? x * OUT : column * SIDE;
+                    int right = (x + 1) * OUT < (column + 1) * SIDE ? (x + 1) * OUT : (column + 1) * SIDE;
+                    ink += (bottom - top) * (right - left) * (255 - paper[y * SIDE + x]);
+                }
+            out[row * OUT + column] = (uint8_t)((ink + SIDE * SIDE / 2) / (SIDE * SIDE));
+        }
+}
+
+static apd_status read_drawing(const char *path, uint8_t *out, apd_error *error) {
+    const apd_image_shape wanted = {1, SIDE, SIDE};
+    uint8_t *paper = apd_allocate(SIDE * SIDE, 1, "a drawing");
+    apd_status status = apd_png_read(path, wanted, paper, error);
+    if (status == APD_OK)
+        shrink(paper, out);
+    free(paper);
+    return status;
+}
+
+/* The drawer of a file named ID_DRAWER.png, or 0. */
+static int drawer_of(const char *name) {
+    const char *mark = strrchr(name, '_');
+    if (mark == NULL || strlen(mark) != strlen("_01.png"))
+        return 0;
+    char *end;
+    long drawer = strtol(mark + 1, &end, 10);
+    return strcasecmp(end, ".png") == 0 && drawer >= 1 && drawer <= DRAWERS ? (int)drawer : 0;
+}
+
+static apd_status check_drawers(const char *folder, const apd_names *files, apd_error *error) {
+    bool seen[DRAWERS + 1] = {false};
+    for (int64_t i = 0; i < files->count; i++) {
+        int drawer = drawer_of(files->names[i]);
+        if (drawer == 0 || seen[drawer])
+            return apd_fail(error, APD_ERROR_DATA,
+                            "%s/%s: must be named ID_DRAWER.png, with each drawer 01 to %d once", folder,
+                            files->names[i], DRAWERS);
+        seen[drawer] = true;
+    }
+    if (files->count != DRAWERS)
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: has %" PRId64 " PNG files, and must have %d, one a drawer", folder, files->count,
+                        DRAWERS);
+    return APD_OK;
+}
+
+/* All drawings of one character; a class has its images together, by drawer. */
+static apd_status read_character(const omniglot *found, int64_t class, apd_dataset_content *content,
+                                 apd_error *error) {
+    const char *folder = found->folders.names[class];
+    apd_names files = {0};
+    apd_status status;
+    APD_GO(apd_list_files(folder, ".png", &files, error));
+    APD_GO(check_drawers(folder, &files, error));
+    for (int i = 0; i < DRAWERS; i++) {
+        int drawer = drawer_of(files.names[i]) - 1;
+        apd_split split = drawer < TRAIN_DRAWERS ? APD_SPLIT_TRAIN : APD_SPLIT_TEST;
+        int64_t place = split == APD_SPLIT_TRAIN ? class * TRAIN_DRAWERS + drawer
+                                                 : class * (DRAWERS - TRAIN_DRAWERS) + drawer - TRAIN_DRAWERS;
+        content->labels[split][place] = (int32_t) class;
+        content->coarse[split][place] = found->alphabet[class];
+        char *path = apd_path_join(folder, files.names[i]);
+        status = read_drawing(path, content->images[split] + place * OUT * OUT, error);
+        free(path);
+        if (status != APD_OK)
+            goto out;
+    }
+out:
+    apd_names_clear(&files);
+    return status;
+}
+
+static apd_status read_all(const char *path, omniglot *found, apd_dataset_content *content,
+                           apd_error *error) {
+    for (int i = 0; i < 2; i++)
+        APD_TRY(list_tree(path, trees[i], found, error));
+    int64_t classes = found->characters.count;
+    if (classes == 0)
+        return apd_fail(error, APD_ERROR_DATA, "%s: there are no characters in %s and %s", path, trees[0],
+                        trees[1]);
+    if (classes != CHARACTERS)
+        apd_warn("%s: %" PRId64 " characters, Omniglot has %d", path, classes, CHARACTERS);
+    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TRAIN, classes * TRAIN_DRAWERS, true, error));
+    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TEST, classes * (DRAWERS - TRAIN_DRAWERS), true,
+                                 error));
+    for (int64_t class = 0; class < classes; class ++) {
+        apd_progress("reading character %" PRId64 " of %" PRId64, class + 1, classes);
+        APD_TRY(read_character(found, class, content, error));
+    }
+    content->classes = (int)classes;
+    content->coarse_classes = (int)found->alphabets.count;
+    content->class_names = found->characters.names;
+    content->coarse_names = found->alphabets.names;
+    found->characters = found->alphabets = (apd_names){0}; /* the content's from here */
+    return APD_OK;
+}
+
+apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error) {
+    *content = (apd_dataset_content){.source = "omniglot", .shape = {1, OUT, OUT}};
+    omniglot found = {0};
+    apd_status status = read_all(path, &found, content, error);
+    apd_names_clear(&found.folders);
+    apd_names_clear(&found.characters);
+    apd_names_clear(&found.alphabets);
+    free(found.alphabet);
+    return status;
+}

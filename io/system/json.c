@@ -1,0 +1,100 @@
+#include "io/system/json.h"
+
+#include "base/status.h"
+#include "io/system/utf8.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static void quote(FILE *file, const char *text) {
+    size_t bytes = strlen(text);
+    (void)fputc('"', file);
+    for (size_t at = 0; at < bytes;) {
+        uint32_t code = 0;
+        size_t length = apd_utf8_decode(text + at, bytes - at, &code);
+        if (length == 0)
+            (void)fputs("\\ufffd", file);
+        else if (code < 0x20 || code == 0x7F)
+            (void)fprintf(file, "\\u%04x", (unsigned)code);
+        else if (code == '"' || code == '\\')
+            (void)fprintf(file, "\\%c", (int)code);
+        else
+            (void)fwrite(text + at, 1, length, file);
+        at += length > 0 ? length : 1;
+    }
+    (void)fputc('"', file);
+}
+
+static void new_line(const apd_json *json) {
+    if (json->line)
+        return;
+    (void)fputc('\n', json->file);
+    for (int level = 0; level < json->depth; level++)
+        (void)fputs("  ", json->file);
+}
+
+/* What stands before a value. */
+static void lead(apd_json *json, const char *key) {
+    if (json->depth > 0) {
+        bool *filled = &json->filled[json->depth - 1];
+        APD_ASSERT((key == NULL) == json->array[json->depth - 1]);
+        if (*filled)
+            (void)fputs(json->line ? ", " : ",", json->file);
+        *filled = true;
+        new_line(json);
+    }
+    if (key == NULL)
+        return;
+    quote(json->file, key);
+    (void)fputs(": ", json->file);
+}
+
+static void begin(apd_json *json, const char *key, bool array) {
+    lead(json, key);
+    APD_ASSERT(json->depth < APD_JSON_DEPTH);
+    (void)fputc(array ? '[' : '{', json->file);
+    json->filled[json->depth] = false;
+    json->array[json->depth++] = array;
+}
+
+void apd_json_begin_object(apd_json *json, const char *key) {
+    begin(json, key, false);
+}
+
+void apd_json_begin_array(apd_json *json, const char *key) {
+    begin(json, key, true);
+}
+
+void apd_json_end(apd_json *json) {
+    APD_ASSERT(json->depth > 0);
+    json->depth--;
+    if (json->filled[json->depth])
+        new_line(json);
+    (void)fputc(json->array[json->depth] ? ']' : '}', json->file);
+    if (json->depth == 0)
+        (void)fputc('\n', json->file);
+}
+
+void apd_json_text(apd_json *json, const char *key, const char *value) {
+    lead(json, key);
+    quote(json->file, value);
+}
+
+void apd_json_integer(apd_json *json, const char *key, int64_t value) {
+    lead(json, key);
+    (void)fprintf(json->file, "%" PRId64, value);
+}
+
+void apd_json_number(apd_json *json, const char *key, double value) {
+    lead(json, key);
+    if (isfinite(value))
+        (void)fprintf(json->file, "%.*g", json->digits > 0 ? json->digits : 9, value);
+    else
+        (void)fputs("null", json->file);
+}
+
+void apd_json_flag(apd_json *json, const char *key, bool value) {
+    lead(json, key);
+    (void)fputs(value ? "true" : "false", json->file);
+}

@@ -1,0 +1,47 @@
+/* runlog: what a run leaves for machines to read, in its folder.
+ *
+ *   manifest.json   version, build, compiler, BLAS core, MPI, ranks, hosts, data digest, start and end time
+ *   metrics.jsonl   one JSON object a line: {"event": "step" | "epoch" | "task" | "checkpoint" | ..., ...}
+ *   accuracy.csv    the matrix R: one row a finished task, one column a task of the stream
+ *   tasks.csv       one row a task
+ * Only rank 0 has one. Lines of metrics.jsonl are flushed one by one; the whole files are written new and
+ * renamed, but that accuracy.csv grows by rows. */
+#ifndef APD_IO_SYSTEM_RUNLOG_H
+#define APD_IO_SYSTEM_RUNLOG_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct apd_runlog apd_runlog;
+
+/* Make the folder (and those above it) when missing, open metrics.jsonl for appending. Status: IO. */
+apd_status apd_runlog_open(const char *folder, apd_runlog **out, apd_error *error);
+apd_status apd_runlog_close(apd_runlog *log, apd_error *error); /* Takes NULL. */
+
+/* One line of metrics.jsonl: begin, fields, end. Every line also has "time" (ISO 8601, UTC).
+ * Doubles are printed with 17 digits; nan and inf as null. A failed write is reported by _end: IO. */
+void apd_runlog_begin(apd_runlog *log, const char *event);
+void apd_runlog_text(apd_runlog *log, const char *key, const char *value); /* escapes as JSON needs */
+void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value);
+void apd_runlog_number(apd_runlog *log, const char *key, double value);
+apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
+
+/* A whole small file, written as NAME.tmp, flushed, fsynced, renamed, folder fsynced. `folder`/`name`.
+ * Status: IO. */
+apd_status apd_write_file(const char *folder, const char *name, const char *text, int64_t bytes,
+                          apd_error *error);
+
+/* More text at the end of `folder`/`name`, which must be there, flushed and fsynced. Status: IO. */
+apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
+                           apd_error *error);
+
+/* Read a whole file of at most `limit` bytes into `*text` (0-terminated, free it). Statuses: IO; DATA when
+ * longer. */
+apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error);
+
+/* Make a folder and those above it. Status: IO. */
+apd_status apd_make_folder(const char *path, apd_error *error);
+
+#endif

@@ -1,0 +1,310 @@
+#include "mpi/exchange/exchange.h"
+
+#include "base/heartbeat.h"
+#include "base/memory.h"
+#include "mpi/exchange/gradients.h"
+#include "mpi/exchange/internode.h"
+#include "mpi/exchange/tree.h"
+#include "mpi/team/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The flags of a rank in the window, B blocks: flag b is the last step in which its shards' gradients of block b were
+ * ready; flag B+b the last one in which it had read all shards' and had written its rows of theta; flag 2*B is the
+ * number of the last meeting that it came to. */
+struct apd_exchange {
+    const apd_team *team;
+    const apd_partition *partition;
+    const apd_layout *layout;
+    apd_window *window;
+    apd_internode *internode;
+    float *theta; /* arena of this node */
+    apd_gradient_layout *gradient_layout;
+    apd_gradients gradients;
+    int64_t record;       /* floats from one shard's gradient to the next */
+    float *own_gradients; /* (own shards, record) */
+    apd_rows *rows;       /* (B): this rank's slice */
+
+    apd_tree *tree; /* of this node's shards and other nodes' runs */
+    int leaf_count;
+    apd_addend *leaves; /* (leaf_count): far ones' rows are filled in when they are wanted */
+    int *leaf_run;      /* (leaf_count): a far leaf's run */
+    float *sum;         /* (most rows of a chunk * C) */
+    float *sum_bias;    /* (most rows of a chunk) */
+    int64_t sum_floats; /* of both */
+
+    uint64_t step, meeting;
+    uint64_t theta_step; /* the last that has ended here: theta is to be what it made of it */
+    bool *passed_on;     /* (B): all shards of this node are ready and our part for other nodes is sent */
+    bool *taken;         /* (B): next has given it */
+    int released;        /* blocks of this step */
+};
+
+/* --- create and destroy ------------------------------------------------------------------------------ */
+
+/* Segments are this rank's shards' gradients in order; the first rank's begins with theta. */
+static void open_window(apd_exchange *x) {
+    const apd_team *team = x->team;
+    bool first = team->place_of[team->rank] == 0;
+    int64_t own = x->partition->shard_end - x->partition->shard_begin,
+            arena = apd_aligned_floats(x->layout->size);
+    x->record = apd_aligned_floats(x->gradient_layout->size);
+    APD_ASSERT(arena >= 0 && arena <= INT64_MAX / 32 && x->record >= 0 && x->record <= INT64_MAX / 32 / own);
+    x->window =
+        apd_window_create(team, x->record * own + (first ? arena : 0), 2 * x->layout->block_count + 1);
+    x->theta = apd_window_segment(x->window, 0);
+    const float **places = apd_allocate(x->partition->shards, sizeof *places, "places of gradients");
+    int node = team->node_of[team->rank];
+    for (int place = 0; place < apd_team_node_size(team, node); place++) {
+        int rank = team->node_ranks[team->node_begin[node] + place];
+        apd_rows shards = apd_partition_shards(x->partition, rank);
+        float *segment = apd_window_segment(x->window, place) + (place == 0 ? arena : 0);
+        if (rank == team->rank)
+            x->own_gradients = segment;
+        for (int64_t s = shards.begin; s < shards.end; s++)
+            places[s] = segment + (s - shards.begin) * x->record;
+    }
+    apd_gradients_init(&x->gradients, x->gradient_layout, places, x->partition->shards);
+}
+
+static bool run_is_near(const apd_exchange *x, apd_rows run) {
+    return x->gradients.shards[run.begin] != NULL;
+}
+
+/* Near shards are leaves of their own, other nodes' runs come summed. */
+static void plant_tree(apd_exchange *x) {
+    int run_count = 0, shards = x->partition->shards;
+    const apd_rows *runs = apd_internode_runs(x->internode, &run_count);
+    apd_rows *leaves = apd_allocate(shards, sizeof *leaves, "leaves of the tree");
+    x->leaves = apd_allocate(shards, sizeof *x->leaves, "leaves of the tree");
+    x->leaf_run = apd_allocate(shards, sizeof *x->leaf_run, "leaves of the tree");
+    for (int k = 0; k < run_count; k++) {
+        bool near = run_is_near(x, runs[k]);
+        for (int64_t s = runs[k].begin; s < (near ? runs[k].end : runs[k].begin + 1); s++) {
+            leaves[x->leaf_count] = near ? (apd_rows){s, s + 1} : runs[k];
+            x->leaves[x->leaf_count] = (apd_addend){.shard = near ? s : -1};
+            x->leaf_run[x->leaf_count++] = k;
+        }
+    }
+    x->tree = apd_tree_create(leaves, x->leaf_count);
+    free(leaves);
+}
+
+int64_t apd_exchange_chunk(const apd_exchange *exchange, int block) {
+    int64_t height = exchange->rows[block].end - exchange->rows[block].begin;
+    int64_t chunk = apd_gradients_chunk(&exchange->gradients, block);
+    return chunk < height ? chunk : height;
+}
+
+bool apd_exchange_next_rows(const apd_exchange *exchange, int block, apd_rows *rows) {
+    int64_t height = exchange->rows[block].end - exchange->rows[block].begin,
+            chunk = apd_exchange_chunk(exchange, block);
+    *rows = (apd_rows){rows->end, rows->end + chunk < height ? rows->end + chunk : height};
+    return rows->begin < height;
+}
+
+static void make_room_for_sums(apd_exchange *x) {
+    int64_t weights = 0, biases = 0;
+    for (int b = 0; b < x->layout->block_count; b++) {
+        int64_t height = apd_exchange_chunk(x, b), size = height * x->layout->blocks[b].cols;
+        biases = height > biases ? height : biases;
+        weights = size > weights ? size : weights;
+    }
+    x->sum = apd_allocate(weights, sizeof *x->sum, "summed gradients");
+    x->sum_bias = apd_allocate(biases, sizeof *x->sum_bias, "summed gradients");
+    x->sum_floats = weights + biases;
+}
+
+apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *partition,
+                                  const apd_layout *layout, int images) {
+    APD_ASSERT(partition->ranks == team->size && partition->rank == team->rank);
+    apd_exchange *x = apd_allocate(1, sizeof *x, "an exchange");
+    x->team = team;
+    x->partition = partition;
+    x->layout = layout;
+    x->gradient_layout = apd_gradient_layout_create(layout, images);
+    x->rows = apd_partition_slice(partition, layout);
+    x->passed_on = apd_allocate(layout->block_count, sizeof *x->passed_on, "an exchange");
+    x->taken = apd_allocate(layout->block_count, sizeof *x->taken, "an exchange");
+    open_window(x);
+    x->internode = apd_internode_create(team, partition, layout, &x->gradients, x->theta);
+    plant_tree(x);
+    make_room_for_sums(x);
+    return x;
+}
+
+void apd_exchange_destroy(apd_exchange *exchange) {
+    if (exchange == NULL)
+        return;
+    apd_internode_destroy(exchange->internode);
+    apd_window_destroy(exchange->window);
+    apd_tree_destroy(exchange->tree);
+    apd_gradients_clear(&exchange->gradients);
+    apd_gradient_layout_destroy(exchange->gradient_layout);
+    free(exchange->rows);
+    free(exchange->leaves);
+    free(exchange->leaf_run);
+    free(exchange->sum);
+    free(exchange->sum_bias);
+    free(exchange->passed_on);
+    free(exchange->taken);
+    free(exchange);
+}
+
+/* --- where things are -------------------------------------------------------------------------------- */
+
+const float *apd_exchange_theta(const apd_exchange *exchange) {
+    return exchange->theta;
+}
+
+float *apd_exchange_gradient(apd_exchange *exchange, int shard) {
+    const apd_partition *partition = exchange->partition;
+    APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end);
+    return exchange->own_gradients + (shard - partition->shard_begin) * exchange->record;
+}
+
+const apd_gradient_layout *apd_exchange_gradient_layout(const apd_exchange *exchange) {
+    return exchange->gradient_layout;
+}
+
+float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias) {
+    const apd_block *shape = &exchange->layout->blocks[block];
+    int64_t first = exchange->rows[block].begin;
+    *bias = exchange->theta + shape->bias + first;
+    return exchange->theta + shape->weight + first * shape->cols;
+}
+
+/* --- a step ------------------------------------------------------------------------------------------ */
+
+/* Whatever other nodes can have by now: a block that all ranks of this node have published is theirs, and
+ * since nobody here reads its old theta any more, its new rows may come. Does not wait. */
+static void pass_on(apd_exchange *x) {
+    for (int b = x->layout->block_count - 1; b >= 0; b--) {
+        if (x->passed_on[b] || !apd_window_reached(x->window, b, x->step))
+            continue;
+        apd_internode_expect_rows(x->internode, b);
+        apd_internode_send_sums(x->internode, b);
+        x->passed_on[b] = true;
+    }
+}
+
+/* Wait until all ranks of this node are here, and see what they wrote before. */
+static void meet(apd_exchange *x) {
+    int flag = 2 * x->layout->block_count, looks = 0;
+    apd_window_raise(x->window, flag, ++x->meeting);
+    apd_heartbeat_begin(APD_WAITS);
+    while (!apd_window_reached(x->window, flag, x->meeting)) {
+        (void)apd_internode_quiet(x->internode);
+        apd_window_pause(&looks);
+    }
+    apd_heartbeat_end();
+}
+
+/* Finish this rank's messages, then meet: the node's theta is whole, its gradients are read. */
+static void settle(apd_exchange *x) {
+    int looks = 0;
+    apd_heartbeat_begin(APD_WAITS);
+    while (!apd_internode_quiet(x->internode))
+        apd_window_pause(&looks);
+    apd_heartbeat_end();
+    meet(x);
+}
+
+void apd_exchange_begin_step(apd_exchange *exchange) {
+    exchange->step++;
+    exchange->released = 0;
+    memset(exchange->passed_on, 0, (size_t)exchange->layout->block_count * sizeof *exchange->passed_on);
+    memset(exchange->taken, 0, (size_t)exchange->layout->block_count * sizeof *exchange->taken);
+    apd_internode_begin_step(exchange->internode);
+}
+
+void apd_exchange_publish(apd_exchange *exchange, int block) {
+    apd_window_raise(exchange->window, block, exchange->step);
+    pass_on(exchange);
+    (void)apd_internode_quiet(exchange->internode);
+}
+
+/* -1: there is none. */
+static int find_next(apd_exchange *x) {
+    pass_on(x);
+    for (int b = 0; b < x->layout->block_count; b++)
+        if (!x->taken[b] && x->passed_on[b] && apd_internode_arrived(x->internode, b))
+            return b;
+    return -1;
+}
+
+int apd_exchange_next(apd_exchange *exchange) {
+    apd_exchange *x = exchange;
+    int looks = 0, block;
+    apd_heartbeat_begin(APD_WAITS);
+    while ((block = find_next(x)) < 0) {
+        (void)apd_internode_quiet(x->internode);
+        apd_window_pause(&looks);
+    }
+    apd_heartbeat_end();
+    x->taken[block] = true;
+    return block;
+}
+
+const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows rows, const float **bias) {
+    apd_exchange *x = exchange;
+    const apd_block *shape = &x->layout->blocks[block];
+    int64_t first = x->rows[block].begin, height = x->rows[block].end - first, count = rows.end - rows.begin;
+    apd_rows whole = {first + rows.begin, first + rows.end}; /* of the block's */
+    APD_ASSERT(rows.begin >= 0 && count >= 0 && rows.end <= height && count <= apd_exchange_chunk(x, block));
+    for (int k = 0; k < x->leaf_count; k++)
+        if (x->leaves[k].shard < 0) {
+            const float *sum = apd_internode_sum(x->internode, block, x->leaf_run[k]);
+            x->leaves[k].weights = sum + rows.begin * shape->cols;
+            x->leaves[k].bias = sum + height * shape->cols + rows.begin;
+        }
+    *bias =
+        apd_gradients_sum_biases(&x->gradients, x->tree, x->leaves, x->leaf_count, block, whole, x->sum_bias);
+    return apd_gradients_sum_weights(&x->gradients, x->tree, x->leaves, x->leaf_count, block, whole, x->sum);
+}
+
+void apd_exchange_release(apd_exchange *exchange, int block) {
+    exchange->released++;
+    apd_window_raise(exchange->window, exchange->layout->block_count + block, exchange->step);
+    apd_internode_send_rows(exchange->internode, block);
+}
+
+void apd_exchange_end_step(apd_exchange *exchange) {
+    APD_ASSERT(exchange->released == exchange->layout->block_count);
+    exchange->theta_step = exchange->step;
+    if (exchange->team->node_count > 1)
+        settle(exchange);
+}
+
+bool apd_exchange_has_theta(const apd_exchange *exchange, int block) {
+    return apd_window_reached(exchange->window, exchange->layout->block_count + block, exchange->theta_step);
+}
+
+void apd_exchange_await_theta(apd_exchange *exchange, int block) {
+    int looks = 0;
+    apd_heartbeat_begin(APD_WAITS);
+    while (!apd_exchange_has_theta(exchange, block))
+        apd_window_pause(&looks);
+    apd_heartbeat_end();
+}
+
+/* --- outside a step ---------------------------------------------------------------------------------- */
+
+void apd_exchange_begin_share(apd_exchange *exchange) {
+    meet(exchange);
+    for (int b = 0; b < exchange->layout->block_count; b++)
+        apd_internode_expect_rows(exchange->internode, b);
+}
+
+void apd_exchange_end_share(apd_exchange *exchange) {
+    for (int b = 0; b < exchange->layout->block_count; b++)
+        apd_internode_send_rows(exchange->internode, b);
+    settle(exchange);
+}
+
+int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared) {
+    *shared = apd_window_bytes(exchange->window);
+    return exchange->sum_floats * (int64_t)sizeof(float) + exchange->gradients.bytes +
+           apd_tree_bytes(exchange->tree) + apd_internode_bytes(exchange->internode);
+}

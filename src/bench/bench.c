@@ -1,0 +1,306 @@
+/* apd bench: what a step costs, where its time goes, and what that says about other machines' sizes. */
+#include "bench/bench.h"
+
+#include "base/blas.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "bench/tasks.h"
+#include "io/system/memory_limit.h"
+#include "plan/synthetic.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static apd_cli_list settings;
+static const char *presets = "lenet,lenet-large,mlp,mlp-1024", *tasks = "0,10,100,1000", *time_given = "2",
+                  *repeat = "5", *density = "0.015", *ranks_a_node = "64", *json_file = NULL;
+static bool weak = false, with_scaling = false, with_consolidation = false, with_commits = false;
+
+static const apd_cli_option options[] = {
+    {.name = "preset",
+     .argument = "LIST",
+     .help = "networks: lenet, lenet-large, mlp, mlp-1024 (default all four)",
+     .value = &presets},
+    {.name = "tasks",
+     .argument = "LIST",
+     .help = "numbers of earlier tasks (default 0,10,100,1000)",
+     .value = &tasks},
+    {.name = "density",
+     .argument = "SHARE",
+     .help = "of the weights at which an earlier task's tau is not zero (default 0.015)",
+     .value = &density},
+    {.name = "seconds",
+     .argument = "N",
+     .help = "of steps for each of them (default 2)",
+     .value = &time_given},
+    {.name = "repeat",
+     .argument = "N",
+     .help = "rounds in which they take turns (default 5)",
+     .value = &repeat},
+    {.name = "weak", .help = "training.batch images a rank, not in all", .flag = &weak},
+    {.name = "scaling",
+     .help = "also steps on 1, 2, 4, ... of the ranks while the others rest, strong and weak",
+     .flag = &with_scaling},
+    {.name = "consolidation", .help = "also consolidate the earlier tasks", .flag = &with_consolidation},
+    {.name = "commits", .help = "also commit them, in the folder TMPDIR or /tmp", .flag = &with_commits},
+    {.name = "ranks-a-node",
+     .argument = "N",
+     .help = "of the predictions (default 64)",
+     .value = &ranks_a_node},
+    {.name = "json", .argument = "FILE", .help = "write all figures as JSON, too", .value = &json_file},
+    {.name = "set",
+     .argument = "KEY=VALUE",
+     .help = "a key of the run description, as in apd train; may be repeated",
+     .list = &settings},
+    {0},
+};
+
+typedef struct bench_choice {
+    const apd_bench_preset *presets[16];
+    int preset_count;
+    int tasks[APD_MOST_SCANS]; /* ascending */
+    int task_count;
+    int rounds, ranks_a_node;
+    double seconds, density;
+} bench_choice;
+
+/* --- options --------------------------------------------------------------------------------------------- */
+
+/* The next item of a list with commas; false at its end. */
+static bool next_item(const char **list, char *item, size_t room) {
+    size_t length = strcspn(*list, ",");
+    if (**list == '\0')
+        return false;
+    (void)snprintf(item, room, "%.*s", (int)length, *list);
+    *list += length + ((*list)[length] == ',');
+    return true;
+}
+
+static apd_status read_presets(bench_choice *choice, apd_error *error) {
+    char item[64];
+    for (const char *list = presets; next_item(&list, item, sizeof item);) {
+        const apd_bench_preset *found = apd_bench_find_preset(item);
+        if (found == NULL)
+            return apd_fail(error, APD_ERROR_USAGE,
+                            "--preset has \"%s\"; lenet, lenet-large, mlp and mlp-1024 are known", item);
+        if (choice->preset_count == (int)(sizeof choice->presets / sizeof choice->presets[0]))
+            return apd_fail(error, APD_ERROR_USAGE, "--preset is too long a list");
+        choice->presets[choice->preset_count++] = found;
+    }
+    return choice->preset_count > 0 ? APD_OK : apd_fail(error, APD_ERROR_USAGE, "--preset is an empty list");
+}
+
+static apd_status read_tasks(bench_choice *choice, apd_error *error) {
+    char item[64];
+    for (const char *list = tasks; next_item(&list, item, sizeof item);) {
+        long value = 0;
+        APD_TRY(apd_cli_integer("tasks", item, 0, 100000, &value, error));
+        if (choice->task_count > 0 && value <= choice->tasks[choice->task_count - 1])
+            return apd_fail(error, APD_ERROR_USAGE, "--tasks is %s; ascending numbers are needed", tasks);
+        if (choice->task_count == APD_MOST_SCANS)
+            return apd_fail(error, APD_ERROR_USAGE, "--tasks has more than %d numbers", APD_MOST_SCANS);
+        choice->tasks[choice->task_count++] = (int)value;
+    }
+    return choice->task_count > 0 ? APD_OK : apd_fail(error, APD_ERROR_USAGE, "--tasks is an empty list");
+}
+
+static apd_status read_options(bench_choice *choice, apd_error *error) {
+    long rounds = 0, node = 0;
+    APD_TRY(read_presets(choice, error));
+    APD_TRY(read_tasks(choice, error));
+    APD_TRY(apd_cli_integer("repeat", repeat, 1, 1000, &rounds, error));
+    APD_TRY(apd_cli_integer("ranks-a-node", ranks_a_node, 1, 65536, &node, error));
+    APD_TRY(apd_cli_number("seconds", time_given, 0.01, 3600.0, &choice->seconds, error));
+    APD_TRY(apd_cli_number("density", density, 0.0, 1.0, &choice->density, error));
+    choice->rounds = (int)rounds;
+    choice->ranks_a_node = (int)node;
+    return APD_OK;
+}
+
+/* --- a preset -------------------------------------------------------------------------------------------- */
+
+/* Bytes of a rank for so many earlier tasks, and those that are free for it. */
+static double bytes_of_tasks(const apd_bench_result *result, const apd_run *run, int count) {
+    apd_memory_facts facts = {.layout = result->layout,
+                              .tasks = count + 1,
+                              .classes = result->classes,
+                              .density = result->density,
+                              .solver = run->description->method.solver,
+                              .single = run->description->method.name == APD_METHOD_STL,
+                              .present = result->launch};
+    apd_memory memory = apd_estimate_memory(&facts, &result->launch);
+    return (double)(memory.tasks + memory.retrained);
+}
+
+static double free_bytes(const apd_run *run) {
+    double bytes = (double)apd_room();
+    bytes /= ceil((double)apd_team_size(run->team) / apd_team_nodes(run->team));
+    apd_team_broadcast(run->team, &bytes, (int64_t)sizeof bytes);
+    return bytes;
+}
+
+/* As many of the wanted numbers of tasks as memory has room for, and their steps. Collective. */
+static void measure_tasks(apd_bench_result *result, apd_rehearsal *rehearsal, const bench_choice *choice) {
+    apd_run *run = rehearsal->run;
+    apd_scan scans[APD_MOST_SCANS] = {{0}};
+    double available = 0.5 * free_bytes(run);
+    int count = 0, most = 0;
+    for (int i = 0; i < choice->task_count; i++) {
+        apd_bench_tasks *row = &result->tasks[i];
+        *row = (apd_bench_tasks){.scan = {.earlier = choice->tasks[i]},
+                                 .wants_bytes = bytes_of_tasks(result, run, choice->tasks[i])};
+        row->skipped = row->wants_bytes > available;
+        if (row->skipped)
+            continue;
+        scans[count++] = row->scan;
+        most = choice->tasks[i];
+    }
+    result->task_count = choice->task_count;
+    apd_synthetic_append(run->decomposition, most, result->classes, choice->density,
+                         run->description->method.name == APD_METHOD_STL, run->description->seed);
+    apd_rehearsal_scan(rehearsal, scans, count, choice->rounds, choice->seconds);
+    for (int i = 0; i < count; i++) /* those that are skipped come last */
+        result->tasks[i].scan = scans[i];
+}
+
+static const char *solver_name(const apd_description *described) {
+    if (described->method.name == APD_METHOD_STL)
+        return "single";
+    return described->method.solver == APD_SOLVER_JOINT ? "joint" : "exact";
+}
+
+static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const bench_choice *choice,
+                          const apd_machine *machine, apd_bench_result *result, apd_error *error) {
+    apd_rehearsal rehearsal = {0};
+    apd_status status = APD_OK;
+    APD_TRY(apd_bench_describe(run, chosen, &settings, weak ? apd_team_size(run->team) : 1, error));
+    APD_GO(apd_run_prepare(run, run->description->shards, error));
+    APD_GO(apd_rehearsal_init(&rehearsal, run, error));
+    int ranks = apd_team_size(run->team), nodes = apd_team_nodes(run->team);
+    *result = (apd_bench_result){.preset = chosen->name,
+                                 .shape = chosen->shape,
+                                 .classes = chosen->classes,
+                                 .batch = run->description->training.batch,
+                                 .launch = {.ranks = ranks,
+                                            .ranks_a_node = (ranks + nodes - 1) / nodes,
+                                            .shards = run->partition.shards},
+                                 .layout = apd_network_layout(run->network),
+                                 .density = choice->density,
+                                 .solver = solver_name(run->description),
+                                 .predicted_a_node = choice->ranks_a_node};
+    APD_GO(apd_kernels_measure(&rehearsal, 2 * choice->rounds + 1, &result->kernels, error));
+    measure_tasks(result, &rehearsal, choice);
+    apd_bench_fit(result, machine);
+    APD_GO(apd_bench_tasks_measure(run, result, with_commits, with_consolidation, error));
+out:
+    apd_rehearsal_clear(&rehearsal);
+    apd_bench_remove_data(run);
+    return status;
+}
+
+static apd_status measure_ranks(const apd_team *team, const apd_bench_preset *chosen,
+                                const bench_choice *choice, apd_bench_scaling *scaling, apd_error *error) {
+    apd_bench_turns turns = {choice->rounds, choice->seconds};
+    if (!with_scaling)
+        return APD_OK;
+    return apd_bench_scaling_measure(team, chosen, &settings, &turns, scaling, error);
+}
+
+static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choice *choice,
+                               const apd_machine *machine, apd_json *json, apd_error *error) {
+    apd_run run;
+    apd_bench_result *result = apd_allocate(1, sizeof *result, "the results");
+    apd_bench_scaling scaling = {0};
+    apd_status status = apd_run_begin(&run, error);
+    if (status == APD_OK)
+        status = measure_ranks(run.team, chosen, choice, &scaling, error);
+    if (status == APD_OK)
+        status = measure(&run, chosen, choice, machine, result, error);
+    result->scaling = scaling;
+    if (status == APD_OK && apd_run_speaks(&run)) {
+        apd_bench_print(result, machine, stdout);
+        (void)fflush(stdout);
+        if (json->file != NULL)
+            apd_bench_write(result, machine, json);
+    }
+    apd_run_end(&run);
+    free(result);
+    return status;
+}
+
+/* --- the command ----------------------------------------------------------------------------------------- */
+
+static apd_status open_json(const apd_team *team, apd_json *json, apd_error *error) {
+    apd_status status = APD_OK;
+    if (json_file != NULL && apd_team_rank(team) == 0) {
+        json->file = fopen(json_file, "w");
+        if (json->file == NULL)
+            status = apd_fail(error, APD_ERROR_IO, "cannot write %s: %s", json_file, strerror(errno));
+    }
+    return apd_team_agree(team, status, error);
+}
+
+static apd_status close_json(const apd_json *json, apd_status status, apd_error *error) {
+    if (json->file == NULL)
+        return status;
+    bool bad = ferror(json->file) != 0;
+    bad = fclose(json->file) != 0 || bad;
+    if (status != APD_OK)
+        (void)unlink(json_file); /* half a text is none */
+    else if (bad)
+        status = apd_fail(error, APD_ERROR_IO, "cannot write %s: %s", json_file, strerror(errno));
+    return status;
+}
+
+static apd_status bench(const apd_team *team, const bench_choice *choice, apd_json *json, apd_error *error) {
+    apd_blas_set_threads(1);
+    apd_machine machine = apd_machine_measure(team, 2 * choice->rounds + 1);
+    char *hosts = apd_team_hosts(team);
+    bool speaks = apd_team_rank(team) == 0;
+    if (speaks)
+        apd_bench_print_machine(&machine, hosts, stdout);
+    if (json->file != NULL) {
+        apd_json_begin_object(json, NULL);
+        apd_bench_write_machine(&machine, hosts, json);
+        apd_json_begin_array(json, "presets");
+    }
+    free(hosts);
+    apd_status status = APD_OK;
+    for (int i = 0; i < choice->preset_count && status == APD_OK; i++)
+        status = bench_preset(choice->presets[i], choice, &machine, json, error);
+    if (json->file != NULL && status == APD_OK) {
+        apd_json_end(json);
+        apd_json_end(json);
+    }
+    return status;
+}
+
+static apd_status run_bench(int count, const char *const *arguments, apd_error *error) {
+    (void)count;
+    (void)arguments;
+    bench_choice choice = {0};
+    APD_TRY(read_options(&choice, error));
+    apd_json json = {0};
+    apd_team *team = apd_team_create(NULL, NULL); /* keeps MPI through several runs */
+    apd_status status = open_json(team, &json, error);
+    if (status == APD_OK)
+        status = bench(team, &choice, &json, error);
+    status = close_json(&json, status, error);
+    apd_team_destroy(team);
+    return status;
+}
+
+const apd_command apd_command_bench = {
+    .name = "bench",
+    .arguments = "",
+    .summary = "measure this machine: kernels, steps, earlier tasks, and a model of more ranks",
+    .details = "Synthetic images in memory, networks of known shapes, the run's own steps. Figures are "
+               "medians, or means "
+               "of the\nmiddle half, over repeats that take turns. Predictions are marked as such.",
+    .options = options,
+    .parallel = true,
+    .run = run_bench,
+};

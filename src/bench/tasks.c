@@ -1,0 +1,166 @@
+#include "bench/tasks.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/consolidation.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EVERY = 5 }; /* tasks from one consolidation to the next, where the description says none */
+
+/* The record of a synthetic task. */
+static void fill_record(apd_task_record *record, const apd_bench_result *result, int place) {
+    *record = (apd_task_record){.id = place, .class_count = result->classes};
+    (void)snprintf(record->name, sizeof record->name, "synthetic %d", place);
+    record->classes = apd_allocate(result->classes, sizeof(int), "a task's classes");
+    for (int c = 0; c < result->classes; c++)
+        record->classes[c] = c;
+    for (int channel = 0; channel < result->shape.channels; channel++)
+        record->normalisation.deviation[channel] = 1.0f;
+}
+
+/* The state of a run that has finished the first `count` tasks, nothing of it on disk. */
+static void pretend(apd_run *run, const apd_bench_result *result, int count) {
+    apd_run_state_clear(&run->state);
+    run->decomposition->task_count = count;
+    run->state = (apd_run_state){.data_digest = run->dataset->digest,
+                                 .seed = run->description->seed,
+                                 .shards = run->partition.shards,
+                                 .task_count = count,
+                                 .run_yaml = apd_description_write(run->description)};
+    run->state.config_digest = apd_description_digest(run->description);
+    run->state.accuracy = apd_allocate((int64_t)count * count, sizeof(double), "the accuracies");
+    run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");
+    for (int t = 0; t < count; t++)
+        fill_record(&run->state.records[t], result, t);
+}
+
+/* One more of the decomposition's tasks is finished. */
+static void pretend_one_more(apd_run *run, const apd_bench_result *result) {
+    apd_run_state *state = &run->state;
+    int count = state->task_count;
+    state->records =
+        apd_reallocate(state->records, count, count + 1, sizeof *state->records, "the tasks' records");
+    fill_record(&state->records[count], result, count);
+    free(state->accuracy);
+    state->accuracy = apd_allocate((int64_t)(count + 1) * (count + 1), sizeof(double), "the accuracies");
+    state->task_count = run->decomposition->task_count = count + 1;
+}
+
+/* Seconds to write `bytes` bytes in large pieces, with fsync, as dd does. Rank 0; 0 when that fails. */
+static double time_plain_write(const char *folder, int64_t bytes) {
+    enum { PIECE = 4 << 20 };
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/plain", folder);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    char *piece = apd_allocate(PIECE, 1, "bytes to be written");
+    double started = apd_seconds();
+    bool good = file >= 0;
+    for (int64_t left = bytes; good && left > 0; left -= PIECE) {
+        size_t count = (size_t)(left < PIECE ? left : PIECE);
+        memset(piece, (int)(left >> 22), count);
+        good = write(file, piece, count) == (ssize_t)count;
+    }
+    good = good && fsync(file) == 0;
+    double seconds = apd_seconds() - started;
+    free(piece);
+    if (file >= 0)
+        (void)close(file);
+    (void)unlink(path);
+    return good ? seconds : 0.0;
+}
+
+/* One commit; rank 0 adds what its bytes take without HDF5. Collective. */
+static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit *commit, apd_error *error) {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
+    apd_team_barrier(run->team);
+    double started = apd_seconds();
+    APD_TRY(
+        apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, NULL, error));
+    commit->seconds = apd_slowest(run->team, apd_seconds() - started);
+    commit->bytes = (double)run->state.written;
+    commit->plain = apd_run_speaks(run) ? time_plain_write(folder, run->state.written) : 0.0;
+    return APD_OK;
+}
+
+/* A first commit of all but the last of `row`'s tasks, and one of that one. Collective. */
+static apd_status time_commits(apd_run *run, const apd_bench_result *result, const char *folder,
+                               apd_bench_tasks *row, apd_error *error) {
+    pretend(run, result, row->scan.earlier - 1);
+    APD_TRY(time_commit(run, folder, &row->first_commit, error));
+    pretend_one_more(run, result);
+    return time_commit(run, folder, &row->commit, error);
+}
+
+static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_error *error) {
+    apd_consolidator consolidator = {0};
+    int every =
+        run->description->method.consolidate_every > 0 ? run->description->method.consolidate_every : EVERY;
+    run->state.consolidations = row->scan.earlier / every > 1 ? row->scan.earlier / every - 1 : 0;
+    apd_team_barrier(run->team);
+    double started = apd_seconds();
+    apd_status status = apd_consolidate_run(run, &consolidator, error);
+    row->consolidation = apd_slowest(run->team, apd_seconds() - started);
+    apd_consolidator_clear(&consolidator, run);
+    return status;
+}
+
+/* A folder of rank 0, for the log and for commits. Collective. */
+static apd_status open_folder(apd_run *run, char *folder, size_t room, apd_error *error) {
+    const char *parent = getenv("TMPDIR");
+    apd_status status = APD_OK;
+    (void)snprintf(folder, room, "%.400s/apd-bench-%ld", parent != NULL && *parent != '\0' ? parent : "/tmp",
+                   (long)getpid());
+    apd_team_broadcast(run->team, folder, (int64_t)room); /* others write there, too */
+    if (apd_run_speaks(run))
+        status = apd_runlog_open(folder, &run->log, error);
+    return apd_team_agree(run->team, status, error);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info;
+    (void)kind;
+    (void)place;
+    (void)remove(path);
+    return 0;
+}
+
+static apd_status close_folder(apd_run *run, const char *folder, apd_error *error) {
+    apd_status status = apd_runlog_close(run->log, error);
+    run->log = NULL;
+    if (apd_run_speaks(run))
+        (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return status;
+}
+
+apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool commits, bool consolidation,
+                                   apd_error *error) {
+    char folder[448];
+    if (!commits && !consolidation)
+        return APD_OK;
+    consolidation = consolidation && run->description->method.name == APD_METHOD_APD;
+    apd_status status = open_folder(run, folder, sizeof folder, error);
+    for (int i = 0; i < result->task_count && status == APD_OK; i++) {
+        apd_bench_tasks *row = &result->tasks[i];
+        if (row->skipped || row->scan.earlier == 0)
+            continue;
+        if (commits)
+            status = time_commits(run, result, folder, row, error);
+    }
+    for (int i = 0; i < result->task_count && status == APD_OK; i++) {
+        apd_bench_tasks *row = &result->tasks[i];
+        if (!consolidation || row->skipped || row->scan.earlier == 0)
+            continue;
+        pretend(run, result, row->scan.earlier);
+        status = time_consolidation(run, row, error);
+    }
+    apd_status closed = close_folder(run, folder, error);
+    return status != APD_OK ? status : apd_team_agree(run->team, closed, error);
+}

@@ -1,0 +1,244 @@
+/* apd compare: orders and seeds of one stream side by side; how much a task depends on its place. */
+#include "base/memory.h"
+#include "commands/commands.h"
+#include "commands/compare_runs.h"
+#include "io/system/csv.h"
+#include "io/system/runlog.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *csv = NULL;
+
+static const apd_cli_option options[] = {
+    {.name = "csv",
+     .argument = "FILE",
+     .help = "write the same numbers as CSV, a row a number",
+     .value = &csv},
+    {0},
+};
+
+/* A figure of a run: a column of the table on the terminal, and a measure of the CSV. */
+typedef struct figure {
+    const char *measure, *heading;
+    double (*of)(const apd_compared_run *run);
+} figure;
+
+static double average(const apd_compared_run *run) {
+    return run->metrics.average;
+}
+static double learning(const apd_compared_run *run) {
+    return run->metrics.learning;
+}
+static double backward(const apd_compared_run *run) {
+    return run->metrics.backward;
+}
+static double capacity_weights(const apd_compared_run *run) {
+    return run->capacity.weights;
+}
+static double capacity_all(const apd_compared_run *run) {
+    return run->capacity.all;
+}
+static double capacity_bytes(const apd_compared_run *run) {
+    return run->capacity.bytes;
+}
+
+static const figure figures[] = {
+    {"average_accuracy", "average", average},        {"learning_accuracy", "learned", learning},
+    {"backward_transfer", "BWT", backward},          {"capacity_weights", "capacity", capacity_weights},
+    {"capacity_with_heads", "+heads", capacity_all}, {"capacity_bytes", "bytes", capacity_bytes},
+};
+enum { FIGURES = sizeof figures / sizeof figures[0] };
+
+/* What stands for an order: the letter that one of its runs gave, or its number. */
+typedef struct label {
+    char text[16];
+} label;
+
+static label label_of(const apd_comparison *c, int order) {
+    label made;
+    (void)snprintf(made.text, sizeof made.text, "%d", order + 1);
+    for (int r = 0; r < c->run_count; r++)
+        if (c->order_of[r] == order && c->runs[r].description->stream.order_kind == APD_ORDER_LETTER)
+            (void)snprintf(made.text, sizeof made.text, "%c", c->runs[r].description->stream.order_letter);
+    return made;
+}
+
+/* --- for a person ------------------------------------------------------------------------------------ */
+
+/* A share as per cent, right-aligned behind a space; "-" where there is none. */
+static void percent(int width, double share) {
+    if (isnan(share))
+        (void)printf(" %*s", width, "-");
+    else
+        (void)printf(" %*.2f", width, 100.0 * share);
+}
+
+static void print_order(const apd_comparison *c, int order) {
+    enum { SHOWN = 24 };
+    const apd_compared_run *first = NULL;
+    (void)printf("order %-4s", label_of(c, order).text);
+    for (int r = c->run_count - 1; r >= 0; r--)
+        if (c->order_of[r] == order)
+            first = &c->runs[r];
+    for (int p = 0; p < c->task_count && p < SHOWN; p++)
+        (void)printf(" %d", first->state.records[p].id);
+    (void)puts(c->task_count > SHOWN ? " ..." : "");
+}
+
+static void print_tasks(const apd_comparison *c) {
+    (void)printf("\nfinal accuracy %%, mean over seeds\n task  %-30s", "name");
+    for (int o = 0; o < c->order_count; o++)
+        (void)printf(" %8s", label_of(c, o).text);
+    (void)printf(" %8s\n", "OPD");
+    for (int t = 0; t < c->task_count; t++) {
+        (void)printf("%5d  %-30s", c->tasks[t], apd_comparison_record(c, 0, t)->name);
+        for (int o = 0; o < c->order_count; o++)
+            percent(8, c->means[o * c->task_count + t]);
+        percent(8, c->opd[t]);
+        (void)putchar('\n');
+    }
+}
+
+static void print_runs(const apd_comparison *c) {
+    (void)printf("\n%-30s %5s %12s", "run (all figures in %)", "order", "seed");
+    for (int f = 0; f < FIGURES; f++)
+        (void)printf(" %9s", figures[f].heading);
+    (void)putchar('\n');
+    for (int r = 0; r < c->run_count; r++) {
+        const apd_compared_run *run = &c->runs[r];
+        (void)printf("%-30s %5s %12" PRIu64, run->name, label_of(c, c->order_of[r]).text, run->state.seed);
+        for (int f = 0; f < FIGURES; f++)
+            percent(9, figures[f].of(run));
+        (void)putchar('\n');
+    }
+}
+
+static void print_left_out(const apd_comparison *c) {
+    for (int t = 0; t < c->task_count; t++)
+        if (c->left_out[t] >= 0)
+            (void)printf("left out of every figure: task %d (%s), which %s has forgotten or not measured\n",
+                         c->tasks[t], apd_comparison_record(c, 0, t)->name, c->runs[c->left_out[t]].name);
+}
+
+static void print_spread(const apd_comparison *c) {
+    const apd_order_spread *spread = &c->spread;
+    char seeds[48];
+    if (spread->least_runs == spread->most_runs)
+        (void)snprintf(seeds, sizeof seeds, "%d %s each", spread->most_runs,
+                       spread->most_runs == 1 ? "seed" : "seeds");
+    else
+        (void)snprintf(seeds, sizeof seeds, "%d to %d seeds each", spread->least_runs, spread->most_runs);
+    if (c->order_count < 2)
+        (void)printf("\nAOPD and MOPD need runs in at least two orders; here is one order, %s\n", seeds);
+    else if (spread->tasks == 0)
+        (void)printf("\nno task is left for AOPD and MOPD; %d orders, %s\n", c->order_count, seeds);
+    else
+        (void)printf("\nAOPD %.2f %%   MOPD %.2f %% (task %d)   over %d tasks, %d orders, %s\n",
+                     100.0 * spread->average, 100.0 * spread->largest, c->tasks[spread->task], spread->tasks,
+                     c->order_count, seeds);
+}
+
+/* --- for a machine: one row a number ----------------------------------------------------------------- */
+
+/* scope,order,run,seed,task,name,measure,value: what does not apply is empty (order, run and task: below 0). */
+static void row(FILE *file, const apd_comparison *c, const char *scope, int order, int run, int task,
+                const char *measure, double value) {
+    (void)fprintf(file, "%s,", scope);
+    if (order >= 0)
+        (void)fputs(label_of(c, order).text, file);
+    (void)fputc(',', file);
+    if (run >= 0)
+        apd_csv_text(file, c->runs[run].name);
+    (void)fputc(',', file);
+    if (run >= 0)
+        (void)fprintf(file, "%" PRIu64, c->runs[run].state.seed);
+    (void)fputc(',', file);
+    if (task >= 0) {
+        (void)fprintf(file, "%d,", c->tasks[task]);
+        apd_csv_text(file, apd_comparison_record(c, 0, task)->name);
+    } else {
+        (void)fputc(',', file);
+    }
+    (void)fprintf(file, ",%s,", measure);
+    if (!isnan(value))
+        (void)fprintf(file, "%.9g", value);
+    (void)fputc('\n', file);
+}
+
+static void write_rows(FILE *file, const apd_comparison *c) {
+    int tasks = c->task_count;
+    const apd_order_spread *spread = &c->spread;
+    (void)fputs("scope,order,run,seed,task,name,measure,value\n", file);
+    for (int r = 0; r < c->run_count; r++)
+        for (int t = 0; t < tasks; t++)
+            row(file, c, "run_task", c->order_of[r], r, t, "accuracy", c->accuracy[r * tasks + t]);
+    for (int o = 0; o < c->order_count; o++)
+        for (int t = 0; t < tasks; t++)
+            row(file, c, "order_task", o, -1, t, "accuracy", c->means[o * tasks + t]);
+    for (int t = 0; t < tasks; t++)
+        row(file, c, "task", -1, -1, t, "opd", c->opd[t]);
+    for (int r = 0; r < c->run_count; r++)
+        for (int f = 0; f < FIGURES; f++)
+            row(file, c, "run", c->order_of[r], r, -1, figures[f].measure, figures[f].of(&c->runs[r]));
+    row(file, c, "all", -1, -1, -1, "aopd", spread->average);
+    row(file, c, "all", -1, -1, -1, "mopd", spread->largest);
+    row(file, c, "all", -1, -1, -1, "tasks", spread->tasks);
+    row(file, c, "all", -1, -1, -1, "orders", c->order_count);
+    row(file, c, "all", -1, -1, -1, "least_seeds", spread->least_runs);
+    row(file, c, "all", -1, -1, -1, "most_seeds", spread->most_runs);
+}
+
+static apd_status write_csv(const apd_comparison *c, const char *path, apd_error *error) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
+    write_rows(file, c);
+    if (fclose(file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
+    const char *slash = strrchr(path, '/');
+    char *folder = apd_duplicate_text(slash == NULL ? "." : slash == path ? "/" : path);
+    if (slash != NULL && slash != path)
+        folder[slash - path] = '\0';
+    apd_status status = apd_write_file(folder, slash == NULL ? path : slash + 1, text, (int64_t)size, error);
+    free(folder);
+    free(text);
+    return status;
+}
+
+static apd_status run(int count, const char *const *arguments, apd_error *error) {
+    apd_comparison comparison;
+    APD_TRY(apd_comparison_make(arguments, count, &comparison, error));
+    for (int o = 0; o < comparison.order_count; o++)
+        print_order(&comparison, o);
+    print_tasks(&comparison);
+    print_runs(&comparison);
+    print_spread(&comparison);
+    print_left_out(&comparison);
+    apd_status status = csv != NULL ? write_csv(&comparison, csv, error) : APD_OK;
+    apd_comparison_clear(&comparison);
+    return status;
+}
+
+const apd_command apd_command_compare = {
+    .name = "compare",
+    .arguments = "RUN RUN ...",
+    .summary = "orders and seeds of one stream side by side: OPD, AOPD, MOPD",
+    .details = "RUN is a run's folder, or a checkpoint. The runs may differ in seed and stream.order only; "
+               "runs with\n"
+               "the same order of tasks are averaged over their seeds. OPD of a task: its largest less its "
+               "smallest\n"
+               "final accuracy over the orders; AOPD and MOPD: the mean and the largest of these. BWT: "
+               "accuracy now\n"
+               "less accuracy when learned. Capacity: non-zeros of sigma, tau and masks over one network's "
+               "weights;\n"
+               "+heads: with heads and biases; bytes: the checkpoint over one dense network.",
+    .options = options,
+    .least = 1,
+    .most = 1024,
+    .run = run,
+};

@@ -1,0 +1,72 @@
+/* apd evaluate: measure a finished run's tasks again, from its checkpoint and its data. */
+#include "commands/commands.h"
+#include "engine/evaluator.h"
+#include "engine/run.h"
+
+#include <math.h>
+
+static apd_cli_list settings;
+
+static const apd_cli_option options[] = {
+    {.name = "set",
+     .argument = "KEY=VALUE",
+     .help = "overrides the run's description (data.file, say)",
+     .list = &settings},
+    {0},
+};
+
+/* Measure every task; `*different` counts accuracies that are not what the run recorded. Collective. */
+static apd_status evaluate_all(apd_run *run, int *different, apd_error *error) {
+    const apd_run_state *state = &run->state;
+    double sum = 0.0;
+    int measured = 0;
+    if (apd_run_speaks(run))
+        (void)printf("place  task  name                            recorded %%  measured %%\n");
+    for (int t = 0; t < state->task_count; t++) {
+        if (run->decomposition->tasks[t] == NULL)
+            continue;
+        double accuracy = 0.0, recorded = state->accuracy[(state->task_count - 1) * state->task_count + t];
+        APD_TRY(apd_evaluate_task(run, t, &accuracy, error));
+        bool equal = accuracy == recorded;
+        *different += !equal;
+        sum += accuracy;
+        measured++;
+        if (apd_run_speaks(run))
+            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id, state->records[t].name,
+                         100.0 * recorded, 100.0 * accuracy, equal ? "" : "  differs");
+    }
+    if (apd_run_speaks(run) && measured > 0)
+        (void)printf("average accuracy %.2f %% over %d tasks; %s\n", 100.0 * sum / measured, measured,
+                     *different == 0 ? "all as recorded" : "some differ from what was recorded");
+    return APD_OK;
+}
+
+static apd_status run_evaluate(int count, const char *const *arguments, apd_error *error) {
+    (void)count;
+    apd_run run;
+    int different = 0;
+    apd_status status = apd_run_begin(&run, error);
+    if (status == APD_OK)
+        status = apd_run_open(&run, arguments[0], settings.values, settings.count, error);
+    if (status == APD_OK)
+        status = evaluate_all(&run, &different, error);
+    if (status == APD_OK && different > 0)
+        status =
+            apd_fail(error, APD_ERROR_DATA,
+                     "%d accuracies differ from those recorded (other data, or another kind of processor?)",
+                     different);
+    apd_run_end(&run);
+    return status;
+}
+
+const apd_command apd_command_evaluate = {
+    .name = "evaluate",
+    .arguments = "RUN",
+    .summary = "measure every task of a run again from its checkpoint",
+    .details = "RUN is the run's folder or a checkpoint. The result does not depend on the number of ranks.",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .parallel = true,
+    .run = run_evaluate,
+};

@@ -1,0 +1,229 @@
+/* apd forget: delete tasks from a finished or stopped run for good, with a certificate of what did not change. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "commands/commands.h"
+#include "engine/evaluator.h"
+#include "engine/forgetting.h"
+#include "engine/results.h"
+#include "method/clustering/recentre.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static apd_cli_list tasks, settings;
+static bool again = false, history = false;
+
+static const apd_cli_option options[] = {
+    {.name = "task",
+     .argument = "TASK",
+     .help = "a task's number or name (required); may be repeated",
+     .list = &tasks},
+    {.name = "recentre", .help = "re-centre sigma without the task afterwards", .flag = &again},
+    {.name = "keep-history",
+     .help = "keep the commit from before; nothing is claimed to be erased",
+     .flag = &history},
+    {.name = "set",
+     .argument = "KEY=VALUE",
+     .help = "overrides the run's description (data.file, say)",
+     .list = &settings},
+    {0},
+};
+
+/* What the certificate states of a task. */
+typedef struct evidence {
+    uint64_t digest;
+    double accuracy;
+} evidence;
+
+/* Digest and accuracy of every task that is there. Collective. */
+static apd_status take_evidence(apd_run *run, evidence *found, apd_error *error) {
+    for (int t = 0; t < run->state.task_count; t++) {
+        if (run->decomposition->tasks[t] == NULL)
+            continue;
+        found[t].digest = apd_run_digest(run, t);
+        APD_TRY(apd_evaluate_task(run, t, &found[t].accuracy, error));
+    }
+    return APD_OK;
+}
+
+static apd_status find_places(const apd_run *run, int *places, apd_error *error) {
+    if (tasks.count == 0)
+        return apd_fail(error, APD_ERROR_USAGE, "--task TASK is needed: which task is to be forgotten?");
+    for (int i = 0; i < tasks.count; i++) {
+        places[i] = apd_find_task(&run->state, tasks.values[i]);
+        if (places[i] < 0)
+            return apd_fail(error, APD_ERROR_USAGE,
+                            "--task %s: no such task among the %d of %s (apd inspect lists them)",
+                            tasks.values[i], run->state.task_count, run->checkpoint);
+        bool twice = false;
+        for (int j = 0; j < i; j++)
+            twice = twice || places[j] == places[i];
+        if (run->decomposition->tasks[places[i]] == NULL || twice)
+            return apd_fail(error, APD_ERROR_USAGE, "--task %s: this task %s", tasks.values[i],
+                            twice ? "is named twice" : "has been forgotten already");
+    }
+    return APD_OK;
+}
+
+/* With --keep-history the commit from before gets a name of its own. Rank 0. */
+static apd_status keep_commit(const apd_run *run, apd_error *error) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "checkpoint-%06d.h5", run->state.commit);
+    char *kept = apd_join_path(run->description->output, name);
+    int groups;
+    apd_status status = apd_checkpoint_pack(run->checkpoint, kept, &groups, error);
+    if (status == APD_OK)
+        (void)printf("the commit from before is kept as %s\n", kept);
+    free(kept);
+    return status;
+}
+
+/* Commits that an earlier --keep-history kept hold the tasks too: they go, once the new commit is there. Rank 0. */
+static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
+    char *pattern = apd_join_path(run->description->output, "checkpoint-[0-9]*.h5");
+    glob_t found = {0};
+    apd_status status = APD_OK;
+    int answer = glob(pattern, GLOB_NOSORT, NULL, &found);
+    if (answer != 0 && answer != GLOB_NOMATCH)
+        status = apd_fail(error, APD_ERROR_IO, "%s: cannot look for older commits", pattern);
+    for (size_t i = 0; answer == 0 && i < found.gl_pathc; i++) {
+        if (unlink(found.gl_pathv[i]) != 0)
+            status = apd_fail(error, APD_ERROR_IO,
+                              "%s: cannot delete this older commit: %s; it still holds the task",
+                              found.gl_pathv[i], strerror(errno));
+        else
+            (void)printf("deleted the older commit %s\n", found.gl_pathv[i]);
+    }
+    globfree(&found);
+    free(pattern);
+    return status;
+}
+
+static void print_certificate(const apd_run *run, const evidence *before, const evidence *after,
+                              const int *places) {
+    (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
+    for (int i = 0; i < tasks.count; i++)
+        (void)printf("forgotten: task %d (%s)\n", run->state.records[places[i]].id,
+                     run->state.records[places[i]].name);
+    (void)printf(" task  name                            digest before     digest after      accuracy "
+                 "before, after\n");
+    for (int t = 0; t < run->state.task_count; t++)
+        if (run->decomposition->tasks[t] != NULL)
+            (void)printf("%5d  %-30s  %016" PRIx64 "  %016" PRIx64 "  %7.2f %% %7.2f %%  %s\n",
+                         run->state.records[t].id, run->state.records[t].name, before[t].digest,
+                         after[t].digest, 100.0 * before[t].accuracy, 100.0 * after[t].accuracy,
+                         before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy
+                             ? "equal"
+                             : "DIFFERS");
+    (void)printf("%s\n", history ? "Older commits were kept: the task is NOT erased from this folder."
+                                 : "No byte of the task's parameters remains in the run's checkpoint.");
+    (void)printf(
+        "Sigma and what other tasks learned from it keep what the task taught them; logs keep its name.\n");
+}
+
+static bool all_equal(const apd_run *run, const evidence *before, const evidence *after) {
+    bool equal = true;
+    for (int t = 0; t < run->state.task_count; t++)
+        if (run->decomposition->tasks[t] != NULL)
+            equal = equal && before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy;
+    return equal;
+}
+
+/* Commit, audit lines and tables. Collective. */
+static apd_status commit(apd_run *run, const int *places, apd_error *error) {
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run) && history)
+        status = keep_commit(run, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
+    APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
+                                NULL, error));
+    if (apd_run_speaks(run) && !history)
+        status = delete_kept_commits(run, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
+    if (apd_run_speaks(run)) {
+        status = apd_runlog_open(run->description->output, &run->log, error);
+        for (int i = 0; i < tasks.count && status == APD_OK; i++)
+            status = apd_forget_log(run, places[i], !history, error);
+        apd_status closed = apd_runlog_close(run->log, error);
+        status = status != APD_OK ? status : closed;
+        run->log = NULL;
+    }
+    APD_TRY(apd_team_agree(run->team, status, error));
+    return apd_results_write(run, error);
+}
+
+/* The run's newest commit is to be the one that was opened. A task half way begins anew: the old tasks that it
+ * was trained beside are not the same any more. Collective. */
+static apd_status settle(apd_run *run, const char *path, apd_error *error) {
+    char *newest = apd_checkpoint_path(path);
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run))
+        status = apd_checkpoint_settle(newest, run->checkpoint, error);
+    free(run->checkpoint);
+    run->checkpoint = newest;
+    if (run->state.half_way)
+        apd_log("task %d is half way: it will begin anew", run->state.training.id);
+    run->state.half_way = false;
+    return apd_team_agree(run->team, status, error);
+}
+
+static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_error *error) {
+    int places[sizeof tasks.values / sizeof tasks.values[0]];
+    APD_TRY(find_places(run, places, error));
+    if (apd_run_speaks(run))
+        (void)printf("%s: %d of %d tasks are to be forgotten; the commit that holds them will be %s\n",
+                     run->checkpoint, tasks.count, run->state.task_count,
+                     history ? "kept (--keep-history)" : "deleted");
+    APD_TRY(take_evidence(run, before, error));
+    for (int i = 0; i < tasks.count; i++)
+        apd_forget_place(run, places[i]);
+    if (again)
+        (void)apd_recentre_sigma(run->decomposition, APD_RULE_COUNT);
+    APD_TRY(take_evidence(run, after, error));
+    APD_TRY(commit(run, places, error));
+    if (apd_run_speaks(run))
+        print_certificate(run, before, after, places);
+    if (!all_equal(run, before, after))
+        return apd_fail(error, APD_ERROR_INTERNAL,
+                        "another task changed: this must not happen; please report it");
+    return APD_OK;
+}
+
+static apd_status run_forget(int count, const char *const *arguments, apd_error *error) {
+    (void)count;
+    apd_run run;
+    apd_status status = apd_run_begin(&run, error);
+    if (status == APD_OK)
+        status = apd_run_open(&run, arguments[0], settings.values, settings.count, error);
+    if (status == APD_OK)
+        status = settle(&run, arguments[0], error);
+    if (status == APD_OK) {
+        evidence *before = apd_allocate(run.state.task_count, sizeof *before, "the certificate");
+        evidence *after = apd_allocate(run.state.task_count, sizeof *after, "the certificate");
+        status = forget(&run, before, after, error);
+        free(after);
+        free(before);
+    }
+    apd_run_end(&run);
+    return status;
+}
+
+const apd_command apd_command_forget = {
+    .name = "forget",
+    .arguments = "RUN",
+    .summary = "delete tasks from a run for good; no other task changes by a bit",
+    .details = "RUN is the run's folder. The task's mask, tau, biases, head and place in its clusters are "
+               "deleted, a new\n"
+               "commit is written, and a certificate states every other task's digest and accuracy before "
+               "and after.",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .parallel = true,
+    .run = run_forget,
+};

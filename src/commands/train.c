@@ -1,0 +1,296 @@
+/* apd train: start a run, or go on with it. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "commands/commands.h"
+#include "engine/requests.h"
+#include "engine/results.h"
+#include "engine/run.h"
+#include "engine/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static apd_cli_list settings;
+static const char *time_limit = NULL;
+static bool fresh = false, force = false, keys = false;
+
+static const apd_cli_option options[] = {
+    {.name = "set",
+     .argument = "KEY=VALUE",
+     .help = "overrides the description; may be repeated",
+     .list = &settings},
+    {.name = "fresh", .help = "start anew instead of going on from the run's last commit", .flag = &fresh},
+    {.name = "force", .help = "with --fresh: throw an existing commit away", .flag = &force},
+    {.name = "time-limit",
+     .argument = "TIME",
+     .help = "commit and stop (exit 75) in time: MINUTES, H:M:S or D-H:M:S; default: the Slurm job's",
+     .value = &time_limit},
+    {.name = "help-keys",
+     .help = "list the keys of a run description, with ranges and defaults",
+     .flag = &keys},
+    {0},
+};
+
+/* Keys that may change from one start to the next although results depend on them. */
+static const char *const changeable[] = {"training.epochs", "stream.tasks", NULL};
+
+static apd_status refuse_change(const apd_run *run, const char *key, const char *now, const char *before,
+                                const char *why, apd_error *error) {
+    return apd_fail(
+        error, APD_ERROR_USAGE,
+        "%s was trained with another description: %s is %s now and was %s; %sput it back, give this "
+        "run another output, or start anew with --fresh --force",
+        run->checkpoint, key, now, before, why);
+}
+
+/* The changeable keys: epochs of the tasks ahead, and tasks behind the end of the stream. Rank 0. */
+static apd_status take_changes(const apd_run *run, const apd_description *before, bool half_way,
+                               apd_error *error) {
+    const apd_description *now = run->description;
+    int tasks = now->stream.tasks, former = before->stream.tasks;
+    if (tasks != former) {
+        char texts[2][16];
+        (void)snprintf(texts[0], sizeof texts[0], "%d", tasks);
+        (void)snprintf(texts[1], sizeof texts[1], "%d", former);
+        if (tasks != 0 && (former == 0 || tasks < former))
+            return refuse_change(run, "stream.tasks", texts[0], texts[1], "a stream can only grow; ", error);
+        apd_log("stream.tasks is %d now and was %d: the stream goes on behind its former end", tasks, former);
+    }
+    if (now->training.epochs != before->training.epochs)
+        apd_log("training.epochs is %d now and was %d: this holds for tasks not yet begun%s",
+                now->training.epochs, before->training.epochs,
+                half_way ? "; the one half way keeps what it had" : "");
+    return APD_OK;
+}
+
+/* A commit belongs to one description: most values that results depend on must not have changed. `state` is the
+ * commit's. Rank 0. */
+static apd_status compare_description(const apd_run *run, const apd_run_state *state, apd_error *error) {
+    apd_description *before = NULL;
+    apd_description_difference found;
+    if (state->config_digest == apd_description_digest(run->description))
+        return APD_OK;
+    APD_TRY(apd_description_parse(run->checkpoint, state->run_yaml, (int64_t)strlen(state->run_yaml), NULL, 0,
+                                  &before, error));
+    apd_status status = APD_OK;
+    if (apd_description_differs(run->description, before, changeable, &found))
+        status = refuse_change(run, found.key, found.first, found.second, "", error);
+    else /* nothing differs when the digest is another program's, which knew fewer keys */
+        status = take_changes(run, before, state->half_way, error);
+    apd_description_destroy(before);
+    return status;
+}
+
+/* Whether the run's commit can be gone on from, before anything is built on the description. Rank 0. */
+static apd_status check_commit(apd_run *run, const char *newest, int *shards, apd_error *error) {
+    APD_TRY(apd_checkpoint_settle(newest, run->checkpoint, error));
+    free(run->checkpoint);
+    run->checkpoint = apd_duplicate_text(newest);
+    apd_run_state state = {0};
+    apd_status status = apd_checkpoint_read_state(run->checkpoint, &state, error);
+    if (status == APD_OK && run->description->shards == 0)
+        apd_description_set_shards(run->description, state.shards);
+    if (status == APD_OK)
+        status = compare_description(run, &state, error);
+    *shards = state.shards;
+    apd_run_state_clear(&state);
+    return status;
+}
+
+/* A damaged commit can be thrown away like any other. */
+static apd_status choose_commit(apd_run *run, const char *newest, bool *found, apd_error *error) {
+    apd_error damaged = {0};
+    apd_status status = apd_run_choose(run, newest, found, &damaged);
+    *found = *found || status != APD_OK;
+    if (fresh && force)
+        *found = false;
+    else if (fresh && *found)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s holds a commit; --fresh --force throws it away, or choose another output",
+                        newest);
+    else if (status != APD_OK)
+        return apd_fail(error, status, "%s", damaged.message);
+    return APD_OK;
+}
+
+/* Rank 0 decides whether there is a commit to go on from; `shards` is then the commit's. Collective. */
+static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error *error) {
+    apd_status status = APD_OK;
+    *shards = run->description->shards;
+    char *newest = apd_join_path(run->description->output, "checkpoint.h5");
+    APD_GO(choose_commit(run, newest, resume, error));
+    if (apd_run_speaks(run) && *resume)
+        status = check_commit(run, newest, shards, error);
+    APD_GO(apd_team_agree(run->team, status, error));
+    apd_team_broadcast(run->team, shards, (int64_t)sizeof *shards);
+    free(run->checkpoint);
+    run->checkpoint = apd_duplicate_text(newest);
+out:
+    free(newest);
+    return status;
+}
+
+/* The commit's tasks are the first of this stream, in its order. */
+static apd_status check_stream(const apd_run *run, apd_error *error) {
+    const apd_run_state *state = &run->state;
+    int begun = state->task_count + (state->half_way ? 1 : 0);
+    for (int place = 0; place < begun; place++) {
+        int id = place < state->task_count ? state->records[place].id : state->training.id;
+        if (place < run->stream->task_count && run->stream->order[place] == id)
+            continue;
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "stream.tasks: with %d tasks the order is another one: task %d stood at place %d; put "
+            "the former number back, or start anew with --fresh --force",
+            run->stream->task_count, id, place);
+    }
+    return APD_OK;
+}
+
+/* The commit's parameters and state; what the description says now is what the next commit will say. Collective. */
+static apd_status load_commit(apd_run *run, apd_error *error) {
+    APD_TRY(apd_run_load(run, error));
+    APD_TRY(apd_team_agree(run->team, check_stream(run, error), error));
+    run->state.config_digest = apd_description_digest(run->description);
+    free(run->state.run_yaml);
+    run->state.run_yaml = apd_description_write(run->description);
+    return APD_OK;
+}
+
+static void begin_state(apd_run *run) {
+    apd_rows *rows = apd_partition_slice(&run->partition, apd_network_layout(run->network));
+    run->decomposition = apd_decomposition_create(apd_network_layout(run->network), rows);
+    free(rows);
+    run->state = (apd_run_state){.config_digest = apd_description_digest(run->description),
+                                 .data_digest = run->dataset->digest,
+                                 .seed = run->description->seed,
+                                 .shards = run->partition.shards,
+                                 .run_yaml = apd_description_write(run->description)};
+}
+
+/* A run begun anew leaves no line of an old one. */
+static apd_status clear_folder(const apd_run *run, apd_error *error) {
+    static const char *const old[] = {"metrics.jsonl", "accuracy.csv", "tasks.csv", "manifest.json"};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        char *path = apd_join_path(run->description->output, old[i]);
+        (void)unlink(path);
+        free(path);
+    }
+    return apd_checkpoint_remove(run->checkpoint, error);
+}
+
+/* The folder, run.yaml and the log; rank 0 writes, all agree. */
+static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
+    apd_status status = APD_OK;
+    const char *folder = run->description->output;
+    if (apd_run_speaks(run)) {
+        char *stopped = apd_join_path(folder, "stopped");
+        (void)unlink(stopped);
+        free(stopped);
+        if (!resume)
+            status = clear_folder(run, error);
+        if (status == APD_OK)
+            status = apd_runlog_open(folder, &run->log, error);
+        if (status == APD_OK)
+            status = apd_write_file(folder, "run.yaml", run->state.run_yaml,
+                                    (int64_t)strlen(run->state.run_yaml), error);
+    }
+    return apd_team_agree(run->team, status, error);
+}
+
+static void say_start(const apd_run *run, bool resume) {
+    const apd_layout *layout = apd_network_layout(run->network);
+    apd_log("%s: %d tasks of %s, %s with %.2f M decomposed weights, %d ranks, %d shards",
+            run->description->name, run->stream->task_count, run->description->data.file,
+            run->description->network.preset, (double)layout->decomposed / 1e6, apd_team_size(run->team),
+            run->partition.shards);
+    if (!resume)
+        return;
+    const apd_training_state *training = &run->state.training;
+    if (run->state.half_way)
+        apd_log("going on from commit %d: %d tasks are done, task %d is in epoch %d of %d, at step %d",
+                run->state.commit, run->state.task_count, training->id, training->epoch + 1, training->epochs,
+                training->step);
+    else
+        apd_log("going on from commit %d: %d tasks are done", run->state.commit, run->state.task_count);
+}
+
+static apd_status log_start(apd_run *run, bool resume, apd_error *error) {
+    if (!apd_run_speaks(run))
+        return APD_OK;
+    apd_runlog_begin(run->log, "start");
+    apd_runlog_integer(run->log, "commit", run->state.commit);
+    apd_runlog_integer(run->log, "tasks_done", run->state.task_count);
+    apd_runlog_integer(run->log, "step",
+                       resume && run->state.half_way ? run->state.training.progress.steps : 0);
+    apd_runlog_integer(run->log, "ranks", apd_team_size(run->team));
+    return apd_runlog_end(run->log, error);
+}
+
+static apd_status train(apd_run *run, const char *path, apd_error *error) {
+    bool resume = false;
+    int shards = 0;
+    double limit = INFINITY;
+    if (time_limit != NULL)
+        APD_TRY(apd_time_limit_parse(time_limit, &limit, error));
+    APD_TRY(apd_run_describe(run, path, NULL, settings.values, settings.count, error));
+    APD_TRY(find_commit(run, &resume, &shards, error));
+    APD_TRY(apd_run_prepare(run, shards, error));
+    if (resume) {
+        APD_TRY(load_commit(run, error));
+    } else {
+        begin_state(run);
+    }
+    APD_TRY(open_folder(run, resume, error));
+    apd_run_create_solver(run);
+    say_start(run, resume);
+    APD_TRY(apd_team_agree(run->team, log_start(run, resume, error), error));
+    if (resume && run->state.task_count > 0) /* the tables may be older than the commit */
+        APD_TRY(apd_results_write(run, error));
+    apd_requests requests;
+    apd_requests_begin(&requests, run, limit);
+    APD_TRY(apd_train_stream(run, &requests, error));
+    apd_results_print(run, false);
+    if (apd_run_speaks(run))
+        (void)printf("everything is in %s: run.yaml, checkpoint.h5, accuracy.csv, tasks.csv, metrics.jsonl, "
+                     "manifest.json\n",
+                     run->description->output);
+    return APD_OK;
+}
+
+static apd_status run_train(int count, const char *const *arguments, apd_error *error) {
+    if (keys) {
+        apd_description_help(stdout);
+        return APD_OK;
+    }
+    if (count == 0)
+        return apd_fail(error, APD_ERROR_USAGE, "an argument is missing; usage: apd train RUN.yaml");
+    apd_run run;
+    apd_requests_catch();
+    apd_status status = apd_run_begin(&run, error);
+    if (status == APD_OK)
+        status = train(&run, arguments[0], error);
+    apd_status closed = apd_runlog_close(run.log, error);
+    apd_run_end(&run);
+    return status != APD_OK ? status : closed;
+}
+
+const apd_command apd_command_train = {
+    .name = "train",
+    .arguments = "RUN.yaml",
+    .summary = "train a stream of tasks, or go on with a run that was stopped",
+    .details =
+        "RUN.yaml describes the data, the stream of tasks, the network, the method and the training; "
+        "its run\n"
+        "is kept in a folder (key output, by default runs/NAME). A folder that holds a commit is gone "
+        "on with.\n"
+        "SIGUSR1, or a file named stop in that folder: commit and stop with exit status 75, to be started "
+        "again.\n"
+        "SIGUSR2: commit and go on.",
+    .options = options,
+    .most = 1,
+    .parallel = true,
+    .run = run_train,
+};

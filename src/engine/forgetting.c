@@ -1,0 +1,71 @@
+#include "engine/forgetting.h"
+
+#include "base/log.h"
+#include "io/system/fault.h"
+#include "method/clustering/consolidate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int apd_find_task(const apd_run_state *state, const char *text) {
+    char *end = NULL;
+    long id = strtol(text, &end, 10);
+    bool number = end != text && *end == '\0';
+    for (int t = 0; t < state->task_count; t++)
+        if (number ? state->records[t].id == id : strcmp(state->records[t].name, text) == 0)
+            return t;
+    return -1;
+}
+
+void apd_forget_place(apd_run *run, int place) {
+    apd_run_state *state = &run->state;
+    apd_task_record *record = &state->records[place];
+    (void)apd_forget(run->decomposition, place);
+    apd_fault_point("forgetting");
+    free(record->classes);
+    record->classes = NULL;
+    record->class_count = 0;
+    record->accuracy = NAN;
+    record->segment = 0;
+    record->normalisation = (apd_normalisation){0};
+    for (int i = 0; i < state->task_count; i++)
+        state->accuracy[i * state->task_count + place] = NAN;
+    run->listed = 0;
+}
+
+apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error) {
+    apd_runlog_begin(run->log, "forget");
+    apd_runlog_integer(run->log, "place", place);
+    apd_runlog_integer(run->log, "task", run->state.records[place].id);
+    apd_runlog_text(run->log, "name", run->state.records[place].name);
+    apd_runlog_integer(run->log, "after_tasks", run->state.task_count);
+    apd_runlog_text(run->log, "older_commits", erased ? "deleted" : "kept");
+    return apd_runlog_end(run->log, error);
+}
+
+static apd_status forget_id(apd_run *run, int id, apd_error *error) {
+    int place = 0;
+    while (place < run->state.task_count && run->state.records[place].id != id)
+        place++;
+    if (place == run->state.task_count || run->decomposition->tasks[place] == NULL)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "stream.forget: task %d is to be forgotten after %d tasks, but is %s then", id,
+                        run->state.task_count,
+                        place < run->state.task_count ? "forgotten already" : "not trained");
+    apd_forget_place(run, place);
+    apd_log("forgot task %d (%s)", id, run->state.records[place].name);
+    return apd_run_speaks(run) ? apd_forget_log(run, place, true, error) : APD_OK;
+}
+
+apd_status apd_forget_due(apd_run *run, int *count, apd_error *error) {
+    const apd_description *described = run->description;
+    apd_status status = APD_OK;
+    *count = 0;
+    for (int i = 0; i + 1 < described->stream.forget_count && status == APD_OK; i += 2)
+        if (described->stream.forget[i + 1] == run->state.task_count) {
+            status = forget_id(run, described->stream.forget[i], error);
+            (*count)++;
+        }
+    return apd_team_agree(run->team, status, error);
+}

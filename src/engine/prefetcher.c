@@ -1,0 +1,105 @@
+#include "engine/prefetcher.h"
+
+#include "base/memory.h"
+#include "base/thread.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+struct apd_prefetcher {
+    apd_train_set *set;
+    apd_micro_batch buffers[2];
+    int taken;    /* the buffer that the caller has; the other is the thread's while it works */
+    bool threads; /* there is one */
+    pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t change;
+    apd_feed wanted; /* by the thread */
+    bool works, ends;
+};
+
+static void fill(apd_prefetcher *prefetcher, apd_feed feed, apd_micro_batch *buffer) {
+    buffer->n = apd_train_set_gather(prefetcher->set, feed.shard, feed.epoch, feed.step, buffer->images,
+                                     buffer->labels);
+}
+
+static void *work(void *context) {
+    apd_prefetcher *prefetcher = context;
+    (void)pthread_mutex_lock(&prefetcher->lock);
+    while (!prefetcher->ends) {
+        if (!prefetcher->works) {
+            (void)pthread_cond_wait(&prefetcher->change, &prefetcher->lock);
+            continue;
+        }
+        apd_feed wanted = prefetcher->wanted;
+        apd_micro_batch *buffer = &prefetcher->buffers[1 - prefetcher->taken];
+        (void)pthread_mutex_unlock(&prefetcher->lock);
+        fill(prefetcher, wanted, buffer);
+        (void)pthread_mutex_lock(&prefetcher->lock);
+        prefetcher->works = false;
+        (void)pthread_cond_signal(&prefetcher->change);
+    }
+    (void)pthread_mutex_unlock(&prefetcher->lock);
+    return NULL;
+}
+
+bool apd_prefetcher_has_processor(void) {
+    cpu_set_t may;
+    return sched_getaffinity(0, sizeof may, &may) == 0 && CPU_COUNT(&may) > 1;
+}
+
+apd_prefetcher *apd_prefetcher_create(apd_train_set *set, int room, int64_t floats, bool ahead) {
+    apd_prefetcher *prefetcher = apd_allocate(1, sizeof *prefetcher, "batches");
+    prefetcher->set = set;
+    for (int i = 0; i < 2; i++) {
+        prefetcher->buffers[i].images = apd_allocate(room * floats, sizeof(float), "a batch's images");
+        prefetcher->buffers[i].labels = apd_allocate(room, sizeof(int32_t), "a batch's labels");
+    }
+    (void)pthread_mutex_init(&prefetcher->lock, NULL);
+    (void)pthread_cond_init(&prefetcher->change, NULL);
+    prefetcher->wanted.shard = -1;
+    prefetcher->threads = ahead && apd_thread_start(&prefetcher->thread, "apd-feed", work, prefetcher) == 0;
+    return prefetcher;
+}
+
+void apd_prefetcher_destroy(apd_prefetcher *prefetcher) {
+    if (prefetcher == NULL)
+        return;
+    if (prefetcher->threads) {
+        (void)pthread_mutex_lock(&prefetcher->lock);
+        prefetcher->ends = true;
+        (void)pthread_cond_signal(&prefetcher->change);
+        (void)pthread_mutex_unlock(&prefetcher->lock);
+        (void)pthread_join(prefetcher->thread, NULL);
+    }
+    (void)pthread_cond_destroy(&prefetcher->change);
+    (void)pthread_mutex_destroy(&prefetcher->lock);
+    for (int i = 0; i < 2; i++) {
+        free(prefetcher->buffers[i].images);
+        free(prefetcher->buffers[i].labels);
+    }
+    free(prefetcher);
+}
+
+static bool same(apd_feed a, apd_feed b) {
+    return a.shard == b.shard && a.epoch == b.epoch && a.step == b.step;
+}
+
+const apd_micro_batch *apd_prefetcher_take(apd_prefetcher *prefetcher, apd_feed feed, apd_feed next) {
+    if (!prefetcher->threads) {
+        fill(prefetcher, feed, &prefetcher->buffers[0]);
+        return &prefetcher->buffers[0];
+    }
+    (void)pthread_mutex_lock(&prefetcher->lock);
+    while (prefetcher->works)
+        (void)pthread_cond_wait(&prefetcher->change, &prefetcher->lock);
+    apd_micro_batch *taken = &prefetcher->buffers[1 - prefetcher->taken];
+    if (!same(prefetcher->wanted, feed))
+        fill(prefetcher, feed, taken);
+    prefetcher->taken = 1 - prefetcher->taken;
+    prefetcher->wanted = next;
+    prefetcher->works = true;
+    (void)pthread_cond_signal(&prefetcher->change);
+    (void)pthread_mutex_unlock(&prefetcher->lock);
+    return taken;
+}

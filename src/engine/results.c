@@ -1,0 +1,259 @@
+#include "engine/results.h"
+
+#include "io/system/csv.h"
+
+#include "base/blas.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Text written piece by piece into memory. */
+typedef struct sheet {
+    char *text;
+    size_t size;
+    FILE *file;
+} sheet;
+
+static void sheet_open(sheet *s) {
+    *s = (sheet){0};
+    s->file = open_memstream(&s->text, &s->size);
+    if (s->file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
+}
+
+static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, bool grows, apd_error *error) {
+    if (fclose(s->file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for %s", name);
+    const char *folder = run->description->output;
+    apd_status status =
+        (grows ? apd_append_file : apd_write_file)(folder, name, s->text, (int64_t)s->size, error);
+    free(s->text);
+    return status;
+}
+
+static double last_accuracy(const apd_run_state *state, int task) {
+    return state->accuracy[(state->task_count - 1) * state->task_count + task];
+}
+
+/* An accuracy as a CSV cell; a cell without one is empty. */
+static void cell(FILE *file, double accuracy) {
+    if (isnan(accuracy))
+        (void)fputc(',', file);
+    else
+        (void)fprintf(file, ",%.6f", accuracy);
+}
+
+static void put_accuracies(FILE *file, const apd_run *run, int task) {
+    const apd_run_state *state = &run->state;
+    (void)fprintf(file, "%d", state->records[task].id);
+    for (int j = 0; j < run->stream->task_count; j++)
+        cell(file, j <= task ? state->accuracy[task * state->task_count + j] : NAN);
+    (void)fputc('\n', file);
+}
+
+/* Whether accuracy.csv is as this process left it, all but the rows of tasks since then. */
+static bool lacks_last_rows(const apd_run *run) {
+    char *path = apd_join_path(run->description->output, "accuracy.csv");
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there && run->listed > 0 && run->listed < run->state.task_count;
+}
+
+/* The whole of it grows with the square of the tasks, so rows are added where that will do. */
+static apd_status write_accuracy(apd_run *run, apd_error *error) {
+    const int tasks = run->state.task_count;
+    bool grows = lacks_last_rows(run);
+    sheet s;
+    sheet_open(&s);
+    if (!grows) {
+        (void)fputs("after_task", s.file);
+        for (int j = 0; j < run->stream->task_count; j++)
+            (void)fprintf(s.file, ",task_%d", run->stream->order[j]);
+        (void)fputc('\n', s.file);
+    }
+    for (int i = grows ? run->listed : 0; i < tasks; i++)
+        put_accuracies(s.file, run, i);
+    run->listed = tasks;
+    return sheet_save(&s, run, "accuracy.csv", grows, error);
+}
+
+static int64_t own_numbers(const apd_layout *layout, int classes) {
+    int64_t numbers = (int64_t)classes * (layout->blocks[layout->block_count - 1].cols + 1);
+    for (int b = 0; b < layout->block_count; b++)
+        numbers += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
+    return numbers;
+}
+
+/* What a task adds to a checkpoint: values and columns of tau, row offsets, masks, biases and head. */
+static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
+    const apd_layout *layout = apd_network_layout(run->network);
+    if (run->state.records[task].class_count == 0)
+        return 0; /* forgotten */
+    int64_t rows = 0, own = own_numbers(layout, run->state.records[task].class_count);
+    for (int b = 0; b < layout->block_count; b++)
+        rows += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
+    if (run->description->method.name == APD_METHOD_STL)
+        return 4 * (nonzeros + own);
+    return 8 * nonzeros + 8 * (rows + 1) + 4 * (rows + own);
+}
+
+static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_error *error) {
+    const apd_run_state *state = &run->state;
+    sheet s;
+    sheet_open(&s);
+    (void)fputs("place,task,name,classes,accuracy_learned,accuracy,tau_nonzeros,bytes,epochs,seconds\n",
+                s.file);
+    for (int t = 0; t < state->task_count; t++) {
+        const apd_task_record *record = &state->records[t];
+        (void)fprintf(s.file, "%d,%d,", t, record->id);
+        apd_csv_text(s.file, record->name);
+        (void)fprintf(s.file, ",%d", record->class_count);
+        cell(s.file, record->accuracy);
+        cell(s.file, last_accuracy(state, t));
+        (void)fprintf(s.file, ",%" PRId64 ",%" PRId64 ",%d,%.3f\n", nonzeros[t],
+                      task_bytes(run, t, nonzeros[t]), record->epochs, record->seconds);
+    }
+    return sheet_save(&s, run, "tasks.csv", false, error);
+}
+
+static void time_text(char *text, size_t room, time_t when) {
+    struct tm utc;
+    if (gmtime_r(&when, &utc) == NULL || strftime(text, room, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        (void)snprintf(text, room, "unknown");
+}
+
+static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak, apd_error *error) {
+    char now[32], start[32];
+    time_t ended = time(NULL);
+    time_text(now, sizeof now, ended);
+    time_text(start, sizeof start, ended - (time_t)(apd_seconds() - run->started));
+    sheet s;
+    sheet_open(&s);
+    (void)fprintf(s.file,
+                  "{\n  \"program\": \"apd %s\",\n  \"build\": \"%s\",\n  \"compiler\": \"%s\",\n"
+                  "  \"blas\": \"%s\",\n  \"blas_core\": \"%s\",\n  \"mpi\": \"%s\",\n  \"ranks\": %d,\n"
+                  "  \"hosts\": \"%s\",\n  \"shards\": %d,\n  \"seed\": %" PRIu64 ",\n",
+                  APD_VERSION, APD_BUILD_TYPE, __VERSION__, apd_blas_library(), apd_blas_core(),
+                  apd_team_library(), apd_team_size(run->team), hosts, run->partition.shards,
+                  run->description->seed);
+    (void)fprintf(
+        s.file,
+        "  \"config_digest\": \"%016" PRIx64 "\",\n  \"data_digest\": \"%016" PRIx64 "\",\n"
+        "  \"tasks_done\": %d,\n  \"tasks\": %d,\n  \"commit\": %d,\n  \"peak_bytes_a_rank\": %" PRId64 ",\n"
+        "  \"started\": \"%s\",\n  \"written\": \"%s\"\n}\n",
+        run->state.config_digest, run->state.data_digest, run->state.task_count, run->stream->task_count,
+        run->state.commit, peak, start, now);
+    return sheet_save(&s, run, "manifest.json", false, error);
+}
+
+/* The largest resident set of any rank so far. Collective. */
+static int64_t peak_bytes(const apd_run *run) {
+    struct rusage usage;
+    int64_t peak = getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    apd_team_maximum(run->team, &peak, 1);
+    return peak;
+}
+
+apd_status apd_results_write(apd_run *run, apd_error *error) {
+    int64_t *nonzeros = apd_allocate(run->state.task_count, sizeof *nonzeros, "the tasks' non-zeros");
+    (void)apd_run_count(run, nonzeros);
+    int64_t peak = peak_bytes(run);
+    char *hosts = apd_team_hosts(run->team);
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run)) {
+        status = write_accuracy(run, error);
+        if (status == APD_OK)
+            status = write_tasks(run, nonzeros, error);
+        if (status == APD_OK)
+            status = write_manifest(run, hosts, peak, error);
+    }
+    free(hosts);
+    free(nonzeros);
+    return apd_team_agree(run->team, status, error);
+}
+
+static void print_task(const apd_run *run, int t, int64_t nonzeros) {
+    const apd_task_record *record = &run->state.records[t];
+    double dense = (double)apd_network_layout(run->network)->decomposed;
+    if (record->class_count == 0) {
+        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, record->name);
+        return;
+    }
+    (void)printf("%5d %5d  %-30s %8.2f %8.2f %10" PRId64 " %7.2f %9.1f\n", t, record->id, record->name,
+                 100.0 * record->accuracy, 100.0 * last_accuracy(&run->state, t), nonzeros,
+                 100.0 * (double)nonzeros / dense, record->seconds);
+}
+
+static void print_summary(const apd_run *run, const apd_capacity_counts *counts, int64_t peak) {
+    const apd_run_state *state = &run->state;
+    apd_metrics metrics = apd_metrics_of(state->accuracy, state->task_count, state->task_count);
+    apd_capacity capacity =
+        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, counts);
+    double seconds = 0.0;
+    for (int t = 0; t < state->task_count; t++)
+        seconds += state->records[t].seconds;
+    (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
+                 100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
+    (void)printf("backward transfer %+.2f %%   forgetting %.2f %%\n", 100.0 * metrics.backward,
+                 100.0 * apd_forgetting_of(state->accuracy, state->task_count, state->task_count));
+    (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
+                 "%.1f %%)\n",
+                 100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes);
+    (void)printf("%.1f s of training for %d tasks, %d ranks, %d shards, at most %.0f MB a rank\n", seconds,
+                 state->task_count, apd_team_size(run->team), run->partition.shards, (double)peak / 1e6);
+}
+
+static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t *tau) {
+    const apd_layout *layout = apd_network_layout(run->network);
+    (void)printf("\nlayer            rows    columns     sigma non-zeros   all tau non-zeros\n");
+    for (int b = 0; b < layout->block_count; b++)
+        if (layout->blocks[b].decomposed)
+            (void)printf("%-12s %8" PRId64 " %10" PRId64 " %19" PRId64 " %19" PRId64 "\n",
+                         layout->blocks[b].name, layout->blocks[b].rows, layout->blocks[b].cols, sigma[b],
+                         tau[b]);
+}
+
+/* Non-zeros of each block over all ranks and tasks. Collective. */
+static void count_layers(const apd_run *run, int64_t *sigma, int64_t *tau) {
+    const apd_decomposition *d = run->decomposition;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols;
+        for (int64_t j = 0; d->sigma[b] != NULL && j < rows * cols; j++)
+            sigma[b] += d->sigma[b][j] != 0.0f;
+        for (int t = 0; d->layout->blocks[b].decomposed && t < d->task_count; t++)
+            if (d->tasks[t] != NULL)
+                tau[b] += d->tasks[t]->blocks[b].dense != NULL ? rows * cols
+                                                               : d->tasks[t]->blocks[b].tau.offsets[rows];
+    }
+    apd_team_sum(run->team, sigma, d->layout->block_count);
+    apd_team_sum(run->team, tau, d->layout->block_count);
+}
+
+void apd_results_print(apd_run *run, bool layers) {
+    int tasks = run->state.task_count, blocks = apd_network_layout(run->network)->block_count;
+    int64_t *nonzeros = apd_allocate(tasks, sizeof *nonzeros, "the tasks' non-zeros");
+    int64_t *sigma = apd_allocate(blocks, sizeof *sigma, "the layers' non-zeros");
+    int64_t *tau = apd_allocate(blocks, sizeof *tau, "the layers' non-zeros");
+    apd_capacity_counts counts = apd_run_count(run, nonzeros);
+    int64_t peak = peak_bytes(run);
+    count_layers(run, sigma, tau);
+    if (apd_run_speaks(run) && tasks > 0) {
+        (void)printf("\nplace  task  name                            learned %%    now %%   tau != 0   of D "
+                     "%%   seconds\n");
+        for (int t = 0; t < tasks; t++)
+            print_task(run, t, nonzeros[t]);
+        print_summary(run, &counts, peak);
+        if (layers)
+            print_layers(run, sigma, tau);
+    }
+    free(tau);
+    free(sigma);
+    free(nonzeros);
+}

@@ -1,0 +1,153 @@
+#include "engine/step.h"
+
+#include "base/heartbeat.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const apd_phase_names[APD_PHASES] = {"gather", "forward", "backward",
+                                                 "reduce", "update",  "share"};
+
+void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, int id, int classes) {
+    *stepper = (apd_stepper){.run = run, .set = set, .id = id, .classes = classes};
+    stepper->shard_numbers = apd_network_dropout_numbers(run->network) *
+                             apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    stepper->tallies = apd_allocate(run->partition.shard_end - run->partition.shard_begin,
+                                    sizeof *stepper->tallies, "the shards' losses");
+    apd_image_shape shape = run->dataset->shape;
+    int room = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    stepper->prefetcher = apd_prefetcher_create(
+        set, room, (int64_t)shape.channels * shape.height * shape.width, apd_prefetcher_has_processor());
+}
+
+void apd_stepper_clear(apd_stepper *stepper) {
+    apd_prefetcher_destroy(stepper->prefetcher);
+    free(stepper->tallies);
+    stepper->prefetcher = NULL;
+    stepper->tallies = NULL;
+}
+
+/* A phase ends, to which the time since the last mark belongs, and `phase` begins. */
+static void lap(apd_stepper *stepper, apd_phase phase) {
+    double now = apd_seconds();
+    stepper->phases[stepper->phase] += now - stepper->mark;
+    stepper->mark = now;
+    stepper->phase = phase;
+    (void)apd_heartbeat_phase(apd_phase_names[phase]);
+}
+
+static void publish(void *exchange, int block) {
+    apd_exchange_publish(exchange, block);
+}
+
+/* Other ranks may still be at this block of theta. */
+static void await_theta(void *context, int block) {
+    apd_stepper *stepper = context;
+    if (apd_exchange_has_theta(stepper->run->exchange, block))
+        return;
+    lap(stepper, APD_PHASE_SHARE);
+    apd_exchange_await_theta(stepper->run->exchange, block);
+    lap(stepper, APD_PHASE_FORWARD);
+}
+
+/* The micro-batch that comes after `feed`; behind the last of a task, one more. */
+static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
+    const apd_partition *partition = &stepper->run->partition;
+    if (feed.shard + 1 < partition->shard_end)
+        return (apd_feed){feed.shard + 1, feed.epoch, feed.step};
+    bool ends = feed.step + 1 == apd_train_set_steps(stepper->set);
+    return (apd_feed){partition->shard_begin, ends ? feed.epoch + 1 : feed.epoch, ends ? 0 : feed.step + 1};
+}
+
+/* One shard's forward and backward pass. The last shard of a rank publishes each block as it is done. */
+static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
+    apd_run *run = stepper->run;
+    const float *theta = apd_exchange_theta(run->exchange);
+    lap(stepper, APD_PHASE_GATHER);
+    apd_feed feed = {shard, epoch, step};
+    const apd_micro_batch *batch = apd_prefetcher_take(stepper->prefetcher, feed, next_feed(stepper, feed));
+    lap(stepper, APD_PHASE_FORWARD);
+    apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
+                                           (uint32_t)stepper->done);
+    (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, stepper->classes, &dropout,
+                                     shard * stepper->shard_numbers, run->workspace, await_theta, stepper);
+    apd_score score = apd_network_loss(run->network, batch->labels, weight, run->workspace);
+    apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
+    tally->loss += score.loss;
+    tally->correct += (double)score.correct;
+    tally->images += batch->n;
+    lap(stepper, APD_PHASE_BACKWARD);
+    bool last = shard == run->partition.shard_end - 1;
+    apd_network_backward_factors(run->network, theta, apd_exchange_gradient_layout(run->exchange),
+                                 apd_exchange_gradient(run->exchange, shard), run->workspace,
+                                 last ? publish : NULL, run->exchange);
+}
+
+/* This rank's rows of a block, a few at a time: gradients added up are used while they are in the cache. */
+static void update_block(apd_run *run, int b) {
+    float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+    const int64_t cols = apd_network_layout(run->network)->blocks[b].cols;
+    for (apd_rows rows = {0}; apd_exchange_next_rows(run->exchange, b, &rows);) {
+        const float *bias_gradient = NULL;
+        const float *gradient = apd_exchange_collect(run->exchange, b, rows, &bias_gradient);
+        apd_solver_step_rows(run->solver, b, rows, gradient, bias_gradient, weights + rows.begin * cols,
+                             bias + rows.begin);
+    }
+}
+
+static void update(apd_stepper *stepper) {
+    apd_run *run = stepper->run;
+    for (int left = apd_network_layout(run->network)->block_count; left > 0; left--) {
+        lap(stepper, APD_PHASE_REDUCE);
+        int b = apd_exchange_next(run->exchange);
+        lap(stepper, APD_PHASE_UPDATE);
+        update_block(run, b);
+        apd_exchange_release(run->exchange, b);
+    }
+}
+
+void apd_step_share_theta(apd_run *run) {
+    (void)apd_heartbeat_phase("share");
+    apd_exchange_begin_share(run->exchange);
+    for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
+        float *bias = NULL;
+        float *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
+        apd_solver_theta(run->solver, b, weights, bias);
+    }
+    apd_exchange_end_share(run->exchange);
+}
+
+void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
+    apd_run *run = stepper->run;
+    float weight = (float)(1.0 / (double)apd_train_set_batch_count(stepper->set, step));
+    stepper->mark = apd_seconds();
+    stepper->phase = APD_PHASE_GATHER;
+    apd_exchange_begin_step(run->exchange);
+    for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
+        pass(stepper, shard, epoch, step, weight);
+    lap(stepper, APD_PHASE_REDUCE);
+    apd_solver_begin_step(run->solver, learning_rate);
+    update(stepper);
+    lap(stepper, APD_PHASE_SHARE);
+    apd_exchange_end_step(run->exchange);
+    lap(stepper, APD_PHASE_SHARE);
+    stepper->done++;
+    stepper->timed++;
+}
+
+apd_tally apd_stepper_read(apd_stepper *stepper) {
+    const apd_run *run = stepper->run;
+    enum { WIDTH = 3 };
+    int64_t shards = run->partition.shard_end - run->partition.shard_begin, total = 0;
+    void *all = NULL;
+    (void)apd_heartbeat_phase("add losses");
+    apd_team_gather_all(run->team, stepper->tallies, shards * (int64_t)sizeof *stepper->tallies, &all,
+                        &total);
+    double sums[WIDTH];
+    apd_partition_tree_sum(run->partition.shards, WIDTH, all, sums);
+    free(all);
+    memset(stepper->tallies, 0, (size_t)shards * sizeof *stepper->tallies);
+    return (apd_tally){.loss = sums[0], .correct = sums[1], .images = sums[2]};
+}

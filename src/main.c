@@ -1,0 +1,89 @@
+/* main: the table of commands, and how a command's failure becomes one line and an exit code. */
+#include "base/memory.h"
+#include "bench/bench.h"
+#include "commands/commands.h"
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const apd_command *const commands[] = {
+    &apd_command_train,  &apd_command_plan,     &apd_command_evaluate, &apd_command_inspect,
+    &apd_command_verify, &apd_command_pack,     &apd_command_forget,   &apd_command_compare,
+    &apd_command_import, &apd_command_generate, &apd_command_contact,  &apd_command_bench};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *file) {
+    (void)fputs("apd: continual learning on long task streams by Additive Parameter Decomposition\n\n"
+                "usage: [mpirun -n P] apd COMMAND [ARGUMENTS] [OPTIONS]\n\n",
+                file);
+    for (int i = 0; i < COMMANDS; i++)
+        (void)fprintf(file, "  apd %-9s %-22s %s\n", commands[i]->name, commands[i]->arguments,
+                      commands[i]->summary);
+    (void)fputs(
+        "\n\"apd COMMAND --help\" says more; \"apd train --help-keys\" lists the keys of a run description.\n"
+        "Exit status: 0 done, 2 usage, 65 bad data, 70 internal, 74 input/output, 75 to be requeued.\n",
+        file);
+}
+
+/* Whether this process is a rank other than 0 of a job, before MPI has been started. */
+static bool is_other_rank(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank != NULL)
+            return strcmp(rank, "0") != 0;
+    }
+    return false;
+}
+
+static const apd_command *find_command(const char *name) {
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int run_command(const apd_command *command, int argc, char **argv) {
+    const char **arguments = apd_allocate(command->most, sizeof *arguments, "the arguments");
+    int count = 0;
+    bool help = false, speaks = !is_other_rank();
+    apd_error error = {0};
+    apd_status status = apd_options_parse(command, argc, argv, arguments, &count, &help, &error);
+    if (status == APD_OK && help) {
+        if (speaks)
+            apd_options_usage(command, stdout);
+        free((void *)arguments);
+        return APD_OK;
+    }
+    if (status == APD_OK && (command->parallel || speaks))
+        status = command->run(count, arguments, &error);
+    if (status == APD_OK && speaks && fflush(stdout) != 0)
+        status = apd_fail(&error, APD_ERROR_IO, "writing to the standard output failed");
+    if (status != APD_OK && speaks && error.message[0] != '\0')
+        (void)fprintf(stderr, "apd %s: %s\n", command->name, error.message);
+    free((void *)arguments);
+    /* mpirun ends a job as soon as one process fails: rank 0 alone does so, after it has spoken */
+    return speaks ? (int)status : APD_OK;
+}
+
+int main(int argc, char **argv) {
+    bool speaks = !is_other_rank();
+    const char *name = argc < 2 ? "" : argv[1];
+    const apd_command *command = find_command(name);
+    if (command != NULL)
+        return run_command(command, argc - 2, argv + 2);
+    if (!speaks)
+        return APD_OK;
+    if (strcmp(name, "--version") == 0) {
+        (void)puts("apd " APD_VERSION);
+        return APD_OK;
+    }
+    bool asked = strcmp(name, "--help") == 0 || strcmp(name, "help") == 0;
+    if (asked || argc < 2) {
+        usage(asked ? stdout : stderr);
+        return asked ? APD_OK : APD_ERROR_USAGE;
+    }
+    (void)fprintf(stderr, "apd: \"%s\" is not a command (apd --help lists them)\n", name);
+    return APD_ERROR_USAGE;
+}

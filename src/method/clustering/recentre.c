@@ -1,0 +1,199 @@
+#include "method/clustering/recentre.h"
+
+#include "base/memory.h"
+#include "method/solvers/cells.h"
+#include "method/solvers/retroactive_update.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One weight of all tasks. */
+typedef struct weight {
+    const float *values, *masks, *groups; /* (count); groups: sigma_g, or NULL: none has any */
+    int count;
+} weight;
+
+static float group_of(const weight *w, int i) {
+    return w->groups != NULL ? w->groups[i] : 0.0f;
+}
+
+/* theta of task i at s when it needs no tau. */
+static float plain_at(const weight *w, int i, float s) {
+    float product = w->masks[i] * s, group = group_of(w, i);
+    return group != 0.0f ? product + group : product;
+}
+
+static float point_of(const weight *w, int i) {
+    return (w->values[i] - group_of(w, i)) / w->masks[i];
+}
+
+static int zeros_at(const weight *w, float s) {
+    int zeros = 0;
+    for (int i = 0; i < w->count; i++)
+        zeros += plain_at(w, i, s) == w->values[i];
+    return zeros;
+}
+
+static double subgradient_at(const weight *w, float s) {
+    double sum = 0.0;
+    for (int i = 0; i < w->count; i++)
+        sum += fabs((double)w->values[i] - (double)w->masks[i] * (double)s - (double)group_of(w, i));
+    return sum;
+}
+
+/* Task i's point, or the neighbour of it that gives back theta exactly, where there is one. */
+static float exact_point_of(const weight *w, int i) {
+    float point = point_of(w, i);
+    const float tries[3] = {point, nextafterf(point, INFINITY), nextafterf(point, -INFINITY)};
+    for (int k = 0; k < 3; k++)
+        if (plain_at(w, i, tries[k]) == w->values[i])
+            return tries[k];
+    return point;
+}
+
+typedef struct choice {
+    float sigma;
+    int zeros;
+    double pull;
+} choice;
+
+static void consider(choice *best, const weight *w, float s) {
+    int zeros = zeros_at(w, s);
+    if (zeros < best->zeros)
+        return;
+    double pull = subgradient_at(w, s);
+    if (zeros > best->zeros || pull < best->pull)
+        *best = (choice){s, zeros, pull};
+}
+
+/* Tasks that share a sigma have theta = mask*sigma rounded, each its own way, and several floats give back
+ * one task's theta: only among all neighbours of theta/mask is there the one that gives back all of theirs.
+ */
+static float fewest_nonzeros(const weight *w, float sigma) {
+    choice best = {sigma, zeros_at(w, sigma), subgradient_at(w, sigma)};
+    for (int i = 0; i < w->count; i++) {
+        float point = point_of(w, i);
+        consider(&best, w, point);
+        consider(&best, w, nextafterf(point, INFINITY));
+        consider(&best, w, nextafterf(point, -INFINITY));
+    }
+    return best.sigma;
+}
+
+static float weighted_median(const weight *w, float sigma, int *order) {
+    double total = 0.0, passed = 0.0;
+    for (int i = 0; i < w->count; i++) {
+        float point = point_of(w, i);
+        int k = i;
+        for (; k > 0 && point_of(w, order[k - 1]) > point; k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+        total += (double)w->masks[i];
+    }
+    for (int k = 0; k < w->count; k++) {
+        passed += (double)w->masks[order[k]];
+        if (2.0 * passed >= total) {
+            /* never worse than staying: several sigma may be medians, and rounding makes near ties */
+            float median = exact_point_of(w, order[k]);
+            return subgradient_at(w, median) < subgradient_at(w, sigma) ? median : sigma;
+        }
+    }
+    return sigma;
+}
+
+float apd_recentre_weight(apd_recentre_rule rule, const float *values, const float *masks,
+                          const float *groups, int count, float sigma, int *scratch) {
+    const weight w = {values, masks, groups, count};
+    return rule == APD_RULE_COUNT ? fewest_nonzeros(&w, sigma) : weighted_median(&w, sigma, scratch);
+}
+
+/* The only decomposed task: sigma takes all of theta. */
+static int64_t absorb(apd_decomposition *d, int place, int block) {
+    apd_task_block *part = &d->tasks[place]->blocks[block];
+    int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, entries = 0;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++, entries++) {
+            const weight only = {&part->tau.values[e], &part->mask[r], NULL, 1};
+            d->sigma[block][r * cols + part->tau.columns[e]] = exact_point_of(&only, 0);
+        }
+    apd_sparse_resize(&part->tau, rows, 0);
+    apd_decomposition_revised(d, block);
+    d->tasks[place]->moved = d->tasks[place]->moved || entries > 0;
+    d->tasks[place]->changed = d->tasks[place]->changed || entries > 0;
+    return entries;
+}
+
+/* What the cells' weights are to become; the rest of sigma stays. */
+typedef struct cell_view {
+    const apd_decomposition *d;
+    int block, count;
+    const int *places; /* (count) the decomposed tasks */
+    int *index_of;     /* place -> 0 .. count-1 */
+    float *values, *masks, *groups;
+    int *scratch;
+} cell_view;
+
+static void recentre_cell(cell_view *view, const apd_cell_row *cells, int64_t cell, int64_t row,
+                          apd_recentre_rule rule) {
+    const apd_decomposition *d = view->d;
+    int64_t off_centre = cells->starts[cell + 1] - cells->starts[cell];
+    if (rule == APD_RULE_COUNT && 2 * off_centre < view->count)
+        return; /* at most `off_centre` tasks could agree elsewhere: fewer than agree here */
+    float *sigma = d->sigma[view->block] + row * d->layout->blocks[view->block].cols + cells->columns[cell];
+    for (int i = 0; i < view->count; i++) {
+        const apd_task_block *part = &d->tasks[view->places[i]]->blocks[view->block];
+        float group = apd_group_value(d, view->block, part->group, row, cells->columns[cell]);
+        view->masks[i] = part->mask[row];
+        view->groups[i] = group;
+        view->values[i] = group != 0.0f ? part->mask[row] * *sigma + group : part->mask[row] * *sigma;
+    }
+    for (int64_t e = cells->starts[cell]; e < cells->starts[cell + 1]; e++)
+        view->values[view->index_of[cells->entries[e].task]] = cells->entries[e].theta;
+    *sigma = apd_recentre_weight(rule, view->values, view->masks, view->groups, view->count, *sigma,
+                                 view->scratch);
+}
+
+static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule rule, cell_view *view) {
+    int64_t size = apd_local_rows(d, block) * d->layout->blocks[block].cols;
+    float *before = apd_allocate(size, sizeof(float), "sigma before re-centring");
+    memcpy(before, d->sigma[block], (size_t)size * sizeof(float));
+    view->block = block;
+    for (int64_t r = 0; r < apd_local_rows(d, block); r++) {
+        apd_cell_row cells;
+        apd_cell_row_build(d, block, r, &cells);
+        for (int64_t k = 0; k < cells.count; k++)
+            recentre_cell(view, &cells, k, r, rule);
+        apd_cell_row_clear(&cells);
+    }
+    int64_t moved = apd_retroactive_update(d, block, before, 0.0);
+    free(before);
+    return moved;
+}
+
+int64_t apd_recentre_sigma(apd_decomposition *d, apd_recentre_rule rule) {
+    int64_t moved = 0;
+    cell_view view = {.d = d};
+    int *places = apd_allocate(d->task_count, sizeof(int), "the tasks to re-centre");
+    view.index_of = apd_allocate(d->task_count, sizeof(int), "the tasks to re-centre");
+    for (int t = 0; t < d->task_count; t++)
+        if (apd_task_is_decomposed(d, t, 0)) {
+            view.index_of[t] = view.count;
+            places[view.count++] = t;
+        }
+    view.places = places;
+    view.values = apd_allocate(view.count, sizeof(float), "a weight of all tasks");
+    view.masks = apd_allocate(view.count, sizeof(float), "a mask of all tasks");
+    view.groups = apd_allocate(view.count, sizeof(float), "a weight of all groups");
+    view.scratch = apd_allocate(view.count, sizeof(int), "an order of all tasks");
+    for (int b = 0; b < d->layout->block_count && view.count > 0; b++)
+        if (d->layout->blocks[b].decomposed)
+            moved += view.count == 1 ? absorb(d, places[0], b) : recentre_block(d, b, rule, &view);
+    free(view.scratch);
+    free(view.groups);
+    free(view.masks);
+    free(view.values);
+    free(view.index_of);
+    free(places);
+    return moved;
+}

@@ -1,0 +1,402 @@
+/* exact: proximal Adam with the old tasks eliminated (see method/proximal.h for the one-dimensional problem).
+ *
+ * A step, weight by weight, with G the gradient of theta, g = G + decay*theta, m the row's mask:
+ *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)
+ *     sigma <- argmin_s (s - z)^2/(2*eta) + sum over old tasks h_i(s),   z = sigma - eta*dir(m*g)
+ *     theta <- m*sigma + tau
+ * For every weight we keep the piece on which the old tasks' derivative is linear and sigma lies. A run of
+ * weights is first moved as if all stayed on their pieces, without branches; those that left theirs, few, are
+ * then solved from scratch, for which their cells are made when they are first asked for. A task begins on the
+ * pieces that apd_subgradient_sums tells. So a task's start and a step touch a constant number of bytes a weight, however
+ * many tasks there are; a run whose weights all rest in their kinks, as most do, touches only half of a piece.
+ */
+#include "method/solvers/internal.h"
+
+#include "base/memory.h"
+#include "method/solvers/cells.h"
+#include "method/solvers/proximal.h"
+#include "method/solvers/retroactive_update.h"
+#include "method/solvers/subgradient_sums.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUN = 64, SPAN = 4 * RUN }; /* weights moved together, and taken together through the cache */
+
+/* What is known of a run of weights. It saves reading, and changes no bit. */
+typedef enum run_state {
+    RUN_UNKNOWN,
+    RUN_RESTS, /* every weight's piece is a kink, and sigma is there */
+    RUN_FREE   /* no weight's piece ends anywhere or subgradients */
+} run_state;
+
+typedef struct exact_block {
+    float *low, *high, *a, *b;  /* (rows, C): the piece of each weight, as in apd_chunk; registered */
+    apd_huber_row *zones;       /* (rows): finite lambda2 with old tasks only, else NULL */
+    apd_row_cells *cells;       /* (rows) */
+    apd_off_centre *off_centre; /* room for one cell */
+    int64_t off_centre_capacity;
+    uint8_t *states; /* (rows, runs of a row): run_state */
+} exact_block;
+
+static exact_block *own_of(const apd_solver *solver, int block) {
+    return solver->blocks[block].own;
+}
+
+static const apd_subgradient_sums *subgradients_of(const apd_solver *solver, int block) {
+    return solver->blocks[block].lasting;
+}
+
+/* (rows, C): sigma when the task began: the centre of all tasks that are no off_centre. */
+static const float *anchor_of(const apd_solver *solver, int block) {
+    return solver->decomposition->sigma[block];
+}
+
+static bool finite_lambda2(const apd_solver *solver) {
+    return isfinite(solver->settings.lambda2);
+}
+
+static int64_t runs_of(const solver_block *block) {
+    return (block->cols + RUN - 1) / RUN;
+}
+
+/* --- start and end of a task ------------------------------------------------------------------------- */
+
+static void exact_create(apd_solver *solver, int b) {
+    apd_subgradient_sums *subgradients = apd_allocate(1, sizeof *subgradients, "the old tasks' subgradients");
+    apd_subgradient_sums_init(subgradients, solver->decomposition, b);
+    solver->blocks[b].lasting = subgradients;
+}
+
+static void exact_destroy(apd_solver *solver, int b) {
+    apd_subgradient_sums_clear(solver->blocks[b].lasting);
+}
+
+/* All old tasks' zones, row by row. */
+static void begin_zones(apd_solver *solver, int b) {
+    const apd_decomposition *d = solver->decomposition;
+    exact_block *own = own_of(solver, b);
+    int64_t rows = solver->blocks[b].rows;
+    double *masks = apd_allocate(d->task_count, sizeof(double), "a row's masks");
+    own->zones = apd_allocate(rows, sizeof *own->zones, "the rows' zones");
+    for (int64_t r = 0; r < rows; r++) {
+        int count = 0;
+        for (int t = 0; t < d->task_count; t++)
+            if (apd_task_is_decomposed(d, t, b))
+                masks[count++] = (double)d->tasks[t]->blocks[b].mask[r];
+        apd_huber_row_init(&own->zones[r], solver->settings.lambda1, solver->settings.lambda2, masks, count);
+    }
+    free(masks);
+}
+
+/* A piece that holds nothing: the weight will be solved from scratch. */
+static void set_unknown(exact_block *own, int64_t j) {
+    own->low[j] = INFINITY;
+    own->high[j] = -INFINITY;
+    own->a[j] = own->b[j] = 0.0f;
+}
+
+/* lambda2 = inf, old tasks: a kink at the anchor wherever some task has its point there. */
+static void begin_kinks(apd_solver *solver, int b, int64_t r) {
+    const apd_subgradient_sums *subgradients = subgradients_of(solver, b);
+    const float *anchor = anchor_of(solver, b), lambda1 = (float)solver->settings.lambda1;
+    exact_block *own = own_of(solver, b);
+    int64_t cols = solver->blocks[b].cols;
+    for (int64_t j = r * cols; j < (r + 1) * cols; j++) {
+        float centre = subgradients->masks[r] - subgradients->off_centre[j];
+        own->low[j] = own->high[j] = anchor[j];
+        own->a[j] = lambda1 * (subgradients->below[j] - centre);
+        own->b[j] = lambda1 * (subgradients->below[j] + centre);
+        if (!(centre > 0.0f))
+            set_unknown(own, j);
+    }
+}
+
+static void begin_pieces(apd_solver *solver, int b) {
+    const solver_block *block = &solver->blocks[b];
+    exact_block *own = own_of(solver, b);
+    bool alone = subgradients_of(solver, b)->count == 0;
+    for (int64_t r = 0; r < block->rows && !alone && own->zones == NULL; r++)
+        begin_kinks(solver, b, r);
+    for (int64_t j = 0; j < block->rows * block->cols && (alone || own->zones != NULL); j++) {
+        set_unknown(own, j);
+        if (alone) {
+            own->low[j] = -INFINITY;
+            own->high[j] = INFINITY;
+        }
+    }
+}
+
+static void exact_begin_task(apd_solver *solver, int b) {
+    solver_block *block = &solver->blocks[b];
+    exact_block *own = block->own = apd_allocate(1, sizeof *own, "the exact solver");
+    float **arrays[] = {&own->low, &own->high, &own->a, &own->b};
+    static const char *const names[] = {"piece_low", "piece_high", "piece_a", "piece_b"};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        *arrays[i] = apd_solver_track(solver, b, names[i], block->cols, false);
+    own->cells = apd_allocate(block->rows, sizeof *own->cells, "the rows' cells");
+    own->states = apd_allocate(block->rows * runs_of(block), sizeof *own->states, "the runs' states");
+    apd_subgradient_sums_update(block->lasting, solver->decomposition, b);
+    if (finite_lambda2(solver) && solver->settings.lambda1 > 0.0 && solver->decomposition->task_count > 0)
+        begin_zones(solver, b);
+    begin_pieces(solver, b);
+}
+
+static void exact_release(apd_solver *solver, int b) {
+    exact_block *own = own_of(solver, b);
+    for (int64_t r = 0; r < solver->blocks[b].rows; r++) {
+        if (own->zones != NULL)
+            apd_huber_row_clear(&own->zones[r]);
+        apd_row_cells_clear(&own->cells[r]);
+    }
+    free(own->zones);
+    free(own->cells);
+    free(own->off_centre);
+    free(own->states);
+}
+
+static void exact_rewritten(apd_solver *solver, int b) {
+    const solver_block *block = &solver->blocks[b];
+    memset(own_of(solver, b)->states, RUN_UNKNOWN, (size_t)(block->rows * runs_of(block)));
+}
+
+/* The subgradients, and the cells made so far; the rest is a few numbers a row. */
+static int64_t exact_bytes(const apd_solver *solver, int b) {
+    int64_t bytes = apd_subgradient_sums_bytes(solver->decomposition, b);
+    for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++)
+        bytes += apd_row_cells_bytes(solver->decomposition, b, &own_of(solver, b)->cells[r]);
+    return bytes;
+}
+
+/* --- a weight from scratch --------------------------------------------------------------------------- */
+
+/* The off_centre of weight (r, c) into own->off_centre, in ascending order where that is worth it; returns how many. */
+static int64_t list_off_centre(apd_solver *solver, int b, int64_t r, int64_t c) {
+    exact_block *own = own_of(solver, b);
+    int64_t cell;
+    apd_cell_row *row = apd_row_cells_find(solver->decomposition, b, r, (int32_t)c, &own->cells[r], &cell);
+    if (cell < 0)
+        return 0;
+    apd_cell_entry *entries = row->entries + row->starts[cell];
+    int64_t count = row->starts[cell + 1] - row->starts[cell];
+    if (count > own->off_centre_capacity) {
+        own->off_centre = apd_reallocate(own->off_centre, own->off_centre_capacity, count,
+                                         sizeof *own->off_centre, "a cell's tasks");
+        own->off_centre_capacity = count;
+    }
+    if (own->zones != NULL || count <= APD_FEW_OFF_CENTRE)
+        apd_cell_row_sort(row, cell);
+    for (int64_t e = 0; e < count; e++)
+        own->off_centre[e] =
+            (apd_off_centre){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
+    return count;
+}
+
+/* Solve weight (r, c) from scratch and remember its piece. */
+static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, float eta) {
+    exact_block *own = own_of(solver, b);
+    const apd_solver_settings *settings = &solver->settings;
+    int64_t j = r * solver->blocks[b].cols + c, count = list_off_centre(solver, b, r, c);
+    float anchor = anchor_of(solver, b)[j], s;
+    apd_chunk piece;
+    if (own->zones != NULL) {
+        s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor, &own->zones[r],
+                               own->off_centre, count, &piece);
+    } else {
+        double centre = (double)subgradients_of(solver, b)->masks[r];
+        for (int64_t e = 0; e < count; e++)
+            centre -= own->off_centre[e].mask;
+        centre = count == subgradients_of(solver, b)->count || centre < 0.0 ? 0.0 : centre;
+        s = apd_proximal_absolute(z, eta, settings->lambda1, anchor, settings->lambda1 * centre,
+                                  own->off_centre, count, &piece);
+    }
+    own->low[j] = piece.low;
+    own->high[j] = piece.high;
+    own->a[j] = piece.a;
+    own->b[j] = piece.b;
+    return s;
+}
+
+/* --- a run of weights -------------------------------------------------------------------------------- */
+
+/* Where a run's weights were to go without the old tasks, and how far a pull of 1 takes them. */
+typedef struct aim {
+    float z[SPAN], eta[SPAN];
+} aim;
+
+/* A piece that holds nothing may give a NaN, so both stay_ functions ask whether s lies on the piece, not
+ * whether it lies off it. */
+
+/* lambda2 = inf: sigma as if it stayed on its piece. Returns whether any weight of the run left its own. */
+static int stay_absolute(const exact_block *own, int64_t j, const float *restrict z,
+                         const float *restrict eta, int64_t count, float *sigma) {
+    const float *restrict low = own->low + j, *restrict high = own->high + j;
+    const float *restrict a = own->a + j, *restrict b = own->b + j;
+    float *restrict out = sigma + j;
+    int left = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float from_below = z[i] - eta[i] * a[i], from_above = z[i] - eta[i] * b[i];
+        float s = high[i] < from_below ? high[i] : from_below;
+        s = from_above > s ? from_above : s;
+        out[i] = s;
+        left |= !(s >= low[i]) | !(s <= high[i]);
+    }
+    return left;
+}
+
+/* Finite lambda2: the same; the derivative is a at the piece's finite end, with slope b. */
+static int stay_huber(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
+                      int64_t count, float *sigma) {
+    const float *restrict low = own->low + j, *restrict high = own->high + j;
+    const float *restrict a = own->a + j, *restrict b = own->b + j;
+    float *restrict out = sigma + j;
+    int left = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float end = low[i] > -INFINITY ? low[i] : (high[i] < INFINITY ? high[i] : z[i]);
+        float s = end + (z[i] - end - eta[i] * a[i]) / (1.0f + eta[i] * b[i]);
+        out[i] = s;
+        left |= !(s >= low[i]) | !(s <= high[i]);
+    }
+    return left;
+}
+
+/* A resting run: whether each weight's kink holds it, which stay_absolute would find with low = high = sigma. */
+static bool kinks_hold(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
+                       int64_t count, const float *sigma) {
+    const float *restrict a = own->a + j, *restrict b = own->b + j, *restrict at = sigma + j;
+    int left = 0;
+    for (int64_t i = 0; i < count; i++)
+        left |= !(z[i] - eta[i] * a[i] >= at[i]) | !(z[i] - eta[i] * b[i] <= at[i]);
+    return left == 0;
+}
+
+/* The state of a run that has just stayed on its pieces. */
+static run_state state_of(const exact_block *own, int64_t j, int64_t count, const float *sigma) {
+    int moving = 0, bound = 0;
+    for (int64_t i = j; i < j + count; i++) {
+        moving |= !(own->low[i] == own->high[i]) | !(own->low[i] == sigma[i]);
+        bound |=
+            (own->low[i] > -INFINITY) | (own->high[i] < INFINITY) | (own->a[i] != 0.0f) | (own->b[i] != 0.0f);
+    }
+    return moving == 0 ? RUN_RESTS : (bound == 0 ? RUN_FREE : RUN_UNKNOWN);
+}
+
+/* Sigma of the run at (r, c). */
+static void move_run(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, const float *z,
+                     const float *eta) {
+    const solver_block *block = &solver->blocks[b];
+    exact_block *own = own_of(solver, b);
+    int64_t j = r * block->cols + c;
+    uint8_t *state = &own->states[r * runs_of(block) + c / RUN];
+    float *sigma = block->sigma;
+    if (*state == RUN_RESTS && kinks_hold(own, j, z, eta, count, sigma))
+        return;
+    if (*state == RUN_FREE) {
+        memcpy(sigma + j, z, (size_t)count * sizeof *z);
+        return;
+    }
+    *state = RUN_UNKNOWN;
+    bool huber = own->zones != NULL;
+    int left = huber ? stay_huber(own, j, z, eta, count, sigma) : stay_absolute(own, j, z, eta, count, sigma);
+    if (!left && !huber)
+        *state = (uint8_t)state_of(own, j, count, sigma);
+    for (int64_t i = 0; left && i < count; i++) {
+        float s = sigma[j + i];
+        if (!(s >= own->low[j + i] && s <= own->high[j + i]))
+            sigma[j + i] = solve(solver, b, r, c + i, z[i], eta[i]);
+    }
+}
+
+/* Polishing: tau moves where it is not zero, sigma where it has left its anchor; nothing subgradients. */
+static void move_freely(float *sigma, const float *anchor, const float *z, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        sigma[i] = sigma[i] != anchor[i] ? z[i] : sigma[i];
+}
+
+/* Adam's moments of sigma and tau, the proximal step of tau, and the aim of sigma's, of weights j .. */
+static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, int64_t count, float mask,
+                     const float *restrict g, aim *to) {
+    const adam_step adam = solver->adam;
+    const float decay = (float)solver->settings.weight_decay;
+    const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
+    const bool support_only = solver->polishing;
+    const float *restrict sigma = block->sigma + j;
+    float *restrict tau = block->tau + j, *restrict z = to->z, *restrict eta = to->eta;
+    float *restrict sigma_first = block->sigma_moments.first + j;
+    float *restrict sigma_second = block->sigma_moments.second + j;
+    float *restrict tau_first = block->tau_moments.first + j;
+    float *restrict tau_second = block->tau_moments.second + j;
+#pragma GCC ivdep
+    for (int64_t c = 0; c < count; c++) {
+        float slope = g[c] + decay * (mask * sigma[c] + tau[c]);
+        float direction, rate;
+        adam_direction(&adam, &tau_first[c], &tau_second[c], slope, &direction, &rate);
+        float moved = apd_soft(tau[c] - rate * direction, rate * lambda1);
+        tau[c] = support_only && tau[c] == 0.0f ? 0.0f : moved;
+        adam_direction(&adam, &sigma_first[c], &sigma_second[c], mask * slope, &direction, &rate);
+        z[c] = sigma[c] - rate * direction;
+        eta[c] = rate;
+    }
+}
+
+/* Weights c .. c+count-1 of row r: everything but the mask, whose value before and after the step are given.
+ * `gradient` and `theta` are theirs (count). */
+static void move_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
+                      float after, const float *gradient, float *theta) {
+    const solver_block *block = &solver->blocks[b];
+    int64_t j = r * block->cols + c;
+    aim to;
+    move_tau(solver, block, j, count, before, gradient, &to);
+    if (solver->polishing)
+        move_freely(block->sigma + j, anchor_of(solver, b) + j, to.z, count);
+    for (int64_t i = 0; i < count && !solver->polishing; i += RUN)
+        move_run(solver, b, r, c + i, count - i < RUN ? count - i : RUN, to.z + i, to.eta + i);
+    const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
+    float *restrict out = theta;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = after * sigma[i] + tau[i];
+}
+
+static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gradient, float *theta) {
+    solver_block *block = &solver->blocks[b];
+    const int64_t cols = block->cols;
+    for (int64_t r = rows.begin; r < rows.end; r++, gradient += cols, theta += cols) {
+        float mask = block->mask[r];
+        apd_solver_step_mask(solver, block, r,
+                             mask * (1.0f - mask) * apd_dot(gradient, block->sigma + r * cols, cols));
+        for (int64_t c = 0; c < cols; c += SPAN)
+            move_span(solver, b, r, c, cols - c < SPAN ? cols - c : SPAN, mask, block->mask[r], gradient + c,
+                      theta + c);
+    }
+}
+
+static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
+    const solver_block *block = &solver->blocks[b];
+    int64_t entries = 0;
+    for (int64_t j = 0; j < block->rows * block->cols; j++)
+        entries += block->tau[j] != 0.0f;
+    apd_sparse *tau = &part->blocks[b].tau;
+    apd_sparse_resize(tau, block->rows, entries);
+    bool *keep = apd_allocate(block->cols, sizeof *keep, "a row's support");
+    int64_t next = 0;
+    for (int64_t r = 0; r < block->rows; r++) {
+        for (int64_t c = 0; c < block->cols; c++)
+            keep[c] = block->tau[r * block->cols + c] != 0.0f;
+        next = apd_solver_store_row(block, r, keep, NULL, tau, next);
+    }
+    free(keep);
+    double threshold =
+        finite_lambda2(solver) ? solver->settings.lambda1 / (2.0 * solver->settings.lambda2) : 0.0;
+    (void)apd_retroactive_update(solver->decomposition, b, anchor, threshold);
+}
+
+const solver_kind apd_solver_exact = {.decomposed = true,
+                                      .create = exact_create,
+                                      .begin_task = exact_begin_task,
+                                      .step = exact_step,
+                                      .end_task = exact_end_task,
+                                      .release = exact_release,
+                                      .destroy = exact_destroy,
+                                      .rewritten = exact_rewritten,
+                                      .bytes = exact_bytes};

@@ -1,0 +1,45 @@
+/* tile: the one inner loop of convolutions, a small block of sums held in registers.
+ *
+ * A convolution's output, its gradient by the input and its gradient by the weights are all sums
+ *     out[p][v] = start[p][v] + sum over rows y < walk.rows, steps i < walk.run of
+ *                 x[p][y*walk.row_step + i*walk.step] * w[(y*walk.run + i)*walk.w_step + v]
+ * over p (pixels, or weights) and v (channels, the vector's lanes). Reading x in place from a zero-padded
+ * image spares the patch matrix of im2col, which costs a third of the time of the products it feeds; and
+ * twelve registers of sums for seven or eight loads keep both multiply-add units of a core busy. Where there are 32
+ * registers, 24 sums for ten loads spare the core other work. */
+#ifndef APD_NETWORK_KERNELS_TILE_H
+#define APD_NETWORK_KERNELS_TILE_H
+
+#include "network/kernels/lanes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define APD_TILE_POINTS 8                         /* the most points p in a tile */
+#define APD_TILE_WIDTH  (APD_LANES == 16 ? 4 : 3) /* the most registers of lanes in a tile */
+
+typedef struct apd_tile_walk {
+    int64_t rows, run;      /* terms of the sum: rows * run */
+    int64_t row_step, step; /* floats of x from one row, and one term, to the next */
+    int64_t w_step;         /* floats of w from one term to the next */
+} apd_tile_walk;
+
+/* Points of a tile of `width` registers, 4 to 8; no more than half of them cost about half. */
+int apd_tile_points(int width);
+
+/* Registers of the next tile when `lanes` floats (whole registers) are left: widths that leave no single
+ * register behind, which would waste a third of a tile's speed. */
+int apd_tile_width(int64_t lanes);
+
+/* One tile: `width` registers of lanes, `points` in 1 .. apd_tile_points(width).
+ *   x      (points) where each point's walk begins
+ *   w      (rows*run, width*APD_LANES), walk.w_step apart
+ *   start  (points, width*APD_LANES), start_step apart: 0 for the same start everywhere
+ *   out    (points, width*APD_LANES), out_step apart; may be start */
+void apd_tile(int width, int points, const float *const *x, const apd_tile_walk *walk, const float *w,
+              const float *start, int64_t start_step, float *out, int64_t out_step);
+
+/* A start of zeros for any width, with start_step 0. */
+extern const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
+
+#endif

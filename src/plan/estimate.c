@@ -1,0 +1,210 @@
+#include "plan/estimate.h"
+
+#include "method/solvers/cells.h"
+#include "network/gradient.h"
+
+#include <math.h>
+
+enum { FLOAT = sizeof(float), ENTRY = sizeof(float) + sizeof(int32_t) };
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t rounded(double bytes) {
+    return (int64_t)llround(bytes);
+}
+
+apd_slice_size apd_largest_slice(const apd_layout *layout, int ranks) {
+    apd_slice_size largest = {0};
+    for (int rank = 0; rank < ranks; rank++) {
+        apd_slice_size slice = {0};
+        for (int b = 0; b < layout->block_count; b++) {
+            const apd_block *block = &layout->blocks[b];
+            apd_rows own = apd_part(block->rows, ranks, rank);
+            int64_t rows = own.end - own.begin;
+            slice.rows += block->decomposed ? rows : 0;
+            *(block->decomposed ? &slice.decomposed : &slice.head) += rows * block->cols;
+        }
+        if (slice.decomposed + slice.head > largest.decomposed + largest.head)
+            largest = slice;
+    }
+    return largest;
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------- */
+
+static double share_of(int count, int parts) {
+    return ceil((double)count / parts) / count;
+}
+
+/* Floats of a shard's gradient that lie whole; `factors` gets those of its factors. */
+static int64_t gradient_floats(const apd_layout *layout, const apd_launch *launch, int batch,
+                               int64_t *factors) {
+    apd_gradient_layout *made =
+        apd_gradient_layout_create(layout, (batch + launch->shards - 1) / launch->shards);
+    int64_t whole = made->size;
+    *factors = 0;
+    for (int b = 0; b < layout->block_count; b++)
+        *factors += made->blocks[b].factored ? made->blocks[b].bias - made->blocks[b].weight : 0;
+    apd_gradient_layout_destroy(made);
+    return whole - *factors;
+}
+
+/* Pages of the node's window that a rank touches: theta, its shards' gradients, its neighbours' factors and its rows
+ * of what lies whole, and what it adds up. */
+static int64_t exchange_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
+    const apd_layout *layout = facts->layout;
+    apd_slice_size slice = apd_largest_slice(layout, launch->ranks);
+    double own = ceil((double)launch->shards / launch->ranks);
+    double near = fmin(own * launch->ranks_a_node, launch->shards);
+    double rows = (double)(slice.decomposed + slice.head) / (double)(layout->decomposed + 1);
+    int64_t factors, whole = gradient_floats(layout, launch, facts->batch, &factors);
+    return rounded(FLOAT * ((double)layout->size + near * (double)factors +
+                            (double)whole * (own + (near - own) * fmin(rows, 1.0))));
+}
+
+/* `solver` bytes in the present launch as they would be in another, in proportion to the slice; sigma; and the
+ * copy of the best epoch, which is made after the measurement. */
+static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *launch, int64_t solver,
+                              bool copy) {
+    apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
+    apd_slice_size then = apd_largest_slice(facts->layout, launch->ranks);
+    double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
+    int64_t parameters = then.head + (facts->single ? 1 : 2) * then.decomposed;
+    return rounded((double)solver * scale) + FLOAT * then.decomposed + (copy ? FLOAT * parameters : 0);
+}
+
+static int64_t image_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
+    return rounded((double)facts->task_bytes * share_of(launch->shards, launch->ranks));
+}
+
+/* A finished task: tau as sparse rows, mask, bias, head. */
+static int64_t finished_bytes(const apd_memory_facts *facts, const apd_slice_size *slice) {
+    int64_t blocks = facts->layout->block_count * (int64_t)sizeof(apd_task_block);
+    int64_t own = blocks + FLOAT * (slice->rows + slice->head);
+    if (facts->single)
+        return own + FLOAT * slice->decomposed;
+    int64_t rows = slice->rows * (int64_t)(sizeof(float) + sizeof(int64_t));
+    return own + rows + rounded(ENTRY * facts->density * (double)slice->decomposed);
+}
+
+/* What the solver makes of `tasks` finished tasks while another trains: cells (method/cells.h) or, jointly,
+ * five dense arrays each. */
+static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_size *slice, int tasks) {
+    double weights = (double)slice->decomposed;
+    if (facts->single)
+        return 0;
+    if (facts->solver == APD_SOLVER_JOINT)
+        return rounded(5.0 * FLOAT * weights * tasks);
+    double entries = facts->density * weights * tasks, room = fmin(entries, weights);
+    double cells = room * (sizeof(int32_t) + sizeof(int64_t) + sizeof(bool)) + weights * sizeof(int32_t);
+    return rounded(entries * sizeof(apd_cell_entry) + cells + FLOAT * (double)slice->rows * tasks);
+}
+
+/* Rank 0 gathers the largest block, of sigma or of a dense task, when it commits. */
+static int64_t commit_bytes(const apd_layout *layout) {
+    int64_t most = 0;
+    for (int b = 0; b < layout->block_count; b++)
+        most = larger(most, layout->blocks[b].rows * layout->blocks[b].cols);
+    return FLOAT * most;
+}
+
+/* 64-bit sums of one block while they are made, and of every block as they are kept. */
+static int64_t gram_bytes(const apd_memory_facts *facts, int ranks) {
+    double vectors = facts->tasks + facts->clusters;
+    if (facts->clusters == 0)
+        return 0;
+    return rounded(vectors * vectors * (4.0 + 8.0 + 8.0 * (facts->layout->block_count - 1) / ranks));
+}
+
+apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *launch) {
+    apd_slice_size slice = apd_largest_slice(facts->layout, launch->ranks);
+    const apd_launch *present = &facts->present;
+    int64_t known = exchange_bytes(facts, present) +
+                    training_bytes(facts, present, facts->solver_bytes, false) + image_bytes(facts, present);
+    apd_memory m = {.program = larger(facts->peak_bytes - known, 0),
+                    .exchange = exchange_bytes(facts, launch),
+                    .training = training_bytes(facts, launch, facts->solver_bytes, facts->keeps_best),
+                    .images = image_bytes(facts, launch),
+                    .tasks = facts->tasks * finished_bytes(facts, &slice),
+                    .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
+                    .gram = gram_bytes(facts, launch->ranks)};
+    m.ending = rounded((double)facts->test_bytes / launch->ranks) + 3 * commit_bytes(facts->layout);
+    int64_t resting = training_bytes(facts, launch, facts->resting_bytes, facts->keeps_best);
+    int64_t least = m.exchange + m.images;
+    int64_t last = least + m.training + m.tasks - m.tasks / facts->tasks + m.retrained;
+    int64_t most = larger(last, least + resting + m.tasks + larger(m.ending, m.gram));
+    m.slack = most / 10;
+    m.peak = m.program + most + m.slack;
+    return m;
+}
+
+/* --- disk ------------------------------------------------------------------------------------------------ */
+
+enum {
+    GROUP = 6000, /* a task's group and its eight data sets: headers, attributes, an index of chunks */
+    FILE_HEAD = 20000
+};
+static const double entry_on_disk = 5.5; /* theta's four bytes; its column is packed to about a third */
+
+static int64_t decomposed_rows(const apd_layout *layout) {
+    int64_t rows = 0;
+    for (int b = 0; b < layout->block_count; b++)
+        rows += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
+    return rows;
+}
+
+apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
+    const apd_layout *layout = facts->layout;
+    int64_t rows = decomposed_rows(layout);
+    int64_t head = facts->classes * (layout->blocks[layout->block_count - 1].cols + 1);
+    apd_disk disk = {.sigma = FILE_HEAD + FLOAT * layout->decomposed,
+                     .task = GROUP + FLOAT * (rows + head),
+                     .mid_task = facts->state_bytes};
+    if (facts->joint) /* tau and its moments of every old task */
+        disk.mid_task += 3 * FLOAT * layout->decomposed * (facts->tasks - 1);
+    if (facts->single)
+        disk.task += FLOAT * layout->decomposed;
+    else
+        disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
+                     rounded(entry_on_disk * facts->density * (double)layout->decomposed);
+    int64_t last = facts->tasks * disk.task, before = last - disk.task;
+    disk.kept = 2 * disk.sigma + (facts->single ? last : last + before);
+    disk.most = 3 * disk.sigma + (facts->single ? last : 3 * last) + 2 * disk.mid_task;
+    return disk;
+}
+
+/* --- time ------------------------------------------------------------------------------------------------ */
+
+int64_t apd_task_steps(int64_t images, int batch, int epochs) {
+    return (images + batch - 1) / batch * epochs;
+}
+
+apd_step_time apd_step_in(const apd_step_time *measured, const apd_layout *layout, const apd_launch *present,
+                          const apd_launch *launch) {
+    apd_slice_size now = apd_largest_slice(layout, present->ranks);
+    apd_slice_size then = apd_largest_slice(layout, launch->ranks);
+    double rows = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
+    double shards =
+        ceil((double)launch->shards / launch->ranks) / ceil((double)present->shards / present->ranks);
+    apd_step_time made = *measured;
+    made.phases[APD_PHASE_GATHER] *= shards;
+    made.phases[APD_PHASE_FORWARD] *= shards;
+    made.phases[APD_PHASE_BACKWARD] *= shards;
+    made.phases[APD_PHASE_REDUCE] *= rows;
+    made.phases[APD_PHASE_UPDATE] *= rows;
+    return made;
+}
+
+apd_duration apd_estimate_duration(const apd_time_facts *facts) {
+    double tasks = facts->tasks, earlier = 0.5 * (tasks - 1.0); /* on the average */
+    apd_duration made = {.steps = (double)facts->steps * (facts->step + facts->step_slope * earlier),
+                         .edges = tasks * (facts->edge + facts->edge_slope * earlier),
+                         .loads = tasks * facts->load,
+                         .evaluations = (double)facts->evaluations * facts->evaluation,
+                         .commits = ceil(tasks / facts->commit_every) *
+                                    (facts->commit + facts->commit_slope * earlier)};
+    made.all = made.steps + made.edges + made.loads + made.evaluations + made.commits;
+    return made;
+}

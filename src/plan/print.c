@@ -1,0 +1,166 @@
+/* The plan as text: what it will need, what was measured for it, and what is assumed. */
+#include "plan/plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static double megabytes(int64_t bytes) {
+    return (double)bytes / 1e6;
+}
+
+/* 95 s, 12 min, 3.4 h */
+static const char *time_text(double seconds, char *text, size_t room) {
+    if (seconds < 120.0)
+        (void)snprintf(text, room, "%.3g s", seconds);
+    else if (seconds < 7200.0)
+        (void)snprintf(text, room, "%.0f min", seconds / 60.0);
+    else
+        (void)snprintf(text, room, "%.1f h", seconds / 3600.0);
+    return text;
+}
+
+static void print_head(const apd_plan *plan, FILE *file) {
+    const apd_run *run = plan->run;
+    const apd_description *described = run->description;
+    (void)fprintf(
+        file, "%s: %d tasks, %s with %.2f M decomposed weights, %d shards on %d rank%s (%d node%s)\n\n",
+        described->name, run->stream->task_count, described->network.preset,
+        (double)apd_network_layout(run->network)->decomposed / 1e6, plan->launch.shards, plan->launch.ranks,
+        plan->launch.ranks == 1 ? "" : "s", plan->nodes, plan->nodes == 1 ? "" : "s");
+    (void)fprintf(file, "steps      %" PRId64 " in all: ", plan->steps);
+    if (plan->least_steps == plan->most_steps)
+        (void)fprintf(file, "%" PRId64 " a task", plan->most_steps);
+    else
+        (void)fprintf(file, "%" PRId64 " to %" PRId64 " a task", plan->least_steps, plan->most_steps);
+    (void)fprintf(file, " in %d epochs, batch %d\n", described->training.epochs, described->training.batch);
+}
+
+static void print_memory(const apd_plan *plan, FILE *file) {
+    const apd_memory *m = &plan->memory;
+    const struct {
+        const char *what;
+        int64_t bytes;
+    } rows[] = {{"program, libraries, activations", m->program},
+                {"theta and the shards' gradients", m->exchange},
+                {"sigma and the task in training", m->training},
+                {"that task's images", m->images},
+                {"finished tasks", m->tasks},
+                {"the same, for the solver", m->retrained},
+                {"end of a task: test images, commit", m->ending},
+                {"Gram matrices of a consolidation", m->gram},
+                {"slack of the allocator", m->slack}};
+    (void)fprintf(file, "memory     %.0f MB a rank at most, from (not all at one time)\n",
+                  megabytes(m->peak));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        (void)fprintf(file, "           %10.1f MB  %s\n", megabytes(rows[i].bytes), rows[i].what);
+}
+
+static void print_disk(const apd_plan *plan, FILE *file) {
+    const apd_disk *disk = &plan->disk;
+    (void)fprintf(
+        file,
+        "disk       %.1f MB at the end (two commits are kept), up to %.1f MB while a third is written\n"
+        "           data file %.1f MB; in a commit: sigma %.1f MB, a finished task %.2f MB, a task in "
+        "training %.1f MB\n",
+        megabytes(disk->kept), megabytes(disk->most), megabytes(plan->data_bytes), megabytes(disk->sigma),
+        megabytes(disk->task), megabytes(disk->mid_task));
+}
+
+static void print_time(const apd_plan *plan, FILE *file) {
+    const apd_duration *d = &plan->duration;
+    char all[32], part[5][32];
+    (void)fprintf(
+        file,
+        "time       %.3g hours (%s): steps %s, begin and end of tasks %s, data %s, evaluation %s, commits "
+        "%s\n",
+        d->all / 3600.0, time_text(d->all, all, sizeof all), time_text(d->steps, part[0], sizeof part[0]),
+        time_text(d->edges, part[1], sizeof part[1]), time_text(d->loads, part[2], sizeof part[2]),
+        time_text(d->evaluations, part[3], sizeof part[3]), time_text(d->commits, part[4], sizeof part[4]));
+}
+
+static void print_step(const apd_step_time *step, int earlier, FILE *file) {
+    (void)fprintf(file, "           %8.3f ms a step with %d earlier task%s:", 1e3 * apd_step_seconds(step),
+                  earlier, earlier == 1 ? "" : "s");
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        (void)fprintf(file, "%s %s %.3f", phase > 0 ? "," : "", apd_phase_names[phase],
+                      1e3 * step->phases[phase]);
+    (void)fputc('\n', file);
+}
+
+static void print_measured(const apd_plan *plan, FILE *file) {
+    (void)fprintf(file,
+                  "\nmeasured   on %d rank%s, %d steps of the first task's own data; resident %.0f MB then\n",
+                  plan->present.ranks, plan->present.ranks == 1 ? "" : "s", plan->measured_steps,
+                  megabytes(plan->present_peak));
+    print_step(&plan->first, 0, file);
+    if (plan->earlier > 0)
+        print_step(&plan->later, plan->earlier, file);
+    (void)fprintf(file,
+                  "           %8.3f s to begin and end a task, %.3f s to read one, %.3f s to evaluate one\n",
+                  plan->time.edge, plan->time.load, plan->time.evaluation);
+}
+
+static void print_growth(const apd_plan *plan, FILE *file) {
+    bool single = plan->run->description->method.name == APD_METHOD_STL;
+    if (single || plan->earlier == 0)
+        (void)fputs("           - a step costs the same in every task\n", file);
+    else if (plan->run->description->method.solver == APD_SOLVER_EXACT)
+        (void)fprintf(
+            file,
+            "           - a step costs the same after any number of tasks (exact solver): that with %d "
+            "is taken\n",
+            plan->earlier);
+    else
+        (void)fprintf(file, "           - a step costs %.3f ms more with every earlier task (joint solver)\n",
+                      1e3 * plan->time.step_slope);
+    if (!single && plan->earlier > 0)
+        (void)fprintf(file,
+                      "           - begin and end of a task cost %.3f ms more with every earlier task\n",
+                      1e3 * plan->time.edge_slope);
+}
+
+static void print_assumptions(const apd_plan *plan, FILE *file) {
+    const apd_description *described = plan->run->description;
+    (void)fputs("assumed\n", file);
+    print_growth(plan, file);
+    if (described->method.name == APD_METHOD_APD)
+        (void)fprintf(
+            file,
+            "           - at the end each task's tau is not zero at %.3g %% of the weights (--density)\n",
+            100.0 * plan->density);
+    (void)fprintf(file, "           - %" PRId64 " evaluations of a task, all as large as the first's\n",
+                  plan->time.evaluations);
+    char interval[32];
+    (void)snprintf(interval, sizeof interval,
+                   described->checkpoint.tasks == 1 ? "one a task" : "one in %d tasks",
+                   described->checkpoint.tasks);
+    (void)fprintf(file, "           - a commit, %s, writes sigma and %s, at %.0f MB/s\n", interval,
+                  described->method.name != APD_METHOD_STL ? "all tasks, since all move a little"
+                  : described->checkpoint.tasks == 1       ? "the task"
+                                                           : "the new tasks",
+                  plan->write_rate / 1e6);
+    if (described->method.consolidate_every > 0)
+        (void)fputs(
+            "           - consolidations themselves take no time (apd bench --consolidation measures them)\n",
+            file);
+    if (plan->launch.ranks != plan->present.ranks || plan->nodes > 1)
+        (void)fprintf(
+            file,
+            "           - on %d ranks a rank's passes take as long an image as here, the solver as long a "
+            "weight;\n             messages between nodes take no time\n",
+            plan->launch.ranks);
+}
+
+void apd_plan_print(const apd_plan *plan, FILE *file) {
+    print_head(plan, file);
+    print_memory(plan, file);
+    print_disk(plan, file);
+    print_time(plan, file);
+    print_measured(plan, file);
+    print_assumptions(plan, file);
+    double jobs = ceil(1.25 * plan->duration.all / plan->longest);
+    (void)fprintf(file, "\nSlurm      the estimate and a quarter%s\n           ",
+                  jobs > 1.0 ? ", cut at --longest: the job requeues itself" : "");
+    apd_plan_write_command(plan, file);
+}

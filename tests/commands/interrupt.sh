@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# Runs that are stopped, changed and damaged: tests/commands/interrupt.sh CASE, with APD naming the program. Run by ctest,
+# once a case. Kills are tests/commands/kills.py's business.
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+# prepare EPOCHS: data, run.yaml with tasks of so many epochs (a fifth of it under the sanitizers, which take longer),
+# and an undisturbed run's fingerprint
+prepare() {
+    epochs=$1
+    [ -z "${APD_SANITIZED-}" ] || epochs=$((epochs / 5))
+    make_data
+    describe run
+    sed -i "s/epochs: 4,/epochs: $epochs,/; s/polish_epochs: 1/polish_epochs: 1, consolidate_every: 2, beta: 0.05/" run.yaml
+    ranks 2 train run.yaml --set "output=$work/peace" >peace.txt 2>&1 || fail "$(cat peace.txt)"
+    fingerprint peace >undisturbed
+}
+
+# in_background P ARGUMENT...: apd train on P ranks; its process is $job
+in_background() {
+    local count=$1
+    shift
+    # not a function in the background: the job's number has to be mpirun's
+    mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
+    job=$!
+}
+
+# wait_for TEXT FILE: until the text is in the file, a minute at most
+wait_for() {
+    for _ in $(seq 1200); do
+        ! grep -qs -- "$1" "$2" || return 0
+        sleep 0.05
+    done
+    fail "no $1 in $2 after a minute: $(cat log.txt)"
+}
+
+# ended STATUS: the job in the background ended so
+ended() {
+    local status=0
+    wait "$job" || status=$?
+    [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
+}
+
+# same_end: the run in the folder run has the undisturbed run's bits
+same_end() {
+    fingerprint run | diff - undisturbed >difference || fail "another end: $(head -20 difference)"
+}
+
+# A signal to mpirun reaches every rank; the run is gone on with on another number of them.
+case_signals() {
+    prepare 300
+    : >log.txt
+    in_background 3
+    wait_for '"task": *1, "epoch": *[2-9]' run/metrics.jsonl
+    kill -USR2 "$job"
+    wait_for '"reason": *"SIGUSR2"' run/metrics.jsonl
+    kill -0 "$job" || fail "SIGUSR2 ended the job"
+    kill -USR1 "$job"
+    ended 75
+    grep -q '^apd train: stopped (SIGUSR1) after commit .* goes on from there' log.txt || fail "$(cat log.txt)"
+    "$APD" inspect run >out.txt 2>&1 || fail "$(cat out.txt)"
+    grep -q 'is half way: epoch' out.txt || fail "inspect: $(cat out.txt)"
+    "$APD" verify run | grep -q 'every digest is right' || fail "verify"
+    ranks 2 evaluate run >out.txt 2>&1 || fail "evaluate: $(cat out.txt)"
+    : >log.txt
+    in_background 1
+    wait_for 'going on from commit .* is in epoch' log.txt
+    sleep 0.5
+    kill -TERM "$(pgrep -P "$job" -x apd)"
+    ended 75
+    ranks 4 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    same_end
+}
+
+# A rate this high spoils the network, so that the copy kept of an early epoch is the task's end: it and its accuracy
+# have to come back.
+case_kept_copy() {
+    local epochs=200
+    [ -z "${APD_SANITIZED-}" ] || epochs=60
+    make_data
+    describe run
+    sed -i "s/epochs: 4,/epochs: $epochs,/; s/keep_best: 2/keep_best: $epochs/; s/lr: 3e-3/lr: 0.3/; s/tasks: 4/tasks: 2/" run.yaml
+    ranks 2 train run.yaml --set "output=$work/peace" >peace.txt 2>&1 || fail "$(cat peace.txt)"
+    fingerprint peace >undisturbed
+    : >log.txt
+    in_background 3
+    wait_for '"task": *[0-9]*, "epoch": *[2-9][0-9]' run/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'going on from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
+    same_end
+}
+
+# The file stop ends a run at its next step and becomes stopped, which the next start removes.
+case_stop_file() {
+    prepare 300
+    : >log.txt
+    in_background 2
+    wait_for '"event": *"step"' run/metrics.jsonl
+    touch run/stop
+    ended 75
+    grep -q 'stopped (the file stop)' log.txt || fail "$(cat log.txt)"
+    if [ ! -e run/stopped ] || [ -e run/stop ]; then fail "$(ls run)"; fi
+    ranks 3 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    [ ! -e run/stopped ] || fail "stopped is still there"
+    same_end
+}
+
+# Before its time is over a run commits and stops; started again and again it gets to its end.
+case_time_limit() {
+    local began=$SECONDS starts=0 status=75 limit
+    prepare 500
+    limit=$(((SECONDS - began) / 2)) # less than the run takes; half of a short limit is worked
+    [ "$limit" -ge 2 ] || limit=2
+    while [ "$status" = 75 ]; do
+        status=0
+        timeout 200 mpirun --quiet --oversubscribe -n 2 "$APD" train run.yaml --time-limit "0:$limit" >log.txt 2>&1 ||
+            status=$?
+        starts=$((starts + 1))
+        [ "$starts" -lt 60 ] || fail "sixty starts"
+        [ "$status" != 75 ] || grep -q 'stopped (the time limit in' log.txt || fail "$(cat log.txt)"
+    done
+    [ "$status" = 0 ] || fail "exit status $status: $(cat log.txt)"
+    [ "$starts" -gt 1 ] || fail "the limit was never near"
+    same_end
+    SLURM_JOB_END_TIME=$(($(date +%s) + 4)) ranks 2 train run.yaml --set "output=$work/slurm" >log.txt 2>&1 &&
+        fail "Slurm's end time is ignored"
+    grep -q "the Slurm job's" log.txt || fail "$(cat log.txt)"
+    for text in 0 -5 1:2:3:4 x 1- 1-2:x; do
+        refused 2 "--time-limit $text" ranks 1 train run.yaml "--time-limit=$text"
+    done
+}
+
+# checkpoint.minutes commits on the way, without a change to any bit.
+case_interval() {
+    prepare 200
+    ranks 2 train run.yaml --set checkpoint.minutes=0.0002 >log.txt 2>&1 || fail "$(cat log.txt)"
+    [ "$(grep -c '"reason": *"checkpoint.minutes"' run/metrics.jsonl)" -gt 2 ] || fail "no commits on the way"
+    same_end
+    [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
+}
+
+# committed: the places of the tasks that were committed when they ended, in order
+committed() {
+    grep '"event": *"task"' run/metrics.jsonl | grep '"commit_seconds"' | sed 's/.*"place": *\([0-9]*\).*/\1/' | tr '\n' ' '
+}
+
+# checkpoint.tasks commits after several tasks, and when asked, with all that ended since the last commit.
+case_several_tasks() {
+    prepare 200
+    ranks 2 train run.yaml --set checkpoint.tasks=3 >log.txt 2>&1 || fail "$(cat log.txt)"
+    same_end
+    [ "$(committed)" = "2 3 " ] || fail "commits after the tasks at $(committed)"
+    rm -rf run
+    : >log.txt
+    in_background 3 --set checkpoint.tasks=3
+    wait_for '"place": *1, "task": *[0-9]*, "epoch": *[2-9]' run/metrics.jsonl
+    kill -USR2 "$job"
+    wait_for '"reason": *"SIGUSR2"' run/metrics.jsonl
+    pkill -KILL -P "$job" -x apd || fail "nothing to kill"
+    wait "$job" && fail "killed, and ended well"
+    [ "$(committed)" = "" ] || fail "commits after the tasks at $(committed)"
+    "$APD" verify run | grep -q 'every digest is right' || fail "verify"
+    : >log.txt
+    in_background 2 --set checkpoint.tasks=7
+    wait_for '"event": *"consolidated"' run/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    ranks 1 train run.yaml --set checkpoint.tasks=2 >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'going on from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
+    same_run peace run
+}
+
+# What a description may change between two starts, and what not.
+case_changed_description() {
+    prepare 100
+    ranks 2 train run.yaml --set stream.tasks=2 --set stream.order=A --set 'output=run' >log.txt 2>&1 ||
+        fail "$(cat log.txt)"
+    refused 2 "stream.tasks is 1 now and was 2; a stream can only grow" ranks 2 train run.yaml --set stream.order=A \
+        --set stream.tasks=1
+    refused 2 "stream.order is B now and was A" ranks 2 train run.yaml --set stream.order=B
+    refused 2 "method.lambda1 is" ranks 2 train run.yaml --set stream.order=A --set method.lambda1=2e-3
+    ranks 3 train run.yaml --set stream.order=A --set log.interval=7 >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'stream.tasks is 4 now and was 2: the stream goes on behind its former end' log.txt || fail "$(cat log.txt)"
+    ranks 2 train run.yaml --set stream.order=A --set "output=$work/whole" >whole.txt 2>&1 || fail "$(cat whole.txt)"
+    diff <(fingerprint run | grep -v '"step"') <(fingerprint whole | grep -v '"step"') || fail "not the whole stream's bits"
+    rm -rf run log.txt
+    : >log.txt
+    in_background 2
+    wait_for '"task": *[0-9], "epoch": *[3-9]' run/metrics.jsonl
+    touch run/stop
+    ended 75
+    ranks 2 train run.yaml --set training.epochs=12 >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'training.epochs is 12 now and was '"$epochs"': .* the one half way keeps what it had' log.txt || fail "$(cat log.txt)"
+    cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx "epochs $epochs 12 12 12 " || fail "epochs: $(cat run/tasks.csv)"
+}
+
+# The newest commit damaged: the one before is used, and said so; both: refused, and nothing is thrown away.
+case_damaged_commit() {
+    prepare 100
+    : >log.txt
+    in_background 2
+    wait_for '"event": *"task"' run/metrics.jsonl
+    sleep 0.3
+    touch run/stop
+    ended 75
+    cp -r run whole
+    printf 'x' | dd of=run/checkpoint.h5 bs=1 seek=700 conv=notrunc status=none
+    head -c 2000 whole/checkpoint.h5 >run/checkpoint.h5
+    refused 65 "run/checkpoint.h5" "$APD" verify run
+    ranks 2 inspect run >out.txt 2>&1 || fail "inspect: $(cat out.txt)"
+    grep -q 'the newest commit is damaged (.*the one before is used' out.txt || fail "$(cat out.txt)"
+    ranks 3 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'the newest commit is damaged' log.txt || fail "$(cat log.txt)"
+    [ -e run/checkpoint.damaged.h5 ] || fail "the damaged commit is gone"
+    diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
+    rm -rf run && cp -r whole run
+    local segment
+    segment=$(find run/segments -name '*-tasks.h5' | sort | tail -1) # the newest commit's
+    head -c 3000 "$segment" >shorter && mv shorter "$segment"
+    head -c 1500 whole/checkpoint.previous.h5 >run/checkpoint.previous.h5
+    refused 65 "$segment" ranks 2 train run.yaml
+    refused 65 "$segment" ranks 2 evaluate run
+    cp "whole/segments/$(basename "$segment")" "$segment"
+    cp whole/checkpoint.previous.h5 run/
+    rm -f run/checkpoint.h5
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    grep -q 'checkpoint.h5 is missing; the commit before is used' log.txt || fail "$(cat log.txt)"
+    diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
+}
+
+# Packing and checking a run that goes on; the packed file serves as a run.
+case_pack() {
+    prepare 300
+    : >log.txt
+    in_background 2 --set checkpoint.minutes=0.003
+    wait_for '"event": *"commit"' run/metrics.jsonl
+    local rounds=0
+    while kill -0 "$job" 2>/dev/null && [ "$rounds" -lt 15 ]; do
+        "$APD" pack run --output packed.h5 >out.txt 2>&1 || fail "pack: $(cat out.txt)"
+        "$APD" verify packed.h5 >out.txt 2>&1 || fail "verify of the packed file: $(cat out.txt)"
+        "$APD" verify run >out.txt 2>&1 || fail "verify of the running run: $(cat out.txt)"
+        rounds=$((rounds + 1))
+    done
+    [ "$rounds" -gt 2 ] || fail "the run was over at once"
+    ended 0
+    "$APD" pack run --output packed.h5 >out.txt || fail "pack"
+    ranks 2 evaluate packed.h5 --set "data.file=$work/glyphs.h5" | grep -q 'all as recorded' || fail "evaluate packed.h5"
+    diff <(/usr/bin/python3 "$repository/tests/commands/contents.py" run/checkpoint.h5) \
+        <(/usr/bin/python3 "$repository/tests/commands/contents.py" packed.h5) || fail "the packed file differs"
+    mkdir moved && cp packed.h5 moved/checkpoint.h5
+    ranks 3 train run.yaml --set "output=$work/moved" >log.txt 2>&1 || fail "$(cat log.txt)"
+    refused 2 "--output FILE is needed" "$APD" pack run
+    refused 74 "nowhere/packed.h5" "$APD" pack run --output nowhere/packed.h5
+    refused 74 "no-such-run" "$APD" pack no-such-run --output packed.h5
+}
+
+# Forgetting while a task is half way: that task begins anew, the other finished ones stay equal.
+case_forget_half_way() {
+    prepare 300
+    : >log.txt
+    in_background 2
+    wait_for '"event": *"consolidated"' run/metrics.jsonl
+    sleep 0.3
+    touch run/stop
+    ended 75
+    cp -r run whole
+    local name
+    name=$("$APD" inspect run | awk '/^ +0 / { print $2 }')
+    ranks 3 forget run --task "$name" >out.txt 2>&1 || fail "$(cat out.txt)"
+    ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
+    /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$name" || fail "bytes remain"
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
+}
+
+"case_${1:?a case}"
+echo "passed: $1"

@@ -1,0 +1,294 @@
+#!/usr/bin/env bash
+# The program as its user meets it: tests/commands/program.sh CASE, with APD naming the program. Each case makes its own
+# data and folder under a temporary one. Run by ctest, once a case.
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+# same_bits EXTRA...: the same run at 1, 2, 3 and 4 ranks (under the sanitizers at 1 and 3, for the time it takes)
+same_bits() {
+    local counts="1 2 3 4"
+    [ -z "${APD_SANITIZED-}" ] || counts="1 3"
+    make_data
+    describe run
+    for count in $counts; do
+        ranks "$count" train run.yaml --set "output=$work/p$count" "$@" >"p$count.txt" 2>&1 ||
+            fail "$count ranks: $(cat "p$count.txt")"
+        fingerprint "p$count" >"p$count.fingerprint"
+        [ "$(grep -c '"event"' "p$count/metrics.jsonl")" -gt 20 ] || fail "hardly any metrics"
+        cmp p1.fingerprint "p$count.fingerprint" || fail "$count ranks gave other bits than one"
+    done
+    for count in 1 3; do
+        ranks "$count" evaluate "p${counts##* }" | grep -q 'all as recorded' || fail "evaluate on $count ranks"
+    done
+    "$APD" verify p3 | grep -q 'every digest is right' || fail "verify"
+}
+
+case_same_bits_exact() { same_bits; }
+case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
+case_same_bits_joint() { same_bits --set method.solver=joint --set method.lambda2=100; }
+case_same_bits_stl() { same_bits --set method.name=stl; }
+
+# Consolidation twice, a task forgotten between, on both roads of the Gram matrix.
+consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05
+    --set 'stream.forget=[1, 3]')
+case_same_bits_consolidation() {
+    same_bits "${consolidating[@]}"
+    cp p1.fingerprint direct
+    grep -c '"event": *"consolidation"' p1/metrics.jsonl | grep -qx 6 || fail "not two consolidations of three layers"
+    grep '"event": *"consolidation"' p3/metrics.jsonl | grep -q '"merged_weights": *[1-9]' || fail "nothing was merged"
+    same_bits "${consolidating[@]}" --set method.cluster_road=scalapack --fresh --force
+    cmp direct p1.fingerprint || fail "the ScaLAPACK road gave other bits"
+    same_bits "${consolidating[@]}" --set method.merge=plain --set method.cluster_start=spectral --fresh --force
+}
+
+# Tasks that a consolidation leaves as they are (beta 0: all of them) keep the accuracies measured before it.
+case_consolidation_of_nothing() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 2 train run.yaml --set name=nothing --set "output=$work/nothing" --set method.consolidate_every=2 \
+        --set method.beta=0 --set method.recentre=none >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 2 train run.yaml --set "output=$work/without" --set method.recentre=none >out.txt 2>&1 || fail "$(cat out.txt)"
+    cmp without/accuracy.csv nothing/accuracy.csv || fail "accuracies changed"
+    ranks 2 evaluate nothing | grep -q 'all as recorded' || fail "evaluate"
+}
+
+# First, middle and named task, on one rank and three; nothing of it is left in any file, the others stay equal.
+case_forget() {
+    make_data
+    describe run
+    ranks 2 train run.yaml --set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05 \
+        --set stream.tasks=4 >out.txt 2>&1 || fail "$(cat out.txt)"
+    cp -r run whole
+    refused 2 "no such task" ranks 2 forget run --task 9
+    refused 2 "named twice" ranks 2 forget run --task 1 --task 1
+    refused 2 "--task TASK is needed" ranks 1 forget run
+    for count in 1 3; do
+        for task in 0 2 "classes 3-5"; do
+            rm -rf run && cp -r whole run
+            ranks "$count" forget run --task "$task" >out.txt 2>err.txt || fail "$(cat err.txt out.txt)"
+            [ "$(grep -c ' equal$' out.txt)" = 3 ] || fail "not three tasks stayed equal: $(cat out.txt)"
+            ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
+            /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$task" || fail "bytes remain"
+            "$APD" verify run >/dev/null || fail "verify"
+            ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
+            grep -q '"event": *"forget"' run/metrics.jsonl || fail "no audit line"
+        done
+    done
+    refused 2 "forgotten already" ranks 2 forget run --task "classes 3-5"
+    ranks 2 forget run --task 0 --task 2 --task 3 --recentre >out.txt 2>err.txt || fail "$(cat err.txt)"
+    ranks 2 inspect run | grep -c '(forgotten)' | grep -qx 4 || fail "not all four are forgotten"
+    rm -rf run && cp -r whole run
+    ranks 2 forget run --task 1 --keep-history >out.txt || fail "--keep-history"
+    grep -q 'NOT erased' out.txt || fail "erasure is claimed: $(cat out.txt)"
+    "$APD" verify run/checkpoint-000004.h5 >/dev/null || fail "the kept commit"
+    ranks 2 forget run --task 2 >out.txt || fail "forgetting after --keep-history"
+    [ ! -e run/checkpoint-000004.h5 ] || fail "a kept commit that holds the task is still there"
+    /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run 2 || fail "bytes remain"
+}
+
+# A run that has forgotten a task goes on to its other tasks; the numbers of the others do not shift.
+case_forget_and_go_on() {
+    make_data
+    describe run
+    ranks 2 train run.yaml --set 'stream.forget=[1, 3]' >out.txt 2>&1 || fail "$(cat out.txt)"
+    grep -q '(forgotten)' out.txt || fail "$(cat out.txt)"
+    [ "$(tail -1 run/accuracy.csv | tr -cd , | wc -c)" = 4 ] || fail "columns shifted: $(cat run/accuracy.csv)"
+    refused 2 "not trained" ranks 2 train run.yaml --set 'stream.forget=[9, 2]' --set "output=$work/never"
+}
+
+# A node's ranks split into several nodes take the road of messages between nodes.
+case_same_bits_nodes() {
+    make_data
+    describe run
+    for nodes in 4 1 2 -2; do
+        APD_RANKS_A_NODE=$nodes ranks 4 train run.yaml --set "output=$work/n$nodes" >log.txt 2>&1 ||
+            fail "APD_RANKS_A_NODE=$nodes: $(cat log.txt)"
+        fingerprint "n$nodes" >"n$nodes.fingerprint"
+        cmp n4.fingerprint "n$nodes.fingerprint" || fail "APD_RANKS_A_NODE=$nodes gave other bits"
+    done
+}
+
+# With lambda2 = inf an old task's accuracy is exactly what it was; another seed gives another run.
+case_old_tasks_keep() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >out.txt 2>&1 || fail "$(cat out.txt)"
+    grep -q 'backward transfer +0.00 %   forgetting 0.00 %' out.txt || fail "forgetting: $(cat out.txt)"
+    awk -F, 'NR > 2 { for (j = 2; j < NR; j++) if ($j != last[j]) bad = 1 } { for (j = 2; j <= NF; j++) last[j] = $j }
+             END { exit bad }' run/accuracy.csv || fail "an accuracy changed: $(cat run/accuracy.csv)"
+    ranks 2 train run.yaml --set seed=6 --set "output=$work/other" >out.txt 2>&1
+    ! cmp -s run/accuracy.csv other/accuracy.csv || fail "the seed changes nothing"
+}
+
+# A run cut after its second task goes on to the very same end, on another number of ranks.
+case_resume() {
+    make_data
+    describe run
+    ranks 2 train run.yaml >/dev/null 2>&1
+    fingerprint run >undisturbed
+    ranks 4 train run.yaml --set "output=$work/cut" >log.txt 2>&1 &
+    local job=$!
+    for _ in $(seq 600); do
+        # shellcheck disable=SC2002 # the file may not be there yet: grep alone would say nothing then
+        [ "$(cat cut/metrics.jsonl 2>/dev/null | grep -c '"event": *"task"')" -lt 2 ] || break
+        sleep 0.05
+    done
+    kill -9 $job 2>/dev/null || true
+    wait $job 2>/dev/null || true
+    sleep 1
+    ranks 3 train run.yaml --set "output=$work/cut" >log.txt 2>&1 || fail "$(cat log.txt)"
+    diff <(grep -v '"step"' undisturbed) <(fingerprint cut | grep -v '"step"') || fail "another end than undisturbed"
+    refused 2 "another description" ranks 2 train run.yaml --set "output=$work/cut" --set training.lr=1e-2
+    refused 2 "shards is 3 now and was 4" ranks 2 train run.yaml --set "output=$work/cut" --set shards=3
+    refused 2 "holds a commit" ranks 2 train run.yaml --set "output=$work/cut" --fresh
+    ranks 2 train run.yaml --set "output=$work/cut" --fresh --force >log.txt 2>&1 || fail "$(cat log.txt)"
+    fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"
+}
+
+# A stopped rank, be it rank 0, is named with host, process and phase by the others, on one node and across nodes,
+# and nothing else changes.
+case_stalled_rank() {
+    local job
+    make_data
+    describe run
+    local epochs=200 # long enough to be heard of again after a stop
+    [ -z "${APD_SANITIZED-}" ] || epochs=16
+    sed -i "s/tasks: 4/tasks: 2/; s/epochs: 4/epochs: $epochs/" run.yaml
+    ranks 3 train run.yaml --set "output=$work/undisturbed" --set log.stall_seconds=0 >out.txt 2>err.txt || fail "$(cat err.txt)"
+    ! grep -q 'rank [0-9]' err.txt || fail "a line although it is off: $(cat err.txt)"
+    fingerprint undisturbed >undisturbed.fingerprint
+    stall 1 3
+    stall 0 1
+    # a whole job that is suspended accuses nobody when it goes on
+    begin_stall 3
+    kill -STOP "$(cat rank0.pid)" "$(cat rank1.pid)" "$(cat rank2.pid)"
+    sleep 3
+    kill -CONT "$(cat rank1.pid)" "$(cat rank2.pid)" "$(cat rank0.pid)"
+    end_stall "all"
+    ! grep -q '^rank\|^all ranks' err.txt || fail "somebody is accused: $(cat err.txt)"
+}
+
+# begin_stall RANKS-A-NODE: start the training that is to be stopped, as $job, and wait for its first steps
+begin_stall() {
+    rm -rf stalled ./*.pid
+    # shellcheck disable=SC2016 # each rank's own shell expands it
+    APD_RANKS_A_NODE=$1 mpirun --quiet --oversubscribe --bind-to none -n 3 \
+        bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
+        --set "output=$work/stalled" --set log.stall_seconds=1.5 >out.txt 2>err.txt &
+    job=$!
+    for _ in $(seq 600); do
+        ! grep -q '"event": *"step"' stalled/metrics.jsonl 2>/dev/null || break
+        sleep 0.02
+    done
+}
+
+# end_stall WHO: the job ends well, with the same bits
+end_stall() {
+    wait "$job" || fail "$1 stopped for a while: $(cat err.txt)"
+    fingerprint stalled >stalled.fingerprint
+    cmp stalled.fingerprint undisturbed.fingerprint || fail "$1 stopped for a while: other bits"
+}
+
+# stall RANK RANKS-A-NODE: train, stop a rank for some seconds, and look at what is said of it
+stall() {
+    local pid line who
+    begin_stall "$2"
+    pid=$(cat "rank$1.pid")
+    kill -STOP "$pid"
+    for _ in $(seq 400); do
+        [ "$(grep -c ' has ' err.txt)" -lt 2 ] || break # after 1.5 seconds, and after 3
+        sleep 0.05
+    done
+    kill -CONT "$pid"
+    end_stall "rank $1"
+    who="^rank $1 on $(uname -n | cut -d. -f1)[^ ]*"
+    line="$who (pid $pid) has not been heard of for [2-4] s, last seen in phase [a-z][a-z ]*: .*; 2 ranks wait$"
+    [ "$(grep -c "$line" err.txt)" = 2 ] || fail "not named twice: $(cat err.txt)"
+    [ "$(grep -c "$who goes on after [3-9] s$" err.txt)" = 1 ] || fail "no end: $(cat err.txt)"
+    [ "$(grep -c '^rank\|^all ranks' err.txt)" = 3 ] || fail "others are named: $(cat err.txt)"
+}
+
+case_bad_input() {
+    make_data
+    describe run
+    refused 2 "is not a command" "$APD" trian run.yaml
+    refused 2 "an argument is missing" "$APD" train
+    refused 2 "--fast is not an option" "$APD" train run.yaml --fast
+    refused 74 "missing.yaml" ranks 2 train missing.yaml
+    refused 2 "training.epoch" ranks 2 train run.yaml --set training.epoch=3
+    refused 2 "method.lambda1" ranks 1 train run.yaml --set method.lambda1=much
+    refused 2 "shards" ranks 4 train run.yaml --set shards=3
+    refused 2 "training.batch" ranks 2 train run.yaml --set training.batch=3
+    refused 74 "nothing.h5" ranks 2 train run.yaml --set data.file=nothing.h5
+    refused 2 "stream.tasks" ranks 2 train run.yaml --set stream.tasks=5
+    printf 'network: {layers: [{conv: {units: 4, kernel: 17, padding: valid}}]}\n' >wide.yaml
+    sed '/^network:/,/rate: 0.2/d' run.yaml | cat - wide.yaml >bad.yaml
+    refused 2 "layer 1" ranks 2 train bad.yaml
+    head -c 5000 glyphs.h5 >cut.h5
+    refused 65 "cut.h5" ranks 2 train run.yaml --set data.file=cut.h5
+    /usr/bin/python3 "$repository/tests/commands/damage.py" glyphs.h5 label.h5 label
+    refused 65 "label.h5" ranks 2 train run.yaml --set data.file=label.h5
+    /usr/bin/python3 "$repository/tests/commands/damage.py" glyphs.h5 pixel.h5 pixel
+    refused 65 "pixel.h5" ranks 2 train run.yaml --set data.file=pixel.h5
+    refused 74 "/proc/nowhere" ranks 2 train run.yaml --set output=/proc/nowhere
+    refused 74 "no-such-run" "$APD" verify no-such-run
+}
+
+# A file system too small for a checkpoint: exit code 74, and the last commit stays good.
+case_full_disk() {
+    make_data
+    describe run
+    mkdir small
+    mount -t tmpfs -o size=100k tmpfs small 2>/dev/null || { echo "skipped: mounting needs root"; exit 77; }
+    local status=0
+    ranks 2 train run.yaml --set "output=$work/small/run" --set log.interval=1000 >out.txt 2>err.txt || status=$?
+    "$APD" verify small/run >verify.txt 2>&1 || true
+    local kept
+    kept=$(ls small/run)
+    umount small
+    [ "$status" = 74 ] || fail "exit status $status: $(cat err.txt)"
+    grep -qE '^apd.*small/run.*[Nn]o space' err.txt || fail "$(cat err.txt)"
+    ! grep -q 'tmp' <<<"$kept" || fail "a temporary file is left: $kept"
+    ! grep -q checkpoint.h5 <<<"$kept" || grep -q 'every digest is right' verify.txt || fail "$(cat verify.txt)"
+}
+
+# What has to be equal on all ranks is compared before anything is read or written.
+case_startup() {
+    make_data
+    describe run
+    local first=("$APD" train run.yaml) quiet=(mpirun --quiet --oversubscribe --bind-to none -n 1)
+    { cat "$APD"; echo; } >other
+    chmod +x other
+    refused 2 "different builds of apd: rank 1" "${quiet[@]}" "${first[@]}" : -n 1 ./other train run.yaml
+    refused 2 "the ranks were given different runs: rank 2" \
+        "${quiet[@]}" "${first[@]}" : -n 1 "${first[@]}" : -n 1 "${first[@]}" --set seed=6
+    grep -qF -- "run.yaml --set seed=6; rank 0" err.txt || fail "$(cat err.txt)"
+    [ "$(uname -m)" != x86_64 ] || # any x86 processor has the oldest one's kernels
+        refused 2 "rank 1 on $(hostname): Nehalem; rank 0" \
+            "${quiet[@]}" "${first[@]}" : -n 1 -x OPENBLAS_CORETYPE=Nehalem "${first[@]}"
+    # srun's copies that do not find one another: one speaks; mpirun inside a step may start any number of ranks
+    SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 refused 2 "2 copies, but each is alone" "${first[@]}"
+    ! SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 "${first[@]}" >out.txt 2>&1 || fail "a lone copy ran"
+    [ ! -s out.txt ] || fail "the second copy speaks: $(cat out.txt)"
+    [ ! -e run ] || fail "something was written"
+    SLURM_NTASKS=1 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 ranks 2 train run.yaml --set stream.tasks=1 >out.txt 2>&1 ||
+        fail "mpirun in a smaller job: $(cat out.txt)"
+    SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 ranks 1 inspect run >out.txt 2>&1 || fail "mpirun in a step: $(cat out.txt)"
+    SLURM_NTASKS=4 SLURM_PROCID=0 "$APD" inspect run >out.txt 2>&1 || fail "alone in a batch script: $(cat out.txt)"
+}
+
+case_help() {
+    for command in train plan bench evaluate inspect verify pack forget compare import generate contact; do
+        "$APD" "$command" --help | grep -q "^usage: .*apd $command" || fail "$command --help"
+        "$APD" --help | grep -q "apd $command" || fail "--help does not name $command"
+        grep -q "apd $command" "$repository/jobs/apd.1" || fail "the manual does not name $command"
+    done
+    "$APD" train --help-keys >keys.txt
+    grep -q method.lambda2 keys.txt || fail "--help-keys"
+    [ "$("$APD" --version)" = "apd $(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")" ]
+    [ "$(ranks 3 --version | wc -l)" = 1 ] || fail "every rank speaks"
+}
+
+"case_${1:?a case}"
+echo "passed: $1"

@@ -1,0 +1,483 @@
+/* Many commits of one run: what is written, what stays, what goes; a task half way; damage to the newest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "checkpoint_cases.h"
+#include "io/checkpoint/links.h"
+#include "io/checkpoint/plan.h"
+#include "io/checkpoint/segment.h"
+#include "method/clustering/consolidate.h"
+#include "method/clustering/recentre.h"
+#include "method/solvers/retroactive_update.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+/* Files in the fixture's folder of segments, and bytes of them. Local. */
+static int count_segments(const fixture *f, int64_t *bytes) {
+    char path[360];
+    int count = 0;
+    (void)snprintf(path, sizeof path, "%s/segments", f->store);
+    DIR *opened = opendir(path);
+    *bytes = 0;
+    for (struct dirent *entry; opened != NULL && (entry = readdir(opened)) != NULL;) {
+        struct stat facts;
+        if (entry->d_name[0] == '.' || fstatat(dirfd(opened), entry->d_name, &facts, 0) != 0)
+            continue;
+        count++;
+        *bytes += (int64_t)facts.st_size;
+    }
+    if (opened != NULL)
+        (void)closedir(opened);
+    return count;
+}
+
+static void saved_and_equal(fixture *f) {
+    apd_error error = {0};
+    bool equal = false;
+    apd_status status = save(f, &error);
+    if (status == APD_OK)
+        status = load_and_compare(f, f->newest, &equal, &error);
+    if (status != APD_OK)
+        (void)fprintf(stderr, "%s\n", error.message);
+    assert_agreed(team, status == APD_OK && equal && is_tidy(f));
+}
+
+/* One more task of the kind PLAIN at the end. */
+static void add_task(fixture *f) {
+    apd_run_state *state = &f->state;
+    int tasks = state->task_count;
+    double *accuracy = apd_allocate((int64_t)(tasks + 1) * (tasks + 1), sizeof *accuracy, "accuracy");
+    for (int i = 0; i <= tasks; i++)
+        for (int j = 0; j <= tasks; j++)
+            accuracy[i * (tasks + 1) + j] = i < tasks && j < tasks ? state->accuracy[i * tasks + j]
+                                            : j > i                ? (double)NAN
+                                                                   : 1.0 / (1 + i + j);
+    for (int i = 0; i < tasks; i++) /* a forgotten task stays without accuracies */
+        if (f->decomposition->tasks[i] == NULL)
+            accuracy[tasks * (tasks + 1) + i] = (double)NAN;
+    free(state->accuracy);
+    state->accuracy = accuracy;
+    state->records =
+        apd_reallocate(state->records, tasks, tasks + 1, sizeof *state->records, "the tasks' records");
+    make_record(&state->records[tasks], PLAIN);
+    state->records[tasks].id = tasks;
+    state->task_count++;
+    apd_decomposition_append(f->decomposition, make_part(f->decomposition, PLAIN, class_count(PLAIN)));
+}
+
+static void forget_task(fixture *f, int task) {
+    apd_task_record *record = &f->state.records[task];
+    (void)apd_forget(f->decomposition, task);
+    free(record->classes);
+    record->classes = NULL;
+    record->class_count = 0;
+    record->segment = 0;
+    record->normalisation = (apd_normalisation){{0}, {0}};
+    for (int t = 0; t < f->state.task_count; t++)
+        f->state.accuracy[t * f->state.task_count + task] = (double)NAN;
+}
+
+static void names_are_found_again_and_nothing_else_is(void **state) {
+    (void)state;
+    char name[APD_SEGMENT_NAME_ROOM];
+    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
+        for (int commit = 1; commit < 20000000; commit = commit * 3 + 1)
+            for (int part = 0; part < 20000000; part = part * 5 + 1) {
+                apd_segment made = {commit, kind, part}, found = {0};
+                apd_segment_name(made, name, sizeof name);
+                assert_true(apd_segment_parse(name, &found));
+                assert_true(found.commit == commit && (int)found.kind == kind && found.part == part);
+            }
+    static const char *const others[] = {"",
+                                         "segments/",
+                                         "segments/000000-tasks.h5",
+                                         "segments/1-tasks.h5",
+                                         "segments/-00001-tasks.h5",
+                                         "segments/000001-tasks.h5x",
+                                         "/segments/000001-tasks.h5",
+                                         "segments/../000001-tasks.h5",
+                                         "../segments/000001-tasks.h5",
+                                         "segments/0000099999999999-tasks.h5",
+                                         "segments/000001-tasks.h5/",
+                                         "segments/000001-tasks-0.h5",
+                                         "segments/000001-tasks-01.h5",
+                                         "segments/000001-tasks--1.h5",
+                                         "segments/000001-tasks-.h5",
+                                         "segments/000001-tasks-99999999999.h5",
+                                         "segments/000001-nothing.h5"};
+    apd_segment found;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(apd_segment_parse(others[i], &found));
+}
+
+static void save_task_after_task_writes_the_new_one_alone(void **state) {
+    (void)state;
+    fixture f = begin(small_empty, "grow.h5");
+    int64_t first = 0, bytes;
+    saved_and_equal(&f);
+    for (int t = 0; t < 20; t++) {
+        add_task(&f);
+        saved_and_equal(&f);
+        if (t == 4)
+            first = f.state.written;
+        /* a link, a digest and a number of the row for each earlier task */
+        assert_agreed(team, apd_team_rank(team) != 0 || t < 5 || f.state.written < first + 2500 + t * 110);
+    }
+    /* a segment a task, and sigma of this commit and the one before */
+    assert_agreed(team, count_segments(&f, &bytes) == 22);
+    end(&f);
+}
+
+/* On rank 0: two runs' files have the same bytes. */
+static bool same_file(const fixture *f, const fixture *g) {
+    int64_t left, right;
+    unsigned char *a = read_bytes(f->newest, &left), *b = read_bytes(g->newest, &right);
+    bool equal = left == right && memcmp(a, b, (size_t)left) == 0;
+    free(a);
+    free(b);
+    return equal;
+}
+
+/* Links that are kept from commit to commit and links that are made anew give the same files, whatever happens to
+ * tasks. */
+static void links_kept_are_those_made_anew(void **state) {
+    (void)state;
+    int usual = apd_checkpoint_links_set_together(3), kept = 0;
+    fixture both[2] = {begin(small_empty, "kept.h5"), begin(small_empty, "anew.h5")};
+    for (int k = 0; k < 14; k++) {
+        const apd_checkpoint_links *before = both[0].state.links;
+        for (int i = 0; i < 2; i++) {
+            fixture *f = &both[i];
+            if (k == 6)
+                forget_task(f, 1);
+            else if (k == 8)
+                f->decomposition->tasks[4]->changed = true;
+            else
+                add_task(f);
+            if (i == 1) {
+                apd_checkpoint_links_destroy(f->state.links);
+                f->state.links = NULL;
+            }
+            saved_and_equal(f);
+        }
+        assert_agreed(team, apd_team_rank(team) != 0 || same_file(&both[0], &both[1]));
+        kept += before != NULL && both[0].state.links == before;
+        /* a forgotten task, a task written anew and every third task need new ones */
+        bool anew = k == 6 || k == 8 || both[0].state.task_count % 3 == 0;
+        assert_agreed(team, apd_team_rank(team) != 0 || k == 0 || anew || both[0].state.links == before);
+    }
+    assert_agreed(team, apd_team_rank(team) != 0 || kept > 4);
+    end(&both[0]);
+    end(&both[1]);
+    (void)apd_checkpoint_links_set_together(usual);
+}
+
+static int last_part(const fixture *f) {
+    int last = -1;
+    for (int t = 0; t < f->state.task_count; t++)
+        if (f->state.records[t].segment == f->state.commit && f->state.records[t].part > last)
+            last = f->state.records[t].part;
+    return last;
+}
+
+/* Parts are cut by what tasks hold, so there are as many of them at every P; a task that changes alone leaves the
+ * parts of the others where they are, and one of which half is superseded is given up. */
+static void save_in_parts_loads_and_only_what_changed_is_written_again(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "parts.h5");
+    int64_t bytes;
+    saved_and_equal(&f);
+    int parts = last_part(&f) + 1;
+    assert_agreed(team, parts >= 3 && count_segments(&f, &bytes) == parts + 1);
+    f.decomposition->tasks[PLAIN]->changed = true;
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) == 0 && count_segments(&f, &bytes) <= parts + 3);
+    for (int t = 0; t < f.state.task_count; t++)
+        if (f.decomposition->tasks[t] != NULL)
+            f.decomposition->tasks[t]->changed = true;
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) + 1 == parts);
+    saved_and_equal(&f); /* the one before goes */
+    assert_agreed(team, count_segments(&f, &bytes) <= parts + 3);
+    forget_task(&f, FULL);
+    saved_and_equal(&f);
+    end(&f);
+    (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* A relative path leads odd ranks elsewhere, as a folder that is not shared would. */
+static void save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "unseen.h5");
+    char here[4096], whole[sizeof f.newest];
+    assert_agreed(team, getcwd(here, sizeof here) != NULL);
+    assert_agreed(team, chdir(apd_team_rank(team) % 2 == 0 ? f.store : "/proc") == 0);
+    memcpy(whole, f.newest, sizeof whole);
+    (void)snprintf(f.newest, sizeof f.newest, "checkpoint.h5");
+    saved_and_equal(&f);
+    assert_agreed(team, last_part(&f) >= 2);
+    memcpy(f.newest, whole, sizeof whole);
+    assert_agreed(team, chdir(here) == 0);
+    end(&f);
+    (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* The method's own operations say which tasks they changed. */
+static void save_after_what_changes_old_tasks_saves_them(void **state) {
+    (void)state;
+    const int places[] = {PLAIN, NO_TAU, ONE_CLASS, FULL, DENSE_ROWS};
+    fixture f = begin(large_run, "change.h5");
+    apd_decomposition *d = f.decomposition;
+    saved_and_equal(&f);
+    for (int b = 0; b < 3; b++) { /* sigma moves here and there */
+        int64_t size = apd_local_rows(d, b) * d->layout->blocks[b].cols;
+        float *old = apd_allocate(size, sizeof *old, "the former sigma");
+        memcpy(old, d->sigma[b], (size_t)size * sizeof *old);
+        for (int64_t j = 0; j < size; j += 7)
+            d->sigma[b][j] += 0.25F;
+        (void)apd_retroactive_update(d, b, old, 0.0);
+        free(old);
+    }
+    saved_and_equal(&f);
+    (void)apd_recentre_sigma(d, APD_RULE_MEDIAN);
+    saved_and_equal(&f);
+    for (int round = 0; round < 2; round++) {
+        const int clusters[2][5] = {{0, 0, 1, 1, 2}, {0, 1, 1, 0, 1}};
+        for (int b = 0; b < 3; b++) {
+            apd_consolidation report = {0};
+            apd_consolidate(d, b, places, clusters[round], 5, 3, 0.5, APD_MERGE_PLAIN, &report);
+        }
+        f.state.consolidations++;
+        saved_and_equal(&f);
+    }
+    forget_task(&f, FULL);
+    saved_and_equal(&f);
+    end(&f);
+}
+
+/* Segments whose groups have mostly been written again elsewhere are given up. */
+static void save_again_and_again_does_not_pile_up_segments(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "pile.h5");
+    int64_t bytes, whole = 0;
+    saved_and_equal(&f);
+    (void)count_segments(&f, &whole);
+    for (int i = 0; i < 24; i++) {
+        apd_task_part *part = f.decomposition->tasks[i % 3];
+        part->changed = true;
+        if (apd_local_rows(f.decomposition, 1) > 0)
+            part->blocks[1].bias[0] += 1.0F;
+        saved_and_equal(&f);
+        (void)count_segments(&f, &bytes);
+        assert_agreed(team, bytes < 4 * whole);
+    }
+    end(&f);
+}
+
+static void save_after_forgetting_leaves_no_file_that_holds_the_task(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "forget.h5");
+    char former[360];
+    saved_and_equal(&f);
+    add_task(&f);
+    saved_and_equal(&f);
+    int before = f.state.commit;
+    forget_task(&f, PLAIN);
+    saved_and_equal(&f);
+    (void)snprintf(former, sizeof former, "%s/checkpoint.previous.h5", f.store);
+    assert_agreed(team, !exists(former) && f.state.alone == 1);
+    for (int commit = 1; commit <= before; commit++)
+        for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++) {
+            char name[APD_SEGMENT_NAME_ROOM];
+            apd_segment_name((apd_segment){commit, kind, 0}, name, sizeof name);
+            char *path = apd_segment_path(f.newest, name);
+            /* the segment that the forgotten task never was in may stay */
+            assert_agreed(team, !exists(path) || (commit == before && kind == APD_SEGMENT_TASKS));
+            free(path);
+        }
+    add_task(&f);
+    saved_and_equal(&f);
+    assert_agreed(team, exists(former) && f.state.alone == 0);
+    end(&f);
+}
+
+/* --- which commit is used ----------------------------------------------------------------------------------- */
+
+static void choose_newest_damaged_gives_the_one_before_and_settle_makes_it_the_newest(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "choose.h5");
+    saved_and_equal(&f);
+    add_task(&f);
+    saved_and_equal(&f);
+    if (apd_team_rank(team) == 0) {
+        apd_error error = {0};
+        char *use = NULL, note[1400];
+        apd_run_state read = {0};
+        int64_t size = 0;
+        assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_OK);
+        assert_string_equal(use, f.newest);
+        assert_string_equal(note, "");
+        free(use);
+        char name[APD_SEGMENT_NAME_ROOM];
+        apd_segment_name((apd_segment){f.state.commit, APD_SEGMENT_SHARED, 0}, name, sizeof name);
+        char *segment = apd_segment_path(f.newest, name);
+        unsigned char *bytes = read_bytes(segment, &size);
+        write_bytes(segment, bytes, size / 2);
+        assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_OK);
+        assert_non_null(strstr(use, "checkpoint.previous.h5"));
+        assert_non_null(strstr(note, segment));
+        assert_int_equal(apd_checkpoint_settle(f.newest, use, &error), APD_OK);
+        free(use);
+        assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_OK);
+        assert_string_equal(use, f.newest);
+        assert_int_equal(apd_checkpoint_read_state(use, &read, &error), APD_OK);
+        assert_int_equal(read.commit, f.state.commit - 1);
+        assert_int_equal(read.task_count, f.state.task_count - 1);
+        assert_false(exists(segment)); /* nobody refers to it any more */
+        apd_run_state_clear(&read);
+        free(use);
+        free(bytes);
+        free(segment);
+    }
+    apd_team_barrier(team);
+    end(&f);
+}
+
+static void choose_without_any_commit_gives_none(void **state) {
+    (void)state;
+    char path[300], note[64], *use = NULL;
+    apd_error error = {0};
+    place(path, sizeof path, "nothing.h5");
+    assert_agreed(team,
+                  apd_checkpoint_choose(path, &use, note, sizeof note, &error) == APD_OK && use == NULL);
+}
+
+/* --- a task half way ---------------------------------------------------------------------------------------- */
+
+static apd_network *make_network(void) {
+    const apd_layer_spec layers[] = {{.kind = APD_LAYER_DENSE, .units = 9}, {.kind = APD_LAYER_RELU}};
+    apd_network *network = NULL;
+    apd_error error = {0};
+    assert_agreed(team,
+                  apd_network_create((apd_image_shape){1, 2, 3}, layers, 2, 4, &network, &error) == APD_OK);
+    return network;
+}
+
+static void fill_arrays(apd_solver *solver, const apd_decomposition *d, float seed) {
+    for (int i = 0; i < apd_solver_array_count(solver); i++) {
+        const apd_solver_array *array = apd_solver_array_at(solver, i);
+        for (int64_t r = 0; r < array->rows; r++)
+            for (int64_t c = 0; c < array->width; c++) {
+                int64_t row = d->rows[array->block].begin + r;
+                array->values[r * array->width + c] = number(i, (int)seed, row, c);
+                if (array->kept != NULL)
+                    array->kept[r * array->width + c] = number(i + 50, (int)seed, row, c);
+            }
+    }
+}
+
+static bool same_arrays(const apd_solver *a, const apd_solver *b) {
+    bool equal = apd_solver_array_count(a) == apd_solver_array_count(b);
+    for (int i = 0; equal && i < apd_solver_array_count(a); i++) {
+        const apd_solver_array *x = apd_solver_array_at(a, i), *y = apd_solver_array_at(b, i);
+        equal = strcmp(x->name, y->name) == 0 && same(x->values, y->values, x->rows * x->width, 4) &&
+                (x->kept != NULL) == (y->kept != NULL) &&
+                (x->kept == NULL || same(x->kept, y->kept, x->rows * x->width, 4));
+    }
+    return equal;
+}
+
+/* A run of no task yet, one half way; saved, and loaded by another process's objects. */
+static void half_way_comes_back(apd_solver_name name, bool kept) {
+    apd_network *network = make_network();
+    const apd_layout *layout = apd_network_layout(network);
+    sketch s = {layout, 0, false};
+    fixture f = begin(s, "half.h5");
+    apd_solver_settings settings = {.lambda1 = 1e-3,
+                                    .lambda2 = 100.0,
+                                    .mask_init = 0.5,
+                                    .beta1 = 0.9,
+                                    .beta2 = 0.999,
+                                    .epsilon = 1e-8,
+                                    .seed = 3};
+    apd_solver *solver = apd_solver_create(name, network, f.decomposition, &settings);
+    apd_solver_begin_task(solver, 5, 3);
+    if (kept)
+        apd_solver_snapshot(solver);
+    fill_arrays(solver, f.decomposition, 1.0F);
+    f.state.half_way = true;
+    f.state.training = (apd_training_state){.id = 5,
+                                            .epochs = 9,
+                                            .epoch = 4,
+                                            .step = 2,
+                                            .best = 0.25,
+                                            .seconds = 1.5,
+                                            .epoch_loss = 2.5,
+                                            .epoch_correct = 3.0,
+                                            .epoch_images = 8.0,
+                                            .progress = {.steps = 14, .polishing = 1, .kept = kept},
+                                            .tally_count = 3 * SHARDS};
+    f.state.training.tallies = apd_allocate(3 * SHARDS, sizeof(double), "tallies");
+    for (int i = 0; i < 3 * SHARDS; i++)
+        f.state.training.tallies[i] = 0.5 * i;
+    apd_error error = {0};
+    apd_run_state read = {0};
+    apd_decomposition *loaded = NULL;
+    int groups = 0;
+    assert_agreed(team, apd_checkpoint_save(team, &f.partition, f.newest, f.decomposition, &f.state, solver,
+                                            &error) == APD_OK);
+    assert_agreed(team, apd_checkpoint_verify(f.newest, &groups, &error) == APD_OK && groups > 2);
+    assert_agreed(team, apd_checkpoint_load(team, &f.partition, f.newest, layout, &loaded, &read, &error) ==
+                            APD_OK);
+    assert_agreed(team, read.half_way && read.training.id == 5 && read.training.epoch == 4 &&
+                            read.training.step == 2 && read.training.progress.steps == 14 &&
+                            same(read.training.tallies, f.state.training.tallies, 3 * SHARDS, 8));
+    apd_solver *other = apd_solver_create(name, network, loaded, &settings);
+    apd_solver_begin_task(other, 5, 3);
+    assert_agreed(team, apd_checkpoint_load_training(team, &f.partition, f.newest, &read, other, layout,
+                                                     &error) == APD_OK);
+    assert_agreed(team, same_arrays(solver, other));
+    assert_agreed(team,
+                  apd_solver_progress_of(other).steps == 14 && apd_solver_progress_of(other).polishing == 1);
+    apd_solver_destroy(other);
+    apd_decomposition_destroy(loaded);
+    apd_run_state_clear(&read);
+    apd_solver_destroy(solver);
+    end(&f);
+    apd_network_destroy(network);
+}
+
+static void half_way_task_of_every_solver_comes_back(void **state) {
+    (void)state;
+    half_way_comes_back(APD_EXACT, false);
+    half_way_comes_back(APD_EXACT, true);
+    half_way_comes_back(APD_JOINT, true);
+    half_way_comes_back(APD_SINGLE, false);
+}
+
+int main(int argc, char **argv) {
+    begin_tests(&argc, &argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_found_again_and_nothing_else_is),
+        cmocka_unit_test(save_task_after_task_writes_the_new_one_alone),
+        cmocka_unit_test(links_kept_are_those_made_anew),
+        cmocka_unit_test(save_in_parts_loads_and_only_what_changed_is_written_again),
+        cmocka_unit_test(save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others),
+        cmocka_unit_test(save_after_what_changes_old_tasks_saves_them),
+        cmocka_unit_test(save_again_and_again_does_not_pile_up_segments),
+        cmocka_unit_test(save_after_forgetting_leaves_no_file_that_holds_the_task),
+        cmocka_unit_test(choose_newest_damaged_gives_the_one_before_and_settle_makes_it_the_newest),
+        cmocka_unit_test(choose_without_any_commit_gives_none),
+        cmocka_unit_test(half_way_task_of_every_solver_comes_back),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    end_tests();
+    return failures;
+}

@@ -1,0 +1,392 @@
+/* The run's folder: metrics lines, whole files by rename, folders, and what a failing disk leads to. */
+#include "io/system/runlog.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+
+static int make_folder(void **state) {
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "/tmp/apd-runlog-XXXXXX");
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+/* Where in the test's folder; valid until the next but three. */
+static const char *in_folder(const char *name) {
+    static char paths[4][256];
+    static int turn = 0;
+    turn = (turn + 1) % 4;
+    (void)snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
+    return paths[turn];
+}
+
+static int remove_folder(void **state) {
+    static const char *const names[] = {"metrics.jsonl",
+                                        "metrics.jsonl.tmp",
+                                        "a.txt",
+                                        "a.txt.tmp",
+                                        "plain",
+                                        "plain.tmp",
+                                        "a/b/c",
+                                        "a/b",
+                                        "a",
+                                        "taken/x",
+                                        "taken"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        (void)remove(in_folder(names[i]));
+    return rmdir(folder);
+}
+
+static void put(const char *name, const char *text) {
+    FILE *file = fopen(in_folder(name), "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_holds(const char *name, const char *text) {
+    char found[1024] = "";
+    FILE *file = fopen(in_folder(name), "r");
+    assert_non_null(file);
+    size_t bytes = fread(found, 1, sizeof found - 1, file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(bytes, strlen(text));
+    assert_string_equal(found, text);
+}
+
+static bool exists(const char *name) {
+    struct stat found;
+    return lstat(in_folder(name), &found) == 0;
+}
+
+static void assert_message(const apd_error *error, const char *format, const char *path) {
+    char expected[512];
+    size_t head = (size_t)(strchr(format, '@') - format);
+    (void)snprintf(expected, sizeof expected, "%.*s%s%s", (int)head, format, path, format + head + 1);
+    assert_string_equal(error->message, expected);
+}
+
+/* --- metrics.jsonl
+ * ------------------------------------------------------------------------------------------ */
+
+static apd_runlog *open_log(void) {
+    apd_runlog *log = NULL;
+    apd_error error = {0};
+    if (apd_runlog_open(folder, &log, &error) != APD_OK)
+        fail_msg("%s", error.message);
+    return log;
+}
+
+static void close_log(apd_runlog *log) {
+    apd_error error = {0};
+    assert_int_equal(apd_runlog_close(log, &error), APD_OK);
+}
+
+static void end_line(apd_runlog *log) {
+    apd_error error = {0};
+    if (apd_runlog_end(log, &error) != APD_OK)
+        fail_msg("%s", error.message);
+}
+
+/* The first line of metrics.jsonl from after its time, which is checked for its form and taken out. */
+static void read_fields(char *fields, size_t size) {
+    char *text = NULL;
+    int64_t bytes = 0;
+    apd_error error = {0};
+    int year, month, day, hour, minute, second, thousandth, used = 0;
+    assert_int_equal(apd_read_file(in_folder("metrics.jsonl"), 4096, &text, &bytes, &error), APD_OK);
+    char *time = strstr(text, "\"time\": ");
+    assert_non_null(time);
+    int read = sscanf(time, "\"time\": \"%4d-%2d-%2dT%2d:%2d:%2d.%3dZ\"%n", &year, &month, &day, &hour,
+                      &minute, &second, &thousandth, &used);
+    assert_true(read == 7 && used > 0);
+    assert_true(year >= 2024 && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour <= 23);
+    (void)snprintf(fields, size, "%s", time + used);
+    free(text);
+}
+
+static void runlog_line_holds_escaped_texts_and_exact_numbers(void **state) {
+    (void)state;
+    char fields[512];
+    apd_runlog *log = open_log();
+    apd_runlog_begin(log, "step");
+    apd_runlog_text(log, "q\"k", "a\"b\\c\n\t\x01\x7f/é");
+    apd_runlog_text(log, "bad", "x\xff\xc3(");
+    apd_runlog_text(log, "empty", "");
+    apd_runlog_integer(log, "least", INT64_MIN);
+    apd_runlog_number(log, "tenth", 0.1);
+    apd_runlog_number(log, "nan", (double)NAN);
+    apd_runlog_number(log, "inf", -INFINITY);
+    end_line(log);
+    close_log(log);
+    read_fields(fields, sizeof fields);
+    assert_string_equal(fields, ", \"q\\\"k\": \"a\\\"b\\\\c\\u000a\\u0009\\u0001\\u007f/é\", "
+                                "\"bad\": \"x\\ufffd\\ufffd(\", \"empty\": \"\", "
+                                "\"least\": -9223372036854775808, \"tenth\": 0.10000000000000001, "
+                                "\"nan\": null, \"inf\": null}\n");
+}
+
+static int count_lines(void) {
+    char *text = NULL;
+    int64_t bytes = 0;
+    int lines = 0;
+    apd_error error = {0};
+    assert_int_equal(apd_read_file(in_folder("metrics.jsonl"), 4096, &text, &bytes, &error), APD_OK);
+    for (char *c = text; *c != '\0'; c++)
+        lines += *c == '\n';
+    free(text);
+    return lines;
+}
+
+static void runlog_end_puts_each_line_in_the_file_at_once(void **state) {
+    (void)state;
+    apd_runlog *log = open_log();
+    for (int i = 1; i <= 3; i++) {
+        apd_runlog_begin(log, "epoch");
+        assert_int_equal(count_lines(), i - 1);
+        end_line(log);
+        assert_int_equal(count_lines(), i);
+    }
+    close_log(log);
+    log = open_log(); /* a second launch goes on in the same file */
+    apd_runlog_begin(log, "epoch");
+    end_line(log);
+    close_log(log);
+    assert_int_equal(count_lines(), 4);
+}
+
+static void runlog_open_ends_a_line_that_a_killed_run_left_half(void **state) {
+    (void)state;
+    put("metrics.jsonl", "{\"event\": \"st");
+    apd_runlog *log = open_log();
+    apd_runlog_begin(log, "start");
+    end_line(log);
+    apd_runlog_begin(log, "step");
+    end_line(log);
+    close_log(log);
+    char *text = NULL;
+    int64_t bytes = 0;
+    apd_error error = {0};
+    assert_int_equal(apd_read_file(in_folder("metrics.jsonl"), 4096, &text, &bytes, &error), APD_OK);
+    const char *half = "{\"event\": \"st\n{\"event\": \"start\"";
+    assert_memory_equal(text, half, strlen(half));
+    free(text);
+    assert_int_equal(count_lines(), 3);
+}
+
+static void runlog_end_without_space_names_file_and_goes_on(void **state) {
+    (void)state;
+    assert_int_equal(symlink("/dev/full", in_folder("metrics.jsonl")), 0);
+    apd_runlog *log = open_log();
+    for (int i = 0; i < 2; i++) {
+        apd_error error = {0};
+        apd_runlog_begin(log, "step");
+        assert_int_equal(apd_runlog_end(log, &error), APD_ERROR_IO);
+        assert_message(&error, "cannot write @: No space left on device", in_folder("metrics.jsonl"));
+    }
+    close_log(log);
+}
+
+static void runlog_open_below_a_file_says_so(void **state) {
+    (void)state;
+    apd_runlog *log = NULL;
+    apd_error error = {0};
+    put("plain", "x");
+    assert_int_equal(apd_runlog_open(in_folder("plain/run"), &log, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot make the folder @: a file of that name is there", in_folder("plain"));
+    assert_null(log);
+}
+
+static void runlog_close_takes_null(void **state) {
+    (void)state;
+    assert_int_equal(apd_runlog_close(NULL, NULL), APD_OK);
+}
+
+/* --- folders
+ * ------------------------------------------------------------------------------------------------ */
+
+static void make_folder_makes_those_above_and_accepts_existing(void **state) {
+    (void)state;
+    struct stat found;
+    apd_error error = {0};
+    assert_int_equal(apd_make_folder(in_folder("a/b//c/"), &error), APD_OK);
+    assert_int_equal(stat(in_folder("a/b/c"), &found), 0);
+    assert_true(S_ISDIR(found.st_mode));
+    assert_int_equal(apd_make_folder(in_folder("a/b/c"), &error), APD_OK);
+    assert_int_equal(apd_make_folder("/", &error), APD_OK);
+    assert_string_equal(error.message, "");
+}
+
+static void make_folder_without_a_name_or_in_place_of_a_file_fails(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(apd_make_folder("", &error), APD_ERROR_IO);
+    assert_string_equal(error.message, "cannot make a folder without a name");
+    put("plain", "x");
+    error = (apd_error){0};
+    assert_int_equal(apd_make_folder(in_folder("plain"), &error), APD_ERROR_IO);
+    assert_message(&error, "cannot make the folder @: a file of that name is there", in_folder("plain"));
+}
+
+/* /proc takes no new folders from anyone, root included. */
+static void make_folder_where_the_system_refuses_names_it(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(apd_make_folder("/proc/apd/run", &error), APD_ERROR_IO);
+    assert_string_equal(error.message, "cannot make the folder /proc/apd: No such file or directory");
+}
+
+/* --- whole files
+ * -------------------------------------------------------------------------------------------- */
+
+static void write_file_replaces_whole_and_leaves_no_temporary(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(apd_write_file(folder, "a.txt", "long first text", 15, &error), APD_OK);
+    assert_holds("a.txt", "long first text");
+    assert_int_equal(apd_write_file(folder, "a.txt", "short", 5, &error), APD_OK);
+    assert_holds("a.txt", "short");
+    assert_int_equal(apd_write_file(folder, "a.txt", "", 0, &error), APD_OK);
+    assert_holds("a.txt", "");
+    assert_false(exists("a.txt.tmp"));
+}
+
+static void append_file_adds_to_what_is_there(void **state) {
+    (void)state;
+    apd_error error = {0};
+    put("a.txt", "one\n");
+    assert_int_equal(apd_append_file(folder, "a.txt", "two\n", 4, &error), APD_OK);
+    assert_int_equal(apd_append_file(folder, "a.txt", "", 0, &error), APD_OK);
+    assert_holds("a.txt", "one\ntwo\n");
+}
+
+static void append_file_makes_none_and_names_what_fails(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot open @: No such file or directory", in_folder("a.txt"));
+    assert_false(exists("a.txt"));
+    error = (apd_error){0};
+    assert_int_equal(symlink("/dev/full", in_folder("a.txt")), 0);
+    assert_int_equal(apd_append_file(folder, "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot write @: No space left on device", in_folder("a.txt"));
+    assert_int_equal(remove(in_folder("a.txt")), 0);
+}
+
+static void write_file_without_space_keeps_former_file(void **state) {
+    (void)state;
+    apd_error error = {0};
+    put("a.txt", "former");
+    assert_int_equal(symlink("/dev/full", in_folder("a.txt.tmp")), 0);
+    assert_int_equal(apd_write_file(folder, "a.txt", "new", 3, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot write @: No space left on device", in_folder("a.txt.tmp"));
+    assert_holds("a.txt", "former");
+    assert_false(exists("a.txt.tmp"));
+}
+
+static void write_file_over_a_folder_removes_temporary(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(mkdir(in_folder("taken"), 0777), 0);
+    assert_int_equal(mkdir(in_folder("taken/x"), 0777), 0);
+    assert_int_equal(apd_write_file(folder, "taken", "new", 3, &error), APD_ERROR_IO);
+    char start[256];
+    (void)snprintf(start, sizeof start, "cannot rename %s/taken.tmp to %s/taken: ", folder, folder);
+    assert_memory_equal(error.message, start, strlen(start));
+    assert_false(exists("taken.tmp"));
+}
+
+static void write_file_in_missing_folder_or_below_a_file_fails(void **state) {
+    (void)state;
+    apd_error error = {0};
+    assert_int_equal(apd_write_file(in_folder("none"), "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot make @: No such file or directory", in_folder("none/a.txt.tmp"));
+    put("plain", "x");
+    error = (apd_error){0};
+    assert_int_equal(apd_write_file(in_folder("plain"), "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot make @: Not a directory", in_folder("plain/a.txt.tmp"));
+}
+
+static void write_file_in_folder_without_permission_fails(void **state) {
+    (void)state;
+    apd_error error = {0};
+    if (geteuid() == 0) {
+        print_message("skipped: root may write everywhere\n");
+        skip();
+    }
+    assert_int_equal(mkdir(in_folder("taken"), 0500), 0);
+    assert_int_equal(apd_write_file(in_folder("taken"), "a.txt", "x", 1, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot make @: Permission denied", in_folder("taken/a.txt.tmp"));
+}
+
+static void read_file_respects_the_limit_exactly(void **state) {
+    (void)state;
+    const int64_t sizes[] = {0, 1, 4095, 4096, 4097, 10000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *text = NULL;
+        int64_t bytes = -1;
+        apd_error error = {0};
+        char *content = calloc((size_t)sizes[i] + 1, 1);
+        assert_non_null(content);
+        memset(content, 'z', (size_t)sizes[i]);
+        assert_int_equal(apd_write_file(folder, "a.txt", content, sizes[i], &error), APD_OK);
+        assert_int_equal(apd_read_file(in_folder("a.txt"), sizes[i], &text, &bytes, &error), APD_OK);
+        assert_int_equal(bytes, sizes[i]);
+        assert_string_equal(text, content);
+        free(text);
+        free(content);
+        text = NULL;
+        if (sizes[i] > 0)
+            assert_int_equal(apd_read_file(in_folder("a.txt"), sizes[i] - 1, &text, &bytes, &error),
+                             APD_ERROR_DATA);
+        assert_null(text);
+    }
+}
+
+static void read_file_that_is_missing_or_endless_fails(void **state) {
+    (void)state;
+    char *text = NULL;
+    int64_t bytes = 0;
+    apd_error error = {0};
+    assert_int_equal(apd_read_file(in_folder("none"), 10, &text, &bytes, &error), APD_ERROR_IO);
+    assert_message(&error, "cannot open @: No such file or directory", in_folder("none"));
+    error = (apd_error){0};
+    assert_int_equal(apd_read_file("/dev/zero", 100000, &text, &bytes, &error), APD_ERROR_DATA);
+    assert_string_equal(error.message, "/dev/zero is longer than 100000 bytes");
+    assert_null(text);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {IN_FOLDER(runlog_line_holds_escaped_texts_and_exact_numbers),
+                                       IN_FOLDER(runlog_end_puts_each_line_in_the_file_at_once),
+                                       IN_FOLDER(runlog_open_ends_a_line_that_a_killed_run_left_half),
+                                       IN_FOLDER(runlog_end_without_space_names_file_and_goes_on),
+                                       IN_FOLDER(runlog_open_below_a_file_says_so),
+                                       cmocka_unit_test(runlog_close_takes_null),
+                                       IN_FOLDER(make_folder_makes_those_above_and_accepts_existing),
+                                       IN_FOLDER(make_folder_without_a_name_or_in_place_of_a_file_fails),
+                                       cmocka_unit_test(make_folder_where_the_system_refuses_names_it),
+                                       IN_FOLDER(write_file_replaces_whole_and_leaves_no_temporary),
+                                       IN_FOLDER(append_file_adds_to_what_is_there),
+                                       IN_FOLDER(append_file_makes_none_and_names_what_fails),
+                                       IN_FOLDER(write_file_without_space_keeps_former_file),
+                                       IN_FOLDER(write_file_over_a_folder_removes_temporary),
+                                       IN_FOLDER(write_file_in_missing_folder_or_below_a_file_fails),
+                                       IN_FOLDER(write_file_in_folder_without_permission_fails),
+                                       IN_FOLDER(read_file_respects_the_limit_exactly),
+                                       IN_FOLDER(read_file_that_is_missing_or_endless_fails)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

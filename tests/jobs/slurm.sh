@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# jobs/*.sbatch in a real Slurm cluster of virtual nodes on this machine: tests/jobs/slurm.sh CASE, with APD naming the
+# program. As root, where Slurm is installed (jobs/setup.sh --tests); skipped (77) elsewhere. Nothing is left behind:
+# tests/jobs/hosts.sh says why.
+set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=tests/jobs/hosts.sh
+source "$here/hosts.sh"
+# shellcheck source=tests/jobs/slurm_cluster.sh
+source "$here/slurm_cluster.sh"
+slurm_needed
+isolate "$@"
+# shellcheck source=tests/lib.sh
+source "$here/../lib.sh"
+chmod 711 "$work" # munge wants its socket within everyone's reach
+trap 'finish $?' EXIT
+finish() {
+    [ "$1" = 0 ] || { tail -n 60 ./*.log || true; slurm_logs; }
+    rm -rf "$work"
+}
+export APD
+
+cluster() {
+    make_data
+    slurm_start "$work/cluster" "$1" || fail "the cluster does not start"
+}
+
+# small TASKS EPOCHS: run.yaml has so many
+small() {
+    sed -i "s/tasks: 4/tasks: $1/; s/epochs: 4/epochs: $2/; s/interval: 2/interval: 10/" run.yaml
+}
+
+# submit LOG SBATCH-ARGUMENT...: sets job
+submit() {
+    local log=$1
+    shift
+    job=$(sbatch --parsable --output="$log" "$@")
+}
+
+# steps FOLDER PLACE: how many lines of steps the log has for the task at this place
+steps() {
+    grep -c "\"event\": \"step\".*\"place\": $2," "$1/metrics.jsonl" 2>/dev/null || true
+}
+in_task() { [ "$(steps "$1" "$2")" -ge "$3" ]; }
+
+is() { [ "$(slurm_state "$1")" = "$2" ]; }
+
+# A requeued job waits two minutes, lest it starts where it just failed; in a test two seconds, so that the nodes do
+# not take the new start's credential for the old one's.
+start_again() {
+    until_true 120 is "$1" PENDING || fail "job $1 is $(slurm_state "$1"), not requeued"
+    sleep 2
+    scontrol update JobId="$1" StartTime=now TimeLimit=60
+}
+
+ended() {
+    case $(slurm_state "$1") in PENDING | CONFIGURING | RUNNING | COMPLETING | REQUEUED) return 1 ;; esac
+}
+
+# done_after SECONDS JOB
+done_after() {
+    until_true "$1" ended "$2" || fail "job $2 is still $(slurm_state "$2")"
+    is "$2" COMPLETED || fail "job $2 is $(slurm_state "$2"), not completed"
+}
+
+# says LOG TEXT
+says() { grep -qF -- "$2" "$1" || fail "$1 does not say '$2'"; }
+
+# goes_on LOG: from whichever commit was the last when it was stopped
+goes_on() { grep -qE "going on from commit [1-9]" "$1" || fail "$1 does not say that it goes on"; }
+
+# interrupted EPOCHS PLACE STOP SBATCH-OPTION...: a run across two nodes, stopped by the command STOP in its task at
+# this place (from 0), requeued, and finished with the bits of a run that nobody disturbed
+interrupted() {
+    local epochs=$1 place=$2 stop=$3
+    shift 3
+    cluster 2
+    describe run
+    small 3 "$epochs"
+    submit run.log --nodes=2 --ntasks=2 "$@" "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run "$place" 5 || fail "task $place is not reached"
+    $stop "$job"
+    start_again "$job"
+    says run.log "SIGUSR1 came"
+    says run.log "half way"
+    says run.log "committed and stopped (exit status 75)"
+    done_after 1200 "$job"
+    says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
+    says run.log "the run is done"
+    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
+    same_run undisturbed run
+    cat run.log
+}
+
+case_requeue() { interrupted 250 1 "scancel --signal=USR1 --batch" --time=10; }
+
+# By Slurm's own clock, which it looks at every half minute: the signal comes 30 to 60 seconds after the start. So the
+# program starts late, rather than that the run has to last for minutes on any machine.
+case_time_limit() {
+    printf '#!/bin/sh\nsleep 20\nexec "%s" "$@"\n' "$APD" >late
+    chmod +x late
+    APD=$work/late interrupted 10000 0 true --time=2 --signal=B:USR1@60
+}
+
+# A list of four runs; the third is stopped and goes back to the queue alone. The ranks are started by srun.
+case_array() {
+    cluster 2
+    describe run
+    small 2 60
+    local i
+    for i in 1 2 3 4; do
+        echo "run.yaml --set seed=$i --set 'output=$work/run $i' --set training.epochs=$((i == 3 ? 2000 : 40))"
+    done >list
+    APD_LAUNCH="srun --mpi=pmix" submit "array-%a.log" --array=1-4 --nodes=1 --ntasks=2 --time=5 \
+        "$repository/jobs/array.sbatch" --list list
+    until_true 120 in_task "run 3" 1 5 || fail "element 3 does not reach its second task"
+    scancel --signal=USR1 --batch "${job}_3"
+    start_again "${job}_3"
+    for i in 1 2 3 4; do
+        done_after 120 "${job}_$i"
+        says "array-$i.log" "the run is done"
+    done
+    [ "$(cat array-*.log | grep -c 'goes back into the queue')" = 1 ] || fail "not one element was requeued"
+    says array-3.log "job ${job}_3: committed and stopped (exit status 75)"
+    mpirun -n 1 "$APD" train run.yaml --set seed=3 --set training.epochs=2000 --set output="$work/undisturbed" \
+        >undisturbed.log 2>&1
+    same_run undisturbed "run 3"
+    cat array-3.log
+}
+
+# The plug of a node is pulled; Slurm takes the job to the nodes that are left, where it goes on from its last commit.
+case_node_down() {
+    cluster 3
+    describe run
+    small 3 250
+    submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run 1 5 || fail "the second task is not reached"
+    scancel --signal=USR2 --batch "$job"
+    until_true 60 grep -q "half way" run.log || fail "no commit on SIGUSR2"
+    node_kill 2
+    start_again "$job"
+    done_after 240 "$job"
+    says run.log "2 tasks on 2 nodes (h[1-2]), start 1"
+    says run.log "2 tasks on 2 nodes (h[1,3]), start 2"
+    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
+    same_run undisturbed run
+    cat run.log
+}
+
+# One rank is killed; MPI ends the others, and the job puts itself back into the queue.
+case_rank_killed() {
+    cluster 1
+    describe run
+    small 3 1000
+    submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run 1 5 || fail "the second task is not reached"
+    kill -9 "$(grep -lx apd /proc/[0-9]*/comm | sed 's/[^0-9]//g' | tail -n 1)"
+    start_again "$job"
+    done_after 240 "$job"
+    says run.log "a rank or a node died after a commit"
+    goes_on run.log
+    says run.log "the run is done"
+    mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
+    same_run undisturbed run
+    cat run.log
+}
+
+# A file named stop in the run's folder ends it, and the job is not requeued.
+case_stop() {
+    cluster 1
+    describe run
+    small 3 250
+    submit run.log --nodes=1 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
+    until_true 120 in_task run 0 5 || fail "it does not start"
+    touch run/stop
+    done_after 60 "$job"
+    says run.log "it is not requeued"
+    "$APD" verify run >/dev/null
+    cat run.log
+}
+
+case_scaling() {
+    cluster 2
+    describe run
+    small 2 40
+    submit scaling.log --nodes=2 --ntasks=4 --time=5 "$repository/jobs/scaling.sbatch" run.yaml
+    done_after 120 "$job"
+    says scaling.log "all accuracies are equal"
+    [ "$(awk '{ print $1, $2 }' "runs/scaling-$job/scaling.txt" | tr '\n' ' ')" = "ranks nodes 1 1 2 1 4 2 " ] ||
+        fail "another table"
+    cat scaling.log
+}
+
+# How ranks come to know one another, and what is said when they do not.
+case_srun() {
+    cluster 2
+    describe run
+    small 1 4
+    srun --mpi=pmix --nodes=2 --ntasks=2 "$APD" train run.yaml >pmix.log 2>&1 || fail "srun --mpi=pmix"
+    says pmix.log "2 ranks"
+    ! srun --mpi=none --nodes=2 --ntasks=2 "$APD" inspect run >none.log 2>&1 || fail "copies ran"
+    [ "$(grep -c "^warning: srun started 2 copies without PMIx; .*use 'srun --mpi=pmix'" none.log)" = 1 ] ||
+        fail "no help, or twice"
+    salloc --quiet --nodes=1 --ntasks=1 mpirun -n 2 "$APD" inspect run >salloc.log 2>&1 || fail "more ranks than tasks"
+}
+
+"case_${1:?a case}"
+echo "passed: $1"

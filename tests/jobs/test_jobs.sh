@@ -1,0 +1,244 @@
+#!/usr/bin/env bash
+# jobs/*.sbatch without Slurm: commands of a made-up system stand for mpirun, scontrol and apd, and note what they are
+# asked for. What the scripts do in a real cluster is tests/jobs/slurm.sh's.
+set -euo pipefail
+jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/jobs
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+unset "${!APD@}" "${!SLURM@}" # what the caller has set is not this system's
+mkdir bin
+
+fail() {
+    echo "FAILED: $*" >&2
+    [ ! -s out ] || sed 's/^/    /' out >&2
+    exit 1
+}
+
+# pretend NAME BODY: a command of the made-up system
+pretend() {
+    printf '#!/bin/bash\n%s\n' "$2" >"bin/$1"
+    chmod +x "bin/$1"
+}
+
+# shellcheck disable=SC2016 # the pretended command expands it
+pretend mpirun 'while [ "${1#-}" != "$1" ]; do shift 2; done; "$@" & trap "kill -USR1 $!" USR1; trap "kill -USR2 $!" USR2
+wait $!; status=$?; while kill -0 $! 2>/dev/null; do wait $!; status=$?; done; exit $status'
+# shellcheck disable=SC2016
+pretend scontrol 'echo "$*" >>asked; [ "$1" != show ] || echo "   Command='"$jobs"'/array.sbatch a b
+   Command='"$jobs"'/array.sbatch a b"'
+pretend squeue 'echo 2026-11-25T20:00:00'
+printf 'name: "mine" # a name\ndata: {name: other}\n' >mine.yaml
+printf 'output: elsewhere/run\nname: mine\n' >placed.yaml
+
+# job STATUS SCRIPT ARGUMENT...: the script as job 7 of the made-up system ends with this status
+job() {
+    local expected=$1 script=$2 status=0
+    shift 2
+    : >asked
+    env PATH="$work/bin:$PATH" SLURM_JOB_ID=7 SLURM_SUBMIT_DIR="$work" SLURM_NTASKS=4 SLURM_JOB_NUM_NODES=2 \
+        "${environment[@]}" bash "$jobs/$script" "$@" >out 2>&1 || status=$?
+    [ "$status" = "$expected" ] || fail "exit status $status, not $expected: $script $*"
+}
+
+# says TEXT, asked LINE: what the last job printed, and what it asked scontrol for ("": nothing)
+says() { grep -qF -- "$1" out || fail "it does not say '$1'"; }
+asked() { [ "$(cat asked)" = "$1" ] || fail "scontrol was asked '$(cat asked)', not '$1'"; }
+
+environment=(A=b)
+echo "- done, requeued, failed"
+pretend apd 'echo "apd $*"'
+job 0 train.sbatch mine.yaml --set seed=3
+says "apd train mine.yaml --set seed=3"
+says "4 tasks on 2 nodes (), start 1, run folder runs/mine"
+says "the run is done"
+asked ""
+# shellcheck disable=SC2016
+pretend apd 'echo "until $SLURM_JOB_END_TIME"'
+TZ=UTC job 0 train.sbatch mine.yaml
+says "until 1795636800"
+pretend squeue 'echo N/A'
+job 0 train.sbatch mine.yaml
+grep -qx "until " out || fail "an end that Slurm does not know"
+pretend apd 'exit 75'
+environment=(SLURM_RESTART_COUNT=2)
+job 75 train.sbatch mine.yaml
+says "start 3"
+says "goes back into the queue"
+asked "requeue 7"
+environment=(SLURM_ARRAY_JOB_ID=5 SLURM_ARRAY_TASK_ID=2)
+job 75 train.sbatch mine.yaml
+asked "requeue 5_2"
+environment=(A=b)
+for status in 2 65 70 74 137 138; do
+    pretend apd "exit $status"
+    job $status train.sbatch mine.yaml
+    says "failed with exit status $status; it is not requeued"
+    asked ""
+done
+
+echo "- a rank dies"
+pretend apd 'mkdir -p runs/mine; echo line >>runs/mine/metrics.jsonl; exit 137'
+job 75 train.sbatch mine.yaml
+says "a rank or a node died (exit status 137)"
+asked "requeue 7"
+job 137 train.sbatch mine.yaml # again, and no commit since
+says "it is not requeued"
+asked ""
+# shellcheck disable=SC2016
+pretend apd 'echo line >>runs/mine/metrics.jsonl; echo "$$" >runs/mine/new; mv runs/mine/new runs/mine/checkpoint.h5; exit $status'
+for code in 137 70 205; do
+    environment=(status="$code")
+    job 75 train.sbatch mine.yaml
+    says "died after a commit (exit status $code)"
+done
+for code in 2 65 74; do
+    environment=(status="$code")
+    job $code train.sbatch mine.yaml
+    says "it is not requeued"
+done
+environment=(A=b)
+
+echo "- mpirun hangs when its ranks are gone"
+cp bin/mpirun usual
+# shellcheck disable=SC2016
+pretend mpirun '"$@"; sleep 2 & wait $!; exec sleep 100'
+environment=(APD_PATIENCE=3 status=0)
+job 75 train.sbatch mine.yaml
+says "mpirun hangs, 3 seconds after its last rank"
+says "died after a commit (exit status 137)"
+asked "requeue 7"
+mv usual bin/mpirun
+environment=(A=b)
+
+echo "- stopped by its user"
+# folder FOLDER ARGUMENT...: the file "stopped" in this folder, and no other, keeps the run out of the queue
+folder() {
+    local folder=$1
+    shift
+    pretend apd "mkdir -p '$folder' && touch '$folder/stopped' && exit 75"
+    rm -rf runs elsewhere
+    job 0 train.sbatch "$@"
+    says "$folder/stopped is there"
+    asked ""
+    pretend apd "exit 75"
+    job 75 train.sbatch "$@" # a file of an earlier start says nothing
+    asked "requeue 7"
+}
+folder runs/mine mine.yaml
+folder elsewhere/run placed.yaml
+folder "runs/a b" mine.yaml --set "name=a b"
+folder elsewhere/c placed.yaml --set name=a --set=output=elsewhere/c
+environment=(APD_FOLDER=elsewhere/d)
+folder elsewhere/d mine.yaml
+environment=(A=b)
+
+echo "- signals"
+# shellcheck disable=SC2016
+pretend apd 'trap "exit 75" USR1; touch started; for i in $(seq 100); do sleep 0.1; done; exit 3'
+# signal SIGNAL STATUS: sent to the script once apd runs
+signal() {
+    local pid status=0
+    rm -f started
+    : >asked
+    env PATH="$work/bin:$PATH" SLURM_JOB_ID=7 SLURM_SUBMIT_DIR="$work" bash "$jobs/train.sbatch" mine.yaml >out 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do
+        [ ! -e started ] || break
+        sleep 0.1
+    done
+    kill -s "$1" $pid
+    wait $pid || status=$?
+    [ "$status" = "$2" ] || fail "exit status $status, not $2, after SIG$1"
+}
+signal USR1 75
+says "SIGUSR1 came"
+says "committed and stopped"
+asked "requeue 7"
+# shellcheck disable=SC2016
+pretend apd 'trap "echo committed; touch committed" USR2; touch started
+for i in $(seq 100); do [ ! -e committed ] || exit 0; sleep 0.1; done; exit 3'
+signal USR2 0
+says "SIGUSR2 came"
+says "the run is done"
+pretend apd 'touch started; exec sleep 10'
+signal USR1 75 # ranks that are still starting
+says "before the ranks had started"
+asked "requeue 7"
+for status in 143 75 1 0; do # after a scancel nothing is requeued
+    pretend apd "touch started; sleep 1; exit $status"
+    signal TERM 143
+    says "ended by Slurm"
+    asked ""
+done
+
+echo "- usage"
+job 2 train.sbatch
+says "usage: sbatch"
+environment=(APD=nowhere/apd)
+job 2 train.sbatch mine.yaml
+says "no program nowhere/apd"
+environment=(SLURM_JOB_ID=)
+job 2 train.sbatch mine.yaml
+says "no Slurm job"
+environment=(SLURM_JOB_ID=)
+job 2 scaling.sbatch mine.yaml
+says "no Slurm job"
+environment=(A=b)
+job 2 array.sbatch mine.yaml
+says "no element of an array"
+
+echo "- arrays"
+pretend apd 'printf "<%s>" "$@"; echo'
+array() {
+    environment=(SLURM_ARRAY_JOB_ID=5 SLURM_ARRAY_TASK_ID="$1")
+    shift
+    job "$@"
+}
+array 1 0 array.sbatch placed.yaml mine.yaml
+says "<train><mine.yaml>"
+array 2 2 array.sbatch placed.yaml mine.yaml
+says "index 2, but there are 2"
+printf 'placed.yaml\nmine.yaml --set "stream.order=[2, 0]" --set seed=3\n' >list
+array 2 0 array.sbatch --list list
+says "<train><mine.yaml><--set><stream.order=[2, 0]><--set><seed=3>"
+array 3 2 array.sbatch --list list
+says "list has no line 3"
+array 1 2 array.sbatch --list nowhere
+says "cannot be read"
+environment=(SLURM_ARRAY_JOB_ID=5 SLURM_ARRAY_TASK_ID=0 APD_JOBS=nowhere)
+job 2 array.sbatch mine.yaml
+says "nowhere/train.sbatch is not there"
+
+echo "- scaling"
+environment=(A=b)
+# Seconds and milliseconds a step as of perfect scaling but for a tenth of a second: 4.1, 2.1, 1.1 over two tasks.
+# shellcheck disable=SC2016
+pretend apd 'echo "$*" >>runs_asked
+for word; do case $word in output=*) folder=${word#output=} ;; esac; done
+ranks=${folder##*/p}; mkdir -p $folder; echo "equal $differing" >$folder/accuracy.csv
+[ "$ranks" != "$failing" ] || { echo "no memory" >&2; exit 70; }
+[ $ranks -le 2 ] && hosts=a,a || hosts=a,a,b,b
+printf "{\n  \"hosts\": \"%s\",\n  \"peak_bytes_a_rank\": %d000000,\n}\n" $hosts $((100 / ranks)) >$folder/manifest.json
+awk -v p=$ranks "BEGIN { for (t = 0; t < 2; t++) printf \"{\\\"event\\\": \\\"task\\\", \\\"seconds\\\": %g, \\\"commit_seconds\\\": 9, \\\"gather_ms\\\": 1, \\\"forward_ms\\\": %g, \\\"backward_ms\\\": 2, \\\"reduce_ms\\\": 0.25, \\\"update_ms\\\": 1, \\\"share_ms\\\": 0.5}\\n\", 2 / p + 0.05, 4 / p }" >$folder/metrics.jsonl'
+job 0 scaling.sbatch mine.yaml --set training.epochs=2
+grep -qx "train mine.yaml --set training.epochs=2 --set shards=4 --set output=runs/scaling-7/p2 --fresh --force" \
+    runs_asked || fail "$(cat runs_asked)"
+sed 's/ \{1,\}/ /g; s/^ //' runs/scaling-7/scaling.txt >table
+diff table - <<'TEXT' || fail "another table"
+ranks nodes seconds ms/step speed-up efficiency exchange ms MB/rank
+1 1 4.10 8.750 1.00 100.0 % 0.750 100
+2 1 2.10 6.750 1.95 97.6 % 0.750 50
+4 2 1.10 5.750 3.73 93.2 % 0.750 25
+TEXT
+says "all accuracies are equal"
+environment=(APD_RANKS="2 3" APD_FOLDER=study SLURM_NTASKS=6 failing=3)
+job 0 scaling.sbatch mine.yaml
+says "3 ranks failed with exit status 70: no memory"
+[ "$(wc -l <study/scaling.txt)" = 2 ] || fail "not one run in the table"
+# shellcheck disable=SC2016
+sed -i 's/equal $differing/$ranks/' bin/apd
+environment=(A=b)
+job 1 scaling.sbatch mine.yaml
+says "2 ranks gave other accuracies than 1"
+echo "passed"
