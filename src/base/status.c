@@ -1,8 +1,11 @@
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int fatal_rank = 0;
@@ -22,6 +25,23 @@ apd_status apd_fail(apd_error *error, apd_status status, const char *format, ...
             *c = ' ';
     error->status = status;
     return status;
+}
+
+static bool may_pass(int number) {
+    static const int passing[] = {EIO, ESTALE, EMFILE, ENFILE, ENOMEM, EAGAIN};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (number == passing[i])
+            return true;
+    return false;
+}
+
+apd_status apd_fail_errno(apd_error *error, int number, const char *format, ...) {
+    char line[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return apd_fail(error, may_pass(number) ? APD_REQUEUE : APD_ERROR_IO, "%s: %s", line, strerror(number));
 }
 
 void apd_fatal(apd_status status, const char *format, ...) {

@@ -12,9 +12,10 @@ typedef enum apd_status {
     APD_OK = 0,
     APD_ERROR_USAGE = 2,     /* the command line or the run description is wrong */
     APD_ERROR_DATA = 65,     /* a data file or a checkpoint is damaged, missing parts, or does not fit */
+    APD_ERROR_LOCKED = 69,   /* another job writes this run */
     APD_ERROR_INTERNAL = 70, /* a fault of the program or of a library it calls; out of memory */
     APD_ERROR_IO = 74,       /* the system refused to read or write: no such file, no space, no permission */
-    APD_REQUEUE = 75         /* not a failure: committed, and to be started again */
+    APD_REQUEUE = 75 /* start again: committed and stopped (no text), or a fault that may pass (a text) */
 } apd_status;
 
 /* The first error met. Start with {0}. */
@@ -27,6 +28,11 @@ typedef struct apd_error {
  * The first failure is kept: a second call leaves the text alone and returns the first status.
  * `error` may be NULL. Newlines in the text become spaces. */
 apd_status apd_fail(apd_error *error, apd_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for a system call that failed with errno `number`; its text is put behind the line. Returns APD_REQUEUE for
+ * faults that may pass (EIO, ESTALE, EMFILE, ENFILE, ENOMEM, EAGAIN), APD_ERROR_IO for all others. */
+apd_status apd_fail_errno(apd_error *error, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Return from the calling function when `call` fails. Only for functions that own nothing yet. */
