@@ -61,12 +61,16 @@
 #define APD_IO_CHECKPOINT_CHECKPOINT_H
 
 #include "base/status.h"
-#include "io/data/loader.h"
 #include "method/decomposition.h"
 #include "method/metrics.h"
 #include "method/solvers/solver.h"
 #include "mpi/exchange/partition.h"
 #include "mpi/team/team.h"
+#include "network/normalisation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 typedef struct apd_task_record {
     int id; /* the task's identity in the stream */

@@ -2,8 +2,9 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
-#include "io/data/dataset_file.h"
+#include "io/data/pixels.h"
 #include "io/hdf5/guard.h"
+#include "io/hdf5/h5.h"
 #include "io/system/memory_limit.h"
 
 #include <inttypes.h>
@@ -12,7 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_BYTES (8 << 20)
+#define CHUNK_BYTES (8 << 20)
+
+struct apd_dataset_handles {
+    hid_t file;
+    hid_t images[APD_SPLITS];
+    uint64_t *digests[APD_SPLITS]; /* (N) or NULL */
+};
 
 /* --- images ------------------------------------------------------------------------------------------ */
 
@@ -22,7 +29,7 @@ static apd_status check_image_shape(const char *path, const char *name, const ap
         const char *what;
         hsize_t most;
     } limits[4] = {{"images", (hsize_t)1 << 40},
-                   {"channels", APD_DATASET_MAX_CHANNELS},
+                   {"channels", APD_MAX_CHANNELS},
                    {"rows", APD_DATASET_MAX_SIDE},
                    {"columns", APD_DATASET_MAX_SIDE}};
     if (shape->rank != 4)
@@ -45,11 +52,11 @@ static apd_status check_image_shape(const char *path, const char *name, const ap
 static apd_status open_images(apd_dataset *dataset, apd_split split, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "/%s/images", apd_split_names[split]);
-    if (!apd_h5_exists(dataset->file->file, name))
+    if (!apd_h5_exists(dataset->handles->file, name))
         return apd_fail(error, APD_ERROR_DATA, "%s: there is no %s; `apd import` makes files that have it",
                         dataset->path, name);
     apd_h5_shape found;
-    APD_TRY(apd_h5_set_open(dataset->file->file, name, &dataset->file->images[split], &found, error));
+    APD_TRY(apd_h5_set_open(dataset->handles->file, name, &dataset->handles->images[split], &found, error));
     APD_TRY(check_image_shape(dataset->path, name, &found, error));
     apd_image_shape shape = {(int)found.sizes[1], (int)found.sizes[2], (int)found.sizes[3]};
     bool is_float = found.kind == H5T_FLOAT;
@@ -72,12 +79,12 @@ static apd_status open_images(apd_dataset *dataset, apd_split split, apd_error *
 static apd_status open_digests(apd_dataset *dataset, apd_split split, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "/%s/image_digests", apd_split_names[split]);
-    if (!apd_h5_exists(dataset->file->file, name))
+    if (!apd_h5_exists(dataset->handles->file, name))
         return APD_OK;
     void *digests;
-    APD_TRY(apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_UINT64, dataset->count[split], &digests,
+    APD_TRY(apd_h5_read_list(dataset->handles->file, name, H5T_NATIVE_UINT64, dataset->count[split], &digests,
                              error));
-    dataset->file->digests[split] = digests;
+    dataset->handles->digests[split] = digests;
     return APD_OK;
 }
 
@@ -101,26 +108,26 @@ static apd_status open_labels(apd_dataset *dataset, apd_split split, const char 
                               int32_t **labels, int *classes, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "/%s/%s", apd_split_names[split], what);
-    bool present = apd_h5_exists(dataset->file->file, name);
+    bool present = apd_h5_exists(dataset->handles->file, name);
     if (!present && required)
         return apd_fail(error, APD_ERROR_DATA, "%s: there is no %s; each image needs a label", dataset->path,
                         name);
     if (!present)
         return APD_OK;
     void *read;
-    APD_TRY(
-        apd_h5_read_list(dataset->file->file, name, H5T_NATIVE_INT32, dataset->count[split], &read, error));
+    APD_TRY(apd_h5_read_list(dataset->handles->file, name, H5T_NATIVE_INT32, dataset->count[split], &read,
+                             error));
     *labels = read;
     return check_labels(dataset->path, name, dataset->count[split], *labels, classes, error);
 }
 
 static apd_status open_names(apd_dataset *dataset, const char *name, int classes, char ***names,
                              apd_error *error) {
-    if (classes == 0 || !apd_h5_exists(dataset->file->file, name))
+    if (classes == 0 || !apd_h5_exists(dataset->handles->file, name))
         return APD_OK;
     int64_t count;
     char **found;
-    APD_TRY(apd_h5_texts_read(dataset->file->file, name, &count, &found, error));
+    APD_TRY(apd_h5_texts_read(dataset->handles->file, name, &count, &found, error));
     if (count < classes) {
         apd_h5_texts_free(count, found);
         return apd_fail(error, APD_ERROR_DATA,
@@ -145,50 +152,47 @@ static apd_status open_split(apd_dataset *dataset, apd_split split, apd_error *e
 
 static apd_status compute_moments(apd_dataset *dataset, apd_error *error) {
     int64_t count = dataset->count[APD_SPLIT_TRAIN];
-    int64_t piece = PIECE_BYTES / dataset->image_bytes + 1;
-    piece = piece < count ? piece : count;
-    APD_TRY(apd_memory_limit_check(dataset->path, "images", piece, (size_t)dataset->image_bytes, error));
-    void *images = apd_allocate(piece, (size_t)dataset->image_bytes, "images");
-    int64_t *indices = apd_allocate(piece, sizeof *indices, "indices");
-    apd_moments moments = {0};
+    int64_t chunk = CHUNK_BYTES / dataset->image_bytes + 1;
+    chunk = chunk < count ? chunk : count;
+    APD_TRY(apd_memory_limit_check(dataset->path, "images", chunk, (size_t)dataset->image_bytes, error));
+    void *images = apd_allocate(chunk, (size_t)dataset->image_bytes, "images");
+    int64_t *indices = apd_allocate(chunk, sizeof *indices, "indices");
+    apd_pixel_sums sums = {0};
     apd_status status = APD_OK;
-    for (int64_t first = 0; first < count && status == APD_OK; first += piece) {
-        int64_t now = first + piece <= count ? piece : count - first;
+    for (int64_t first = 0; first < count && status == APD_OK; first += chunk) {
+        int64_t now = first + chunk <= count ? chunk : count - first;
         for (int64_t i = 0; i < now; i++)
             indices[i] = first + i;
         status = apd_dataset_read(dataset, APD_SPLIT_TRAIN, indices, now, images, error);
-        if (status == APD_OK && dataset->is_float)
-            apd_moments_add_floats(&moments, dataset->shape, now, images);
-        else if (status == APD_OK)
-            apd_moments_add_bytes(&moments, dataset->shape, now, images);
+        if (status == APD_OK)
+            apd_pixel_sums_add(&sums, dataset->shape, dataset->is_float, now, images);
     }
     if (status == APD_OK)
-        apd_moments_finish(&moments, dataset->shape.channels, dataset->is_float, dataset->mean,
-                           dataset->deviation);
+        dataset->normalisation = apd_pixel_sums_moments(&sums, dataset->is_float);
     free(indices);
     free(images);
     return status;
 }
 
 static apd_status find_moments(apd_dataset *dataset, apd_error *error) {
-    hid_t file = dataset->file->file;
+    hid_t file = dataset->handles->file;
     int channels = dataset->shape.channels;
+    float *mean = dataset->normalisation.mean, *deviation = dataset->normalisation.deviation;
     if (apd_h5_attribute_exists(file, "channel_mean") && apd_h5_attribute_exists(file, "channel_std")) {
-        APD_TRY(
-            apd_h5_attribute_read(file, "channel_mean", channels, H5T_NATIVE_FLOAT, dataset->mean, error));
-        APD_TRY(apd_h5_attribute_read(file, "channel_std", channels, H5T_NATIVE_FLOAT, dataset->deviation,
-                                      error));
+        APD_TRY(apd_h5_attribute_read(file, "channel_mean", channels, H5T_NATIVE_FLOAT, mean, error));
+        APD_TRY(apd_h5_attribute_read(file, "channel_std", channels, H5T_NATIVE_FLOAT, deviation, error));
     } else {
         APD_TRY(compute_moments(dataset, error));
     }
     for (int c = 0; c < channels; c++) {
-        if (!isfinite(dataset->mean[c]) || !isfinite(dataset->deviation[c]) || dataset->deviation[c] < 0)
+        if (!isfinite(mean[c]) || !isfinite(deviation[c]) || deviation[c] < 0)
             return apd_fail(
                 error, APD_ERROR_DATA,
-                "%s: channel %d: mean %g and deviation %g must be finite, the deviation at least 0",
-                dataset->path, c, (double)dataset->mean[c], (double)dataset->deviation[c]);
-        if (dataset->deviation[c] == 0)
-            dataset->deviation[c] = 1;
+                "%s: channel %d has mean %g and standard deviation %g; both must be finite, the deviation at "
+                "least 0",
+                dataset->path, c, (double)mean[c], (double)deviation[c]);
+        if (deviation[c] == 0)
+            deviation[c] = 1;
     }
     return APD_OK;
 }
@@ -196,8 +200,8 @@ static apd_status find_moments(apd_dataset *dataset, apd_error *error) {
 /* The digest of all image digests, or of the first and last image where there are none. */
 static apd_status images_digest(apd_dataset *dataset, apd_split split, uint64_t *digest, apd_error *error) {
     int64_t count = dataset->count[split];
-    if (dataset->file->digests[split] != NULL) {
-        *digest = apd_digest(dataset->file->digests[split], (size_t)count * sizeof(uint64_t));
+    if (dataset->handles->digests[split] != NULL) {
+        *digest = apd_digest(dataset->handles->digests[split], (size_t)count * sizeof(uint64_t));
         return APD_OK;
     }
     const int64_t ends[2] = {0, count - 1};
@@ -220,9 +224,9 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
                                                              dataset->coarse[split], images));
     }
     dataset->digest = digest;
-    if (!apd_h5_attribute_exists(dataset->file->file, "digest"))
+    if (!apd_h5_attribute_exists(dataset->handles->file, "digest"))
         return APD_OK;
-    APD_TRY(apd_h5_attribute_read(dataset->file->file, "digest", 1, H5T_NATIVE_UINT64, &stored, error));
+    APD_TRY(apd_h5_attribute_read(dataset->handles->file, "digest", 1, H5T_NATIVE_UINT64, &stored, error));
     if (stored != digest)
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: labels or image digests are not those that were written (digest %016" PRIx64
@@ -234,7 +238,7 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
 /* --- open and close ---------------------------------------------------------------------------------- */
 
 static apd_status open_all(apd_dataset *dataset, apd_error *error) {
-    APD_TRY(apd_h5_open(dataset->path, &dataset->file->file, error));
+    APD_TRY(apd_h5_open(dataset->path, &dataset->handles->file, error));
     for (int split = 0; split < APD_SPLITS; split++)
         APD_TRY(open_split(dataset, (apd_split)split, error));
     if ((dataset->coarse[APD_SPLIT_TRAIN] == NULL) != (dataset->coarse[APD_SPLIT_TEST] == NULL))
@@ -249,8 +253,8 @@ static apd_status open_all(apd_dataset *dataset, apd_error *error) {
 apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *error) {
     apd_dataset *dataset = apd_allocate(1, sizeof *dataset, "a data set");
     dataset->path = apd_duplicate_text(path);
-    dataset->file = apd_allocate(1, sizeof *dataset->file, "a data file");
-    *dataset->file = (struct apd_dataset_file){.file = -1, .images = {-1, -1}};
+    dataset->handles = apd_allocate(1, sizeof *dataset->handles, "a data file");
+    *dataset->handles = (struct apd_dataset_handles){.file = -1, .images = {-1, -1}};
     const char *former = apd_h5_guard_begin(path);
     apd_status status = open_all(dataset, error);
     if (status != APD_OK)
@@ -266,16 +270,16 @@ void apd_dataset_close(apd_dataset *dataset) {
         return;
     const char *former = apd_h5_guard_begin(dataset->path);
     for (int split = 0; split < APD_SPLITS; split++) {
-        apd_h5_set_close(dataset->file->images[split]);
-        free(dataset->file->digests[split]);
+        apd_h5_set_close(dataset->handles->images[split]);
+        free(dataset->handles->digests[split]);
         free(dataset->labels[split]);
         free(dataset->coarse[split]);
     }
-    (void)apd_h5_close(&dataset->file->file, dataset->path, NULL);
+    (void)apd_h5_close(&dataset->handles->file, dataset->path, NULL);
     apd_h5_guard_end(former);
     apd_h5_texts_free(dataset->classes, dataset->class_names);
     apd_h5_texts_free(dataset->coarse_classes, dataset->coarse_names);
-    free(dataset->file);
+    free(dataset->handles);
     free(dataset->path);
     free(dataset);
 }
@@ -284,7 +288,7 @@ void apd_dataset_close(apd_dataset *dataset) {
 
 static apd_status check_image(const apd_dataset *dataset, apd_split split, int64_t index, const void *image,
                               apd_error *error) {
-    const uint64_t *digests = dataset->file->digests[split];
+    const uint64_t *digests = dataset->handles->digests[split];
     if (digests != NULL && apd_digest(image, (size_t)dataset->image_bytes) != digests[index])
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: /%s/images: image %" PRId64
@@ -309,7 +313,7 @@ static apd_status read_images(apd_dataset *dataset, apd_split split, const int64
             continue;
         APD_ASSERT(indices[first] >= 0 && indices[first] + run <= dataset->count[split]);
         uint8_t *here = bytes + first * dataset->image_bytes;
-        APD_TRY(apd_h5_rows_read(dataset->file->images[split], indices[first], run, memory, here, error));
+        APD_TRY(apd_h5_rows_read(dataset->handles->images[split], indices[first], run, memory, here, error));
         for (int64_t i = 0; i < run; i++)
             APD_TRY(check_image(dataset, split, indices[first] + i, here + i * dataset->image_bytes, error));
     }

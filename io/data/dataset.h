@@ -1,55 +1,55 @@
-/* dataset: the HDF5 data layout, read and written.
+/* dataset: data files (HDF5), read and written.
  *
- *   /train/images (N, C, H, W) uint8 or float32     /train/labels (N) int32      the same under /test
- *   optional: /train/coarse_labels (N) int32, /class_names and /coarse_names (strings),
- *             /train/image_digests (N) uint64 (xxh3 of each image's bytes; apd import writes them)
- *   attributes of / that apd import writes: source, digest, channel_mean (C) and channel_std (C) of the
- *             training images scaled to 0..1
- * A file made by anyone with the required datasets works; what carries digests is checked as it is read, so a
- * flipped byte is found where it is used. Serial HDF5 calls only: each rank opens the file for itself. */
+ *   /train/images         (N, C, H, W) uint8 or float32     required; the same under /test
+ *   /train/labels         (N) int32                         required; the same under /test
+ *   /train/coarse_labels  (N) int32                         optional; under both or neither
+ *   /train/image_digests  (N) uint64                        optional: XXH3 of each image's bytes
+ *   /class_names, /coarse_names                             optional: strings, one a class in order
+ *   attributes of /: source, digest, channel_mean (C) and channel_std (C) of the training images scaled to 0..1
+ *
+ * `apd import` and `apd generate` write all of these; a file made otherwise needs the required ones only. Everything
+ * that has a digest is checked when it is read, so a flipped byte is found where it is used. Local: each rank opens the
+ * file for itself, with serial HDF5 calls. */
 #ifndef APD_IO_DATA_DATASET_H
 #define APD_IO_DATA_DATASET_H
 
 #include "base/status.h"
-#include "network/network.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef enum apd_split { APD_SPLIT_TRAIN, APD_SPLIT_TEST, APD_SPLITS } apd_split;
+#include "io/data/dataset_file.h"
+#include "network/normalisation.h"
 
 typedef struct apd_dataset {
     char *path;
-    apd_image_shape shape;
-    bool is_float;       /* images are float32; else uint8 */
-    int64_t image_bytes; /* C*H*W * (1 or 4) */
+    apd_image_shape shape; /* at most APD_MAX_CHANNELS channels */
+    bool is_float;         /* images are float32, otherwise uint8 */
+    int64_t image_bytes;   /* C*H*W * (1 or 4) */
     int64_t count[APD_SPLITS];
-    int32_t *labels[APD_SPLITS];   /* (N), 0 .. classes-1: checked on opening */
-    int32_t *coarse[APD_SPLITS];   /* (N) or NULL; 0 .. coarse_classes-1 */
-    int classes, coarse_classes;   /* largest label + 1 over both splits; 0 where there is none */
-    char **class_names;            /* (classes) or NULL */
-    char **coarse_names;           /* (coarse_classes) or NULL */
-    float mean[16], deviation[16]; /* a channel of the training images scaled to 0..1 (uint8: /255; float32 as
-                                      is); from the file's attributes, else computed on opening. C <= 16 */
-    uint64_t digest;               /* of labels, shapes and image digests (or of the images' first and last
-                                      bytes where there are none): names the data in manifest and checkpoint */
-    struct apd_dataset_file *file; /* private */
+    int32_t *labels[APD_SPLITS]; /* (N), 0 .. classes-1: checked on opening */
+    int32_t *coarse[APD_SPLITS]; /* (N), 0 .. coarse_classes-1; or NULL */
+    int classes, coarse_classes; /* largest label + 1 over both splits; 0 without labels */
+    char **class_names;          /* (classes) or NULL */
+    char **coarse_names;         /* (coarse_classes) or NULL */
+    apd_normalisation
+        normalisation; /* of the training images: from the attributes, else computed on opening; a
+                                        deviation of 0 becomes 1 */
+    uint64_t digest;   /* of labels, shape and image digests (or of each split's first and last image if
+                                        the file has none): identifies the data in manifest and checkpoint */
+    struct apd_dataset_handles *handles; /* private */
 } apd_dataset;
 
-/* Open and check: shapes agree, 1 <= N, labels in range (each complaint names file, dataset, index, value and
- * what would be right), types, no empty split. Statuses: IO (missing, unreadable), DATA (anything else). */
+/* Open a data file and check types, shapes and labels; both splits need at least one image. On success `*out` is to be
+ * closed; on failure it is untouched. Statuses: IO (missing, unreadable); DATA (anything else), naming the file, the
+ * data set, the index, the value and what is needed. */
 apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *error);
 void apd_dataset_close(apd_dataset *dataset); /* Takes NULL. */
 
-/* Read `count` images by index (any order, ascending is fastest; neighbours are read in one piece) into
- * `images` (count * image_bytes). Checks digests where the file has them. Statuses: IO, DATA naming the
- * index. */
+/* Read `count` images by index into `images` (count * image_bytes), in any order; ascending is fastest, and neighbours
+ * are read at once. Statuses: IO; DATA naming the index (wrong digest, a pixel that is not finite). */
 apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
                             void *images, apd_error *error);
 
-/* What an importer or a generator has made, to be written as a data file. */
+/* A data set in memory, made by an importer or the generator. */
 typedef struct apd_dataset_content {
-    const char *source; /* "cifar100", "generate --classes 50 --seed 1", ... */
+    const char *source; /* "cifar100", "generate", ... */
     apd_image_shape shape;
     int64_t count[APD_SPLITS];
     uint8_t *images[APD_SPLITS]; /* (N, C, H, W) */
@@ -59,10 +59,12 @@ typedef struct apd_dataset_content {
     char **class_names, **coarse_names; /* or NULL */
 } apd_dataset_content;
 
-/* Write `path` (as path.tmp, flushed, fsynced, renamed, folder fsynced), with digests, mean and deviation
- * (exact integer sums). Prints nothing. Statuses: IO naming path and step. */
+/* Write `content` to `path`: to path.tmp, synced, renamed, folder synced. `*digest` (may be NULL) is the data set's, set
+ * on success. A failure leaves an older file at `path` as it was. Status: IO naming path and step. */
 apd_status apd_dataset_write(const char *path, const apd_dataset_content *content, uint64_t *digest,
                              apd_error *error);
+
+/* Free what `content` owns and make it empty. */
 void apd_dataset_content_clear(apd_dataset_content *content);
 
 #endif

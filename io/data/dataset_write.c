@@ -1,7 +1,9 @@
-/* How dataset writes a file. */
+/* Writing a data file. */
 #include "base/digest.h"
 #include "base/memory.h"
-#include "io/data/dataset_file.h"
+#include "io/data/dataset.h"
+#include "io/data/pixels.h"
+#include "io/hdf5/h5.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,22 +55,21 @@ out:
 
 static apd_status write_facts(hid_t file, const apd_dataset_content *content, uint64_t digest,
                               apd_error *error) {
-    float mean[APD_DATASET_MAX_CHANNELS], deviation[APD_DATASET_MAX_CHANNELS];
     int channels = content->shape.channels;
-    apd_moments moments = {0};
-    apd_moments_add_bytes(&moments, content->shape, content->count[APD_SPLIT_TRAIN],
-                          content->images[APD_SPLIT_TRAIN]);
-    apd_moments_finish(&moments, channels, false, mean, deviation);
+    apd_pixel_sums sums = {0};
+    apd_pixel_sums_add(&sums, content->shape, false, content->count[APD_SPLIT_TRAIN],
+                       content->images[APD_SPLIT_TRAIN]);
+    apd_normalisation found = apd_pixel_sums_moments(&sums, false);
     if (content->class_names != NULL)
         APD_TRY(apd_h5_texts_write(file, "class_names", content->classes, content->class_names, error));
     if (content->coarse_names != NULL)
         APD_TRY(
             apd_h5_texts_write(file, "coarse_names", content->coarse_classes, content->coarse_names, error));
     APD_TRY(apd_h5_text_write(file, "source", content->source, error));
-    APD_TRY(apd_h5_attribute_write(file, "channel_mean", H5T_IEEE_F32LE, channels, H5T_NATIVE_FLOAT, mean,
-                                   error));
-    APD_TRY(apd_h5_attribute_write(file, "channel_std", H5T_IEEE_F32LE, channels, H5T_NATIVE_FLOAT, deviation,
-                                   error));
+    APD_TRY(apd_h5_attribute_write(file, "channel_mean", H5T_IEEE_F32LE, channels, H5T_NATIVE_FLOAT,
+                                   found.mean, error));
+    APD_TRY(apd_h5_attribute_write(file, "channel_std", H5T_IEEE_F32LE, channels, H5T_NATIVE_FLOAT,
+                                   found.deviation, error));
     return apd_h5_attribute_write(file, "digest", H5T_STD_U64LE, 1, H5T_NATIVE_UINT64, &digest, error);
 }
 
@@ -92,10 +93,10 @@ static void check_labels(const int32_t *labels, int64_t count, int classes) {
         APD_ASSERT(labels[i] >= 0 && labels[i] < classes);
 }
 
-/* What reaches us was made by our own importers: a mistake in it is ours. */
+/* Contents come from the program's own importers, so a fault in one is a fault of the program. */
 static void check_content(const apd_dataset_content *content) {
     const apd_image_shape shape = content->shape;
-    APD_ASSERT(content->source != NULL && shape.channels >= 1 && shape.channels <= APD_DATASET_MAX_CHANNELS);
+    APD_ASSERT(content->source != NULL && shape.channels >= 1 && shape.channels <= APD_MAX_CHANNELS);
     APD_ASSERT(shape.height >= 1 && shape.height <= APD_DATASET_MAX_SIDE);
     APD_ASSERT(shape.width >= 1 && shape.width <= APD_DATASET_MAX_SIDE);
     for (int split = 0; split < APD_SPLITS; split++) {

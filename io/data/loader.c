@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { TASK_BITS = 20 }; /* of task ids: a stream has at most a million tasks */
+
 /* One shard's samples: slots first .. first+count-1 of the set. */
 typedef struct shard_part {
     int64_t first, count;
@@ -97,12 +99,11 @@ static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const 
 
 /* --- loading ----------------------------------------------------------------------------------------- */
 
-static apd_normalisation fixed_normalisation(apd_normalise kind, const apd_dataset *dataset) {
-    apd_normalisation made;
-    for (int c = 0; c < APD_MAX_CHANNELS; c++) {
-        made.mean[c] = kind == APD_NORMALISE_DATASET ? dataset->mean[c] : 0;
-        made.deviation[c] = kind == APD_NORMALISE_DATASET ? dataset->deviation[c] : 1;
-    }
+/* Without a normalisation, mean 0 and deviation 1. */
+static apd_normalisation identity(void) {
+    apd_normalisation made = {0};
+    for (int c = 0; c < APD_MAX_CHANNELS; c++)
+        made.deviation[c] = 1;
     return made;
 }
 
@@ -134,7 +135,8 @@ static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset
     apd_status status = keep_images(&images, set->slot_count, set->image_bytes, &set->images, error);
     set->normalisation = normalise == APD_NORMALISE_TASK
                              ? apd_pixel_sums_normalisation(&sums, dataset->is_float)
-                             : fixed_normalisation(normalise, dataset);
+                         : normalise == APD_NORMALISE_DATASET ? dataset->normalisation
+                                                              : identity();
     apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, &set->normalisation);
     free(slots);
     free(dealt);
@@ -187,10 +189,6 @@ void apd_train_set_destroy(apd_train_set *set) {
 
 /* --- batches ----------------------------------------------------------------------------------------- */
 
-int64_t apd_train_set_count(const apd_train_set *set) {
-    return set->count;
-}
-
 int apd_train_set_steps(const apd_train_set *set) {
     return (int)((set->count + set->batch - 1) / set->batch);
 }
@@ -205,10 +203,18 @@ const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set) {
     return &set->normalisation;
 }
 
+/* The stream's (a, b) is (task, epoch * 2^16 + shard). b holds 2^16 epochs; the bits of later epochs above these go above
+ * the task's, so that no two epochs share a stream. */
+static apd_random epoch_stream(const apd_train_set *set, int shard, int epoch) {
+    APD_ASSERT(shard < 1 << 16 && set->task < 1 << TASK_BITS && epoch < 1 << (48 - TASK_BITS));
+    uint32_t a = (uint32_t)epoch >> 16 << TASK_BITS | (uint32_t)set->task;
+    uint32_t b = (uint32_t)epoch << 16 | (uint32_t)shard;
+    return apd_random_stream(set->seed, APD_RANDOM_EPOCH_ORDER, a, b);
+}
+
 static const int64_t *epoch_order(const apd_train_set *set, shard_part *part, int shard, int epoch) {
     if (part->epoch != epoch) {
-        uint32_t b = (uint32_t)epoch * 65536 + (uint32_t)shard;
-        apd_random random = apd_random_stream(set->seed, APD_RANDOM_EPOCH_ORDER, (uint32_t)set->task, b);
+        apd_random random = epoch_stream(set, shard, epoch);
         apd_random_permutation(&random, part->count, part->order);
         part->epoch = epoch;
     }

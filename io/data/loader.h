@@ -28,7 +28,6 @@ apd_status apd_train_set_load(const apd_description *description, const apd_stre
                               apd_train_set **out, apd_error *error);
 void apd_train_set_destroy(apd_train_set *set); /* Takes NULL. */
 
-int64_t apd_train_set_count(const apd_train_set *set);                 /* images of the task, all shards */
 int apd_train_set_steps(const apd_train_set *set);                     /* steps an epoch */
 int64_t apd_train_set_batch_count(const apd_train_set *set, int step); /* images of step `step`, all shards */
 const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set);

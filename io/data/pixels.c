@@ -35,8 +35,8 @@ apd_augmentation apd_augmentation_draw(const apd_random *random, int64_t place, 
     return drawn;
 }
 
-/* A run of `count` stored pixels to floats, in order or from the last to the first. */
-typedef void (*run_function)(const void *in, int64_t count, float scale, float offset, float *out);
+/* Converts a span of `count` stored pixels to floats, in order or from the last to the first. */
+typedef void (*span_function)(const void *in, int64_t count, float scale, float offset, float *out);
 
 static void bytes_forward(const void *in, int64_t count, float scale, float offset, float *restrict out) {
     const uint8_t *restrict pixels = in;
@@ -62,9 +62,9 @@ static void floats_backward(const void *in, int64_t count, float scale, float of
         out[i] = pixels[count - 1 - i] * scale + offset;
 }
 
-static const run_function runs[2][2] = {{bytes_forward, bytes_backward}, {floats_forward, floats_backward}};
+static const span_function spans[2][2] = {{bytes_forward, bytes_backward}, {floats_forward, floats_backward}};
 
-/* The part of an axis of `size` that a window shifted by `shift` still sees: output first .. first+count-1. */
+/* The outputs first .. first+count-1 along an axis of `size` that a window shifted by `shift` takes from the image. */
 typedef struct visible {
     int first, count;
 } visible;
@@ -76,7 +76,7 @@ static visible visible_part(int size, int shift) {
     return (visible){shift < 0 ? away : 0, size - away};
 }
 
-/* One row. After the mirror, output column x shows the window's column W-1-x. */
+/* One row. With a flip, output column x is the window's column W-1-x. */
 static void gather_row(const apd_pixels *pixels, int channel, const char *row, apd_augmentation augmentation,
                        float *out) {
     int width = pixels->shape.width;
@@ -87,8 +87,8 @@ static void gather_row(const apd_pixels *pixels, int channel, const char *row, a
     if (seen.count == 0)
         source = first = 0;
     memset(out, 0, (size_t)first * sizeof *out);
-    runs[pixels->is_float][augmentation.flip](row + (size_t)source * size, seen.count, pixels->scale[channel],
-                                              pixels->offset[channel], out + first);
+    spans[pixels->is_float][augmentation.flip](row + (size_t)source * size, seen.count,
+                                               pixels->scale[channel], pixels->offset[channel], out + first);
     int last = first + seen.count;
     memset(out + last, 0, (size_t)(width - last) * sizeof *out);
 }
@@ -114,7 +114,7 @@ void apd_pixels_gather(const apd_pixels *pixels, const void *image, apd_augmenta
     for (int c = 0; c < pixels->shape.channels; c++) {
         const char *in = (const char *)image + c * plane_bytes;
         if (plain)
-            runs[pixels->is_float][false](in, plane, pixels->scale[c], pixels->offset[c], out + c * plane);
+            spans[pixels->is_float][false](in, plane, pixels->scale[c], pixels->offset[c], out + c * plane);
         else
             gather_plane(pixels, c, in, augmentation, out + c * plane);
     }
@@ -132,52 +132,59 @@ static void add_bytes(apd_pixel_sums *sums, int channel, const uint8_t *pixels, 
 }
 
 static void add_floats(apd_pixel_sums *sums, int channel, const float *pixels, int64_t count) {
-    double sum = 0, squares = 0;
     for (int64_t i = 0; i < count; i++) {
         double value = (double)pixels[i];
-        sum += value;
-        squares += value * value;
+        sums->float_sum[channel] += value;
+        sums->float_squares[channel] += value * value;
     }
-    sums->float_sum[channel] += sum;
-    sums->float_squares[channel] += squares;
 }
 
-void apd_pixel_sums_add(apd_pixel_sums *sums, apd_image_shape shape, bool is_float, const void *image) {
+void apd_pixel_sums_add(apd_pixel_sums *sums, apd_image_shape shape, bool is_float, int64_t count,
+                        const void *images) {
     int64_t plane = (int64_t)shape.height * shape.width;
-    sums->count += plane;
-    for (int c = 0; c < shape.channels; c++) {
+    sums->count += count * plane;
+    for (int64_t p = 0; p < count * shape.channels; p++) {
+        int channel = (int)(p % shape.channels);
         if (is_float)
-            add_floats(sums, c, (const float *)image + c * plane, plane);
+            add_floats(sums, channel, (const float *)images + p * plane, plane);
         else
-            add_bytes(sums, c, (const uint8_t *)image + c * plane, plane);
+            add_bytes(sums, channel, (const uint8_t *)images + p * plane, plane);
     }
 }
 
-/* n * (sum of squares) - sum^2 is n^2 times the variance, and exact in 128 bits. */
-static double byte_deviation(const apd_pixel_sums *sums, int channel) {
-    unsigned __int128 count = (uint64_t)sums->count;
-    unsigned __int128 spread =
-        count * sums->squares[channel] - (unsigned __int128)sums->sum[channel] * sums->sum[channel];
-    return sqrt((double)spread) / ((double)sums->count * 255.0);
+void apd_pixel_sums_join(apd_pixel_sums *sums, const apd_pixel_sums *others) {
+    sums->count += others->count;
+    for (int c = 0; c < APD_MAX_CHANNELS; c++) {
+        sums->sum[c] += others->sum[c];
+        sums->squares[c] += others->squares[c];
+        sums->float_sum[c] += others->float_sum[c];
+        sums->float_squares[c] += others->float_squares[c];
+    }
 }
 
-static double float_deviation(const apd_pixel_sums *sums, int channel) {
-    double mean = sums->float_sum[channel] / (double)sums->count;
-    return sqrt(fmax(sums->float_squares[channel] / (double)sums->count - mean * mean, 0));
+apd_normalisation apd_pixel_sums_moments(const apd_pixel_sums *sums, bool is_float) {
+    apd_normalisation made = {0};
+    double n = (double)sums->count;
+    for (int c = 0; c < APD_MAX_CHANNELS && sums->count > 0; c++) {
+        if (is_float) {
+            double mean = sums->float_sum[c] / n;
+            made.mean[c] = (float)mean;
+            made.deviation[c] = (float)sqrt(fmax(0.0, sums->float_squares[c] / n - mean * mean));
+            continue;
+        }
+        /* n*(sum of squares) - sum^2 is n^2 times the variance; in 128 bits it is exact */
+        unsigned __int128 sum = sums->sum[c];
+        unsigned __int128 spread = (unsigned __int128)(uint64_t)sums->count * sums->squares[c] - sum * sum;
+        made.mean[c] = (float)((double)sums->sum[c] / n / 255.0);
+        made.deviation[c] = (float)(sqrt((double)spread) / n / 255.0);
+    }
+    return made;
 }
 
 apd_normalisation apd_pixel_sums_normalisation(const apd_pixel_sums *sums, bool is_float) {
-    apd_normalisation made = {0};
-    for (int c = 0; c < APD_MAX_CHANNELS; c++) {
-        made.deviation[c] = 1;
-        if (sums->count == 0)
-            continue;
-        double count = (double)sums->count;
-        made.mean[c] =
-            (float)(is_float ? sums->float_sum[c] / count : (double)sums->sum[c] / (count * 255.0));
-        double deviation = is_float ? float_deviation(sums, c) : byte_deviation(sums, c);
-        if (deviation >= SMALLEST_DEVIATION)
-            made.deviation[c] = (float)deviation;
-    }
+    apd_normalisation made = apd_pixel_sums_moments(sums, is_float);
+    for (int c = 0; c < APD_MAX_CHANNELS; c++)
+        if (!((double)made.deviation[c] >= SMALLEST_DEVIATION))
+            made.deviation[c] = 1;
     return made;
 }

@@ -296,7 +296,8 @@ static apd_status make_stream(making *m) {
         if (stream->tasks[id].class_count > stream->max_classes)
             stream->max_classes = stream->tasks[id].class_count;
     }
-    return apd_stream_order(m->description, stream, m->error);
+    stream->order = apd_allocate(stream->task_count, sizeof *stream->order, "the tasks' order");
+    return apd_stream_order(m->description, stream->task_count, stream->order, m->error);
 }
 
 apd_status apd_stream_create(const apd_description *description, const apd_dataset *dataset, apd_stream **out,

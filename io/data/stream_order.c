@@ -19,9 +19,9 @@ static const unsigned char orders_of_20[][20] = {
     {6, 14, 0, 11, 12, 17, 13, 4, 9, 1, 7, 19, 8, 10, 3, 15, 18, 5, 2, 16},
 };
 
-static apd_status order_by_letter(const apd_description *description, apd_stream *stream, apd_error *error) {
+static apd_status order_by_letter(const apd_description *description, int count, int *order,
+                                  apd_error *error) {
     char letter = description->stream.order_letter;
-    int count = stream->task_count;
     if (letter < 'A' || letter > 'E')
         return apd_fail(error, APD_ERROR_USAGE, "stream.order: '%c'; a letter from A to E would be right",
                         letter);
@@ -32,15 +32,14 @@ static apd_status order_by_letter(const apd_description *description, apd_stream
             "\"seed N\" would be right",
             letter, count);
     for (int p = 0; p < count; p++)
-        stream->order[p] = letter == 'A' ? p
-                           : count == 10 ? orders_of_10[letter - 'B'][p]
-                                         : orders_of_20[letter - 'B'][p];
+        order[p] = letter == 'A' ? p
+                   : count == 10 ? orders_of_10[letter - 'B'][p]
+                                 : orders_of_20[letter - 'B'][p];
     return APD_OK;
 }
 
-static apd_status order_by_list(const apd_description *description, apd_stream *stream, apd_error *error) {
-    int count = stream->task_count;
-    const int *order = description->stream.order;
+static apd_status order_by_list(const apd_description *description, int count, int *order, apd_error *error) {
+    const int *listed = description->stream.order;
     if (description->stream.order_count != count)
         return apd_fail(error, APD_ERROR_USAGE,
                         "stream.order: %d ids for %d tasks; each of 0 to %d once would be right",
@@ -48,38 +47,32 @@ static apd_status order_by_list(const apd_description *description, apd_stream *
     bool *seen = apd_allocate(count, sizeof *seen, "the tasks seen");
     apd_status status = APD_OK;
     for (int p = 0; status == APD_OK && p < count; p++) {
-        if (order[p] < 0 || order[p] >= count || seen[order[p]])
+        bool is_id = listed[p] >= 0 && listed[p] < count;
+        if (!is_id || seen[listed[p]])
             status = apd_fail(error, APD_ERROR_USAGE,
-                              "stream.order[%d]: %d is %s; each of 0 to %d once would be right", p, order[p],
-                              order[p] < 0 || order[p] >= count ? "no task's id" : "there twice", count - 1);
+                              "stream.order[%d] is %d, which is %s; give each of 0 to %d once", p, listed[p],
+                              is_id ? "there twice" : "no task's id", count - 1);
         else
-            seen[order[p]] = true;
-        stream->order[p] = order[p];
+            seen[listed[p]] = true;
+        order[p] = listed[p];
     }
     free(seen);
     return status;
 }
 
-static apd_status order_by_seed(const apd_description *description, apd_stream *stream, apd_error *error) {
-    (void)error; /* any seed gives an order */
-    int count = stream->task_count;
+static void order_by_seed(const apd_description *description, int count, int *order) {
     int64_t *permutation = apd_allocate(count, sizeof *permutation, "the tasks' order");
     apd_random random = apd_random_stream(description->stream.order_seed, APD_RANDOM_TASK_ORDER, 0, 0);
     apd_random_permutation(&random, count, permutation);
     for (int p = 0; p < count; p++)
-        stream->order[p] = (int)permutation[p];
+        order[p] = (int)permutation[p];
     free(permutation);
-    return APD_OK;
 }
 
-static apd_status (*const orderings[])(const apd_description *description, apd_stream *stream,
-                                       apd_error *error) = {
-    [APD_ORDER_LETTER] = order_by_letter,
-    [APD_ORDER_LIST] = order_by_list,
-    [APD_ORDER_SEED] = order_by_seed,
-};
-
-apd_status apd_stream_order(const apd_description *description, apd_stream *stream, apd_error *error) {
-    stream->order = apd_allocate(stream->task_count, sizeof *stream->order, "the tasks' order");
-    return orderings[description->stream.order_kind](description, stream, error);
+apd_status apd_stream_order(const apd_description *description, int count, int *order, apd_error *error) {
+    switch (description->stream.order_kind) {
+    case APD_ORDER_LETTER: return order_by_letter(description, count, order, error);
+    case APD_ORDER_LIST: return order_by_list(description, count, order, error);
+    default: order_by_seed(description, count, order); return APD_OK;
+    }
 }

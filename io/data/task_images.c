@@ -47,8 +47,11 @@ static void place(const apd_task_images *wanted, int64_t first, int64_t end, con
         int64_t slot = wanted->slots[i];
         uint8_t *image = slot < 0 ? scratch : wanted->kept + slot * dataset->image_bytes;
         apd_transform_apply(transform, sample->turn, piece->images + at * dataset->image_bytes, image);
-        if (wanted->sums != NULL)
-            apd_pixel_sums_add(wanted->sums, dataset->shape, dataset->is_float, image);
+        if (wanted->sums == NULL)
+            continue;
+        apd_pixel_sums sums = {0}; /* of one image: float sums then do not depend on how the file is read */
+        apd_pixel_sums_add(&sums, dataset->shape, dataset->is_float, 1, image);
+        apd_pixel_sums_join(wanted->sums, &sums);
     }
 }
 

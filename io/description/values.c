@@ -23,7 +23,7 @@ static bool all_digits(const char *text) {
     return true;
 }
 
-bool apd_parse_whole(const char *text, int64_t *value) {
+static bool parse_whole(const char *text, int64_t *value) {
     bool has_sign = *text == '-' || *text == '+';
     if (!all_digits(text + (has_sign ? 1 : 0)))
         return false;
@@ -137,7 +137,7 @@ static bool read_whole(const apd_option *option, const char *text, void *field) 
         *(int *)field = 0;
         return true;
     }
-    if (!apd_parse_whole(text, &value) || !in_range(option, (double)value))
+    if (!parse_whole(text, &value) || !in_range(option, (double)value))
         return false;
     *(int *)field = (int)value;
     return true;
@@ -145,7 +145,7 @@ static bool read_whole(const apd_option *option, const char *text, void *field) 
 
 static bool read_long(const apd_option *option, const char *text, void *field) {
     int64_t value = 0;
-    if (!apd_parse_whole(text, &value) || value < (int64_t)option->minimum)
+    if (!parse_whole(text, &value) || value < (int64_t)option->minimum)
         return false;
     *(int64_t *)field = value;
     return true;

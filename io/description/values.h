@@ -70,7 +70,6 @@ apd_compound_write apd_pair_write, apd_numbers_write, apd_order_write, apd_class
 apd_compound_clear apd_numbers_clear, apd_order_clear, apd_classes_clear, apd_layers_clear;
 
 /* A whole number in decimal digits, and nothing else. */
-bool apd_parse_whole(const char *text, int64_t *value);
 bool apd_parse_seed(const char *text, uint64_t *value);
 
 #endif

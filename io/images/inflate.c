@@ -18,14 +18,14 @@
 #define XZ_BUFFER (1 << 16)
 #define XZ_MEMORY (UINT64_C(1) << 28) /* `xz -9` needs 65 MiB to unpack */
 
-struct apd_inflate {
-    char *path;
+typedef struct unpacker {
+    const char *path;
     gzFile gzip; /* plain and gzip files: zlib passes plain bytes through */
     FILE *file;  /* xz files */
     lzma_stream xz;
     bool xz_ended;
     uint8_t buffer[XZ_BUFFER];
-};
+} unpacker;
 
 static bool starts_like_xz(int handle) {
     static const uint8_t magic[6] = {0xFD, '7', 'z', 'X', 'Z', 0};
@@ -34,7 +34,7 @@ static bool starts_like_xz(int handle) {
            memcmp(head, magic, sizeof head) == 0;
 }
 
-static apd_status open_xz(apd_inflate *stream, int handle, apd_error *error) {
+static apd_status open_xz(unpacker *stream, int handle, apd_error *error) {
     stream->file = fdopen(handle, "rb");
     if (stream->file == NULL) {
         (void)close(handle);
@@ -45,7 +45,7 @@ static apd_status open_xz(apd_inflate *stream, int handle, apd_error *error) {
     return APD_OK;
 }
 
-static apd_status open_gzip(apd_inflate *stream, int handle, apd_error *error) {
+static apd_status open_gzip(unpacker *stream, int handle, apd_error *error) {
     stream->gzip = gzdopen(handle, "rb");
     if (stream->gzip == NULL) {
         (void)close(handle);
@@ -55,42 +55,28 @@ static apd_status open_gzip(apd_inflate *stream, int handle, apd_error *error) {
     return APD_OK;
 }
 
-apd_status apd_inflate_open(const char *path, apd_inflate **out, apd_error *error) {
-    int handle = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
-    struct stat facts;
-    if (handle < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(handle, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
-        (void)close(handle);
-        return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed", path);
-    }
-    apd_inflate *stream = apd_allocate(1, sizeof *stream, "a stream");
-    stream->path = apd_duplicate_text(path);
-    stream->xz = (lzma_stream)LZMA_STREAM_INIT;
-    apd_status status =
-        starts_like_xz(handle) ? open_xz(stream, handle, error) : open_gzip(stream, handle, error);
-    if (status != APD_OK) {
-        apd_inflate_close(stream);
-        return status;
-    }
-    *out = stream;
-    return APD_OK;
-}
-
-void apd_inflate_close(apd_inflate *stream) {
-    if (stream == NULL)
-        return;
+static void close_stream(unpacker *stream) {
     if (stream->gzip != NULL)
         (void)gzclose(stream->gzip);
     lzma_end(&stream->xz);
     if (stream->file != NULL)
         (void)fclose(stream->file);
-    free(stream->path);
-    free(stream);
 }
 
-static apd_status read_gzip(apd_inflate *stream, uint8_t *bytes, int64_t count, int64_t *got,
-                            apd_error *error) {
+static apd_status open_stream(unpacker *stream, apd_error *error) {
+    int handle = open(stream->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
+    struct stat facts;
+    if (handle < 0)
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", stream->path, strerror(errno));
+    if (fstat(handle, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+        (void)close(handle);
+        return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed",
+                        stream->path);
+    }
+    return starts_like_xz(handle) ? open_xz(stream, handle, error) : open_gzip(stream, handle, error);
+}
+
+static apd_status read_gzip(unpacker *stream, uint8_t *bytes, int64_t count, int64_t *got, apd_error *error) {
     int64_t filled = 0;
     while (filled < count) {
         int64_t rest = count - filled;
@@ -129,8 +115,7 @@ static const char *xz_reason(lzma_ret result) {
     return "liblzma gave up";
 }
 
-static apd_status read_xz(apd_inflate *stream, uint8_t *bytes, int64_t count, int64_t *got,
-                          apd_error *error) {
+static apd_status read_xz(unpacker *stream, uint8_t *bytes, int64_t count, int64_t *got, apd_error *error) {
     stream->xz.next_out = bytes;
     stream->xz.avail_out = (size_t)count;
     while (stream->xz.avail_out > 0 && !stream->xz_ended) {
@@ -150,20 +135,20 @@ static apd_status read_xz(apd_inflate *stream, uint8_t *bytes, int64_t count, in
     return APD_OK;
 }
 
-apd_status apd_inflate_read(apd_inflate *stream, void *bytes, int64_t count, int64_t *got, apd_error *error) {
+static apd_status read_stream(unpacker *stream, void *bytes, int64_t count, int64_t *got, apd_error *error) {
     return stream->gzip != NULL ? read_gzip(stream, bytes, count, got, error)
                                 : read_xz(stream, bytes, count, got, error);
 }
 
 /* The buffer grows with what really comes, so that a wrong size in a header costs nothing; a small file may still
  * unpack to gigabytes. */
-static apd_status read_all(apd_inflate *stream, int64_t limit, uint8_t **bytes, int64_t *count,
+static apd_status read_all(unpacker *stream, int64_t limit, uint8_t **bytes, int64_t *count,
                            apd_error *error) {
     int64_t room = 1 << 20, filled = 0;
     uint8_t *all = apd_allocate(room, 1, "a file");
     for (;;) {
         int64_t got = 0;
-        apd_status status = apd_inflate_read(stream, all + filled, room - filled, &got, error);
+        apd_status status = read_stream(stream, all + filled, room - filled, &got, error);
         filled += got;
         if (status == APD_OK && filled > limit)
             status =
@@ -187,10 +172,11 @@ static apd_status read_all(apd_inflate *stream, int64_t limit, uint8_t **bytes, 
 
 apd_status apd_inflate_file(const char *path, int64_t limit, uint8_t **bytes, int64_t *count,
                             apd_error *error) {
-    apd_inflate *stream;
-    APD_TRY(apd_inflate_open(path, &stream, error));
-    apd_status status = read_all(stream, limit, bytes, count, error);
-    apd_inflate_close(stream);
+    unpacker stream = {.path = path, .xz = LZMA_STREAM_INIT};
+    apd_status status = open_stream(&stream, error);
+    if (status == APD_OK)
+        status = read_all(&stream, limit, bytes, count, error);
+    close_stream(&stream);
     return status;
 }
 

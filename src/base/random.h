@@ -16,9 +16,9 @@ typedef enum apd_random_purpose {
     APD_RANDOM_HEAD_WEIGHTS = 2,    /* a: task */
     APD_RANDOM_SPLIT = 3,           /* a: task; validation share */
     APD_RANDOM_SHARD_DEAL = 4,      /* a: task */
-    APD_RANDOM_EPOCH_ORDER = 5,     /* a: task, b: epoch * 65536 + shard */
-    APD_RANDOM_AUGMENT = 6,         /* a: task, b: epoch; index: sample */
-    APD_RANDOM_DROPOUT = 7,         /* a: task, b: step; index: (layer, shard, element) */
+    APD_RANDOM_EPOCH_ORDER = 5, /* a: task + (epoch / 65536) * 2^20, b: (epoch mod 65536) * 65536 + shard */
+    APD_RANDOM_AUGMENT = 6,     /* a: task, b: epoch; index: sample */
+    APD_RANDOM_DROPOUT = 7,     /* a: task, b: step; index: (layer, shard, element) */
     APD_RANDOM_TASK_ORDER = 8,
     APD_RANDOM_CLASS_ORDER = 9,
     APD_RANDOM_PIXEL_PERMUTATION = 10, /* a: task */

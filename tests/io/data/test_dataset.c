@@ -129,8 +129,8 @@ static void open_written_file_has_the_pixels_moments(void **state) {
                     else
                         spread += (value - mean) * (value - mean) / values;
                 }
-        assert_true(fabs((double)dataset->mean[c] - mean) < 1e-6);
-        assert_true(fabs((double)dataset->deviation[c] - sqrt(spread)) < 1e-6);
+        assert_true(fabs((double)dataset->normalisation.mean[c] - mean) < 1e-6);
+        assert_true(fabs((double)dataset->normalisation.deviation[c] - sqrt(spread)) < 1e-6);
     }
     apd_dataset_close(dataset);
 }
@@ -170,7 +170,7 @@ static void write_one_black_image_of_one_class_opens(void **state) {
     assert_int_equal(dataset->classes, 1);
     assert_int_equal(dataset->coarse_classes, 0);
     assert_null(dataset->class_names);
-    assert_true(dataset->mean[0] == 0.0F && dataset->deviation[0] == 1.0F);
+    assert_true(dataset->normalisation.mean[0] == 0.0F && dataset->normalisation.deviation[0] == 1.0F);
     apd_dataset_close(dataset);
 }
 
@@ -431,8 +431,9 @@ static void open_minimal_foreign_file_works(void **state) {
         sum += i % 5;
         squares += (i % 5) * (i % 5);
     }
-    assert_true(fabs((double)dataset->mean[0] - sum / 48) < 1e-6);
-    assert_true(fabs((double)dataset->deviation[0] - sqrt(squares / 48 - sum * sum / 48 / 48)) < 1e-6);
+    assert_true(fabs((double)dataset->normalisation.mean[0] - sum / 48) < 1e-6);
+    assert_true(fabs((double)dataset->normalisation.deviation[0] - sqrt(squares / 48 - sum * sum / 48 / 48)) <
+                1e-6);
     assert_int_equal(apd_dataset_read(dataset, APD_SPLIT_TEST, indices, 2, out, &error), APD_OK);
     for (int i = 0; i < 12; i++)
         assert_true(out[i] == (float)((36 + i) % 5) && out[12 + i] == (float)(i % 5));

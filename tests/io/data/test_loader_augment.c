@@ -44,7 +44,9 @@ static int seen_through(int image, bool flip, int down, int right, int pixel) {
 static bool is_view(const float *out, int image, bool flip, int down, int right) {
     for (int pixel = 0; pixel < SIZE; pixel++) {
         int byte = seen_through(image, flip, down, right, pixel), c = pixel / PLANE;
-        float value = byte < 0 ? 0 : ((float)byte / 255 - data->mean[c]) / data->deviation[c];
+        float value =
+            byte < 0 ? 0
+                     : ((float)byte / 255 - data->normalisation.mean[c]) / data->normalisation.deviation[c];
         if (byte < 0 ? out[pixel] < 0 || out[pixel] > 0 : fabsf(out[pixel] - value) > 1e-5f)
             return false;
     }
@@ -159,7 +161,7 @@ static void gather_withTurns_usesEveryTurnOfEveryImageOnce(void **state) {
     int32_t labels[8];
     bool used[4][TRAIN] = {{false}};
     apd_train_set *set = load(&description, stream, 1, 1, 0, TASKS - 1);
-    assert_int_equal(apd_train_set_count(set), 4 * TRAIN);
+    assert_int_equal(image_count(set), 4 * TRAIN);
     for (int step = 0; step < apd_train_set_steps(set); step++) {
         int n = apd_train_set_gather(set, 0, 0, step, images, labels);
         for (int i = 0; i < n; i++) {
@@ -246,8 +248,8 @@ static void normalisation_byTheDataSetOrNone_isTheFilesOrTheIdentity(void **stat
         apd_train_set *set = load(&description, stream, 1, 1, 0, 0);
         const apd_normalisation *found = apd_train_set_normalisation(set);
         for (int c = 0; c < CHANNELS; c++) {
-            assert_float_equal(found->mean[c], kind == 0 ? data->mean[c] : 0, 0);
-            assert_float_equal(found->deviation[c], kind == 0 ? data->deviation[c] : 1, 0);
+            assert_float_equal(found->mean[c], kind == 0 ? data->normalisation.mean[c] : 0, 0);
+            assert_float_equal(found->deviation[c], kind == 0 ? data->normalisation.deviation[c] : 1, 0);
         }
         apd_train_set_destroy(set);
         apd_stream_destroy(stream);
@@ -264,8 +266,8 @@ static void sums_ofOneColourOrNothing_giveADeviationOfOne(void **state) {
         floats[i] = 0.1f;
     apd_pixel_sums none = {0}, of_bytes = {0}, of_floats = {0};
     for (int i = 0; i < 1000; i++) {
-        apd_pixel_sums_add(&of_bytes, shape, false, bytes);
-        apd_pixel_sums_add(&of_floats, shape, true, floats);
+        apd_pixel_sums_add(&of_bytes, shape, false, 1, bytes);
+        apd_pixel_sums_add(&of_floats, shape, true, 1, floats);
     }
     apd_normalisation made = apd_pixel_sums_normalisation(&of_bytes, false);
     assert_float_equal(made.mean[0], 0.2f, 1e-9f);
@@ -288,8 +290,8 @@ static void sums_ofFloats_giveMeanAndDeviation(void **state) {
     apd_image_shape shape = {2, 1, 2};
     float first[4] = {1, 2, -10, 10}, second[4] = {3, 6, -10, 10}; /* channel 0: 1 2 3 6; channel 1: +-10 */
     apd_pixel_sums sums = {0};
-    apd_pixel_sums_add(&sums, shape, true, first);
-    apd_pixel_sums_add(&sums, shape, true, second);
+    apd_pixel_sums_add(&sums, shape, true, 1, first);
+    apd_pixel_sums_add(&sums, shape, true, 1, second);
     apd_normalisation made = apd_pixel_sums_normalisation(&sums, true);
     assert_float_equal(made.mean[0], 3, 1e-6f);
     assert_float_equal(made.deviation[0], sqrtf(3.5f), 1e-6f);
