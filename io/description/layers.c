@@ -1,106 +1,111 @@
 #include "io/description/layers.h"
 
 #include "base/memory.h"
-#include "io/description/values.h"
 
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_LAYERS 1000
-#define MOST_FIELDS 6
 
-/* --- what each layer is called and takes ------------------------------------------------------------- */
+/* --- the table of layers -------------------------------------------------------------------------------- */
 
 static const char *const paddings[] = {"same", "valid", NULL};
 
 #define AT(field) offsetof(apd_layer_spec, field)
-#define UNITS                                                                                      \
+/* A pool's stride is its kernel, unless given. */
+#define AS_KERNEL "as kernel"
+
+/* clang-format off: a row a key */
+#define UNITS(text)                                                                                \
     {                                                                                              \
         .key = "units", .kind = APD_KIND_WHOLE, .offset = AT(units), .minimum = 1, .maximum = 1e6, \
-        .help = "outputs"                                                                          \
+        .help = text                                                                               \
     }
 #define KERNEL                                                                                         \
     {                                                                                                  \
         .key = "kernel", .kind = APD_KIND_PAIR, .offset = AT(kernel_h), .minimum = 1, .maximum = 1024, \
-        .help = "window, in pixels"                                                                    \
+        .help = "Size of the window, in pixels."                                                       \
     }
 #define STRIDE(text)                                                                                   \
     {                                                                                                  \
         .key = "stride", .kind = APD_KIND_PAIR, .offset = AT(stride_h), .minimum = 1, .maximum = 1024, \
-        .initial = text, .help = "step of the window, in pixels"                                       \
+        .initial = text, .help = "Step of the window, in pixels."                                      \
     }
-#define PADDING                                                                              \
-    {                                                                                        \
-        .key = "padding", .kind = APD_KIND_CHOICE, .offset = AT(padding), .names = paddings, \
-        .initial = "same", .help = "same: output = ceil(input / stride)"                     \
+#define PADDING                                                                                             \
+    {                                                                                                       \
+        .key = "padding", .kind = APD_KIND_CHOICE, .offset = AT(padding), .names = paddings,                \
+        .initial = "same",                                                                                  \
+        .help = "same: output = ceil(input / stride); valid: output = ceil((input - kernel + 1) / stride)." \
     }
-/* A pool's stride is its kernel, unless given. */
-#define AS_KERNEL "as kernel"
 
-typedef struct layer_row {
-    const char *name;
-    apd_option fields[MOST_FIELDS]; /* up to the first without a key */
-} layer_row;
-
-static const layer_row layer_rows[] = {
-    [APD_LAYER_CONV] = {"conv", {UNITS, KERNEL, STRIDE("1"), PADDING}},
-    [APD_LAYER_DENSE] = {"dense", {UNITS}},
-    [APD_LAYER_RELU] = {"relu", {{0}}},
-    [APD_LAYER_MAX_POOL] = {"max_pool", {KERNEL, STRIDE(AS_KERNEL), PADDING}},
+const apd_layer_row apd_layer_rows[] = {
+    [APD_LAYER_CONV] = {"conv",
+                        "Convolution with a bias for each output channel.",
+                        {UNITS("Output channels."), KERNEL, STRIDE("1"), PADDING}},
+    [APD_LAYER_DENSE] = {"dense",
+                         "Fully connected, with biases; an image is flattened first.",
+                         {UNITS("Outputs.")}},
+    [APD_LAYER_RELU] = {"relu", "max(x, 0).", {{0}}},
+    [APD_LAYER_MAX_POOL] = {"max_pool",
+                            "Maximum over each window of a channel.",
+                            {KERNEL, STRIDE(AS_KERNEL), PADDING}},
     [APD_LAYER_LRN] = {"lrn",
+                       "Local response normalisation across channels: y = x / (bias + alpha * sum x^2)^beta.",
                        {{.key = "radius",
                          .kind = APD_KIND_WHOLE,
                          .offset = AT(radius),
                          .maximum = 1e6,
                          .initial = "4",
-                         .help = "channels on each side that are summed"},
+                         .help = "The sum takes this many channels on each side."},
                         {.key = "bias",
                          .kind = APD_KIND_SINGLE,
                          .offset = AT(bias),
                          .above = true,
                          .maximum = 1e6,
                          .initial = "1",
-                         .help = "y = x / (bias + alpha * sum x^2)^beta"},
+                         .help = "The constant in the formula."},
                         {.key = "alpha",
                          .kind = APD_KIND_SINGLE,
                          .offset = AT(alpha),
                          .maximum = 1e6,
                          .initial = "0.00011111111111111112",
-                         .help = "its default is 0.001/9"},
+                         .help = "The factor of the sum; the default is 0.001/9."},
                         {.key = "beta",
                          .kind = APD_KIND_SINGLE,
                          .offset = AT(beta),
                          .maximum = 100,
                          .initial = "0.75",
-                         .help = "the power"}}},
+                         .help = "The power."}}},
     [APD_LAYER_DROPOUT] = {"dropout",
+                           "Sets values to 0 at random in training, and scales the others by 1 / (1 - rate).",
                            {{.key = "rate",
                              .kind = APD_KIND_SINGLE,
                              .offset = AT(rate),
                              .maximum = 1,
                              .below = true,
-                             .help = "share of the values dropped in training"}}}};
+                             .help = "Probability with which a value is set to 0."}}}};
+/* clang-format on */
 
-#define LAYER_KINDS ((int)(sizeof layer_rows / sizeof *layer_rows))
-#define LAYER_NEED  "a layer (conv, dense, relu, max_pool, lrn or dropout)"
+const int apd_layer_row_count = (int)(sizeof apd_layer_rows / sizeof *apd_layer_rows);
 
-static int field_count(const layer_row *row) {
+#define LAYER_NEED "a layer (conv, dense, relu, max_pool, lrn or dropout)"
+
+int apd_layer_field_count(const apd_layer_row *row) {
     int count = 0;
-    while (count < MOST_FIELDS && row->fields[count].key != NULL)
+    while (count < APD_LAYER_FIELDS && row->fields[count].key != NULL)
         count++;
     return count;
 }
 
 static int find_layer(const char *name) {
-    for (int kind = 0; kind < LAYER_KINDS; kind++)
-        if (strcmp(layer_rows[kind].name, name) == 0)
+    for (int kind = 0; kind < apd_layer_row_count; kind++)
+        if (strcmp(apd_layer_rows[kind].name, name) == 0)
             return kind;
     return -1;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 static const apd_yaml_node *find_value(const apd_yaml_node *map, const char *key) {
     for (int k = 0; k < map->count; k++)
@@ -109,14 +114,14 @@ static const apd_yaml_node *find_value(const apd_yaml_node *map, const char *key
     return NULL;
 }
 
-static apd_status check_fields(const apd_place *place, const char *key, const layer_row *row,
+static apd_status check_fields(const apd_place *place, const char *key, const apd_layer_row *row,
                                const apd_yaml_node *map) {
     for (int k = 0; k < map->count; k++) {
         char known[160] = "none";
         const char *name = map->items[2 * k].text;
         size_t used = 0;
         bool found = false;
-        for (int f = 0; f < field_count(row); f++) {
+        for (int f = 0; f < apd_layer_field_count(row); f++) {
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", f > 0 ? ", " : "",
                                      row->fields[f].key);
             found = found || strcmp(row->fields[f].key, name) == 0;
@@ -141,10 +146,10 @@ static apd_status read_initial(const apd_option *field, apd_layer_spec *spec) {
     return status;
 }
 
-static apd_status read_fields(const apd_place *place, const char *key, const layer_row *row,
+static apd_status read_fields(const apd_place *place, const char *key, const apd_layer_row *row,
                               const apd_yaml_node *map, apd_layer_spec *spec) {
     APD_TRY(check_fields(place, key, row, map));
-    for (int f = 0; f < field_count(row); f++) {
+    for (int f = 0; f < apd_layer_field_count(row); f++) {
         const apd_option *field = &row->fields[f];
         const apd_yaml_node *value = find_value(map, field->key);
         char name[96];
@@ -179,11 +184,11 @@ static apd_status read_layer(const apd_place *place, const char *list, int numbe
     int kind = find_layer(kind_node->text);
     if (kind < 0)
         return apd_value_refuse(place, key, kind_node, LAYER_NEED);
-    (void)snprintf(key, sizeof key, "%s, layer %d (%s)", list, number, layer_rows[kind].name);
+    (void)snprintf(key, sizeof key, "%s, layer %d (%s)", list, number, apd_layer_rows[kind].name);
     if (fields->kind != APD_YAML_MAP)
         return apd_value_refuse(place, key, fields, "a map such as {units: 20}");
     *spec = (apd_layer_spec){.kind = (apd_layer_kind)kind};
-    return read_fields(place, key, &layer_rows[kind], fields, spec);
+    return read_fields(place, key, &apd_layer_rows[kind], fields, spec);
 }
 
 apd_status apd_layers_read(const apd_place *place, const char *key, const apd_option *option,
@@ -208,12 +213,11 @@ apd_status apd_layers_read(const apd_place *place, const char *key, const apd_op
     return APD_OK;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 static void write_layer(FILE *file, const apd_layer_spec *spec) {
-    const layer_row *row = &layer_rows[spec->kind];
-    int fields = field_count(row);
+    const apd_layer_row *row = &apd_layer_rows[spec->kind];
+    int fields = apd_layer_field_count(row);
     if (fields == 0) {
         (void)fputs(row->name, file);
         return;
@@ -245,23 +249,7 @@ void apd_layers_clear(const apd_option *option, void *base) {
     description->network.layer_count = 0;
 }
 
-void apd_layers_help(FILE *file) {
-    for (int kind = 0; kind < LAYER_KINDS; kind++) {
-        const layer_row *row = &layer_rows[kind];
-        for (int f = 0; f < field_count(row); f++) {
-            char need[160];
-            const char *initial = row->fields[f].initial;
-            apd_value_need(&row->fields[f], need, sizeof need);
-            (void)fprintf(file, "  %-8s %-8s %s; default: %s; %s\n", row->name, row->fields[f].key, need,
-                          initial != NULL ? initial : "none", row->fields[f].help);
-        }
-        if (field_count(row) == 0)
-            (void)fprintf(file, "  %-8s %-8s takes no keys\n", row->name, "");
-    }
-}
-
-/* --- presets
- * ------------------------------------------------------------------------------------------------ */
+/* --- presets -------------------------------------------------------------------------------------------- */
 
 static const apd_layer_spec relu = {.kind = APD_LAYER_RELU};
 static const apd_layer_spec lrn = {
@@ -282,7 +270,7 @@ static void append_dense(apd_description *description, int units) {
     append(description, relu);
 }
 
-/* Yoon et al. 2020: 5x5 convolutions, 3x3 pools of stride 2, all SAME; after each ReLU, LRN where asked. */
+/* Yoon et al. 2020: 5x5 convolutions, 3x3 pools of stride 2, all SAME; with `lrn`, LRN after each ReLU. */
 static void append_conv(apd_description *description, int units) {
     append(description, (apd_layer_spec){.kind = APD_LAYER_CONV,
                                          .units = units,

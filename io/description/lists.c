@@ -40,8 +40,7 @@ static void write_row(FILE *file, const int *row, int count) {
     (void)fputc(']', file);
 }
 
-/* --- two numbers
- * -------------------------------------------------------------------------------------------- */
+/* --- two numbers -------------------------------------------------------------------------------------- */
 
 apd_status apd_pair_read(const apd_place *place, const char *key, const apd_option *option,
                          const apd_yaml_node *node, void *base) {

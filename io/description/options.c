@@ -1,6 +1,6 @@
 #include "io/description/options.h"
 
-#include "io/description/layers.h"
+#include "io/description/description.h"
 
 #include <float.h>
 #include <limits.h>
@@ -19,128 +19,182 @@ static const char *const solvers[] = {"exact", "joint", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
-static const char *const roads[] = {"auto", "direct", "scalapack", NULL};
+static const char *const grams[] = {"auto", "replicated", "distributed", NULL};
 static const char *const schedules[] = {"constant", "exponential", "cosine", NULL};
 
 /* clang-format off: a row a key */
 const apd_option apd_options[] = {
-    {"name", APD_KIND_NAME, AT(name), .help = "the run's name; default: the file's name without .yaml"},
-    {"output", APD_KIND_TEXT, AT(output), .help = "the run's folder; default: runs/NAME"},
-    {"seed", APD_KIND_SEED, AT(seed), .initial = "0", .counts = true,
-     .help = "the seed of everything random"},
+    {"name", APD_KIND_NAME, AT(name), .absent = "the file's name without .yaml", .help = "Name of the run."},
+    {"output", APD_KIND_TEXT, AT(output), .absent = "runs/NAME", .help = "Folder that the run writes to."},
+    {"seed", APD_KIND_SEED, AT(seed), .initial = "0", .counts = true, .help = "Seed of all random numbers."},
     {"shards", APD_KIND_WHOLE, AT(shards), .minimum = 1, .maximum = 65536, .word = "auto", .initial = "auto",
-     .counts = true, .help = "logical shards of a batch; auto: the ranks of the first launch"},
+     .counts = true,
+     .help = "Logical shards of a batch, which are also the most ranks that a run can use; auto takes the "
+             "number of "
+             "ranks of the first launch."},
     {"blas_threads", APD_KIND_WHOLE, AT(blas_threads), .minimum = 1, .maximum = 1024, .initial = "1",
-     .counts = true, .help = "threads of OpenBLAS in a rank (consolidation); bits depend on them"},
+     .counts = true,
+     .help = "OpenBLAS threads of each rank during consolidation; the bits of the results depend on their "
+             "number."},
 
-    {"data.file", APD_KIND_TEXT, AT(data.file), .help = "an HDF5 data file (required)"},
+    {"data.file", APD_KIND_TEXT, AT(data.file), .absent = "required",
+     .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, "
+             "otherwise to "
+             "the working directory."},
     {"data.normalise", APD_KIND_CHOICE, AT(data.normalise), .names = normalisations, .initial = "dataset",
-     .counts = true, .help = "mean and deviation of the data set or of each task; unit: divide by 255 only"},
+     .counts = true,
+     .help =
+         "Normalise images by the mean and standard deviation of the data set's or of each task's training "
+         "images; unit only scales bytes to 0..1."},
     {"data.validation", APD_KIND_REAL, AT(data.validation), .maximum = 1, .below = true, .initial = "0",
-     .counts = true, .help = "share of the training images held out"},
+     .counts = true, .help = "Share of each class' training images that is held out for validation."},
     {"data.flip", APD_KIND_SWITCH, AT(data.flip), .initial = "false", .counts = true,
-     .help = "augmentation: mirror left-right with probability 1/2"},
+     .help = "Augmentation: mirror each training image left to right with probability 1/2."},
     {"data.shift", APD_KIND_WHOLE, AT(data.shift), .maximum = 64, .initial = "0", .counts = true,
-     .help = "augmentation: random crop after padding by so many pixels"},
+     .help = "Augmentation: crop each training image at random after padding it by this many pixels."},
 
     {"stream.kind", APD_KIND_CHOICE, AT(stream.kind), .names = stream_kinds, .initial = "split",
-     .counts = true, .help = "how tasks are cut from the data"},
+     .counts = true,
+     .help = "How tasks are cut from the data: split takes a number of classes a task, list those of "
+             "stream.classes, "
+             "superclass those with the same coarse label; permutation and rotation give every task all "
+             "classes, with "
+             "permuted pixels or rotated images."},
     {"stream.tasks", APD_KIND_WHOLE, AT(stream.tasks), .maximum = 1e6, .initial = "0", .counts = true,
-     .help = "number of tasks; 0: all that the data gives; permutation and rotation need it"},
+     .help = "Number of tasks; 0 takes all that the data gives (permutation and rotation need a number)."},
     {"stream.classes_per_task", APD_KIND_WHOLE, AT(stream.classes_per_task), .maximum = 1e6, .initial = "0",
-     .counts = true, .help = "split: classes a task (required there)"},
+     .counts = true, .help = "Classes of each task with stream.kind split, which needs it."},
     {"stream.classes", APD_KIND_CLASSES, AT(stream.classes), .maximum = INT_MAX, .initial = "[]",
-     .counts = true, .help = "list: each task's classes, such as [[0, 1], [2, 3]]"},
+     .counts = true, .help = "Each task's classes with stream.kind list, such as [[0, 1], [2, 3]]."},
     {"stream.class_seed", APD_KIND_LONG, AT(stream.class_seed), .minimum = -1, .initial = "-1",
-     .counts = true, .help = "split: shuffle the classes by this seed first; -1: in order"},
+     .counts = true,
+     .help = "Seed that shuffles the classes before stream.kind split; -1 keeps their order."},
     {"stream.turns", APD_KIND_WHOLE, AT(stream.turns), .minimum = 1, .maximum = 4, .names = turn_counts,
-     .initial = "1", .counts = true, .help = "each image also turned by 90 degrees, inside its class"},
+     .initial = "1", .counts = true,
+     .help = "Quarter turns at which every image is used, as one class: 1 is upright only, 4 all of them."},
     {"stream.rotation_step", APD_KIND_REAL, AT(stream.rotation_step), .minimum = -360, .maximum = 360,
-     .initial = "5", .counts = true, .help = "rotation: degrees from one task to the next"},
+     .initial = "5", .counts = true, .help = "Degrees from one task to the next with stream.kind rotation."},
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,
-     .help = "A: as described; B to E: the published orders of 10 or 20 tasks"},
+     .help = "Order of the tasks: A as described, B to E the published orders of 10 or 20 tasks, \"seed N\" "
+             "a random "
+             "one."},
 
     {"stream.forget", APD_KIND_NUMBERS, AT(stream.forget), .count_offset = AT(stream.forget_count),
      .maximum = INT_MAX, .initial = "[]", .counts = true,
-     .help = "pairs: a task's id, and after how many finished tasks it is forgotten for good"},
+     .help =
+         "Pairs of a task's id and the number of finished tasks after which it is forgotten for good: [1, 3] "
+         "forgets task 1 after three tasks."},
 
     {"network.preset", APD_KIND_TEXT, AT(network.preset), .names = preset_names, .initial = "lenet",
-     .help = "a network by name; custom: network.layers"},
+     .help = "Network by name, or custom for network.layers."},
     {"network.widths", APD_KIND_NUMBERS, AT(network.widths), .count_offset = AT(network.width_count),
-     .minimum = 1, .maximum = 1e6, .initial = "[256, 256]", .help = "mlp: units of the hidden layers"},
+     .minimum = 1, .maximum = 1e6, .initial = "[256, 256]",
+     .help = "Units of the hidden layers of preset mlp."},
     {"network.lrn", APD_KIND_SWITCH, AT(network.lrn), .initial = "false",
-     .help = "lenet presets: local response normalisation after each convolution's ReLU"},
+     .help = "Local response normalisation after the ReLU of each convolution of the lenet presets."},
     {"network.layers", APD_KIND_LAYERS, AT(network.layers), .initial = "[]", .counts = true,
-     .help = "custom: relu, {dense: {units: 800}}, {conv: {units: 20, kernel: 5}}, ..."},
+     .help = "Layers of a custom network, such as [conv: {units: 20, kernel: 5}, relu, dense: {units: 800}, "
+             "relu]."},
 
     {"method.name", APD_KIND_CHOICE, AT(method.name), .names = methods, .initial = "apd", .counts = true,
-     .help = "apd: the decomposition; stl: one network a task"},
+     .help = "apd decomposes parameters into shared and task-adaptive ones; stl trains a network of its own "
+             "for each "
+             "task, as a baseline."},
     {"method.solver", APD_KIND_CHOICE, AT(method.solver), .names = solvers, .initial = "exact",
-     .counts = true, .help = "exact: proximal steps; joint: the paper's scheme"},
+     .counts = true,
+     .help = "exact takes proximal steps at a cost that does not grow with the tasks; joint is the paper's "
+             "scheme, which "
+             "updates every old task in each step."},
     {"method.lambda1", APD_KIND_REAL, AT(method.lambda1), .maximum = DBL_MAX, .initial = "0.001",
-     .counts = true, .help = "weight of |tau|: sparsity"},
+     .counts = true, .help = "Weight of the l1 penalty on tau, which makes tau sparse."},
     {"method.lambda2", APD_KIND_REAL, AT(method.lambda2), .above = true, .maximum = INFINITY,
      .initial = "inf", .counts = true,
-     .help = "weight of the old tasks' drift; inf: none at all (exact only)"},
+     .help = "Weight of the penalty on the drift of old tasks' parameters; inf allows no drift (solver exact "
+             "only)."},
     {"method.mask_init", APD_KIND_REAL, AT(method.mask_init), .above = true, .maximum = 1, .below = true,
-     .initial = "0.5", .counts = true, .help = "the masks' start"},
+     .initial = "0.5", .counts = true, .help = "Initial value of the masks."},
     {"method.recentre", APD_KIND_CHOICE, AT(method.recentre), .names = recentres, .initial = "count",
-     .counts = true, .help = "how sigma is moved without a change to any theta"},
+     .counts = true,
+     .help = "Where re-centring moves sigma under unchanged parameters of old tasks: to the fewest non-zeros "
+             "of tau, "
+             "to the least sum of |tau|, or nowhere."},
     {"method.recentre_every", APD_KIND_WHOLE, AT(method.recentre_every), .maximum = 1e6, .initial = "0",
-     .counts = true, .help = "re-centre also after every this many tasks; 0: after the first only"},
+     .counts = true,
+     .help = "Re-centre also after every this many tasks; 0 does so after the first task only."},
     {"method.consolidate_every", APD_KIND_WHOLE, AT(method.consolidate_every), .maximum = 1e6, .initial = "0",
-     .counts = true, .help = "tasks from one hierarchical consolidation to the next; 0: none"},
+     .counts = true, .help = "Tasks from one hierarchical consolidation to the next; 0 never consolidates."},
     {"method.clusters_added", APD_KIND_WHOLE, AT(method.clusters_added), .minimum = 1, .maximum = 1e6,
-     .initial = "2", .counts = true, .help = "clusters a consolidation adds to those of the last"},
+     .initial = "2", .counts = true, .help = "Clusters that each consolidation has more than the last one."},
     {"method.beta", APD_KIND_REAL, AT(method.beta), .maximum = DBL_MAX, .initial = "0.01", .counts = true,
-     .help = "a cluster's members agree on a weight when they lie this near each other"},
+     .help = "Largest spread of a weight among a cluster's members at which they may share it."},
     {"method.merge", APD_KIND_CHOICE, AT(method.merge), .names = merges, .initial = "saving", .counts = true,
-     .help = "plain: merge all agreeing weights; saving: those where it saves a non-zero"},
+     .help = "plain merges all weights within beta; saving only those where it saves a non-zero."},
     {"method.cluster_start", APD_KIND_CHOICE, AT(method.cluster_start), .names = starts,
      .initial = "centroids", .counts = true,
-     .help = "K-means starts from the last centroids, or from the principal components"},
-    {"method.cluster_road", APD_KIND_CHOICE, AT(method.cluster_road), .names = roads, .initial = "auto",
-     .help = "who holds the tasks' inner products: every rank, or ScaLAPACK; same clusters"},
+     .help = "K-means starts from the last centroids, or from the principal components (spectral)."},
+    {"method.gram", APD_KIND_CHOICE, AT(method.gram), .names = grams, .initial = "auto",
+     .help = "Where the matrix of the tasks' inner products lies: on every rank, or distributed over the "
+             "ranks by "
+             "ScaLAPACK; the clusters are the same."},
     {"method.polish_epochs", APD_KIND_WHOLE, AT(method.polish_epochs), .maximum = 99999, .initial = "6",
-     .counts = true, .help = "exact: last epochs of a task, on tau's support alone; below training.epochs"},
+     .counts = true,
+     .help = "Last epochs of a task that train on tau's support alone (solver exact), fewer than "
+             "training.epochs; the "
+             "default becomes 3/10 of training.epochs if those are 6 or fewer."},
 
     {"training.epochs", APD_KIND_WHOLE, AT(training.epochs), .minimum = 1, .maximum = 100000, .initial = "20",
-     .counts = true, .help = "passes over a task's training images"},
+     .counts = true, .help = "Passes over each task's training images."},
     {"training.batch", APD_KIND_WHOLE, AT(training.batch), .minimum = 1, .maximum = 1e6, .initial = "100",
-     .counts = true, .help = "images a step, over all shards; at least shards"},
+     .counts = true, .help = "Images of a step over all shards; at least one for each shard."},
     {"training.lr", APD_KIND_REAL, AT(training.lr), .above = true, .maximum = DBL_MAX, .initial = "0.001",
-     .counts = true, .help = "learning rate at a task's start"},
+     .counts = true, .help = "Learning rate at the start of a task."},
     {"training.schedule", APD_KIND_CHOICE, AT(training.schedule), .names = schedules, .initial = "cosine",
-     .counts = true, .help = "the learning rate over a task; cosine ends at 0"},
+     .counts = true,
+     .help = "Learning rate over a task: constant, falling by training.decay each epoch, or along a cosine "
+             "to 0."},
     {"training.decay", APD_KIND_REAL, AT(training.decay), .above = true, .maximum = 1, .initial = "0.95",
-     .counts = true, .help = "exponential: factor an epoch"},
+     .counts = true, .help = "Factor of the learning rate per epoch with training.schedule exponential."},
     {"training.weight_decay", APD_KIND_REAL, AT(training.weight_decay), .maximum = DBL_MAX, .initial = "0",
-     .counts = true, .help = "L2 on theta"},
+     .counts = true, .help = "Factor of theta that is added to its gradient (L2 penalty)."},
     {"training.keep_best", APD_KIND_WHOLE, AT(training.keep_best), .maximum = 100000, .initial = "0",
-     .counts = true, .help = "keep the best of the last n epochs by validation accuracy; 0: the last epoch"},
+     .counts = true,
+     .help = "Keep the parameters of the best validation accuracy of this many last epochs; 0 keeps those of "
+             "the last "
+             "epoch."},
     {"training.beta1", APD_KIND_REAL, AT(training.beta1), .maximum = 1, .below = true, .initial = "0.9",
-     .counts = true, .help = "Adam: memory of the gradient"},
+     .counts = true, .help = "Adam's decay rate of the mean of the gradient."},
     {"training.beta2", APD_KIND_REAL, AT(training.beta2), .maximum = 1, .below = true, .initial = "0.999",
-     .counts = true, .help = "Adam: memory of the squared gradient"},
+     .counts = true, .help = "Adam's decay rate of the mean of the squared gradient."},
     {"training.epsilon", APD_KIND_REAL, AT(training.epsilon), .above = true, .maximum = DBL_MAX,
-     .initial = "1e-08", .counts = true, .help = "Adam: added to the root of the second moment"},
+     .initial = "1e-08", .counts = true, .help = "Constant that Adam adds to the root of the second moment."},
 
     {"log.interval", APD_KIND_WHOLE, AT(log.interval), .minimum = 1, .maximum = 1e9, .initial = "50",
-     .help = "steps between lines of metrics.jsonl"},
+     .help = "Steps between lines of metrics.jsonl."},
     {"log.spectrum", APD_KIND_WHOLE, AT(log.spectrum), .maximum = 1e6, .initial = "500",
-     .help = "up to so many tasks the eigenvalues of the tasks' inner products are logged"},
+     .help = "Most tasks for which the eigenvalues of their inner products are logged."},
     {"log.stall_seconds", APD_KIND_REAL, AT(log.stall_seconds), .maximum = 1e6, .initial = "60",
-     .help = "after so long a rank that keeps the others waiting is named on stderr; 0: never"},
+     .help =
+         "Seconds after which a rank that keeps the others waiting is named on stderr; 0 never names one."},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
-     .initial = "250", .counts = true, .help = "images a pass in evaluation"},
+     .initial = "250", .counts = true, .help = "Images of a forward pass in evaluation."},
 
     {"checkpoint.minutes", APD_KIND_REAL, AT(checkpoint.minutes), .maximum = 1e6, .initial = "15",
-     .help = "minutes between commits while a task trains; 0: only when tasks end"},
+     .help = "Minutes between commits while a task trains; 0 commits only when tasks end."},
     {"checkpoint.tasks", APD_KIND_WHOLE, AT(checkpoint.tasks), .minimum = 1, .maximum = 1e9, .initial = "1",
-     .help = "tasks from commit to commit; 1: one after every task"}};
+     .help = "Finished tasks from one commit to the next."}};
+
+const apd_section apd_sections[] = {{"", "The run"},
+                                    {"data", "The data set"},
+                                    {"stream", "The stream of tasks"},
+                                    {"network", "The network"},
+                                    {"method", "The method"},
+                                    {"training", "Training"},
+                                    {"log", "Logs and evaluation"},
+                                    {"checkpoint", "Checkpoints"}};
 /* clang-format on */
 
 const int apd_option_count = (int)(sizeof apd_options / sizeof *apd_options);
+const int apd_section_count = (int)(sizeof apd_sections / sizeof *apd_sections);
 
 int apd_option_find(const char *key) {
     for (int i = 0; i < apd_option_count; i++)
@@ -149,16 +203,20 @@ int apd_option_find(const char *key) {
     return -1;
 }
 
+bool apd_option_is_in(const apd_option *option, const char *section) {
+    const char *dot = strchr(option->key, '.');
+    size_t length = dot != NULL ? (size_t)(dot - option->key) : 0;
+    return strlen(section) == length && strncmp(option->key, section, length) == 0;
+}
+
 bool apd_option_is_section(const char *name) {
-    size_t length = strlen(name);
-    for (int i = 0; i < apd_option_count; i++)
-        if (strncmp(apd_options[i].key, name, length) == 0 && apd_options[i].key[length] == '.')
+    for (int s = 1; s < apd_section_count; s++)
+        if (strcmp(apd_sections[s].name, name) == 0)
             return true;
     return false;
 }
 
-/* --- the nearest key
- * ---------------------------------------------------------------------------------------- */
+/* --- the nearest key ----------------------------------------------------------------------------------- */
 
 #define LONGEST_KEY 64
 
@@ -181,7 +239,7 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     return row[b_length];
 }
 
-/* From `key` to an option's key; a key written without its section, or with another, counts one. */
+/* The distance of `key` from an option's key; a missing or another section counts one. */
 static size_t distance_to_option(const char *key, const char *known) {
     const char *last = strrchr(key, '.') != NULL ? strrchr(key, '.') + 1 : key;
     const char *known_last = strrchr(known, '.') != NULL ? strrchr(known, '.') + 1 : known;
@@ -191,8 +249,6 @@ static size_t distance_to_option(const char *key, const char *known) {
 }
 
 const char *apd_option_nearest(const char *key) {
-    static const char *const sections[] = {"data",     "stream", "network",   "method",
-                                           "training", "log",    "checkpoint"};
     size_t length = strlen(key);
     size_t best = 3 < 1 + length / 4 ? 3 : 1 + length / 4;
     const char *nearest = NULL;
@@ -205,36 +261,13 @@ const char *apd_option_nearest(const char *key) {
             nearest = apd_options[i].key;
         }
     }
-    for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
-        size_t here = distance(key, length, sections[s], strlen(sections[s]));
+    for (int s = 1; s < apd_section_count; s++) {
+        const char *name = apd_sections[s].name;
+        size_t here = distance(key, length, name, strlen(name));
         if (here < best + (nearest == NULL ? 1 : 0)) {
             best = here;
-            nearest = sections[s];
+            nearest = name;
         }
     }
     return nearest;
-}
-
-/* --- the key reference
- * -------------------------------------------------------------------------------------- */
-
-void apd_description_help(FILE *file) {
-    int widest_key = 0;
-    int widest_need = 0;
-    char need[160];
-    for (int i = 0; i < apd_option_count; i++) {
-        int key = (int)strlen(apd_options[i].key);
-        apd_value_need(&apd_options[i], need, sizeof need);
-        widest_key = key > widest_key ? key : widest_key;
-        widest_need = (int)strlen(need) > widest_need ? (int)strlen(need) : widest_need;
-    }
-    (void)fprintf(file, "%-*s  %-*s  %-10s  %s\n", widest_key, "key", widest_need, "value", "default", "");
-    for (int i = 0; i < apd_option_count; i++) {
-        const apd_option *option = &apd_options[i];
-        apd_value_need(option, need, sizeof need);
-        (void)fprintf(file, "%-*s  %-*s  %-10s  %s\n", widest_key, option->key, widest_need, need,
-                      option->initial != NULL ? option->initial : "-", option->help);
-    }
-    (void)fprintf(file, "\nlayers, in network.layers:\n");
-    apd_layers_help(file);
 }

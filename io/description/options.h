@@ -1,21 +1,32 @@
-/* description_options: the one table of a run description's keys. Reading, --set, checking, run.yaml, the
- * digest and the key reference all follow it. */
+/* options: the one table of a run description's keys. Reading, --set, checks, run.yaml, the digest and the key reference
+ * all follow it: a new key is a new row, and a member of apd_description. */
 #ifndef APD_IO_DESCRIPTION_OPTIONS_H
 #define APD_IO_DESCRIPTION_OPTIONS_H
 
 #include "io/description/values.h"
 
-/* In the order in which run.yaml lists them; keys of one section lie together. */
+/* In the order of run.yaml; the keys of a section lie together. */
 extern const apd_option apd_options[];
 extern const int apd_option_count;
 
-/* The option's place in the table, or -1. */
+typedef struct apd_section {
+    const char *name;  /* "data"; "" for keys without a section, which come first */
+    const char *title; /* a heading */
+} apd_section;
+
+extern const apd_section apd_sections[];
+extern const int apd_section_count;
+
+/* The option's index in the table, or -1. */
 int apd_option_find(const char *key);
 
-/* Whether some key begins with "name.". */
+/* Whether the option's key is of section `section`. */
+bool apd_option_is_in(const apd_option *option, const char *section);
+
+/* Whether `name` is a section's name. */
 bool apd_option_is_section(const char *name);
 
-/* The known key or section most like `key`, or NULL when none is near. */
+/* The known key or section most like `key`, or NULL if none is near. */
 const char *apd_option_nearest(const char *key);
 
 /* Where a value came from. */

@@ -22,7 +22,7 @@ static bool is_given(const apd_reading *reading, const char *key) {
     return source_of(reading, key)->origin != APD_ORIGIN_DEFAULT;
 }
 
-/* Complain about the value of `key`, at the place where it was written. */
+/* Fail with USAGE about the value of `key`, naming where it was written. */
 static apd_status blame(const apd_reading *reading, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -38,8 +38,7 @@ static apd_status blame(const apd_reading *reading, const char *key, const char 
     return apd_place_fail(&place, source->origin == APD_ORIGIN_FILE ? source->place : 0, "%s %s", key, text);
 }
 
-/* --- values made from others
- * -------------------------------------------------------------------------------- */
+/* --- values that follow from others --------------------------------------------------------------------- */
 
 static char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -65,7 +64,7 @@ static apd_status resolve_name(const apd_reading *reading) {
     if (ending != NULL && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0))
         *ending = '\0';
     if (!apd_utf8_printable(stem, strlen(stem)))
-        status = apd_place_fail(&place, 0, "the file's name is no UTF-8 text; name is needed");
+        status = apd_place_fail(&place, 0, "the file's name is no UTF-8 text; set name");
     else
         status = apd_value_read(&place, "name (from the file's name)", &apd_options[apd_option_find("name")],
                                 &node, description);
@@ -73,7 +72,7 @@ static apd_status resolve_name(const apd_reading *reading) {
     return status;
 }
 
-/* The working directory and `path`, or `path` itself when it is absolute. NULL when there is no such folder. */
+/* `path`, made absolute by the working directory; NULL if there is none. */
 static char *absolute_path(const char *path) {
     if (*path == '/')
         return apd_duplicate_text(path);
@@ -85,7 +84,7 @@ static char *absolute_path(const char *path) {
     return whole;
 }
 
-/* Relative to the description's folder when the file exists there, else to the working directory. */
+/* Relative to the description's folder if the file exists there, otherwise to the working directory. */
 static apd_status resolve_data_file(const apd_reading *reading) {
     apd_description *description = reading->description;
     const char *slash = strrchr(reading->file, '/');
@@ -101,7 +100,7 @@ static apd_status resolve_data_file(const apd_reading *reading) {
     char *whole = absolute_path(path);
     free(path);
     if (whole == NULL)
-        return blame(reading, "data.file", "is relative and the working directory is unknown: %s",
+        return blame(reading, "data.file", "is relative, and the working directory is unknown: %s",
                      strerror(errno));
     if (!apd_utf8_printable(whole, strlen(whole))) {
         free(whole);
@@ -112,7 +111,7 @@ static apd_status resolve_data_file(const apd_reading *reading) {
     return APD_OK;
 }
 
-/* The default of 6 polishing epochs is meant for 20; a short run gets its share. */
+/* The default of 6 polishing epochs is meant for 20 epochs; short trainings polish for the same share. */
 static void resolve_polish(const apd_reading *reading) {
     apd_description *description = reading->description;
     if (is_given(reading, "method.polish_epochs") ||
@@ -140,8 +139,7 @@ static apd_status resolve_preset(const apd_reading *reading) {
     return APD_OK;
 }
 
-/* --- checks that span keys
- * ---------------------------------------------------------------------------------- */
+/* --- checks that span keys ------------------------------------------------------------------------------ */
 
 static apd_status check_stream(const apd_reading *reading) {
     const apd_description *d = reading->description;

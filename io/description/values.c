@@ -50,7 +50,7 @@ static const char *skip_digits(const char *text, bool *any, bool *any_nonzero) {
     return text;
 }
 
-/* Decimal numbers only: strtod alone would take hexadecimal, nan and a good start of a bad text. */
+/* Decimal numbers only: strtod alone would accept hexadecimal numbers, nan, and bad texts with a good start. */
 static bool is_decimal(const char *text, bool *nonzero) {
     bool mantissa = false;
     bool exponent = false;
@@ -177,7 +177,7 @@ static bool read_single(const apd_option *option, const char *text, void *field)
     return true;
 }
 
-/* --- their texts ------------------------------------------------------------------------------------- */
+/* --- writing them ------------------------------------------------------------------------------------- */
 
 static void write_text(FILE *file, const apd_option *option, const void *base) {
     const char *text = *(char *const *)((const char *)base + option->offset);
@@ -218,7 +218,7 @@ static void write_seed(FILE *file, const apd_option *option, const void *base) {
     (void)fprintf(file, "%" PRIu64, *value);
 }
 
-/* No more digits than it takes to read back to the same bits; from 15 (6) on, since %g drops zeros. */
+/* The fewest digits that read back to the same bits, but at least 15 (6 for float): %g drops trailing zeros. */
 static void write_real(FILE *file, const apd_option *option, const void *base) {
     const double *value = (const void *)((const char *)base + option->offset);
     char text[40] = "inf";

@@ -1,6 +1,5 @@
-/* description_values: the kinds of values that keys of a run description hold, each read, checked and written
- * in one place. A key is a row (apd_option) that says its kind, range and default; the rows are in
- * description_options.c, those of layers in description_layers.c. */
+/* values: the kinds of values that keys of a run description hold; each is read, checked and written in one place. A key is
+ * a row (apd_option) with a kind, a range and a default; the rows are in options.c, those of layers in layers.c. Local. */
 #ifndef APD_IO_DESCRIPTION_VALUES_H
 #define APD_IO_DESCRIPTION_VALUES_H
 
@@ -11,38 +10,39 @@
 
 typedef enum apd_kind {
     APD_KIND_TEXT,    /* char * */
-    APD_KIND_NAME,    /* char *, fit to name a folder */
+    APD_KIND_NAME,    /* char *: can name a folder */
     APD_KIND_SWITCH,  /* bool: true, false */
-    APD_KIND_CHOICE,  /* an enum whose values are the places in `names` */
+    APD_KIND_CHOICE,  /* an enum whose values are indices into `names` */
     APD_KIND_WHOLE,   /* int */
     APD_KIND_LONG,    /* int64_t, from `minimum` to its largest value */
     APD_KIND_SEED,    /* uint64_t */
     APD_KIND_REAL,    /* double */
     APD_KIND_SINGLE,  /* float */
-    APD_KIND_PAIR,    /* two ints one after the other: 3 or [5, 3] */
-    APD_KIND_NUMBERS, /* int * and its count: a list */
+    APD_KIND_PAIR,    /* two ints in a row: 3 or [5, 3] */
+    APD_KIND_NUMBERS, /* int * with a count: a list */
     APD_KIND_ORDER,   /* stream.order_*: A | "seed 7" | [2, 0, 1] */
-    APD_KIND_CLASSES, /* stream.classes and its counts: a list of lists */
-    APD_KIND_LAYERS,  /* network.layers and its count */
+    APD_KIND_CLASSES, /* stream.classes with its counts: a list of lists */
+    APD_KIND_LAYERS,  /* network.layers with its count */
     APD_KINDS
 } apd_kind;
 
 typedef struct apd_option {
     const char *key; /* "method.lambda1" */
     apd_kind kind;
-    size_t offset;           /* of the value in its struct */
-    size_t count_offset;     /* NUMBERS: of its count */
-    double minimum, maximum; /* of numbers, both included; maximum INFINITY allows inf, DBL_MAX is no bound */
-    bool above, below;       /* minimum, maximum are excluded */
-    const char *word;        /* WHOLE: a word for 0 */
+    size_t offset;            /* of the value in its struct */
+    size_t count_offset;      /* NUMBERS: of its count */
+    double minimum, maximum;  /* numbers: both included; maximum INFINITY allows inf, DBL_MAX is no bound */
+    bool above, below;        /* minimum, maximum are excluded */
+    const char *word;         /* WHOLE: a word for 0 */
     const char *const *names; /* the only texts allowed, ending in NULL; or NULL */
-    const char *initial;      /* the default as YAML; NULL: there is none, or it follows from other values */
+    const char *initial;      /* the default as YAML; NULL: `absent` says what holds without a value */
+    const char *absent;       /* for the key reference */
     bool counts;              /* results depend on it: part of the digest */
-    const char *help;         /* one line */
+    const char *help;         /* a sentence */
 } apd_option;
 
-/* Read `node` into the option's place in `base`, freeing what lay there. `key` is the name for complaints.
- * Status: USAGE with what would be right; the value is then untouched. */
+/* Read `node` into the option's value in `base`, freeing the old one. `key` is the name for complaints. Status: USAGE with
+ * what is needed; the value is then untouched. */
 apd_status apd_value_read(const apd_place *place, const char *key, const apd_option *option,
                           const apd_yaml_node *node, void *base);
 
@@ -52,14 +52,14 @@ void apd_value_write(FILE *file, const apd_option *option, const void *base);
 /* Free what the value owns. */
 void apd_value_clear(const apd_option *option, void *base);
 
-/* What would be right: "a whole number from 1 to 100", "count, median or none". */
+/* What the option takes: "a whole number from 1 to 100", "count, median or none". */
 void apd_value_need(const apd_option *option, char *text, size_t size);
 
-/* Complain that `key` is what `node` holds (nothing was given when NULL) where `need` is needed. */
+/* Fail with USAGE: `key` holds `node` (NULL: nothing was given), `need` is needed. */
 apd_status apd_value_refuse(const apd_place *place, const char *key, const apd_yaml_node *node,
                             const char *need);
 
-/* The compound kinds, one file each group: description_lists.c, description_layers.c. */
+/* The kinds that are no single text: lists.c, layers.c. */
 typedef apd_status apd_compound_read(const apd_place *place, const char *key, const apd_option *option,
                                      const apd_yaml_node *node, void *base);
 typedef void apd_compound_write(FILE *file, const apd_option *option, const void *base);
@@ -69,7 +69,7 @@ apd_compound_read apd_pair_read, apd_numbers_read, apd_order_read, apd_classes_r
 apd_compound_write apd_pair_write, apd_numbers_write, apd_order_write, apd_classes_write, apd_layers_write;
 apd_compound_clear apd_numbers_clear, apd_order_clear, apd_classes_clear, apd_layers_clear;
 
-/* A whole number in decimal digits, and nothing else. */
+/* Parse a whole number in decimal digits and nothing else. */
 bool apd_parse_seed(const char *text, uint64_t *value);
 
 #endif

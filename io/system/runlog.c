@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,50 +128,6 @@ apd_status apd_append_file(const char *folder, const char *name, const char *tex
     apd_status status = write_synced(path, O_APPEND, text, bytes, error);
     free(path);
     return status;
-}
-
-/* All that `file` gives, up to one byte more than `limit`. */
-static bool read_all(int file, int64_t limit, char **text, int64_t *bytes) {
-    int64_t room = 4096;
-    *text = apd_allocate(room + 1, 1, "a file's text");
-    *bytes = 0;
-    while (*bytes <= limit) {
-        if (*bytes == room) {
-            *text = apd_reallocate(*text, room + 1, 2 * room + 1, 1, "a file's text");
-            room *= 2;
-        }
-        ssize_t got = read(file, *text + *bytes, (size_t)(room - *bytes));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return false;
-        if (got == 0)
-            break;
-        *bytes += got;
-    }
-    (*text)[*bytes] = '\0';
-    return true;
-}
-
-apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error) {
-    char *content = NULL;
-    int64_t size = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return refused(error, "open", path);
-    apd_status status = APD_OK;
-    if (!read_all(file, limit, &content, &size))
-        status = refused(error, "read", path);
-    else if (size > limit)
-        status = apd_fail(error, APD_ERROR_DATA, "%s is longer than %" PRId64 " bytes", path, limit);
-    (void)close(file);
-    if (status != APD_OK) {
-        free(content);
-        return status;
-    }
-    *text = content;
-    *bytes = size;
-    return APD_OK;
 }
 
 /* --- metrics.jsonl

@@ -37,10 +37,6 @@ apd_status apd_write_file(const char *folder, const char *name, const char *text
 apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
                            apd_error *error);
 
-/* Read a whole file of at most `limit` bytes into `*text` (0-terminated, free it). Statuses: IO; DATA when
- * longer. */
-apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error);
-
 /* Make a folder and those above it. Status: IO. */
 apd_status apd_make_folder(const char *path, apd_error *error);
 

@@ -14,7 +14,7 @@
 
 static apd_cli_list settings;
 static const char *time_limit = NULL;
-static bool fresh = false, force = false, keys = false;
+static bool fresh = false, force = false, keys = false, markdown = false;
 
 static const apd_cli_option options[] = {
     {.name = "set",
@@ -30,6 +30,9 @@ static const apd_cli_option options[] = {
     {.name = "help-keys",
      .help = "list the keys of a run description, with ranges and defaults",
      .flag = &keys},
+    {.name = "markdown",
+     .help = "with --help-keys: as Markdown (docs/run-descriptions.md)",
+     .flag = &markdown},
     {0},
 };
 
@@ -262,7 +265,7 @@ static apd_status train(apd_run *run, const char *path, apd_error *error) {
 
 static apd_status run_train(int count, const char *const *arguments, apd_error *error) {
     if (keys) {
-        apd_description_help(stdout);
+        (markdown ? apd_description_reference : apd_description_help)(stdout);
         return APD_OK;
     }
     if (count == 0)

@@ -4,7 +4,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "io/system/runlog.h"
+#include "io/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

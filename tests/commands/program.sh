@@ -36,7 +36,7 @@ case_same_bits_consolidation() {
     cp p1.fingerprint direct
     grep -c '"event": *"consolidation"' p1/metrics.jsonl | grep -qx 6 || fail "not two consolidations of three layers"
     grep '"event": *"consolidation"' p3/metrics.jsonl | grep -q '"merged_weights": *[1-9]' || fail "nothing was merged"
-    same_bits "${consolidating[@]}" --set method.cluster_road=scalapack --fresh --force
+    same_bits "${consolidating[@]}" --set method.gram=distributed --fresh --force
     cmp direct p1.fingerprint || fail "the ScaLAPACK road gave other bits"
     same_bits "${consolidating[@]}" --set method.merge=plain --set method.cluster_start=spectral --fresh --force
 }

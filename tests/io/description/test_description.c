@@ -43,7 +43,7 @@ static void parse_smallest_description_gives_documented_defaults(void **state) {
     assert_true(d->blas_threads == 1 && d->log.spectrum == 500 && d->stream.forget_count == 0);
     assert_true(d->method.consolidate_every == 0 && d->method.clusters_added == 2 && d->method.beta == 0.01);
     assert_true(d->method.merge == APD_MERGES_SAVING && d->method.cluster_start == APD_START_CENTROIDS &&
-                d->method.cluster_road == APD_ROAD_AUTO);
+                d->method.gram == APD_GRAM_KIND_AUTO);
     assert_true(d->log.interval == 50 && d->log.evaluate_batch == 250 && d->log.stall_seconds == 60.0);
     apd_description_destroy(d);
 }
@@ -58,7 +58,7 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->stream.forget_count == 2 && d->stream.forget[0] == 2 && d->stream.forget[1] == 1);
     assert_true(d->method.consolidate_every == 5 && d->method.clusters_added == 3 && d->method.beta == 0.25);
     assert_true(d->method.merge == APD_MERGES_PLAIN && d->method.cluster_start == APD_START_SPECTRAL &&
-                d->method.cluster_road == APD_ROAD_SCALAPACK);
+                d->method.gram == APD_GRAM_KIND_DISTRIBUTED);
     assert_string_equal(d->data.file, "/x y.h5");
     assert_true(d->data.normalise == APD_NORMALISE_UNIT && d->data.validation == 0.25);
     assert_true(d->data.flip && d->data.shift == 4);

@@ -1,4 +1,5 @@
 /* The run's folder: metrics lines, whole files by rename, folders, and what a failing disk leads to. */
+#include "io/system/file.h"
 #include "io/system/runlog.h"
 
 #include <errno.h>

@@ -1,18 +1,14 @@
-#include "io/description/description.h"
-
-#include "base/digest.h"
+/* Reading a run description: defaults, then the file, then --set, then what follows from them. */
 #include "base/memory.h"
+#include "io/description/description.h"
 #include "io/description/options.h"
 #include "io/description/resolve.h"
-#include "io/system/runlog.h"
+#include "io/system/file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY_SIZE 160
-
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
 
 static apd_status unknown_key(const apd_place *place, int line, const char *key) {
     const char *nearest = apd_option_nearest(key);
@@ -28,7 +24,7 @@ static apd_status set_option(const apd_place *place, int option, const apd_yaml_
     return APD_OK;
 }
 
-/* The keys of a map; `section` is "" at the top. */
+/* Read the keys of a map; `section` is "" at the top level. */
 static apd_status read_map(const apd_place *place, const char *section, const apd_yaml_node *map,
                            apd_description *description) {
     for (int k = 0; k < map->count; k++) {
@@ -150,92 +146,6 @@ void apd_description_destroy(apd_description *description) {
         apd_value_clear(&apd_options[i], description);
     free(description->sources);
     free(description);
-}
-
-/* --- writing
- * ------------------------------------------------------------------------------------------------ */
-
-/* A stream into memory; out of memory is fatal here and in end_text. */
-static FILE *begin_text(char **text, size_t *size) {
-    FILE *stream = open_memstream(text, size);
-    if (stream == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing the run description");
-    return stream;
-}
-
-static void end_text(FILE *stream) {
-    bool failed = ferror(stream) != 0;
-    if (fclose(stream) != 0 || failed)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing the run description");
-}
-
-static void write_source(FILE *file, const apd_value_source *source) {
-    if (source->note != NULL)
-        (void)fprintf(file, "  # %s\n", source->note);
-    else if (source->origin == APD_ORIGIN_FILE)
-        (void)fprintf(file, "  # file line %d\n", source->place);
-    else
-        (void)fprintf(file, "  # %s\n", source->origin == APD_ORIGIN_FLAG ? "flag" : "default");
-}
-
-/* A preset's layers follow from its name: they are shown, not set, or the text would not read back. */
-static void write_layers(FILE *file, const apd_description *description, int option) {
-    if (strcmp(description->network.preset, "custom") != 0)
-        (void)fputs("[]", file);
-    else
-        apd_value_write(file, &apd_options[option], description);
-    write_source(file, &description->sources[option]);
-    if (strcmp(description->network.preset, "custom") == 0)
-        return;
-    (void)fputs("    # by preset: ", file);
-    apd_value_write(file, &apd_options[option], description);
-    (void)fputc('\n', file);
-}
-
-static void write_option(FILE *file, const apd_description *description, int option, size_t *section) {
-    const char *key = apd_options[option].key;
-    const char *dot = strchr(key, '.');
-    size_t length = dot != NULL ? (size_t)(dot - key) : 0;
-    bool opens = length != *section || (length > 0 && strncmp(key, apd_options[option - 1].key, length) != 0);
-    if (opens && dot != NULL)
-        (void)fprintf(file, "%.*s:\n", (int)length, key);
-    *section = length;
-    (void)fprintf(file, "%s%s: ", dot != NULL ? "    " : "", dot != NULL ? dot + 1 : key);
-    if (apd_options[option].kind == APD_KIND_LAYERS) {
-        write_layers(file, description, option);
-        return;
-    }
-    apd_value_write(file, &apd_options[option], description);
-    write_source(file, &description->sources[option]);
-}
-
-char *apd_description_write(const apd_description *description) {
-    char *text = NULL;
-    size_t size = 0;
-    size_t section = 0;
-    FILE *file = begin_text(&text, &size);
-    (void)fputs("# The run as resolved: every value and where it came from.\n", file);
-    for (int i = 0; i < apd_option_count; i++)
-        write_option(file, description, i, &section);
-    end_text(file);
-    return text;
-}
-
-uint64_t apd_description_digest(const apd_description *description) {
-    uint64_t digest = 0;
-    for (int i = 0; i < apd_option_count; i++) {
-        char *text = NULL;
-        size_t size = 0;
-        if (!apd_options[i].counts)
-            continue;
-        FILE *file = begin_text(&text, &size);
-        (void)fprintf(file, "%s: ", apd_options[i].key);
-        apd_value_write(file, &apd_options[i], description);
-        end_text(file);
-        digest = apd_digest_join(digest, apd_digest(text, size));
-        free(text);
-    }
-    return digest;
 }
 
 void apd_description_set_shards(apd_description *description, int shards) {

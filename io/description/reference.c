@@ -1,0 +1,151 @@
+/* The key reference, made from the tables of options and layers: for a terminal, and docs/run-descriptions.md. */
+#include "base/memory.h"
+#include "io/description/layers.h"
+#include "io/description/options.h"
+
+#include <string.h>
+
+#define NEED_SIZE 160
+
+static const char *default_of(const apd_option *option) {
+    if (option->initial != NULL)
+        return option->initial;
+    return option->absent != NULL ? option->absent : "required";
+}
+
+/* --- for a terminal: a key and its values, then what it does ------------------------------------------ */
+
+static void help_option(FILE *file, const char *key, const apd_option *option) {
+    char need[NEED_SIZE];
+    apd_value_need(option, need, sizeof need);
+    (void)fprintf(file, "  %-26s %s; %s%s\n      %s\n", key, need,
+                  option->initial != NULL || strcmp(default_of(option), "required") != 0 ? "default: " : "",
+                  default_of(option), option->help);
+}
+
+void apd_description_help(FILE *file) {
+    for (int s = 0; s < apd_section_count; s++) {
+        (void)fprintf(file, "%s%s\n", s > 0 ? "\n" : "", apd_sections[s].title);
+        for (int i = 0; i < apd_option_count; i++)
+            if (apd_option_is_in(&apd_options[i], apd_sections[s].name))
+                help_option(file, apd_options[i].key, &apd_options[i]);
+    }
+    (void)fprintf(file, "\nLayers of network.layers\n");
+    for (int kind = 0; kind < apd_layer_row_count; kind++) {
+        const apd_layer_row *row = &apd_layer_rows[kind];
+        (void)fprintf(file, "  %s\n      %s\n", row->name, row->help);
+        for (int f = 0; f < apd_layer_field_count(row); f++) {
+            char key[64];
+            (void)snprintf(key, sizeof key, "%s: %s", row->name, row->fields[f].key);
+            help_option(file, key, &row->fields[f]);
+        }
+    }
+}
+
+/* --- as Markdown ---------------------------------------------------------------------------------------- */
+
+/* Text in a table's cell: a bar would end it. */
+static void write_cell(FILE *file, const char *text) {
+    for (; *text != '\0'; text++)
+        (void)fprintf(file, "%s%c", *text == '|' ? "\\" : "", *text);
+}
+
+static void write_row(FILE *file, const apd_option *option) {
+    char need[NEED_SIZE];
+    apd_value_need(option, need, sizeof need);
+    (void)fprintf(file, "| `%s` | ", option->key);
+    write_cell(file, need);
+    (void)fprintf(file, option->initial != NULL ? " | `%s` | " : " | %s | ", default_of(option));
+    write_cell(file, option->help);
+}
+
+static void write_section(FILE *file, const apd_section *section) {
+    (void)fprintf(file, "\n## %s\n\n", section->title);
+    (void)fputs("| key | value | default | meaning | results |\n| --- | --- | --- | --- | --- |\n", file);
+    for (int i = 0; i < apd_option_count; i++) {
+        if (!apd_option_is_in(&apd_options[i], section->name))
+            continue;
+        write_row(file, &apd_options[i]);
+        (void)fprintf(file, " | %s |\n", apd_options[i].counts ? "yes" : "");
+    }
+}
+
+static void write_layers(FILE *file) {
+    (void)fputs("\n## Layers\n\n"
+                "`network.layers` is a list. A layer without required keys may be a bare name:\n\n"
+                "```yaml\n"
+                "network:\n"
+                "    layers:\n"
+                "        - conv: {units: 20, kernel: [5, 3]}\n"
+                "        - relu\n"
+                "        - max_pool: {kernel: 2}\n"
+                "        - dense: {units: 800}\n"
+                "        - relu\n"
+                "```\n\n"
+                "The last layer, with an output for each class of a task, follows by itself.\n",
+                file);
+    for (int kind = 0; kind < apd_layer_row_count; kind++) {
+        const apd_layer_row *row = &apd_layer_rows[kind];
+        (void)fprintf(file, "\n### %s\n\n%s\n", row->name, row->help);
+        if (apd_layer_field_count(row) > 0)
+            (void)fputs("\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n", file);
+        for (int f = 0; f < apd_layer_field_count(row); f++) {
+            write_row(file, &row->fields[f]);
+            (void)fputs(" |\n", file);
+        }
+    }
+}
+
+/* Each preset with the other keys at their defaults, as the program resolves it. */
+static void write_presets(FILE *file) {
+    const apd_option *presets = &apd_options[apd_option_find("network.preset")];
+    (void)fputs("\n## Presets\n\nThe layers that a preset stands for, with `network.widths` and "
+                "`network.lrn` at their "
+                "defaults.\n\n| preset | network.layers |\n| --- | --- |\n",
+                file);
+    for (int i = 0; strcmp(presets->names[i], "custom") != 0; i++) {
+        char setting[64];
+        const char *const settings[] = {setting};
+        const char text[] = "data: {file: x}\nstream: {classes_per_task: 1}\n";
+        apd_description *made;
+        apd_error error = {0};
+        (void)snprintf(setting, sizeof setting, "network.preset=%s", presets->names[i]);
+        if (apd_description_parse("x.yaml", text, sizeof text - 1, settings, 1, &made, &error) != APD_OK)
+            apd_fatal(APD_ERROR_INTERNAL, "the table of options: %s", error.message);
+        (void)fprintf(file, "| `%s` | `", presets->names[i]);
+        apd_layers_write(file, NULL, made);
+        (void)fputs("` |\n", file);
+        apd_description_destroy(made);
+    }
+}
+
+void apd_description_reference(FILE *file) {
+    (void)fputs(
+        "# Run descriptions\n\n"
+        "<!-- Written by `apd train --help-keys --markdown`: change the tables in io/description/, not this "
+        "page. -->\n\n"
+        "A run description is a YAML file. This one has all that must be given; every other key has a "
+        "default:\n\n"
+        "```yaml\n"
+        "data:\n"
+        "    file: cifar100.h5\n"
+        "stream:\n"
+        "    classes_per_task: 10\n"
+        "```\n\n"
+        "`apd train RUN.yaml --set KEY=VALUE` overrides a key, `--set method.lambda1=2e-3` for example. Keys "
+        "are written\n"
+        "with their section and a dot on the command line and in messages, and as nested maps in the file. "
+        "`apd train` writes\n"
+        "the resolved description, with the source of every value, to `run.yaml` in the run's folder.\n\n"
+        "A run that has begun goes on only with the values that its results depend on: those with *yes* in "
+        "the last column.\n"
+        "`training.epochs` may change for the tasks that are still to come, and `stream.tasks` may grow. "
+        "Aliases, tags, a\n"
+        "second document and a key given twice are refused; so is an unknown key, with the nearest known "
+        "one.\n",
+        file);
+    for (int s = 0; s < apd_section_count; s++)
+        write_section(file, &apd_sections[s]);
+    write_layers(file);
+    write_presets(file);
+}
