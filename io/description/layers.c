@@ -13,8 +13,6 @@
 static const char *const paddings[] = {"same", "valid", NULL};
 
 #define AT(field) offsetof(apd_layer_spec, field)
-/* A pool's stride is its kernel, unless given. */
-#define AS_KERNEL "as kernel"
 
 /* clang-format off: a row a key */
 #define UNITS(text)                                                                                \
@@ -27,10 +25,10 @@ static const char *const paddings[] = {"same", "valid", NULL};
         .key = "kernel", .kind = APD_KIND_PAIR, .offset = AT(kernel_h), .minimum = 1, .maximum = 1024, \
         .help = "Size of the window, in pixels."                                                       \
     }
-#define STRIDE(text)                                                                                   \
+#define STRIDE(...)                                                                                    \
     {                                                                                                  \
         .key = "stride", .kind = APD_KIND_PAIR, .offset = AT(stride_h), .minimum = 1, .maximum = 1024, \
-        .initial = text, .help = "Step of the window, in pixels."                                      \
+        __VA_ARGS__, .help = "Step of the window, in pixels."                                          \
     }
 #define PADDING                                                                                             \
     {                                                                                                       \
@@ -42,14 +40,14 @@ static const char *const paddings[] = {"same", "valid", NULL};
 const apd_layer_row apd_layer_rows[] = {
     [APD_LAYER_CONV] = {"conv",
                         "Convolution with a bias for each output channel.",
-                        {UNITS("Output channels."), KERNEL, STRIDE("1"), PADDING}},
+                        {UNITS("Output channels."), KERNEL, STRIDE(.initial = "1"), PADDING}},
     [APD_LAYER_DENSE] = {"dense",
                          "Fully connected, with biases; an image is flattened first.",
                          {UNITS("Outputs.")}},
     [APD_LAYER_RELU] = {"relu", "max(x, 0).", {{0}}},
     [APD_LAYER_MAX_POOL] = {"max_pool",
                             "Maximum over each window of a channel.",
-                            {KERNEL, STRIDE(AS_KERNEL), PADDING}},
+                            {KERNEL, STRIDE(.absent = "kernel"), PADDING}},
     [APD_LAYER_LRN] = {"lrn",
                        "Local response normalisation across channels: y = x / (bias + alpha * sum x^2)^beta.",
                        {{.key = "radius",
@@ -134,7 +132,7 @@ static apd_status check_fields(const apd_place *place, const char *key, const ap
 }
 
 static apd_status read_initial(const apd_option *field, apd_layer_spec *spec) {
-    if (strcmp(field->initial, AS_KERNEL) == 0) {
+    if (field->initial == NULL) { /* the stride of a pool */
         spec->stride_h = spec->kernel_h;
         spec->stride_w = spec->kernel_w;
         return APD_OK;
@@ -157,7 +155,7 @@ static apd_status read_fields(const apd_place *place, const char *key, const apd
         (void)snprintf(name, sizeof name, "%s: %s", key, field->key);
         if (value != NULL) {
             APD_TRY(apd_value_read(place, name, field, value, spec));
-        } else if (field->initial != NULL) {
+        } else if (field->initial != NULL || field->absent != NULL) {
             APD_TRY(read_initial(field, spec));
         } else {
             apd_value_need(field, need, sizeof need);

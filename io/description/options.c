@@ -37,7 +37,7 @@ const apd_option apd_options[] = {
      .help = "OpenBLAS threads of each rank during consolidation; the bits of the results depend on their "
              "number."},
 
-    {"data.file", APD_KIND_TEXT, AT(data.file), .absent = "required",
+    {"data.file", APD_KIND_TEXT, AT(data.file),
      .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, "
              "otherwise to "
              "the working directory."},
@@ -71,7 +71,8 @@ const apd_option apd_options[] = {
      .help = "Seed that shuffles the classes before stream.kind split; -1 keeps their order."},
     {"stream.turns", APD_KIND_WHOLE, AT(stream.turns), .minimum = 1, .maximum = 4, .names = turn_counts,
      .initial = "1", .counts = true,
-     .help = "Quarter turns at which every image is used, as one class: 1 is upright only, 4 all of them."},
+     .help = "Every image is used at this many multiples of 90 degrees, always with its own label; 1 is "
+             "upright only."},
     {"stream.rotation_step", APD_KIND_REAL, AT(stream.rotation_step), .minimum = -360, .maximum = 360,
      .initial = "5", .counts = true, .help = "Degrees from one task to the next with stream.kind rotation."},
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,

@@ -19,8 +19,8 @@ static void help_option(FILE *file, const char *key, const apd_option *option) {
     char need[NEED_SIZE];
     apd_value_need(option, need, sizeof need);
     (void)fprintf(file, "  %-26s %s; %s%s\n      %s\n", key, need,
-                  option->initial != NULL || strcmp(default_of(option), "required") != 0 ? "default: " : "",
-                  default_of(option), option->help);
+                  option->initial != NULL || option->absent != NULL ? "default: " : "", default_of(option),
+                  option->help);
 }
 
 void apd_description_help(FILE *file) {
@@ -119,31 +119,37 @@ static void write_presets(FILE *file) {
     }
 }
 
+/* clang-format off: lines as on the page */
+static const char introduction[] =
+    "# Run descriptions\n"
+    "\n"
+    "<!-- Written by `apd train --help-keys --markdown`: change the tables in io/description/, not this "
+    "page. -->\n"
+    "\n"
+    "A run description is a YAML file. This one has all that must be given; every other key has a default:\n"
+    "\n"
+    "```yaml\n"
+    "data:\n"
+    "    file: cifar100.h5\n"
+    "stream:\n"
+    "    classes_per_task: 10\n"
+    "```\n"
+    "\n"
+    "`apd train RUN.yaml --set KEY=VALUE` overrides a key: `--set method.lambda1=2e-3`. On the command line "
+    "and in messages, a\n"
+    "key is written with its section and a dot; in the file, as nested maps. `apd train` writes the resolved "
+    "description, with\n"
+    "the source of every value, to `run.yaml` in the run's folder.\n"
+    "\n"
+    "A run goes on from its last commit only if all values that its results depend on (*yes* in the last "
+    "column) are as they\n"
+    "were; of these, `training.epochs` may change for the tasks to come, and `stream.tasks` may grow. YAML's "
+    "aliases, tags and\n"
+    "further documents are refused, and so are unknown keys and keys given twice.\n";
+/* clang-format on */
+
 void apd_description_reference(FILE *file) {
-    (void)fputs(
-        "# Run descriptions\n\n"
-        "<!-- Written by `apd train --help-keys --markdown`: change the tables in io/description/, not this "
-        "page. -->\n\n"
-        "A run description is a YAML file. This one has all that must be given; every other key has a "
-        "default:\n\n"
-        "```yaml\n"
-        "data:\n"
-        "    file: cifar100.h5\n"
-        "stream:\n"
-        "    classes_per_task: 10\n"
-        "```\n\n"
-        "`apd train RUN.yaml --set KEY=VALUE` overrides a key, `--set method.lambda1=2e-3` for example. Keys "
-        "are written\n"
-        "with their section and a dot on the command line and in messages, and as nested maps in the file. "
-        "`apd train` writes\n"
-        "the resolved description, with the source of every value, to `run.yaml` in the run's folder.\n\n"
-        "A run that has begun goes on only with the values that its results depend on: those with *yes* in "
-        "the last column.\n"
-        "`training.epochs` may change for the tasks that are still to come, and `stream.tasks` may grow. "
-        "Aliases, tags, a\n"
-        "second document and a key given twice are refused; so is an unknown key, with the nearest known "
-        "one.\n",
-        file);
+    (void)fputs(introduction, file);
     for (int s = 0; s < apd_section_count; s++)
         write_section(file, &apd_sections[s]);
     write_layers(file);

@@ -302,8 +302,8 @@ static void need_of_real(const apd_option *option, char *text, size_t size) {
     if (isinf(option->maximum))
         (void)snprintf(bound, sizeof bound, " or inf");
     else if (option->maximum < DBL_MAX)
-        (void)snprintf(bound, sizeof bound, " and %s %g", option->below ? "<" : "<=", option->maximum);
-    (void)snprintf(text, size, "a number %s %g%s", option->above ? ">" : ">=", option->minimum, bound);
+        (void)snprintf(bound, sizeof bound, " and %s %.10g", option->below ? "<" : "<=", option->maximum);
+    (void)snprintf(text, size, "a number %s %.10g%s", option->above ? ">" : ">=", option->minimum, bound);
 }
 
 void apd_value_need(const apd_option *option, char *text, size_t size) {

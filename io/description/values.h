@@ -35,10 +35,10 @@ typedef struct apd_option {
     bool above, below;        /* minimum, maximum are excluded */
     const char *word;         /* WHOLE: a word for 0 */
     const char *const *names; /* the only texts allowed, ending in NULL; or NULL */
-    const char *initial;      /* the default as YAML; NULL: `absent` says what holds without a value */
-    const char *absent;       /* for the key reference */
-    bool counts;              /* results depend on it: part of the digest */
-    const char *help;         /* a sentence */
+    const char *initial;      /* the default as YAML, or NULL */
+    const char *absent; /* without a default: what a missing value follows from; NULL: the key is required */
+    bool counts;        /* results depend on it: part of the digest */
+    const char *help;   /* a sentence */
 } apd_option;
 
 /* Read `node` into the option's value in `base`, freeing the old one. `key` is the name for complaints. Status: USAGE with

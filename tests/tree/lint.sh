@@ -34,7 +34,7 @@ check_headers() {
 
 check_scripts() {
     need shellcheck
-    shellcheck -x jobs/*.sh jobs/*.sbatch tests/*.sh tests/*/*.sh .ci/run
+    shellcheck -x jobs/*.sh jobs/*.sbatch tests/*.sh tests/*/*.sh tests/io/*/*.sh .ci/run
 }
 
 check_manual() {

@@ -373,11 +373,11 @@ static void help_lists_every_section_with_ranges_and_defaults(void **state) {
     assert_non_null(file);
     apd_description_help(file);
     assert_int_equal(fclose(file), 0);
-    const char *parts[] = {"\ndata.file ",          "\nstream.order ",
-                           "\nnetwork.layers ",     "\nlog.evaluate_batch ",
-                           "count, median or none", "a whole number from 1 to 100000 ",
-                           "a number > 0 or inf",   "0.95",
-                           "  max_pool stride ",    "as kernel"};
+    const char *parts[] = {"\n  data.file ",        "\n  stream.order ",
+                           "\n  network.layers ",   "\n  log.evaluate_batch ",
+                           "count, median or none", "a whole number from 1 to 100000;",
+                           "a number > 0 or inf",   "default: 0.95\n",
+                           "\n  max_pool: stride ", "default: kernel\n"};
     for (int i = 0; i < COUNT(parts); i++)
         assert_has(text, parts[i]);
     free(text);
