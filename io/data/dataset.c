@@ -34,18 +34,19 @@ static apd_status check_image_shape(const char *path, const char *name, const ap
                    {"columns", APD_DATASET_MAX_SIDE}};
     if (shape->rank != 4)
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: %s: has %d dimensions, and must have 4: (images, channels, rows, columns)", path,
-                        name, shape->rank);
+                        "%s: %s: has rank %d; it must be 4: (images, channels, rows, columns)", path, name,
+                        shape->rank);
     for (int d = 0; d < 4; d++)
         if (shape->sizes[d] < 1 || shape->sizes[d] > limits[d].most)
             return apd_fail(error, APD_ERROR_DATA,
-                            "%s: %s: has %" PRIu64 " %s, and must have 1 to %" PRIu64
+                            "%s: %s: the number of %s is %" PRIu64 "; it must be 1 to %" PRIu64
                             "; its shape is (images, channels, rows, columns)",
-                            path, name, (uint64_t)shape->sizes[d], limits[d].what, (uint64_t)limits[d].most);
+                            path, name, limits[d].what, (uint64_t)shape->sizes[d], (uint64_t)limits[d].most);
     bool bytes = shape->kind == H5T_INTEGER && !shape->is_signed && shape->item_bytes == 1;
     bool floats = shape->kind == H5T_FLOAT && shape->item_bytes == 4;
     if (!bytes && !floats)
-        return apd_fail(error, APD_ERROR_DATA, "%s: %s: must be of type uint8 or float32", path, name);
+        return apd_fail(error, APD_ERROR_DATA, "%s: %s: is of another type; uint8 or float32 is needed", path,
+                        name);
     return APD_OK;
 }
 
@@ -95,7 +96,7 @@ static apd_status check_labels(const char *path, const char *name, int64_t count
     for (int64_t i = 0; i < count; i++) {
         if (labels[i] < 0 || labels[i] >= APD_DATASET_MAX_CLASSES)
             return apd_fail(error, APD_ERROR_DATA,
-                            "%s: %s: entry %" PRId64 " is %" PRId32 ", and must be 0 to %d", path, name, i,
+                            "%s: %s: entry %" PRId64 " is %" PRId32 "; it must be 0 to %d", path, name, i,
                             labels[i], APD_DATASET_MAX_CLASSES - 1);
         if (labels[i] >= *classes)
             *classes = labels[i] + 1;
@@ -131,7 +132,8 @@ static apd_status open_names(apd_dataset *dataset, const char *name, int classes
     if (count < classes) {
         apd_h5_texts_free(count, found);
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: %s: has %" PRId64 " names, and the labels need %d: one a class, in order",
+                        "%s: %s: the number of names is %" PRId64
+                        "; the labels need %d, one for each class in order",
                         dataset->path, name, count, classes);
     }
     for (int64_t i = classes; i < count; i++)
@@ -228,10 +230,11 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
         return APD_OK;
     APD_TRY(apd_h5_attribute_read(dataset->handles->file, "digest", 1, H5T_NATIVE_UINT64, &stored, error));
     if (stored != digest)
-        return apd_fail(error, APD_ERROR_DATA,
-                        "%s: labels or image digests are not those that were written (digest %016" PRIx64
-                        ", and must be %016" PRIx64 "): the file is damaged or was edited; import it again",
-                        dataset->path, digest, stored);
+        return apd_fail(
+            error, APD_ERROR_DATA,
+            "%s: labels or image digests are not those that were written (their digest is %016" PRIx64
+            ", not %016" PRIx64 "): the file is damaged or was edited; import it again",
+            dataset->path, digest, stored);
     return APD_OK;
 }
 
@@ -243,7 +246,8 @@ static apd_status open_all(apd_dataset *dataset, apd_error *error) {
         APD_TRY(open_split(dataset, (apd_split)split, error));
     if ((dataset->coarse[APD_SPLIT_TRAIN] == NULL) != (dataset->coarse[APD_SPLIT_TEST] == NULL))
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: coarse_labels must be in both /train and /test, or in neither", dataset->path);
+                        "%s: coarse_labels is in one of /train and /test; it must be in both or in neither",
+                        dataset->path);
     APD_TRY(find_digest(dataset, error)); /* first: a changed label would look like a missing name */
     APD_TRY(open_names(dataset, "/class_names", dataset->classes, &dataset->class_names, error));
     APD_TRY(open_names(dataset, "/coarse_names", dataset->coarse_classes, &dataset->coarse_names, error));
@@ -292,14 +296,15 @@ static apd_status check_image(const apd_dataset *dataset, apd_split split, int64
     if (digests != NULL && apd_digest(image, (size_t)dataset->image_bytes) != digests[index])
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: /%s/images: image %" PRId64
-                        " is not what was written: the file is damaged; import it again",
+                        " is not the one that was written: the file is damaged; import it again",
                         dataset->path, apd_split_names[split], index);
     const float *values = image;
     int64_t count = dataset->is_float ? dataset->image_bytes / (int64_t)sizeof *values : 0;
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
             return apd_fail(error, APD_ERROR_DATA,
-                            "%s: /%s/images: image %" PRId64 " has a pixel that is no finite number",
+                            "%s: /%s/images: image %" PRId64
+                            " has a pixel that is not finite; export the data again",
                             dataset->path, apd_split_names[split], index);
     return APD_OK;
 }

@@ -10,10 +10,10 @@
 
 enum { TASK_BITS = 20 }; /* of task ids: a stream has at most a million tasks */
 
-/* One shard's samples: slots first .. first+count-1 of the set. */
+/* The samples of one shard: slots first .. first+count-1 of the set. */
 typedef struct shard_part {
     int64_t first, count;
-    int epoch;      /* whose order `order` is; -1: none yet */
+    int epoch;      /* that `order` belongs to; -1: none yet */
     int64_t *order; /* (count) offsets from `first` */
 } shard_part;
 
@@ -24,25 +24,25 @@ struct apd_train_set {
     bool flip;
     int shift;
     int64_t batch;
-    int64_t count; /* of the task's samples, all shards */
+    int64_t count; /* samples of the task, all shards */
     int64_t image_bytes;
     apd_normalisation normalisation;
     apd_pixels pixels;
-    pthread_mutex_t lock;
-    shard_part *parts;  /* this rank's shards */
-    int64_t slot_count; /* this rank's samples */
-    int64_t *places;    /* (slot_count) the sample's place in the task's part */
-    int32_t *labels;    /* (slot_count) */
-    uint8_t *images;    /* (slot_count) as stored, transformed */
+    pthread_mutex_t lock; /* of the parts' orders */
+    shard_part *parts;    /* this rank's shards */
+    int64_t slot_count;   /* this rank's samples */
+    int64_t *places;      /* (slot_count) the sample's index in the task's part */
+    int32_t *labels;      /* (slot_count) */
+    uint8_t *images;      /* (slot_count) as stored, transformed */
 };
 
-/* --- dealing samples to shards ----------------------------------------------------------------------- */
+/* --- assigning samples to shards --------------------------------------------------------------------- */
 
-/* dealt (count): the samples' places sorted by label, in a random order inside each class. */
-static int64_t *deal(const apd_train_set *set, const apd_sample *samples, int classes) {
-    int64_t *shuffled = apd_allocate(set->count, sizeof *shuffled, "the dealing of samples");
-    int64_t *dealt = apd_allocate(set->count, sizeof *dealt, "the dealing of samples");
-    int64_t *start = apd_allocate(classes + 1, sizeof *start, "the dealing of samples");
+/* The indices of the samples sorted by label, in random order within a class: (count), to be freed. */
+static int64_t *sort_by_class(const apd_train_set *set, const apd_sample *samples, int classes) {
+    int64_t *shuffled = apd_allocate(set->count, sizeof *shuffled, "the samples by class");
+    int64_t *sorted = apd_allocate(set->count, sizeof *sorted, "the samples by class");
+    int64_t *start = apd_allocate(classes + 1, sizeof *start, "the samples by class");
     apd_random random = apd_random_stream(set->seed, APD_RANDOM_SHARD_DEAL, (uint32_t)set->task, 0);
     apd_random_permutation(&random, set->count, shuffled);
     for (int64_t i = 0; i < set->count; i++)
@@ -50,13 +50,13 @@ static int64_t *deal(const apd_train_set *set, const apd_sample *samples, int cl
     for (int label = 0; label < classes; label++)
         start[label + 1] += start[label];
     for (int64_t i = 0; i < set->count; i++)
-        dealt[start[samples[shuffled[i]].label]++] = shuffled[i];
+        sorted[start[samples[shuffled[i]].label]++] = shuffled[i];
     free(start);
     free(shuffled);
-    return dealt;
+    return sorted;
 }
 
-/* Room for each of this rank's shards. Every full batch takes the same number of a shard's samples. */
+/* Lay out this rank's shards. Every full batch takes the same number of samples from a shard. */
 static void make_parts(apd_train_set *set) {
     const apd_partition *partition = &set->partition;
     int shards = partition->shard_end - partition->shard_begin;
@@ -73,8 +73,8 @@ static void make_parts(apd_train_set *set) {
     }
 }
 
-/* slots (count): where each sample of this rank goes, -1 for the others'. Fills places and labels. */
-static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const int64_t *dealt) {
+/* The slot of each sample, -1 for those of other ranks: (count), to be freed. Also sets places and labels. */
+static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const int64_t *sorted) {
     const apd_partition *partition = &set->partition;
     int shards = partition->shard_end - partition->shard_begin;
     int64_t *slots = apd_allocate(set->count, sizeof *slots, "the samples' slots");
@@ -83,13 +83,13 @@ static int64_t *make_slots(apd_train_set *set, const apd_sample *samples, const 
     set->labels = apd_allocate(set->slot_count, sizeof *set->labels, "the samples' labels");
     for (int64_t i = 0; i < set->count; i++) {
         int part = apd_partition_shard_of_sample(partition, i, set->batch) - partition->shard_begin;
-        slots[dealt[i]] = -1;
+        slots[sorted[i]] = -1;
         if (part < 0 || part >= shards)
             continue;
         int64_t slot = set->parts[part].first + filled[part]++;
-        slots[dealt[i]] = slot;
-        set->places[slot] = dealt[i];
-        set->labels[slot] = samples[dealt[i]].label;
+        slots[sorted[i]] = slot;
+        set->places[slot] = sorted[i];
+        set->labels[slot] = samples[sorted[i]].label;
     }
     for (int part = 0; part < shards; part++)
         APD_ASSERT(filled[part] == set->parts[part].count);
@@ -107,7 +107,7 @@ static apd_normalisation identity(void) {
     return made;
 }
 
-/* Make room for `count` images of `bytes` and read them there: `*kept` is to be freed on failure too. */
+/* Allocate `count` images of `bytes` and read them; `*kept` is to be freed on failure, too. */
 static apd_status keep_images(apd_task_images *images, int64_t count, int64_t bytes, uint8_t **kept,
                               apd_error *error) {
     APD_TRY(apd_memory_limit_check(images->dataset->path, "images", count, (size_t)bytes, error));
@@ -115,12 +115,12 @@ static apd_status keep_images(apd_task_images *images, int64_t count, int64_t by
     return apd_task_images_load(images, error);
 }
 
-/* Deal, read and keep this rank's samples; work out the normalisation. */
+/* Assign samples to shards, read those of this rank, find the normalisation. */
 static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset *dataset,
                        apd_normalise normalise, const apd_sample *samples, apd_error *error) {
-    int64_t *dealt = deal(set, samples, stream->tasks[set->task].class_count);
+    int64_t *sorted = sort_by_class(set, samples, stream->tasks[set->task].class_count);
     make_parts(set);
-    int64_t *slots = make_slots(set, samples, dealt);
+    int64_t *slots = make_slots(set, samples, sorted);
     apd_pixel_sums sums = {0};
     apd_task_images images = {
         .stream = stream,
@@ -139,7 +139,7 @@ static apd_status fill(apd_train_set *set, const apd_stream *stream, apd_dataset
                                                               : identity();
     apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, &set->normalisation);
     free(slots);
-    free(dealt);
+    free(sorted);
     return status;
 }
 
@@ -150,9 +150,8 @@ apd_status apd_train_set_load(const apd_description *description, const apd_stre
     if (batch < partition->shards)
         return apd_fail(
             error, APD_ERROR_USAGE,
-            "training.batch: %d is smaller than the %d shards; %d or more, or fewer shards, would "
-            "be right",
-            batch, partition->shards, partition->shards);
+            "training.batch is %d, fewer than the %d shards; %d or more, or fewer shards, are needed", batch,
+            partition->shards, partition->shards);
     apd_train_set *set = apd_allocate(1, sizeof *set, "a task's training set");
     (void)pthread_mutex_init(&set->lock, NULL);
     set->partition = *partition;
@@ -225,7 +224,7 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
     const apd_partition *partition = &set->partition;
     APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end && epoch >= 0);
     shard_part *part = &set->parts[shard - partition->shard_begin];
-    (void)pthread_mutex_lock(&set->lock); /* of the epochs' orders */
+    (void)pthread_mutex_lock(&set->lock);
     int n = apd_partition_micro_batch(partition, apd_train_set_batch_count(set, step), shard);
     const int64_t *order = epoch_order(set, part, shard, epoch) +
                            (int64_t)step * apd_partition_micro_batch(partition, set->batch, shard);
@@ -247,27 +246,27 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
 
 struct apd_eval_set {
     int64_t count;      /* samples, all ranks */
-    int64_t piece;      /* samples a piece */
-    int pieces;         /* this rank's */
-    int64_t slot_count; /* this rank's samples: its pieces one after the other */
+    int64_t chunk;      /* samples of a chunk */
+    int chunks;         /* this rank's */
+    int64_t slot_count; /* this rank's samples: its chunks one after the other */
     int64_t image_bytes;
     apd_pixels pixels;
     int32_t *labels; /* (slot_count) */
     uint8_t *images; /* (slot_count) */
 };
 
-/* slots (count): the samples of this rank's pieces, one after the other; -1 for the others'. */
+/* The slot of each sample in this rank's chunks, -1 for those of other ranks: (count), to be freed. */
 static int64_t *evaluation_slots(apd_eval_set *set, const apd_partition *partition,
                                  const apd_sample *samples) {
     int64_t *slots = apd_allocate(set->count, sizeof *slots, "the samples' slots");
     set->labels = apd_allocate(set->count, sizeof *set->labels, "the samples' labels");
     for (int64_t i = 0; i < set->count; i++) {
-        bool mine = i / set->piece % partition->ranks == partition->rank;
+        bool mine = i / set->chunk % partition->ranks == partition->rank;
         slots[i] = mine ? set->slot_count++ : -1;
         if (mine)
             set->labels[slots[i]] = samples[i].label;
     }
-    set->pieces = (int)((set->slot_count + set->piece - 1) / set->piece);
+    set->chunks = (int)((set->slot_count + set->chunk - 1) / set->chunk);
     return slots;
 }
 
@@ -279,7 +278,7 @@ apd_status apd_eval_set_load(const apd_description *description, const apd_strea
     apd_eval_set *set = apd_allocate(1, sizeof *set, "a task's evaluation set");
     apd_sample *samples;
     set->count = apd_stream_samples(stream, dataset, task, description->data.validation, part, &samples);
-    set->piece = description->log.evaluate_batch;
+    set->chunk = description->log.evaluate_batch;
     set->image_bytes = dataset->image_bytes;
     apd_pixels_init(&set->pixels, dataset->shape, dataset->is_float, normalisation);
     int64_t *slots = evaluation_slots(set, partition, samples);
@@ -314,15 +313,15 @@ int64_t apd_eval_set_count(const apd_eval_set *set) {
     return set->count;
 }
 
-int apd_eval_set_pieces(const apd_eval_set *set) {
-    return set->pieces;
+int apd_eval_set_chunks(const apd_eval_set *set) {
+    return set->chunks;
 }
 
-int apd_eval_set_gather(const apd_eval_set *set, int piece, float *images, int32_t *labels) {
-    APD_ASSERT(piece >= 0 && piece < set->pieces);
-    int64_t first = piece * set->piece;
+int apd_eval_set_gather(const apd_eval_set *set, int chunk, float *images, int32_t *labels) {
+    APD_ASSERT(chunk >= 0 && chunk < set->chunks);
+    int64_t first = chunk * set->chunk;
     int64_t left = set->slot_count - first;
-    int n = (int)(left < set->piece ? left : set->piece);
+    int n = (int)(left < set->chunk ? left : set->chunk);
     apd_image_shape shape = set->pixels.shape;
     int64_t size = (int64_t)shape.channels * shape.height * shape.width;
     for (int64_t i = 0; i < n; i++) {

@@ -10,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the functions below share while a stream is made. */
+/* A stream in the making. */
 typedef struct making {
     const apd_description *description;
     const apd_dataset *data;
     apd_stream *stream;
-    int64_t *images[APD_SPLITS]; /* (classes): images a class */
+    int64_t *images[APD_SPLITS]; /* (classes): images of each class */
     apd_error *error;
 } making;
 
 /* --- tasks ------------------------------------------------------------------------------------------- */
 
-/* Room for as many tasks as stream.tasks asks for, of `available` ones; 0 asks for all. */
+/* Allocate stream.tasks tasks of the `available` ones (`what`, in the plural); 0 takes all. */
 static apd_status make_tasks(making *m, int available, const char *what) {
     int asked = m->description->stream.tasks;
     if (asked < 0 || asked > available)
         return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.tasks: %d, but there are %d %s; 0 (all of them) to %d would be right", asked,
+                        "stream.tasks is %d, but the data gives %d %s; 0 (all) to %d is needed", asked,
                         available, what, available);
     int count = asked > 0 ? asked : available;
     m->stream->tasks = apd_allocate(count, sizeof *m->stream->tasks, "the stream's tasks");
@@ -41,7 +41,7 @@ static void make_classes(apd_task *task, int count) {
     task->class_count = count;
 }
 
-/* "class 5", "classes 10-19", or "classes 3,17,...", cut where the room ends. */
+/* "class 5", "classes 10-19", or "classes 3,17,...", cut to the name's size. */
 static void name_by_classes(apd_task *task) {
     int count = task->class_count, first = task->classes[0], last = task->classes[count - 1];
     bool run = true;
@@ -64,7 +64,7 @@ static void name_by_classes(apd_task *task) {
     }
 }
 
-/* `text` as the task's name, cut between characters (of UTF-8) where the room ends. */
+/* `text` as the task's name, cut to the name's size between characters (of UTF-8). */
 static void name_by_text(apd_task *task, const char *text) {
     size_t length = strnlen(text, sizeof task->name);
     if (length == sizeof task->name)
@@ -78,15 +78,15 @@ static apd_status build_split(making *m) {
     int classes = m->data->classes, each = m->description->stream.classes_per_task;
     if (each < 1 || each > classes)
         return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.classes_per_task: %d, but %s has %d classes; 1 to %d would be right", each,
+                        "stream.classes_per_task is %d, but %s has %d classes; 1 to %d is needed", each,
                         m->data->path, classes, classes);
     if (m->description->stream.tasks == 0 && classes % each != 0)
         return apd_fail(
             m->error, APD_ERROR_USAGE,
-            "stream.classes_per_task: %d does not divide the %d classes of %s; a divisor would be "
-            "right, or stream.tasks: %d, which leaves the last %d out",
+            "stream.classes_per_task is %d, which does not divide the %d classes of %s; a divisor is needed, "
+            "or stream.tasks: %d to leave out the last %d",
             each, classes, m->data->path, classes / each, classes % each);
-    APD_TRY(make_tasks(m, classes / each, "tasks of stream.classes_per_task classes"));
+    APD_TRY(make_tasks(m, classes / each, "tasks of this many classes"));
     int64_t *sequence = apd_allocate(classes, sizeof *sequence, "the classes' order");
     int64_t seed = m->description->stream.class_seed;
     apd_random random = apd_random_stream((uint64_t)seed, APD_RANDOM_CLASS_ORDER, 0, 0);
@@ -105,26 +105,26 @@ static apd_status build_split(making *m) {
     return APD_OK;
 }
 
-/* Row `id` of stream.classes; `seen` (classes) holds, for each class, the last task that had it, plus one. */
+/* Check row `id` of stream.classes. seen[class] is 1 + the last task that has the class; 0 if none does. */
 static apd_status check_list(const making *m, int id, int *seen) {
     const int *row = m->description->stream.classes[id];
     int count = m->description->stream.class_counts[id];
     if (count < 1)
         return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.classes[%d]: an empty list; one class or more would be right", id);
+                        "stream.classes[%d] is an empty list; at least one class is needed", id);
     for (int i = 0; i < count; i++) {
         int class = row[i];
         if (class < 0 || class >= m->data->classes)
             return apd_fail(m->error, APD_ERROR_USAGE,
-                            "stream.classes[%d]: %s has no class %d; 0 to %d would be right", id,
-                            m->data->path, class, m->data->classes - 1);
+                            "stream.classes[%d] has class %d, but %s has classes 0 to %d; leave it out", id,
+                            class, m->data->path, m->data->classes - 1);
         if (m->images[APD_SPLIT_TRAIN][class] + m->images[APD_SPLIT_TEST][class] == 0)
             return apd_fail(m->error, APD_ERROR_USAGE,
-                            "stream.classes[%d]: class %d has no images in %s; leave it out", id, class,
-                            m->data->path);
+                            "stream.classes[%d] has class %d, of which %s has no images; leave it out", id,
+                            class, m->data->path);
         if (seen[class] == id + 1)
-            return apd_fail(m->error, APD_ERROR_USAGE,
-                            "stream.classes[%d]: class %d is there twice; once would be right", id, class);
+            return apd_fail(m->error, APD_ERROR_USAGE, "stream.classes[%d] has class %d twice; give it once",
+                            id, class);
         seen[class] = id + 1;
     }
     return APD_OK;
@@ -132,8 +132,9 @@ static apd_status check_list(const making *m, int id, int *seen) {
 
 static apd_status build_list(making *m) {
     if (m->description->stream.class_lists < 1)
-        return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.classes: no lists; stream.kind list needs one list of classes for each task");
+        return apd_fail(
+            m->error, APD_ERROR_USAGE,
+            "stream.classes has no lists; stream.kind list needs a list of classes for each task");
     APD_TRY(make_tasks(m, m->description->stream.class_lists, "lists in stream.classes"));
     int *seen = apd_allocate(m->data->classes, sizeof *seen, "the classes seen");
     apd_status status = APD_OK;
@@ -150,9 +151,8 @@ out:
     return status;
 }
 
-/* superclass[class]: its coarse label, or -1 for a class without images. A class lies in one superclass. */
+/* superclass[class]: the coarse label of the class, which must be the same for all its images; -1 without images. */
 static apd_status find_superclasses(const making *m, int *superclass) {
-    static const char *const names[APD_SPLITS] = {"/train", "/test"};
     for (int class = 0; class < m->data->classes; class ++)
         superclass[class] = -1;
     for (int split = 0; split < APD_SPLITS; split++)
@@ -160,9 +160,10 @@ static apd_status find_superclasses(const making *m, int *superclass) {
             int class = m->data->labels[split][i], coarse = m->data->coarse[split][i];
             if (superclass[class] >= 0 && superclass[class] != coarse)
                 return apd_fail(m->error, APD_ERROR_DATA,
-                                "%s: %s/coarse_labels[%" PRId64 "]: class %d has coarse label %d here and %d "
-                                "before; one superclass for each class would be right",
-                                m->data->path, names[split], i, class, coarse, superclass[class]);
+                                "%s: /%s/coarse_labels: entry %" PRId64
+                                " gives class %d the coarse label %d, and an earlier "
+                                "one %d; each class needs one superclass",
+                                m->data->path, apd_split_names[split], i, class, coarse, superclass[class]);
             superclass[class] = coarse;
         }
     return APD_OK;
@@ -176,8 +177,7 @@ static apd_status fill_superclass(const making *m, apd_task *task, int coarse, c
     if (count == 0)
         return apd_fail(
             m->error, APD_ERROR_DATA,
-            "%s: no image has coarse label %d (stream.kind superclass makes a task of each of 0 to "
-            "%d); labels without gaps would be right",
+            "%s: no image has coarse label %d; stream.kind superclass needs images of each of 0 to %d",
             m->data->path, coarse, m->data->coarse_classes - 1);
     make_classes(task, count);
     for (int class = 0, place = 0; class < m->data->classes; class ++)
@@ -194,8 +194,7 @@ static apd_status build_superclass(making *m) {
     if (m->data->coarse[APD_SPLIT_TRAIN] == NULL)
         return apd_fail(
             m->error, APD_ERROR_DATA,
-            "stream.kind: superclass needs /train/coarse_labels, which %s does not have; split or list "
-            "would be right",
+            "%s: there is no /train/coarse_labels, which stream.kind superclass needs; choose split or list",
             m->data->path);
     APD_TRY(make_tasks(m, m->data->coarse_classes, "superclasses"));
     int *superclass = apd_allocate(m->data->classes, sizeof *superclass, "the classes' superclasses");
@@ -206,11 +205,10 @@ static apd_status build_superclass(making *m) {
     return status;
 }
 
-/* Tasks that have all classes: permutations and rotations. */
+/* Permutations and rotations: each task has all classes. */
 static apd_status build_whole(making *m, const char *kind) {
     if (m->description->stream.tasks < 1)
-        return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.tasks: %d; stream.kind %s needs the number of tasks, 1 or more",
+        return apd_fail(m->error, APD_ERROR_USAGE, "stream.tasks is %d; stream.kind %s needs 1 or more",
                         m->description->stream.tasks, kind);
     APD_TRY(make_tasks(m, m->description->stream.tasks, kind));
     for (int id = 0; id < m->stream->task_count; id++) {
@@ -253,16 +251,16 @@ static apd_status check_turns(const making *m) {
     int turns = m->description->stream.turns;
     apd_image_shape shape = m->data->shape;
     if (turns != 1 && turns != 2 && turns != 4)
-        return apd_fail(m->error, APD_ERROR_USAGE, "stream.turns: %d; 1, 2 or 4 would be right", turns);
+        return apd_fail(m->error, APD_ERROR_USAGE, "stream.turns is %d; 1, 2 or 4 is needed", turns);
     if (turns > 1 && shape.height != shape.width)
         return apd_fail(
             m->error, APD_ERROR_USAGE,
-            "stream.turns: %d needs square images, and those of %s are %d by %d; 1 would be right", turns,
+            "stream.turns is %d, which needs square images, but those of %s are %d x %d; 1 is needed", turns,
             m->data->path, shape.height, shape.width);
     return APD_OK;
 }
 
-/* Every task has images to train and to test on, and no more samples than an int can count. */
+/* A task needs images to train and to test on, and at most as many samples as an int holds. */
 static apd_status check_task(const making *m, const apd_task *task) {
     static const char *const names[APD_SPLITS] = {"training", "test"};
     for (int split = 0; split < APD_SPLITS; split++) {
@@ -272,15 +270,14 @@ static apd_status check_task(const making *m, const apd_task *task) {
         if (images == 0)
             return apd_fail(
                 m->error, APD_ERROR_DATA,
-                "%s has no %s images for task %d (%s); leave its classes out of the stream, or add "
-                "images of them",
-                m->data->path, names[split], task->id, task->name);
+                "%s: task %d (%s) has no %s images; add some, or leave its classes out of the stream",
+                m->data->path, task->id, task->name, names[split]);
         if (images > INT32_MAX / m->stream->turns)
-            return apd_fail(
-                m->error, APD_ERROR_DATA,
-                "%s: task %d (%s) has %" PRId64 " %s images and %d turns of each; at most %d samples "
-                "would be right",
-                m->data->path, task->id, task->name, images, names[split], m->stream->turns, INT32_MAX);
+            return apd_fail(m->error, APD_ERROR_DATA,
+                            "%s: task %d (%s) has %" PRId64
+                            " %s images at %d turns each; at most %d samples are possible",
+                            m->data->path, task->id, task->name, images, names[split], m->stream->turns,
+                            INT32_MAX);
     }
     return APD_OK;
 }
@@ -331,7 +328,7 @@ void apd_stream_destroy(apd_stream *stream) {
 
 /* --- samples ----------------------------------------------------------------------------------------- */
 
-/* The task's images in a split, in order, into `found` (as many as the split has). Returns how many. */
+/* Find the task's images in a split, in order: `found` has the size of the split. Returns how many. */
 static int64_t find_images(const apd_task *task, const apd_dataset *dataset, apd_split split,
                            apd_sample *found) {
     int32_t *place = apd_allocate(dataset->classes, sizeof *place, "the classes' places");
@@ -349,7 +346,7 @@ static int64_t find_images(const apd_task *task, const apd_dataset *dataset, apd
     return count;
 }
 
-/* held[label]: images of each class to hold out, the nearest whole share, but never all. */
+/* held[label]: how many images of each class to hold out: the share, rounded, but never all. */
 static int64_t *held_out(const apd_task *task, const apd_sample *images, int64_t count, double validation) {
     int64_t *held = apd_allocate(task->class_count, sizeof *held, "the held-out images");
     for (int64_t i = 0; i < count; i++)
@@ -361,7 +358,7 @@ static int64_t *held_out(const apd_task *task, const apd_sample *images, int64_t
     return held;
 }
 
-/* Keep the training or the validation images among all of the training split's. Returns how many. */
+/* Keep the training images or the validation images of the training split's. Returns how many. */
 static int64_t keep_part(const apd_stream *stream, const apd_task *task, double validation, bool keep_held,
                          apd_sample *images, int64_t count) {
     int64_t *held = held_out(task, images, count, validation);

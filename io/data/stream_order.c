@@ -23,14 +23,13 @@ static apd_status order_by_letter(const apd_description *description, int count,
                                   apd_error *error) {
     char letter = description->stream.order_letter;
     if (letter < 'A' || letter > 'E')
-        return apd_fail(error, APD_ERROR_USAGE, "stream.order: '%c'; a letter from A to E would be right",
-                        letter);
+        return apd_fail(error, APD_ERROR_USAGE, "stream.order is %c; a letter from A to E is needed", letter);
     if (letter != 'A' && count != 10 && count != 20)
-        return apd_fail(
-            error, APD_ERROR_USAGE,
-            "stream.order: %c is known for 10 and 20 tasks, and this stream has %d; A, a list of ids or "
-            "\"seed N\" would be right",
-            letter, count);
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "stream.order is %c, which is an order of 10 or 20 tasks, and this stream has %d; A, "
+                        "a list of ids or "
+                        "\"seed N\" is needed",
+                        letter, count);
     for (int p = 0; p < count; p++)
         order[p] = letter == 'A' ? p
                    : count == 10 ? orders_of_10[letter - 'B'][p]
@@ -42,7 +41,7 @@ static apd_status order_by_list(const apd_description *description, int count, i
     const int *listed = description->stream.order;
     if (description->stream.order_count != count)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "stream.order: %d ids for %d tasks; each of 0 to %d once would be right",
+                        "stream.order has %d ids for %d tasks; each of 0 to %d is needed once",
                         description->stream.order_count, count, count - 1);
     bool *seen = apd_allocate(count, sizeof *seen, "the tasks seen");
     apd_status status = APD_OK;
@@ -50,8 +49,8 @@ static apd_status order_by_list(const apd_description *description, int count, i
         bool is_id = listed[p] >= 0 && listed[p] < count;
         if (!is_id || seen[listed[p]])
             status = apd_fail(error, APD_ERROR_USAGE,
-                              "stream.order[%d] is %d, which is %s; give each of 0 to %d once", p, listed[p],
-                              is_id ? "there twice" : "no task's id", count - 1);
+                              "stream.order[%d] is %d, which is %s; each of 0 to %d is needed once", p,
+                              listed[p], is_id ? "there twice" : "no task's id", count - 1);
         else
             seen[listed[p]] = true;
         order[p] = listed[p];

@@ -5,36 +5,36 @@
 
 #include <stdlib.h>
 
-enum { PIECE_BYTES = 4 << 20 };
+enum { CHUNK_BYTES = 4 << 20 };
 
-/* What is read at once. */
-typedef struct image_piece {
+/* Images that are read at once. */
+typedef struct image_chunk {
     int64_t room;     /* images */
-    int64_t *indices; /* (room) the images' places in the split, ascending */
+    int64_t *indices; /* (room) in the split, ascending */
     uint8_t *images;  /* (room) */
     int64_t count;
-} image_piece;
+} image_chunk;
 
 static bool is_wanted(const apd_task_images *wanted, int64_t sample) {
     return wanted->sums != NULL || wanted->slots[sample] >= 0;
 }
 
-/* Choose the images of the samples from `first` on until the piece is full; returns the sample to go on with. */
-static int64_t plan(const apd_task_images *wanted, int64_t first, image_piece *piece) {
+/* Choose the images of the samples from `first` on, until the chunk is full. Returns the first sample left over. */
+static int64_t plan(const apd_task_images *wanted, int64_t first, image_chunk *chunk) {
     int64_t i = first;
-    for (piece->count = 0; i < wanted->count; i++) {
+    for (chunk->count = 0; i < wanted->count; i++) {
         int64_t image = wanted->samples[i].image;
-        if (!is_wanted(wanted, i) || (piece->count > 0 && piece->indices[piece->count - 1] == image))
+        if (!is_wanted(wanted, i) || (chunk->count > 0 && chunk->indices[chunk->count - 1] == image))
             continue;
-        if (piece->count == piece->room)
+        if (chunk->count == chunk->room)
             break;
-        piece->indices[piece->count++] = image;
+        chunk->indices[chunk->count++] = image;
     }
     return i;
 }
 
-/* Transform the samples first .. end-1 of a piece that has been read. */
-static void place(const apd_task_images *wanted, int64_t first, int64_t end, const image_piece *piece,
+/* Transform samples first .. end-1, whose images have been read. */
+static void place(const apd_task_images *wanted, int64_t first, int64_t end, const image_chunk *chunk,
                   apd_transform *transform, uint8_t *scratch) {
     const apd_dataset *dataset = wanted->dataset;
     int64_t at = 0;
@@ -42,11 +42,11 @@ static void place(const apd_task_images *wanted, int64_t first, int64_t end, con
         if (!is_wanted(wanted, i))
             continue;
         const apd_sample *sample = &wanted->samples[i];
-        while (piece->indices[at] != sample->image)
+        while (chunk->indices[at] != sample->image)
             at++;
         int64_t slot = wanted->slots[i];
         uint8_t *image = slot < 0 ? scratch : wanted->kept + slot * dataset->image_bytes;
-        apd_transform_apply(transform, sample->turn, piece->images + at * dataset->image_bytes, image);
+        apd_transform_apply(transform, sample->turn, chunk->images + at * dataset->image_bytes, image);
         if (wanted->sums == NULL)
             continue;
         apd_pixel_sums sums = {0}; /* of one image: float sums then do not depend on how the file is read */
@@ -70,25 +70,25 @@ static apd_transform *transform_of(const apd_task_images *wanted) {
 
 apd_status apd_task_images_load(const apd_task_images *wanted, apd_error *error) {
     int64_t bytes = wanted->dataset->image_bytes;
-    image_piece piece = {.room = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1};
-    if (piece.room > wanted->count)
-        piece.room = wanted->count;
-    piece.indices = apd_allocate(piece.room, sizeof *piece.indices, "a piece of images");
-    piece.images = apd_allocate(piece.room, (size_t)bytes, "a piece of images");
+    image_chunk chunk = {.room = bytes < CHUNK_BYTES ? CHUNK_BYTES / bytes : 1};
+    if (chunk.room > wanted->count)
+        chunk.room = wanted->count;
+    chunk.indices = apd_allocate(chunk.room, sizeof *chunk.indices, "a chunk of images");
+    chunk.images = apd_allocate(chunk.room, (size_t)bytes, "a chunk of images");
     uint8_t *scratch = apd_allocate(1, (size_t)bytes, "an image");
     apd_transform *transform = transform_of(wanted);
     apd_split split = wanted->part == APD_PART_TEST ? APD_SPLIT_TEST : APD_SPLIT_TRAIN;
     apd_status status = APD_OK;
     for (int64_t first = 0, end; first < wanted->count; first = end) {
-        end = plan(wanted, first, &piece);
-        if (piece.count > 0)
-            APD_GO(apd_dataset_read(wanted->dataset, split, piece.indices, piece.count, piece.images, error));
-        place(wanted, first, end, &piece, transform, scratch);
+        end = plan(wanted, first, &chunk);
+        if (chunk.count > 0)
+            APD_GO(apd_dataset_read(wanted->dataset, split, chunk.indices, chunk.count, chunk.images, error));
+        place(wanted, first, end, &chunk, transform, scratch);
     }
 out:
     apd_transform_destroy(transform);
     free(scratch);
-    free(piece.images);
-    free(piece.indices);
+    free(chunk.images);
+    free(chunk.indices);
     return status;
 }

@@ -25,8 +25,8 @@ apd_status apd_place_fail(const apd_place *place, int line, const char *format, 
     return apd_fail(place->error, APD_ERROR_USAGE, "%s: %s", where, text);
 }
 
-/* Events on their way into nodes. libyaml's own document loader is not used: it reads a text to its end
- * before anything can be refused, and takes time that grows with the square of the depth. */
+/* Builds nodes from events. libyaml's document loader is not used: it reads a text to its end before anything can be refused, in
+ * time that grows with the square of the depth. */
 typedef struct reader {
     const apd_place *place;
     const char *text;
@@ -82,7 +82,7 @@ static apd_status build_text(const reader *in, const yaml_event_t *event, apd_ya
     return APD_OK;
 }
 
-/* Room for one more of `list`'s nodes; `nodes` are there. Doubling keeps long lists linear. */
+/* Make room for node number `nodes` of `list`. Doubling keeps long lists linear in time. */
 static apd_yaml_node *next_room(apd_yaml_node *list, int nodes) {
     bool is_full = nodes == 0 || (nodes >= 4 && (nodes & (nodes - 1)) == 0);
     if (is_full)
@@ -104,8 +104,7 @@ static apd_status check_key(const reader *in, const apd_yaml_node *map, const ap
     return APD_OK;
 }
 
-/* One node of a list or map, number `nodes`; `*at_end` instead when there is none left. On failure it is
- * clear. */
+/* Build node number `nodes` of a list or map, or set `*at_end` if there is none. On failure the node is clear. */
 static apd_status build_next(reader *in, int nodes, int depth, apd_yaml_node *out, bool *at_end) {
     yaml_event_t event;
     APD_TRY(next_event(in, &event));
@@ -161,7 +160,7 @@ static apd_status build(reader *in, const yaml_event_t *event, int depth, apd_ya
     return status;
 }
 
-/* Stream and document frames; the first value becomes the root, and a second one is refused. */
+/* Skip the frames of stream and document; the first value becomes the root, a second document is refused. */
 static apd_status build_root(reader *in, apd_yaml_node *root) {
     bool has_root = false;
     for (;;) {
@@ -191,7 +190,7 @@ static apd_status build_root(reader *in, apd_yaml_node *root) {
     return APD_OK;
 }
 
-/* libyaml compares each %TAG directive with all before it, and a megabyte of them keeps it busy for a minute. */
+/* libyaml compares each %TAG directive with all before it: a megabyte of them takes it a minute. */
 static apd_status check_directives(const reader *in) {
     static const char directive[4] = {'%', 'T', 'A', 'G'};
     const char *end = in->text + in->bytes;

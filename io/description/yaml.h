@@ -1,9 +1,8 @@
-/* yaml: YAML text as a tree that remembers its lines, within limits.
+/* yaml: YAML text as a tree that knows its lines, within limits. Local.
  *
- * libyaml's events are built into plain nodes. What a run description never needs is refused
- * where it stands: aliases (they make cycles and bombs), tags, a second document, keys given twice, more than
- * APD_YAML_DEPTH levels, more than APD_YAML_KEYS keys in a map, more than APD_YAML_TAGS
- * tag directives, texts with control characters, encodings other than UTF-8. */
+ * libyaml's events become plain nodes. What no run description needs is refused at its line: aliases (cycles and bombs), tags, a
+ * second document, keys given twice, more than APD_YAML_DEPTH levels, APD_YAML_KEYS keys in a map or APD_YAML_TAGS tag
+ * directives, control characters, encodings other than UTF-8. */
 #ifndef APD_IO_DESCRIPTION_YAML_H
 #define APD_IO_DESCRIPTION_YAML_H
 
@@ -17,7 +16,7 @@
 #define APD_YAML_KEYS  256
 #define APD_YAML_TAGS  100
 
-/* Where a value was written, for complaints about it. */
+/* Where a value was written, for messages about it. */
 typedef struct apd_place {
     const char *file;    /* the file's name */
     const char *setting; /* the "key=value" of a --set, or NULL */
@@ -39,12 +38,12 @@ typedef struct apd_yaml_node {
     struct apd_yaml_node *items; /* LIST: (count); MAP: (2*count): key, value, key, value, ... */
 } apd_yaml_node;
 
-/* Read `text` (`bytes` long) into `*root`, to be cleared. A text with nothing in it gives an empty plain
- * TEXT. Status: USAGE. On failure `*root` is untouched. */
+/* Read `text` (`bytes` long) into `*root`, to be cleared. Text without content gives an empty plain TEXT. Status: USAGE; `*root` is
+ * then untouched. */
 apd_status apd_yaml_parse(const apd_place *place, const char *text, int64_t bytes, apd_yaml_node *root);
 void apd_yaml_clear(apd_yaml_node *root);
 
-/* Nothing was written: "", "~" or "null" without quotes. */
+/* Whether the node has no value: "", "~" or "null" without quotes. */
 bool apd_yaml_is_empty(const apd_yaml_node *node);
 
 #endif

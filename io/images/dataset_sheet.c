@@ -1,4 +1,4 @@
-/* A contact sheet: one look at a data file. */
+/* A contact sheet of a data file. */
 #include "base/memory.h"
 #include "io/data/dataset.h"
 #include "io/images/generate.h"
@@ -10,7 +10,7 @@
 #define MOST_PIXELS (INT64_C(1) << 26)
 
 typedef struct sheet_image {
-    apd_image_shape shape; /* 1 or 3 channels: others show their first */
+    apd_image_shape shape; /* 1 or 3 channels; of images with others, the first is shown */
     uint8_t *pixels;
 } sheet_image;
 
@@ -56,8 +56,8 @@ static apd_status make_sheet(apd_dataset *dataset, const char *png_path, int row
     int64_t width = GAP + (int64_t)columns * (dataset->shape.width + GAP);
     if (height > MOST_PIXELS / width)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "%s: %d rows of %d images make a sheet too large to look at; ask for fewer", png_path,
-                        rows, columns);
+                        "%s: %d rows of %d images make too large a sheet; ask for fewer", png_path, rows,
+                        columns);
     sheet_image sheet = {.shape = {dataset->shape.channels == 3 ? 3 : 1, (int)height, (int)width}};
     sheet.pixels = apd_allocate(height * width, (size_t)sheet.shape.channels, "a sheet");
     for (int64_t i = 0; i < height * width * sheet.shape.channels; i++)
@@ -72,9 +72,10 @@ static apd_status make_sheet(apd_dataset *dataset, const char *png_path, int row
 apd_status apd_dataset_contact_sheet(const char *data_path, const char *png_path, int rows, int columns,
                                      apd_error *error) {
     if (rows < 1 || columns < 1 || columns > 4096)
-        return apd_fail(error, APD_ERROR_USAGE,
-                        "%s: a sheet of %d rows of %d images; rows must be at least 1, columns 1 to 4096",
-                        png_path, rows, columns);
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "%s: a sheet of %d rows of %d images is not possible; rows must be at least 1, columns 1 to 4096",
+            png_path, rows, columns);
     apd_dataset *dataset;
     APD_TRY(apd_dataset_open(data_path, &dataset, error));
     apd_status status = make_sheet(dataset, png_path, rows, columns, error);

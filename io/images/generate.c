@@ -9,10 +9,10 @@
 #include <string.h>
 
 #define RADIANS        0.017453292519943295
-#define FIRST_OF_NOISE 65536 /* a sample's other numbers lie below */
+#define FIRST_OF_NOISE 65536 /* in a sample's stream; all its other numbers come before */
 
-/* How far a sample may be from its class' glyph. Found by measurement: over tasks of 5 classes with 100
- * training images each, softmax regression on pixels gets 71 % of the test images right, a small
+/* How much a sample may differ from its class' glyph. Set by experiment so that tasks are neither trivial nor hopeless: over
+ * tasks of 5 classes with 100 training images each, softmax regression on pixels reaches a test accuracy of 71 %, a small
  * convolutional network (5x5x16, 5x5x32, 100 units) 94 %. */
 static const struct {
     double turn, scale_low, scale_high, shear, shift,
@@ -20,7 +20,7 @@ static const struct {
     double width_low, width_high;      /* half a stroke, in half images */
     double ink_low, paper_high, slope; /* of full brightness */
     double noise_low, noise_high;      /* deviation, of full brightness */
-    int clutter;                       /* at most so many foreign strokes */
+    int clutter;                       /* most strokes that belong to no class */
 } jitter = {.turn = 35.0,
             .scale_low = 0.62,
             .scale_high = 1.15,
@@ -72,7 +72,7 @@ static void draw_glyph(const apd_glyph *glyph, apd_draw *draw, int size, float *
     }
 }
 
-/* Short, thin, paler strokes that belong to no class. */
+/* Short, thin, pale strokes that belong to no class. */
 static void draw_clutter(apd_draw *draw, int size, float *plane) {
     int count = apd_draw_below(draw, jitter.clutter + 1);
     for (int i = 0; i < count; i++) {
@@ -85,7 +85,7 @@ static void draw_clutter(apd_draw *draw, int size, float *plane) {
     }
 }
 
-/* Coverage to brightness: sloping paper, ink, noise. */
+/* Turn coverage into brightness: paper with a gradient, ink, noise. */
 static void develop(apd_draw *draw, int size, const float *plane, float *noise, uint8_t *image) {
     double paper = apd_draw_between(draw, 0.0, jitter.paper_high);
     double ink = apd_draw_between(draw, jitter.ink_low, 1.0);
@@ -103,8 +103,8 @@ static void develop(apd_draw *draw, int size, const float *plane, float *noise, 
         }
 }
 
-/* Stream (class, 0) is the glyph's, (class, 1 + 2 * sample + split) a sample's: no number of images changes
- * any image. */
+/* The stream (class, 0) draws the glyph, (class, 1 + 2*sample + split) a sample, so that images do not depend on how many
+ * there are. */
 static void draw_sample(const apd_glyph *glyph, uint64_t seed, uint32_t class, uint32_t name, int size,
                         float *planes, uint8_t *image) {
     apd_draw draw = {apd_random_stream(seed, APD_RANDOM_GENERATE, class, name), 0};
@@ -124,8 +124,8 @@ static apd_status check_settings(const apd_generate_settings *settings, apd_erro
                   {"size", settings->size, 16, 128}};
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high)
-            return apd_fail(error, APD_ERROR_USAGE, "generate: %s is %d, and must be %d to %d",
-                            ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high);
+            return apd_fail(error, APD_ERROR_USAGE, "generate: %s is %d; it must be %d to %d", ranges[i].name,
+                            ranges[i].value, ranges[i].low, ranges[i].high);
     int64_t a_class = ((int64_t)settings->train + settings->test) * settings->size * settings->size;
     if (a_class * settings->classes > INT64_C(1) << 36)
         return apd_fail(

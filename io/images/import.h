@@ -1,4 +1,4 @@
-/* import: other people's data formats into ours. One file a format (import_*.c); the table is in import.c. */
+/* import: published data formats read into memory. One file for each format (import_*.c); the table is in import.c. Local. */
 #ifndef APD_IO_IMAGES_IMPORT_H
 #define APD_IO_IMAGES_IMPORT_H
 
@@ -7,9 +7,10 @@
 typedef struct apd_importer {
     const char *name; /* "cifar100" */
     const char
-        *source; /* what the argument is: "a folder with train.bin and test.bin (also .gz, .xz, parts)" */
+        *source; /* what the path leads to: "a folder with train.bin and test.bin (also .gz, .xz, parts)" */
     const char *help; /* one line */
-    /* Read everything under `path` into `content`, with progress through apd_progress. Statuses: IO, DATA. */
+    /* Read all data under `path` into `content` (to be cleared on success; empty on failure), with progress through
+     * apd_progress. Statuses: IO, DATA. */
     apd_status (*read)(const char *path, apd_dataset_content *content, apd_error *error);
 } apd_importer;
 

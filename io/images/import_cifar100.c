@@ -32,8 +32,8 @@ static size_t part_length(const char *name, const char *stem) {
     return fits ? length : 0;
 }
 
-/* The parts of a split, in order. A whole STEM.bin goes before parts, and of a part that is there both packed
- * and not, the first in name order is taken. */
+/* The files of a split, in order: STEM.bin if it is there, else its parts. Of a file that is there both compressed and not,
+ * the first by name is taken. */
 static apd_status find_parts(const char *path, const char *stem, apd_names *parts, apd_error *error) {
     apd_names files = {0};
     APD_TRY(apd_list_files(path, "", &files, error));
@@ -74,11 +74,12 @@ static apd_status take_records(const char *path, const uint8_t *bytes, int64_t c
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *record = bytes + i * RECORD;
         if (record[0] >= COARSE || record[1] >= FINE)
-            return apd_fail(error, APD_ERROR_DATA,
-                            "%s: record %" PRId64
-                            ": labels %d (coarse) and %d (fine) must be below %d and %d: "
-                            "the file is damaged or not of CIFAR-100's binary version",
-                            path, i, record[0], record[1], COARSE, FINE);
+            return apd_fail(
+                error, APD_ERROR_DATA,
+                "%s: record %" PRId64
+                ": has coarse label %d and fine label %d, not below %d and %d: the file is damaged or not of "
+                "CIFAR-100's binary version; download it again",
+                path, i, record[0], record[1], COARSE, FINE);
         content->coarse[split][first + i] = record[0];
         content->labels[split][first + i] = record[1];
         memcpy(content->images[split] + (first + i) * PIXELS, record + 2, PIXELS);
@@ -95,7 +96,8 @@ static apd_status read_part(const char *path, apd_dataset_content *content, apd_
     apd_status status;
     if (size == 0 || size % RECORD != 0) {
         status = apd_fail(error, APD_ERROR_DATA,
-                          "%s: has %" PRId64 " bytes, and must have a whole number of records of %d bytes",
+                          "%s: its size in bytes is %" PRId64
+                          "; it must be a multiple of %d, a record's, and above 0",
                           path, size, RECORD);
     } else {
         int64_t first = content->count[split], count = size / RECORD;
@@ -120,8 +122,8 @@ static apd_status read_split(const char *path, apd_dataset_content *content, apd
     }
     apd_names_clear(&parts);
     if (status == APD_OK && content->count[split] != splits[split].expected)
-        apd_warn("%s: %" PRId64 " %s images, the published data set has %" PRId64, path,
-                 content->count[split], splits[split].stem, splits[split].expected);
+        apd_warn("%s: the number of %s images is %" PRId64 "; the published data set has %" PRId64, path,
+                 splits[split].stem, content->count[split], splits[split].expected);
     return status;
 }
 

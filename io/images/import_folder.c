@@ -32,7 +32,7 @@ bool apd_is_folder(const char *path) {
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* Pipes and devices are passed over: they would be waited for, or never end. */
+/* Pipes and devices are ignored: reading one could block or never end. */
 static bool is_file(const char *path) {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
@@ -61,7 +61,7 @@ static apd_status list(const char *path, bool folders, const char *ending, apd_n
                        apd_error *error) {
     DIR *folder = opendir(path);
     if (folder == NULL)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot list the folder: %s", path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot list the folder", path);
     struct dirent *entry;
     for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
         if (entry->d_name[0] == '.' || !apd_ends_in(entry->d_name, ending))
@@ -108,8 +108,9 @@ apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd
         return APD_OK;
     int64_t found = lines->count;
     apd_names_clear(lines);
-    return apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " names, and must have %" PRId64 ", one a line",
-                    path, found, count);
+    return apd_fail(error, APD_ERROR_DATA,
+                    "%s: the number of names is %" PRId64 "; it must be %" PRId64 ", one on each line", path,
+                    found, count);
 }
 
 apd_status apd_content_allocate(const char *path, apd_dataset_content *content, apd_split split,

@@ -1,5 +1,6 @@
-/* import_formats: the readers behind the table of import.c, one file each. Private to import*.c. All read
- * into an empty content, and leave what they made so far in it on failure: apd_dataset_content_clear it. */
+/* import_formats: the readers behind the table of import.c, one file each; private to import*.c. Local.
+ *
+ * They read into an empty content. On failure, what they have made so far is left in it: apd_dataset_content_clear. */
 #ifndef APD_IO_IMAGES_IMPORT_FORMATS_H
 #define APD_IO_IMAGES_IMPORT_FORMATS_H
 

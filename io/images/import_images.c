@@ -1,5 +1,5 @@
-/* A folder of PNG files a class. The headers of all files are looked at first, so that a file that does not
- * fit is named before anything is read, and memory is asked for once. */
+/* A folder of PNG files for each class. All headers are read first, so that a file of another size is named before any image
+ * is read, and memory is allocated once. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/images/import_folder.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEST_EACH 6 /* without train/ and test/, every 6th image of a class is for testing */
+#define TEST_EACH 6 /* without train/ and test/, every 6th image of a class is a test image */
 
 typedef struct file_list {
     apd_names paths; /* (count) */
@@ -34,12 +34,12 @@ static void clear_list(file_list *list) {
     free(list->labels);
 }
 
-/* The i-th of `count` files of a class: for testing? The last one when there are too few for a 6th. */
+/* Whether the i-th of `count` files of a class is a test image; if there is no 6th, the last one is. */
 static bool for_test(int64_t i, int64_t count) {
     return i % TEST_EACH == TEST_EACH - 1 || (count < TEST_EACH && i == count - 1);
 }
 
-/* One class' files: all to `train`, or dealt between both lists when `test` is not NULL. */
+/* Add a class' files to `train`, or divide them between `train` and `test` if that is not NULL. */
 static apd_status list_class(const char *folder, int32_t label, file_list *train, file_list *test,
                              apd_error *error) {
     apd_names files = {0};
@@ -47,9 +47,9 @@ static apd_status list_class(const char *folder, int32_t label, file_list *train
     apd_status status = APD_OK;
     int64_t least = test != NULL ? 2 : 1;
     if (files.count < least)
-        status =
-            apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " PNG files, a class needs at least %" PRId64,
-                     folder, files.count, least);
+        status = apd_fail(error, APD_ERROR_DATA,
+                          "%s: the number of PNG files is %" PRId64 "; a class needs at least %" PRId64,
+                          folder, files.count, least);
     for (int64_t i = 0; i < files.count && status == APD_OK; i++) {
         char *path = apd_path_join(folder, files.names[i]);
         add_file(test != NULL && for_test(i, files.count) ? test : train, path, label);
@@ -64,12 +64,11 @@ static apd_status list_classes(const char *path, const apd_names *classes, file_
     apd_status status = APD_OK;
     for (int64_t i = 0; i < classes->count && status == APD_OK; i++) {
         char *folder = apd_path_join(path, classes->names[i]);
-        status = apd_is_folder(folder)
-                     ? list_class(folder, (int32_t)i, train, test, error)
-                     : apd_fail(error, APD_ERROR_DATA,
-                                "%s: there is no such folder; each class must be in train/ and "
-                                "in test/",
-                                folder);
+        status =
+            apd_is_folder(folder)
+                ? list_class(folder, (int32_t)i, train, test, error)
+                : apd_fail(error, APD_ERROR_DATA,
+                           "%s: there is no such folder; each class must be in train/ and in test/", folder);
         free(folder);
     }
     return status;
@@ -124,11 +123,11 @@ static apd_status list_all(const char *path, apd_names *classes, file_list lists
     }
     if (classes->count == 0)
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: has no folders; it must have a folder of PNG files for each class", path);
+                        "%s: there are no folders; a folder of PNG files for each class is needed", path);
     return APD_OK;
 }
 
-/* The shape of all files: one size; 3 channels when any file has colours. */
+/* The shape of all files: they have one size; 3 channels if any file has colours. */
 static apd_status find_shape(const file_list *list, const char **first, apd_image_shape *shape,
                              apd_error *error) {
     for (int64_t i = 0; i < list->paths.count; i++) {

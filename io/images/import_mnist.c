@@ -38,25 +38,29 @@ static apd_status check_idx(idx_file *idx, int dimensions, int64_t size, apd_err
     uint32_t magic = 0x800U + (uint32_t)dimensions;
     idx->header = 4 + 4 * dimensions;
     if (size < idx->header)
-        return apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " bytes, too few for an idx header",
-                        idx->path, size);
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: its size in bytes is %" PRId64 "; an idx header has %" PRId64, idx->path, size,
+                        idx->header);
     if (big_endian(idx->bytes) != magic)
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: begins with 0x%08" PRIx32 ", and must with 0x%08" PRIx32
-                        " (idx, unsigned bytes, %d dimension(s))",
-                        idx->path, big_endian(idx->bytes), magic, dimensions);
+                        "%s: begins with 0x%08" PRIx32
+                        "; an idx file of unsigned bytes and %d dimension(s) begins with "
+                        "0x%08" PRIx32,
+                        idx->path, big_endian(idx->bytes), dimensions, magic);
     int64_t values = 1;
     for (int d = 0; d < dimensions; d++) {
         int64_t most = d == 0 ? LARGEST_FILE : LARGEST_SIDE;
         idx->sizes[d] = big_endian(idx->bytes + 4 + 4 * d);
         if (idx->sizes[d] < 1 || idx->sizes[d] > most)
             return apd_fail(error, APD_ERROR_DATA,
-                            "%s: dimension %d is %" PRId64 ", and must be 1 to %" PRId64, idx->path, d,
+                            "%s: dimension %d is %" PRId64 "; it must be 1 to %" PRId64, idx->path, d,
                             idx->sizes[d], most);
         values *= idx->sizes[d]; /* at most 2^56 */
     }
     if (size != idx->header + values)
-        return apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " bytes, and its header says %" PRId64,
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: its size in bytes is %" PRId64 ", and its header says %" PRId64
+                        "; download it again",
                         idx->path, size, idx->header + values);
     return APD_OK;
 }
@@ -66,8 +70,8 @@ static apd_status read_idx(const char *folder, const char *const names[2], int d
     for (int i = 0; i < 2 && idx->path == NULL; i++)
         idx->path = apd_inflate_find(folder, names[i]);
     if (idx->path == NULL)
-        return apd_fail(error, APD_ERROR_IO, "%s: there is no %s, %s.gz or %s.xz", folder, names[0], names[0],
-                        names[0]);
+        return apd_fail(error, APD_ERROR_IO, "%s: there is no %s, %s.gz or %s.xz; put it there", folder,
+                        names[0], names[0], names[0]);
     int64_t size;
     apd_progress("reading %s", idx->path);
     APD_TRY(apd_inflate_file(idx->path, LARGEST_FILE, &idx->bytes, &size, error));
@@ -83,13 +87,17 @@ static apd_status take(apd_dataset_content *content, apd_split split, const idx_
                        const idx_file *labels, apd_error *error) {
     apd_image_shape shape = {1, (int)images->sizes[1], (int)images->sizes[2]};
     if (images->sizes[0] != labels->sizes[0])
-        return apd_fail(error, APD_ERROR_DATA, "%s: has %" PRId64 " labels for the %" PRId64 " images of %s",
-                        labels->path, labels->sizes[0], images->sizes[0], images->path);
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: the number of labels is %" PRId64 ", and that of images in %s is %" PRId64
+                        "; they must be equal",
+                        labels->path, labels->sizes[0], images->path, images->sizes[0]);
     if (split == APD_SPLIT_TRAIN)
         content->shape = shape;
     else if (shape.height != content->shape.height || shape.width != content->shape.width)
-        return apd_fail(error, APD_ERROR_DATA, "%s: its images are %d x %d, those to train on %d x %d",
-                        images->path, shape.height, shape.width, content->shape.height, content->shape.width);
+        return apd_fail(
+            error, APD_ERROR_DATA,
+            "%s: its images are %d x %d, and the training images %d x %d; they must have one size",
+            images->path, shape.height, shape.width, content->shape.height, content->shape.width);
     int64_t count = images->sizes[0];
     APD_TRY(apd_content_allocate(images->path, content, split, count, false, error));
     memcpy(content->images[split], images->bytes + images->header,
@@ -100,8 +108,8 @@ static apd_status take(apd_dataset_content *content, apd_split split, const idx_
         content->classes = label >= content->classes ? label + 1 : content->classes;
     }
     if (count != splits[split].expected)
-        apd_warn("%s: %" PRId64 " images, MNIST and Fashion-MNIST have %" PRId64, images->path, count,
-                 splits[split].expected);
+        apd_warn("%s: the number of images is %" PRId64 "; MNIST and Fashion-MNIST have %" PRId64,
+                 images->path, count, splits[split].expected);
     return APD_OK;
 }
 

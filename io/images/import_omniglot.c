@@ -1,6 +1,6 @@
-/* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105x105, 1 bit, ink 0 on paper 1. Classes are
- * sorted by tree, alphabet and character, so that an alphabet's are together; the published ids 0001 .. 1623
- * are in another order of the alphabets. */
+/* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105 x 105 pixels of 1 bit, ink 0 on paper 1. Classes are
+ * sorted by tree, alphabet and character, so that those of an alphabet are together; the published ids 0001 .. 1623 have the
+ * alphabets in another order. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/images/import_folder.h"
@@ -66,8 +66,8 @@ static apd_status list_tree(const char *path, const char *name, omniglot *found,
     return status;
 }
 
-/* The share of ink of each of 28x28 cells times 255. A cell is 105/28 = 15/4 pixels wide, so areas are
- * counted in sixteenths of a pixel: exact, the same everywhere. */
+/* 255 times the share of ink in each of 28 x 28 cells. A cell is 105/28 = 15/4 pixels wide, so areas in sixteenths of a
+ * pixel are exact integers. */
 static void shrink(const uint8_t *paper, uint8_t *out) {
     for (int row = 0; row < OUT; row++)
         for (int column = 0; column < OUT; column++) {
@@ -110,18 +110,19 @@ static apd_status check_drawers(const char *folder, const apd_names *files, apd_
         int drawer = drawer_of(files->names[i]);
         if (drawer == 0 || seen[drawer])
             return apd_fail(error, APD_ERROR_DATA,
-                            "%s/%s: must be named ID_DRAWER.png, with each drawer 01 to %d once", folder,
-                            files->names[i], DRAWERS);
+                            "%s/%s: its name is not ID_DRAWER.png with each drawer 01 to %d once; unpack the "
+                            "archive again",
+                            folder, files->names[i], DRAWERS);
         seen[drawer] = true;
     }
     if (files->count != DRAWERS)
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: has %" PRId64 " PNG files, and must have %d, one a drawer", folder, files->count,
-                        DRAWERS);
+                        "%s: the number of PNG files is %" PRId64 "; it must be %d, one for each drawer",
+                        folder, files->count, DRAWERS);
     return APD_OK;
 }
 
-/* All drawings of one character; a class has its images together, by drawer. */
+/* Read all drawings of a character. The images of a class lie together, by drawer. */
 static apd_status read_character(const omniglot *found, int64_t class, apd_dataset_content *content,
                                  apd_error *error) {
     const char *folder = found->folders.names[class];
@@ -153,10 +154,12 @@ static apd_status read_all(const char *path, omniglot *found, apd_dataset_conten
         APD_TRY(list_tree(path, trees[i], found, error));
     int64_t classes = found->characters.count;
     if (classes == 0)
-        return apd_fail(error, APD_ERROR_DATA, "%s: there are no characters in %s and %s", path, trees[0],
-                        trees[1]);
+        return apd_fail(
+            error, APD_ERROR_DATA,
+            "%s: there are no characters in %s and %s; unpack Omniglot's two archives of images here", path,
+            trees[0], trees[1]);
     if (classes != CHARACTERS)
-        apd_warn("%s: %" PRId64 " characters, Omniglot has %d", path, classes, CHARACTERS);
+        apd_warn("%s: the number of characters is %" PRId64 "; Omniglot has %d", path, classes, CHARACTERS);
     APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TRAIN, classes * TRAIN_DRAWERS, true, error));
     APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TEST, classes * (DRAWERS - TRAIN_DRAWERS), true,
                                  error));

@@ -38,7 +38,7 @@ static apd_status open_xz(unpacker *stream, int handle, apd_error *error) {
     stream->file = fdopen(handle, "rb");
     if (stream->file == NULL) {
         (void)close(handle);
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", stream->path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot read", stream->path);
     }
     if (lzma_stream_decoder(&stream->xz, XZ_MEMORY, LZMA_CONCATENATED) != LZMA_OK)
         return apd_fail(error, APD_ERROR_INTERNAL, "%s: liblzma does not start", stream->path);
@@ -67,7 +67,7 @@ static apd_status open_stream(unpacker *stream, apd_error *error) {
     int handle = open(stream->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
     struct stat facts;
     if (handle < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", stream->path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot open", stream->path);
     if (fstat(handle, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
         (void)close(handle);
         return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed",
@@ -86,7 +86,7 @@ static apd_status read_gzip(unpacker *stream, uint8_t *bytes, int64_t count, int
         int code = Z_OK;
         const char *reason = gzerror(stream->gzip, &code);
         if (code == Z_ERRNO)
-            return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", stream->path, strerror(errno));
+            return apd_fail_errno(error, errno, "%s: cannot read", stream->path);
         if (code == Z_BUF_ERROR)
             return apd_fail(error, APD_ERROR_DATA, "%s: the gzip file is cut short", stream->path);
         if (piece < 0)
@@ -123,7 +123,7 @@ static apd_status read_xz(unpacker *stream, uint8_t *bytes, int64_t count, int64
             stream->xz.next_in = stream->buffer;
             stream->xz.avail_in = fread(stream->buffer, 1, XZ_BUFFER, stream->file);
             if (ferror(stream->file))
-                return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", stream->path, strerror(errno));
+                return apd_fail_errno(error, errno, "%s: cannot read", stream->path);
         }
         lzma_ret result = lzma_code(&stream->xz, feof(stream->file) ? LZMA_FINISH : LZMA_RUN);
         stream->xz_ended = result == LZMA_STREAM_END;
@@ -140,8 +140,7 @@ static apd_status read_stream(unpacker *stream, void *bytes, int64_t count, int6
                                 : read_xz(stream, bytes, count, got, error);
 }
 
-/* The buffer grows with what really comes, so that a wrong size in a header costs nothing; a small file may still
- * unpack to gigabytes. */
+/* The buffer doubles as data arrives: a small file may unpack to gigabytes, and sizes in headers may be wrong. */
 static apd_status read_all(unpacker *stream, int64_t limit, uint8_t **bytes, int64_t *count,
                            apd_error *error) {
     int64_t room = 1 << 20, filled = 0;
@@ -151,8 +150,9 @@ static apd_status read_all(unpacker *stream, int64_t limit, uint8_t **bytes, int
         apd_status status = read_stream(stream, all + filled, room - filled, &got, error);
         filled += got;
         if (status == APD_OK && filled > limit)
-            status =
-                apd_fail(error, APD_ERROR_DATA, "%s: holds more than %" PRId64 " bytes", stream->path, limit);
+            status = apd_fail(error, APD_ERROR_DATA,
+                              "%s: unpacks to more than %" PRId64 " bytes; is it the right file?",
+                              stream->path, limit);
         int64_t next = 2 * room <= limit ? 2 * room : limit + 1;
         if (status == APD_OK && filled == room)
             status = apd_memory_limit_check(stream->path, "bytes", next, 1, error);

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MOST_COMPRESSION 1032
+#define MOST_COMPRESSION 1032 /* of deflate */
 
-/* Everything a call needs lives here, in the caller's frame, so that a jump out of libpng loses nothing. */
+/* All that a call owns, in the caller's frame, so that a jump out of libpng leaks nothing. */
 typedef struct png_job {
     const char *path;
     FILE *file;
@@ -52,7 +52,7 @@ static apd_status begin_read(png_job *job, const char *path, apd_error *error) {
     *job = (png_job){.path = path};
     job->file = fopen(path, "rbe");
     if (job->file == NULL)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot open", path);
     job->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, job, on_error, on_warning);
     job->info = job->png != NULL ? png_create_info_struct(job->png) : NULL;
     if (job->info == NULL)
@@ -74,13 +74,13 @@ static apd_image_shape shape_of(const png_job *job) {
                              .width = (int)png_get_image_width(job->png, job->info)};
 }
 
-/* Deflate packs 1032 bytes into one at the very best: a header that says more is wrong. */
+/* Deflate packs at most 1032 bytes into one, so a header that says more is wrong. */
 static apd_status check_size(const png_job *job, apd_error *error) {
     struct stat facts;
     uint64_t bytes =
         (uint64_t)png_get_rowbytes(job->png, job->info) * png_get_image_height(job->png, job->info);
     if (fstat(fileno(job->file), &facts) != 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", job->path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot read", job->path);
     if (bytes / MOST_COMPRESSION > (uint64_t)facts.st_size)
         return apd_fail(
             error, APD_ERROR_DATA,
@@ -109,7 +109,7 @@ static void make_rows(png_job *job, int height, size_t row_bytes) {
         job->rows[y] = job->pixels + (size_t)y * row_bytes;
 }
 
-/* Values a pixel in `rows`: grey or colour, with alpha where the file has any. */
+/* Read the pixels; `*values` is the number of values of a pixel: grey or colour, with or without alpha. */
 static apd_status read_rows(png_job *job, int *values, apd_error *error) {
     if (setjmp(png_jmpbuf(job->png)) != 0)
         return damaged(job, error);
@@ -145,9 +145,10 @@ apd_status apd_png_read(const char *path, apd_image_shape shape, uint8_t *pixels
     APD_GO(check_size(&job, error));
     apd_image_shape found = shape_of(&job);
     if (found.height != shape.height || found.width != shape.width || found.channels > shape.channels) {
-        status = apd_fail(
-            error, APD_ERROR_DATA, "%s: the image has %d channel(s) of %d x %d, not %d of %d x %d", path,
-            found.channels, found.height, found.width, shape.channels, shape.height, shape.width);
+        status = apd_fail(error, APD_ERROR_DATA,
+                          "%s: the image is %d x %d x %d (channels x height x width); %d x %d x %d is needed",
+                          path, found.channels, found.height, found.width, shape.channels, shape.height,
+                          shape.width);
         goto out;
     }
     APD_GO(read_rows(&job, &values, error));
@@ -181,7 +182,7 @@ apd_status apd_png_write(const char *path, apd_image_shape shape, const uint8_t 
     APD_ASSERT((shape.channels == 1 || shape.channels == 3) && shape.height > 0 && shape.width > 0);
     png_job job = {.path = path, .file = fopen(path, "wbe")};
     if (job.file == NULL)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
+        return apd_fail_errno(error, errno, "%s: cannot create", path);
     job.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
     job.info = job.png != NULL ? png_create_info_struct(job.png) : NULL;
     apd_status status;
@@ -196,6 +197,6 @@ apd_status apd_png_write(const char *path, apd_image_shape shape, const uint8_t 
     free(job.pixels);
     free(job.rows);
     if (fclose(job.file) != 0 && status == APD_OK)
-        status = apd_fail(error, APD_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+        status = apd_fail_errno(error, errno, "%s: cannot write", path);
     return status;
 }

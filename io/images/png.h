@@ -1,8 +1,7 @@
-/* png: PNG files to and from planes of bytes.
+/* png: PNG files to and from planes of bytes. Local.
  *
- * Any PNG is read as 8 bits a value, without colour management, so that 8-bit files keep their very values:
- * 16 bits are scaled to 8, palettes become colours, 1, 2 and 4 bits are spread over 0..255, transparency is
- * laid on black. Limits: 4096 pixels a side. All calls are local. */
+ * Any PNG is read as 8 bits a value without colour management, so 8-bit files keep their values exactly: 16 bits are scaled to
+ * 8, palettes become colours, 1, 2 and 4 bits are spread over 0..255, transparent pixels are laid over black. */
 #ifndef APD_IO_IMAGES_PNG_H
 #define APD_IO_IMAGES_PNG_H
 
@@ -11,16 +10,16 @@
 
 #include <stdint.h>
 
-#define APD_PNG_MAX_SIDE 4096
+#define APD_PNG_MAX_SIDE 4096 /* pixels */
 
-/* What the file's header says: 1 channel (grey) or 3 (colour or palette). Statuses: IO, DATA. */
+/* The shape in a file's header: 1 channel (grey) or 3 (colour or palette). Statuses: IO, DATA. */
 apd_status apd_png_shape(const char *path, apd_image_shape *shape, apd_error *error);
 
-/* The pixels of an image of exactly `shape` (from apd_png_shape, or 3 channels for a grey file, which gives
- * three equal planes): (C, H, W). Statuses: IO, DATA. */
+/* Read an image of exactly `shape` into `pixels` (C, H, W). `shape` is what apd_png_shape says, or has 3 channels for a grey
+ * file, which gives three equal planes. Statuses: IO, DATA; `pixels` is then undefined. */
 apd_status apd_png_read(const char *path, apd_image_shape shape, uint8_t *pixels, apd_error *error);
 
-/* Write (C, H, W), C = 1 or 3. Statuses: IO. */
+/* Write `pixels` (C, H, W), C = 1 or 3. Status: IO; a part of the file may then be left. */
 apd_status apd_png_write(const char *path, apd_image_shape shape, const uint8_t *pixels, apd_error *error);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Write a text in double quotes, those inside doubled (RFC 4180). */
+/* Write `text` in double quotes, with double quotes inside it doubled (RFC 4180). */
 static inline void apd_csv_text(FILE *file, const char *text) {
     (void)fputc('"', file);
     for (; *text != '\0'; text++) {

@@ -34,7 +34,7 @@ static void new_line(const apd_json *json) {
         (void)fputs("  ", json->file);
 }
 
-/* What stands before a value. */
+/* Write what precedes a value: comma, line break, key. */
 static void lead(apd_json *json, const char *key) {
     if (json->depth > 0) {
         bool *filled = &json->filled[json->depth - 1];

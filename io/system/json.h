@@ -1,7 +1,7 @@
-/* json: a JSON text written piece by piece, with its commas and indentation.
+/* json: JSON text written value by value, with commas and indentation. Local.
  *
- * Objects and arrays nest up to APD_JSON_DEPTH deep; inside an object every value has a key, inside an array
- * (and at the top) the key is NULL. What is no finite number becomes null. */
+ * Objects and arrays nest up to APD_JSON_DEPTH deep. Inside an object every value has a key; inside an array and at the top the
+ * key is NULL. Numbers that are not finite become null. */
 #ifndef APD_IO_SYSTEM_JSON_H
 #define APD_IO_SYSTEM_JSON_H
 
@@ -11,13 +11,13 @@
 
 enum { APD_JSON_DEPTH = 16 };
 
-/* Start with {.file = ...}; the file is the caller's, and so is asking it for errors. */
+/* Start with {.file = ...}. The caller owns the file and checks it for errors. */
 typedef struct apd_json {
     FILE *file;
-    bool line;  /* all in one line, as in a file of such lines */
+    bool line;  /* all in one line, for a file with an object on each line */
     int digits; /* of numbers; 0: nine */
     int depth;
-    bool filled[APD_JSON_DEPTH]; /* whether a level has a value already */
+    bool filled[APD_JSON_DEPTH]; /* whether the level has a value already */
     bool array[APD_JSON_DEPTH];
 } apd_json;
 
@@ -25,7 +25,7 @@ void apd_json_begin_object(apd_json *json, const char *key);
 void apd_json_begin_array(apd_json *json, const char *key);
 void apd_json_end(apd_json *json); /* the innermost object or array */
 
-/* JSON's own escapes are added; what is no UTF-8 becomes the replacement character. */
+/* Escapes what JSON needs escaped; bytes that are not UTF-8 become the replacement character. */
 void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
 void apd_json_number(apd_json *json, const char *key, double value);

@@ -33,7 +33,7 @@ size_t apd_utf8_decode(const char *text, size_t bytes, uint32_t *code) {
     return 0;
 }
 
-/* Line separators and byte order marks are printable for Unicode, but YAML readers fold or drop them. */
+/* Unicode calls line separators and byte order marks printable, but YAML readers fold or drop them. */
 static bool is_printable(uint32_t code) {
     if (code < 0x20 || (code >= 0x7F && code < 0xA0))
         return false;

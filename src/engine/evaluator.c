@@ -6,7 +6,7 @@ static int64_t count_correct(apd_run *run, const apd_eval_set *set, int classes)
     int64_t correct = 0;
     for (int b = 0; b < apd_network_layout(run->network)->block_count; b++)
         apd_exchange_await_theta(run->exchange, b);
-    for (int piece = 0; piece < apd_eval_set_pieces(set); piece++) {
+    for (int piece = 0; piece < apd_eval_set_chunks(set); piece++) {
         (void)apd_heartbeat_phase("evaluate");
         int n = apd_eval_set_gather(set, piece, run->images, run->labels);
         (void)apd_network_forward(run->network, apd_exchange_theta(run->exchange), run->images, n, classes,

@@ -451,17 +451,17 @@ static void open_wrong_foreign_file_names_the_fault(void **state) {
         what.change;                   \
         rows[count++] = what;          \
     } while (0)
-    ROW("/train/images: must be of type uint8 or float32", image_type = H5T_STD_I8LE);
-    ROW("/train/images: must be of type uint8 or float32", image_type = H5T_IEEE_F64LE);
-    ROW("/train/images: must be of type uint8 or float32", image_type = H5T_STD_U16LE);
-    ROW("/train/images: has 3 dimensions, and must have 4", image_rank = 3);
+    ROW("/train/images: is of another type; uint8 or float32", image_type = H5T_STD_I8LE);
+    ROW("/train/images: is of another type; uint8 or float32", image_type = H5T_IEEE_F64LE);
+    ROW("/train/images: is of another type; uint8 or float32", image_type = H5T_STD_U16LE);
+    ROW("/train/images: has rank 3; it must be 4", image_rank = 3);
     ROW("/test/images: its images are 1 x 3 x 2 float32, those of /train are 1 x 3 x 4", test_width = 2);
     ROW("/train/labels: its shape is (3) and must be (4)", label_count = 3);
     ROW("/train/labels: its shape is (0) and must be (4)", label_count = 0);
-    ROW("/train/labels: entry 2 is -1, and must be 0 to", third_label = -1);
+    ROW("/train/labels: entry 2 is -1; it must be 0 to", third_label = -1);
     ROW("/train/labels: entry 2 is 2147483647", third_label = INT64_C(1) << 40);
-    ROW("/class_names: has 2 names, and the labels need 3", names = 2);
-    ROW("coarse_labels must be in both", coarse_in_train = true);
+    ROW("/class_names: the number of names is 2; the labels need 3", names = 2);
+    ROW("coarse_labels is in one of", coarse_in_train = true);
     ROW("there is no /test/labels", no_test_labels = true);
     ROW("/train/images: 0 bytes are stored", unwritten_images = true);
 #undef ROW
@@ -492,7 +492,7 @@ static void read_pixel_that_is_no_number_names_its_image(void **state) {
                              APD_OK);
         }
         assert_int_equal(apd_h5_close(&file, data_path, &error), APD_OK);
-        assert_open_fails(APD_ERROR_DATA, "/train/images: image 2 has a pixel that is no finite number");
+        assert_open_fails(APD_ERROR_DATA, "/train/images: image 2 has a pixel that is not finite");
     }
 }
 

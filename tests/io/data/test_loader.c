@@ -256,7 +256,7 @@ static int64_t evaluate_all(const apd_description *description, int ranks, int t
             apd_eval_set_load(description, stream, data, &partition, task, part, &normalisation, &set, NULL),
             APD_OK);
         count = apd_eval_set_count(set);
-        for (int piece = 0; piece < apd_eval_set_pieces(set); piece++) {
+        for (int piece = 0; piece < apd_eval_set_chunks(set); piece++) {
             int64_t first = ((int64_t)piece * ranks + rank) * batch;
             int n = apd_eval_set_gather(set, piece, images + first * SIZE, labels + first);
             assert_int_equal(n, count - first < batch ? count - first : batch);
@@ -388,7 +388,7 @@ static void load_ofABatchSmallerThanTheShards_isRefused(void **state) {
     assert_int_equal(apd_train_set_load(&description, stream, data, &partition, 0, &set, &error),
                      APD_ERROR_USAGE);
     assert_null(set);
-    assert_non_null(strstr(error.message, "training.batch: 3"));
+    assert_non_null(strstr(error.message, "training.batch is 3"));
     assert_non_null(strstr(error.message, "4 or more"));
     apd_train_set_destroy(NULL);
     apd_stream_destroy(stream);

@@ -148,13 +148,13 @@ static void split_impossible_namesTheKey(void **state) {
     (void)state;
     apd_dataset data = make_data();
     apd_description description = describe(APD_STREAM_SPLIT);
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task: 0|1 to 12");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task is 0|1 to 12");
     description.stream.classes_per_task = 13;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task: 13|test.h5|1 to 12");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task is 13|test.h5|1 to 12");
     description.stream.classes_per_task = 5;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task: 5|stream.tasks: 2");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task is 5|stream.tasks: 2");
     description.stream.tasks = 3;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks: 3|to 2 would be right");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 3|0 (all) to 2 is needed");
     description.stream.classes_per_task = 1;
     description.stream.tasks = 12; /* class 10 has no test images */
     assert_refused(&description, &data, APD_ERROR_DATA, "test.h5|no test images|task 10 (class 10)");
@@ -216,7 +216,7 @@ static void list_wrong_namesTheRow(void **state) {
         {outside, 2, "stream.classes[1]|class 13|0 to 12"},
         {negative, 1, "stream.classes[1]|class -1"},
         {twice, 3, "stream.classes[1]|class 4|twice"},
-        {unused, 1, "stream.classes[1]|class 12 has no images"},
+        {unused, 1, "stream.classes[1]|class 12|has no images"},
         {good, 0, "stream.classes[1]|empty"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -262,11 +262,12 @@ static void superclass_unusable_saysWhere(void **state) {
     assert_refused(&description, &data, APD_ERROR_DATA, "test.h5|coarse label 3");
     data.coarse_classes = 3;
     description.stream.tasks = 4;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks: 4|3 superclasses");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 4|3 superclasses");
     description.stream.tasks = 0;
     int32_t *last = &data.coarse[APD_SPLIT_TEST][data.count[APD_SPLIT_TEST] - 1];
     *last = (*last + 1) % 3;
-    assert_refused(&description, &data, APD_ERROR_DATA, "test.h5|/test/coarse_labels[17]|one superclass");
+    assert_refused(&description, &data, APD_ERROR_DATA,
+                   "test.h5|/test/coarse_labels: entry 17|one superclass");
     free(data.coarse[APD_SPLIT_TRAIN]);
     data.coarse[APD_SPLIT_TRAIN] = NULL;
     assert_refused(&description, &data, APD_ERROR_DATA, "superclass|/train/coarse_labels|test.h5");
@@ -278,7 +279,7 @@ static void permutationAndRotation_haveAllClassesInEveryTask(void **state) {
     apd_dataset data = make_data();
     for (apd_stream_kind kind = APD_STREAM_PERMUTATION; kind <= APD_STREAM_ROTATION; kind++) {
         apd_description description = describe(kind);
-        assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks: 0|1 or more");
+        assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 0|1 or more");
         description.stream.tasks = 8;
         apd_stream *stream = make(&description, &data);
         bool permutes = kind == APD_STREAM_PERMUTATION;
@@ -306,7 +307,7 @@ static void turns_impossible_areRefused(void **state) {
     }
     data.shape.width = 5;
     description.stream.turns = 2;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.turns: 2|square|4 by 5");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.turns is 2|square|4 x 5");
     clear_data(&data);
 }
 
@@ -365,9 +366,9 @@ static void order_ofAnUnknownLetter_isRefused(void **state) {
     apd_description description = describe(APD_STREAM_PERMUTATION);
     description.stream.tasks = 7;
     description.stream.order_letter = 'B';
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order: B|10 and 20|7");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order is B|10 or 20|7");
     description.stream.order_letter = 'F';
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order: 'F'|A to E");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order is F|A to E");
     clear_data(&data);
 }
 
@@ -385,14 +386,14 @@ static void order_ofAList_mustNameEveryTaskOnce(void **state) {
     assert_int_equal(stream->tasks[2].id, 2);
     apd_stream_destroy(stream);
     description.stream.order_count = 3;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order: 3 ids for 4 tasks|0 to 3");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order has 3 ids for 4 tasks|0 to 3");
     description.stream.order_count = 4;
     description.stream.order = twice;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[2]: 2 is there twice");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[2] is 2|there twice");
     description.stream.order = outside;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[2]: 4 is no task's id|0 to 3");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[2] is 4|no task's id|0 to 3");
     description.stream.order = negative;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[0]: -1");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[0] is -1");
     clear_data(&data);
 }
 

@@ -127,11 +127,11 @@ static void generate_setting_out_of_range_is_named(void **state) {
     static const struct {
         apd_generate_settings settings;
         const char *part;
-    } rows[] = {{{1, 1, 1, 28, 0}, "classes is 1, and must be 2 to 100000"},
+    } rows[] = {{{1, 1, 1, 28, 0}, "classes is 1; it must be 2 to 100000"},
                 {{100001, 1, 1, 28, 0}, "classes is 100001"},
-                {{2, 0, 1, 28, 0}, "train is 0, and must be 1 to 100000"},
+                {{2, 0, 1, 28, 0}, "train is 0; it must be 1 to 100000"},
                 {{2, 1, -5, 28, 0}, "test is -5"},
-                {{2, 1, 1, 15, 0}, "size is 15, and must be 16 to 128"},
+                {{2, 1, 1, 15, 0}, "size is 15; it must be 16 to 128"},
                 {{2, 1, 1, 129, 0}, "size is 129"},
                 {{100000, 100000, 100000, 128, 0}, "more than 64 GiB"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -118,15 +118,15 @@ static void cifar100_wrong_files_are_named(void **state) {
     assert_import_fails("cifar100", APD_ERROR_IO, "there is no train.bin");
     store_records("test.bin", 0, 1);
     store("train.bin", record, RECORD);
-    assert_import_fails("cifar100", APD_ERROR_DATA, "train.bin: record 0: labels 19 (coarse) and 100 (fine)");
+    assert_import_fails("cifar100", APD_ERROR_DATA, "train.bin: record 0: has coarse label 19 and fine label 100");
     store("train.bin", record, RECORD - 1);
-    assert_import_fails("cifar100", APD_ERROR_DATA,
-                        "has 3073 bytes, and must have a whole number of records");
+    assert_import_fails("cifar100", APD_ERROR_DATA, "its size in bytes is 3073; it must be a multiple");
     store("train.bin", record, 0);
-    assert_import_fails("cifar100", APD_ERROR_DATA, "has 0 bytes");
+    assert_import_fails("cifar100", APD_ERROR_DATA, "its size in bytes is 0");
     store_records("train.bin", 0, 1);
     store("fine_label_names.txt", "apple\nbear\n", 11);
-    assert_import_fails("cifar100", APD_ERROR_DATA, "fine_label_names.txt: has 2 names, and must have 100");
+    assert_import_fails("cifar100", APD_ERROR_DATA,
+                        "fine_label_names.txt: the number of names is 2; it must be 100");
 }
 
 static void packed_file_cut_or_changed_is_refused(void **state) {
@@ -188,15 +188,15 @@ static void mnist_wrong_files_are_named(void **state) {
     assert_import_fails("mnist", APD_ERROR_IO, "there is no train-images-idx3-ubyte");
     store_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 9, 3);
     store_idx("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 2, 4);
-    assert_import_fails("mnist", APD_ERROR_DATA, "its images are 4 x 4, those to train on 3 x 4");
+    assert_import_fails("mnist", APD_ERROR_DATA, "its images are 4 x 4, and the training images 3 x 4");
     store_idx("t10k-images-idx3-ubyte", "unused", 3, 3);
-    assert_import_fails("mnist", APD_ERROR_DATA, "has 2 labels for the 3 images");
+    assert_import_fails("mnist", APD_ERROR_DATA, "the number of labels is 2");
     store_idx("t10k-labels-idx1-ubyte", "unused", 3, 3);
-    assert_import_fails("mnist", APD_ERROR_DATA, "begins with 0x00000803, and must with 0x00000801");
+    assert_import_fails("mnist", APD_ERROR_DATA, "begins with 0x00000803; an idx file");
     store("t10k-images-idx3-ubyte", none, sizeof none);
     assert_import_fails("mnist", APD_ERROR_DATA, "dimension 0 is 0");
     store("t10k-images-idx3-ubyte", many, sizeof many);
-    assert_import_fails("mnist", APD_ERROR_DATA, "has 16 bytes, and its header says");
+    assert_import_fails("mnist", APD_ERROR_DATA, "its size in bytes is 16, and its header says");
     store("t10k-images-idx3-ubyte", many, 7);
     assert_import_fails("mnist", APD_ERROR_DATA, "too few for an idx header");
 }
@@ -264,16 +264,16 @@ static void images_with_split_folders_keep_the_split(void **state) {
     run("mkdir '%s/test/z'", folder);
     assert_import_fails("images", APD_ERROR_DATA, "test/z: there is no train/z");
     run("cd '%s' && rmdir test/z && mkdir train/z", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "train/z: has 0 PNG files");
+    assert_import_fails("images", APD_ERROR_DATA, "train/z: the number of PNG files is 0");
 }
 
 static void images_wrong_files_are_named(void **state) {
     (void)state;
-    assert_import_fails("images", APD_ERROR_DATA, "has no folders");
+    assert_import_fails("images", APD_ERROR_DATA, "there are no folders");
     run("mkdir '%s/a'", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "has 0 PNG files");
+    assert_import_fails("images", APD_ERROR_DATA, "the number of PNG files is 0");
     store_png("a/1.png", 1, 4, 4, 1);
-    assert_import_fails("images", APD_ERROR_DATA, "has 1 PNG files, a class needs at least 2");
+    assert_import_fails("images", APD_ERROR_DATA, "the number of PNG files is 1; a class needs at least 2");
     store_png("a/2.png", 1, 4, 5, 1);
     assert_import_fails("images", APD_ERROR_DATA, "2.png: is 4 x 5 (height x width), and ");
     store("a/2.png", "not a png at all", 16);
@@ -312,9 +312,10 @@ static void omniglot_missing_drawer_or_tree_is_named(void **state) {
     (void)state;
     assert_import_fails("omniglot", APD_ERROR_IO, "there is no folder images_background");
     run("cd '%s' && mkdir -p images_background/Greek/character01 images_evaluation", folder);
-    assert_import_fails("omniglot", APD_ERROR_DATA, "character01: has 0 PNG files, and must have 20");
+    assert_import_fails("omniglot", APD_ERROR_DATA,
+                        "character01: the number of PNG files is 0; it must be 20");
     store_png("images_background/Greek/character01/0001_21.png", 1, 4, 4, 0);
-    assert_import_fails("omniglot", APD_ERROR_DATA, "0001_21.png: must be named ID_DRAWER.png");
+    assert_import_fails("omniglot", APD_ERROR_DATA, "0001_21.png: its name is not ID_DRAWER.png");
 }
 
 /* --- the published files ------------------------------------------------------------------------------- */
