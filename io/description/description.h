@@ -32,7 +32,11 @@ typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT } apd_solver_k
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
 typedef enum apd_cluster_start { APD_START_CENTROIDS, APD_START_SPECTRAL } apd_cluster_start;
-typedef enum apd_cluster_road { APD_ROAD_AUTO, APD_ROAD_DIRECT, APD_ROAD_SCALAPACK } apd_cluster_road;
+typedef enum apd_method_gram {
+    APD_METHOD_GRAM_AUTO,
+    APD_METHOD_GRAM_REPLICATED,
+    APD_METHOD_GRAM_DISTRIBUTED
+} apd_method_gram;
 typedef enum apd_schedule {
     APD_SCHEDULE_CONSTANT,
     APD_SCHEDULE_EXPONENTIAL,
@@ -97,8 +101,8 @@ typedef struct apd_description {
         double beta;            /* >= 0; default 1e-2 */
         apd_merge merge;        /* plain | saving; default saving (method/consolidate.h) */
         apd_cluster_start cluster_start; /* centroids | spectral; default centroids */
-        apd_cluster_road cluster_road; /* auto | direct | scalapack; default auto; does not change results */
-        int polish_epochs;             /* the last epochs of a task, 0..epochs-1; default 6 (exact only) */
+        apd_method_gram gram; /* auto | replicated | distributed; default auto; does not change results */
+        int polish_epochs;    /* the last epochs of a task, 0..epochs-1; default 6 (exact only) */
     } method;
 
     struct {

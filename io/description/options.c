@@ -19,7 +19,8 @@ static const char *const solvers[] = {"exact", "joint", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
-static const char *const roads[] = {"auto", "direct", "scalapack", NULL};
+static const char *const grams[] = {"auto", "replicated", "distributed", NULL};
+static const char *const former_grams[] = {"auto", "direct", "scalapack", NULL};
 static const char *const schedules[] = {"constant", "exponential", "cosine", NULL};
 
 /* clang-format off: a row a key */
@@ -99,8 +100,9 @@ const apd_option apd_options[] = {
     {"method.cluster_start", APD_KIND_CHOICE, AT(method.cluster_start), .names = starts,
      .initial = "centroids", .counts = true,
      .help = "K-means starts from the last centroids, or from the principal components"},
-    {"method.cluster_road", APD_KIND_CHOICE, AT(method.cluster_road), .names = roads, .initial = "auto",
-     .help = "who holds the tasks' inner products: every rank, or ScaLAPACK; same clusters"},
+    {"method.gram", APD_KIND_CHOICE, AT(method.gram), .names = grams, .initial = "auto",
+     .former_key = "method.cluster_road", .former_names = former_grams,
+     .help = "the tasks' inner products: whole on each rank, or in parts (ScaLAPACK); same clusters"},
     {"method.polish_epochs", APD_KIND_WHOLE, AT(method.polish_epochs), .maximum = 99999, .initial = "6",
      .counts = true, .help = "exact: last epochs of a task, on tau's support alone; below training.epochs"},
 
@@ -144,7 +146,8 @@ const int apd_option_count = (int)(sizeof apd_options / sizeof *apd_options);
 
 int apd_option_find(const char *key) {
     for (int i = 0; i < apd_option_count; i++)
-        if (strcmp(apd_options[i].key, key) == 0)
+        if (strcmp(apd_options[i].key, key) == 0 ||
+            (apd_options[i].former_key != NULL && strcmp(apd_options[i].former_key, key) == 0))
             return i;
     return -1;
 }

@@ -9,7 +9,7 @@
 extern const apd_option apd_options[];
 extern const int apd_option_count;
 
-/* The option's place in the table, or -1. */
+/* The place in the table of the option with this key, or this former key; -1 if there is none. */
 int apd_option_find(const char *key);
 
 /* Whether some key begins with "name.". */

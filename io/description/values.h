@@ -39,6 +39,10 @@ typedef struct apd_option {
     const char *initial;      /* the default as YAML; NULL: there is none, or it follows from other values */
     bool counts;              /* results depend on it: part of the digest */
     const char *help;         /* one line */
+    /* What older versions called the key and, in the order of `names`, its values: still read, never written, so that
+     * their runs resume. NULL: nothing else. */
+    const char *former_key;
+    const char *const *former_names;
 } apd_option;
 
 /* Read `node` into the option's place in `base`, freeing what lay there. `key` is the name for complaints.

@@ -61,14 +61,14 @@ static void fill_part(apd_gram *gram, int drop) {
 /* --- start and end ----------------------------------------------------------------------------------- */
 
 apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
-                          apd_gram_road road) {
+                          apd_gram_storage storage) {
     APD_ASSERT(source->tasks >= 1 && source->vectors >= source->tasks && source->rows >= 0);
     apd_gram *gram = apd_allocate(1, sizeof *gram, "a Gram matrix");
     gram->team = team;
     gram->vectors = source->vectors;
     gram->tasks = source->tasks;
     gram->distributed =
-        road == APD_GRAM_SCALAPACK || (road == APD_GRAM_AUTO && source->vectors >= SCALAPACK_FROM);
+        storage == APD_GRAM_DISTRIBUTED || (storage == APD_GRAM_AUTO && source->vectors >= SCALAPACK_FROM);
     apd_gram_sums_build(&gram->sums, team, source, former == NULL ? NULL : &former->sums);
     int drop = bits_to_drop(&gram->sums);
     gram->unit = ldexp(1.0, drop - gram->sums.exponent);
@@ -107,7 +107,7 @@ bool apd_gram_is_distributed(const apd_gram *gram) {
     return gram->distributed;
 }
 
-/* --- the direct road --------------------------------------------------------------------------------- */
+/* --- replicated ---------------------------------------------------------------------------------------- */
 
 static void direct_column(const apd_gram *gram, int vector, double *out) {
     memcpy(out, gram->whole + (int64_t)vector * gram->vectors, (size_t)gram->vectors * sizeof *out);
@@ -122,7 +122,7 @@ static void direct_products(const apd_gram *gram, const int *assignment, int clu
     }
 }
 
-/* --- the ScaLAPACK road ------------------------------------------------------------------------------ */
+/* --- distributed -------------------------------------------------------------------------------------- */
 
 static void distributed_column(const apd_gram *gram, int vector, double *out) {
     int k = apd_grid_local_col(&gram->grid, vector);

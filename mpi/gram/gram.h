@@ -20,7 +20,7 @@
 #include "method/decomposition.h"
 #include "mpi/team/team.h"
 
-typedef enum apd_gram_road { APD_GRAM_AUTO, APD_GRAM_DIRECT, APD_GRAM_SCALAPACK } apd_gram_road;
+typedef enum apd_gram_storage { APD_GRAM_AUTO, APD_GRAM_REPLICATED, APD_GRAM_DISTRIBUTED } apd_gram_storage;
 
 typedef struct apd_gram apd_gram;
 
@@ -44,7 +44,7 @@ typedef struct apd_gram_source {
  * Cost: each row is read twice (once for the lengths); then a product for each pair of entries in a column; N^2
  * numbers to add over ranks. Memory at the peak: 4*N^2 bytes of sums, and the matrix. */
 apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
-                          apd_gram_road road);
+                          apd_gram_storage storage);
 void apd_gram_destroy(apd_gram *gram); /* Collective. Takes NULL. */
 
 /* K-means' view. Its callbacks are Collective: all ranks run K-means with the same arguments. */

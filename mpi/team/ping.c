@@ -62,7 +62,3 @@ apd_ping apd_ping_measure(const apd_team *team) {
     apd_team_broadcast(team, &found, (int64_t)sizeof found);
     return found;
 }
-
-int apd_team_nodes(const apd_team *team) {
-    return team->node_count;
-}

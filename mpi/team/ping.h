@@ -17,6 +17,4 @@ typedef struct apd_ping {
 /* Medians of several trials, on every rank; zeros in a team of one. Takes milliseconds. Collective. */
 apd_ping apd_ping_measure(const apd_team *team);
 
-int apd_team_nodes(const apd_team *team); /* sets of ranks that share memory */
-
 #endif

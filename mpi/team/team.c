@@ -133,6 +133,10 @@ int apd_team_size(const apd_team *team) {
     return team->size;
 }
 
+int apd_team_nodes(const apd_team *team) {
+    return team->node_count;
+}
+
 /* --- agreement --------------------------------------------------------------------------------------- */
 
 apd_status apd_team_agree(const apd_team *team, apd_status local, apd_error *error) {

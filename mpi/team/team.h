@@ -28,8 +28,9 @@ void apd_team_destroy(apd_team *team);
  * errors and the log stay with the whole. Collective over `team`; destroyed before it, by its own ranks. */
 apd_team *apd_team_split(const apd_team *team, int group);
 
-int apd_team_rank(const apd_team *team); /* 0 .. P-1; rank 0 coordinates */
-int apd_team_size(const apd_team *team); /* P */
+int apd_team_rank(const apd_team *team);  /* 0 .. P-1; rank 0 coordinates */
+int apd_team_size(const apd_team *team);  /* P */
+int apd_team_nodes(const apd_team *team); /* how many nodes, sets of ranks that share memory. Local. */
 
 /* The collective rule: before anything collective follows, all ranks take the status of the lowest rank that
  * failed, and its message; APD_OK only when all are well. `error` (not NULL) gets that message everywhere.
