@@ -2,6 +2,7 @@
 
 #include "base/heartbeat.h"
 #include "base/memory.h"
+#include "mpi/team/chunk.h"
 #include "mpi/team/comm.h"
 
 #include <limits.h>

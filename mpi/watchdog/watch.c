@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "mpi/team/chunk.h"
 #include "mpi/team/comm.h"
 #include "mpi/watchdog/table.h"
 
@@ -167,11 +168,11 @@ static void introduce(apd_watch *watch, const card *own) {
     if (team->rank == 0 && getrandom(&setup->token, sizeof setup->token, 0) < 0)
         setup->token = (uint64_t)getpid() << 32 ^ (uint64_t)(1e9 * apd_seconds());
     apd_team_broadcast(team, &setup->token, sizeof setup->token);
-    const int chosen[APD_WATCHERS] = {0, team->size - 1, team->size / 2}; /* ranks by node: different nodes */
+    const int chosen[APD_WATCHERS] = {0, team->size - 1, team->size / 2}; /* on different nodes if possible */
     setup->watcher_count = team->size < APD_WATCHERS ? team->size : APD_WATCHERS;
     setup->place = -1;
     for (int i = 0; i < setup->watcher_count; i++) {
-        int watcher = setup->watchers[i] = team->node_ranks[chosen[i]];
+        int watcher = setup->watchers[i] = chosen[i];
         card at = ((const card *)cards)[watcher];
         if (watcher == team->rank) {
             setup->place = i;

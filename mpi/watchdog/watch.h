@@ -2,7 +2,7 @@
  *
  * When a process is stopped, hangs in the kernel, or its node is gone, all others wait inside MPI and cannot report it.
  * So a thread on every rank sends the rank's state (base/heartbeat) every few seconds to three watchers: rank 0, the
- * last rank of the last node, and one halfway. One of them judges (table.h) and writes lines to stderr:
+ * last rank, and one halfway. One of them judges (table.h) and writes lines to stderr:
  *
  *   rank 3 on node07 (pid 4711) has not been heard of for 60 s, last seen in phase backward: ...; 7 ranks wait
  *   rank 3 on node07 goes on after 95 s
