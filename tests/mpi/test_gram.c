@@ -17,14 +17,14 @@
 
 static apd_team *team;
 
-/* --- vectors that everyone can make: an entry is a function of (generation, vector, row, column) -------- */
+/* --- vectors: an entry is a function of (generation, vector, row, column), the same on every rank ------ */
 
 typedef struct problem {
     int vectors, tasks;
     int64_t rows, cols; /* of all ranks */
     apd_rows mine;      /* this rank's rows */
     int generation;
-    const bool *changed; /* vectors that have this generation's numbers, the others generation 0's */
+    const bool *changed; /* vectors with this generation's numbers; the others have generation 0's */
     double scale;
 } problem;
 
@@ -34,8 +34,8 @@ static uint64_t scramble(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-/* Every fifth row is full, every seventh empty, the rest have one entry in eight; vector 3 has none, and
- * those of one family (vector % 4) share a part. */
+/* Every fifth row is full, every seventh empty, the rest have one entry in eight. Vector 3 is zero; vectors of one family
+ * (vector % 4) have a part in common. */
 static double number(const problem *p, int vector, int64_t row, int64_t col) {
     int generation = p->changed != NULL && p->changed[vector] ? p->generation : 0;
     uint64_t place = (uint64_t)row * 1000003u + (uint64_t)col;
@@ -78,7 +78,7 @@ static problem make_problem(int vectors, int tasks, int64_t rows, int64_t cols) 
     return p;
 }
 
-/* The matrix (N, N) as K-means sees it. Collective. */
+/* The matrix (N, N) as K-means reads it. Collective. */
 static double *columns_of(apd_gram *gram) {
     apd_gram_view view = apd_gram_view_of(gram);
     double *matrix = apd_allocate((int64_t)view.vectors * view.vectors, sizeof *matrix, "test");
@@ -108,8 +108,8 @@ static double *reference(const problem *p) {
     return matrix;
 }
 
-/* Values are rounded to 31 bits below the longest vector's length: roundings of that size add up to some 1e-10
- * of the largest entry, 2e-9 being eight standard deviations. */
+/* Rounding values to 31 bits relative to the longest vector adds up to about 1e-10 of the largest entry; 2e-9 is eight
+ * standard deviations. */
 static bool equals_reference(apd_gram *gram, const problem *p) {
     double *matrix = columns_of(gram), *expected = reference(p), largest = 0.0;
     apd_gram_view view = apd_gram_view_of(gram);
@@ -177,8 +177,7 @@ static void create_dense_rows_wider_than_a_panel_equals_the_definition(void **st
     apd_gram_destroy(gram);
 }
 
-/* The digest of the matrix below as one rank makes it; the tests before hold such numbers against the
- * definition. */
+/* The digest of the matrix below, made on one rank; the tests above compare such numbers with the definition. */
 #define ON_ONE_RANK UINT64_C(0x972280f550313907)
 
 static void create_any_ranks_any_split_same_whole_numbers(void **state) {
@@ -233,9 +232,9 @@ static void create_one_vector_and_empty_vectors_are_well(void **state) {
     }
 }
 
-/* --- taking over ---------------------------------------------------------------------------------------- */
+/* --- reuse ---------------------------------------------------------------------------------------------- */
 
-/* `older` vectors at first; `vectors` later, of which every third changed, or all that are new. */
+/* First `older` vectors; then `vectors`, of which every third changed, or all that are new. */
 static void take_over(int older, int vectors, double scale) {
     bool changed[64] = {false};
     problem p = make_problem(older, older, 31, 40);
@@ -247,7 +246,7 @@ static void take_over(int older, int vectors, double scale) {
     p.generation = 1;
     p.changed = changed;
     for (int k = 0; k < 2; k++) {
-        if (scale != 1.0) /* all are changed then, and the grid is another */
+        if (scale != 1.0) /* all change, and so does the rounding */
             for (int v = 0; v < vectors; v++)
                 changed[v] = true;
         p.scale = 0.01 * scale;
@@ -274,7 +273,7 @@ static void create_former_on_another_grid_same_matrix_as_anew(void **state) {
     take_over(20, 20, 64.0);
 }
 
-/* What was not said to have changed is not computed: a former matrix of other numbers shows through. */
+/* Products of vectors marked as unchanged are not computed again: a former matrix of other numbers shows. */
 static void create_unchanged_pairs_come_from_the_former(void **state) {
     (void)state;
     bool changed[8] = {false};
@@ -286,14 +285,14 @@ static void create_unchanged_pairs_come_from_the_former(void **state) {
     problem lie = p;
     bool more[8] = {false, true, true};
     apd_gram *honest = build(&p, former, APD_GRAM_REPLICATED);
-    lie.changed = more; /* vector 2 has other numbers, */
+    lie.changed = more; /* vector 2 has other numbers */
     apd_gram_source source = {.vectors = 8,
                               .tasks = 8,
                               .rows = lie.mine.end - lie.mine.begin,
                               .cols = lie.cols,
                               .context = &lie,
                               .row = problem_row,
-                              .changed = changed}; /* but it is not said */
+                              .changed = changed}; /* but is marked as unchanged */
     apd_gram *fooled = apd_gram_create(team, &source, former, APD_GRAM_REPLICATED);
     double *a = columns_of(honest), *b = columns_of(fooled);
     assert_agreed(team, a[2 * 8 + 2] == b[2 * 8 + 2] && a[2 * 8 + 5] == b[2 * 8 + 5]);
@@ -305,7 +304,7 @@ static void create_unchanged_pairs_come_from_the_former(void **state) {
     apd_gram_destroy(fooled);
 }
 
-/* --- K-means with both storages ------------------------------------------------------------------------------ */
+/* --- K-means -------------------------------------------------------------------------------------------- */
 
 static void products_with_both_storages_equal_the_sums_of_columns(void **state) {
     (void)state;
