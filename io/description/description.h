@@ -30,11 +30,11 @@ typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT } apd_solver_k
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
 typedef enum apd_cluster_start { APD_START_CENTROIDS, APD_START_SPECTRAL } apd_cluster_start;
-typedef enum apd_gram_kind {
-    APD_GRAM_KIND_AUTO,
-    APD_GRAM_KIND_REPLICATED,
-    APD_GRAM_KIND_DISTRIBUTED
-} apd_gram_kind;
+typedef enum apd_method_gram {
+    APD_METHOD_GRAM_AUTO,
+    APD_METHOD_GRAM_REPLICATED,
+    APD_METHOD_GRAM_DISTRIBUTED
+} apd_method_gram;
 typedef enum apd_schedule {
     APD_SCHEDULE_CONSTANT,
     APD_SCHEDULE_EXPONENTIAL,
@@ -98,7 +98,7 @@ typedef struct apd_description {
         double beta;
         apd_merge merge;
         apd_cluster_start cluster_start;
-        apd_gram_kind gram;
+        apd_method_gram gram;
         int polish_epochs;
     } method;
 

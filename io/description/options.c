@@ -20,6 +20,7 @@ static const char *const recentres[] = {"count", "median", "none", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
 static const char *const grams[] = {"auto", "replicated", "distributed", NULL};
+static const char *const former_grams[] = {"auto", "direct", "scalapack", NULL};
 static const char *const schedules[] = {"constant", "exponential", "cosine", NULL};
 
 /* clang-format off: a row a key */
@@ -134,6 +135,7 @@ const apd_option apd_options[] = {
      .initial = "centroids", .counts = true,
      .help = "K-means starts from the last centroids, or from the principal components (spectral)."},
     {"method.gram", APD_KIND_CHOICE, AT(method.gram), .names = grams, .initial = "auto",
+     .former_key = "method.cluster_road", .former_names = former_grams,
      .help = "Where the matrix of the tasks' inner products lies: on every rank, or distributed over the "
              "ranks by "
              "ScaLAPACK; the clusters are the same."},
@@ -199,7 +201,8 @@ const int apd_section_count = (int)(sizeof apd_sections / sizeof *apd_sections);
 
 int apd_option_find(const char *key) {
     for (int i = 0; i < apd_option_count; i++)
-        if (strcmp(apd_options[i].key, key) == 0)
+        if (strcmp(apd_options[i].key, key) == 0 ||
+            (apd_options[i].former_key != NULL && strcmp(apd_options[i].former_key, key) == 0))
             return i;
     return -1;
 }

@@ -17,7 +17,7 @@ typedef struct apd_section {
 extern const apd_section apd_sections[];
 extern const int apd_section_count;
 
-/* The option's index in the table, or -1. */
+/* The place in the table of the option with this key, or this former key; -1 if there is none. */
 int apd_option_find(const char *key);
 
 /* Whether the option's key is of section `section`. */

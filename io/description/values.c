@@ -123,8 +123,9 @@ static bool read_switch(const apd_option *option, const char *text, void *field)
 }
 
 static bool read_choice(const apd_option *option, const char *text, void *field) {
+    const char *const *former = option->former_names;
     for (int i = 0; option->names[i] != NULL; i++)
-        if (strcmp(option->names[i], text) == 0) {
+        if (strcmp(option->names[i], text) == 0 || (former != NULL && strcmp(former[i], text) == 0)) {
             *(int *)field = i;
             return true;
         }
@@ -347,7 +348,8 @@ apd_status apd_value_read(const apd_place *place, const char *key, const apd_opt
     char need[160];
     if (kind->read != NULL)
         return kind->read(place, key, option, node, base);
-    if (node->kind == APD_YAML_TEXT && !apd_yaml_is_empty(node) && is_among(option->names, node->text) &&
+    if (node->kind == APD_YAML_TEXT && !apd_yaml_is_empty(node) &&
+        (is_among(option->names, node->text) || option->former_names != NULL) &&
         kind->parse(option, node->text, (char *)base + option->offset))
         return APD_OK;
     apd_value_need(option, need, sizeof need);

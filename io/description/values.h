@@ -39,6 +39,10 @@ typedef struct apd_option {
     const char *absent; /* without a default: what a missing value follows from; NULL: the key is required */
     bool counts;        /* results depend on it: part of the digest */
     const char *help;   /* a sentence */
+    /* What older versions called the key and, in the order of `names`, its values: still read, never written, so that
+     * their runs resume. NULL: nothing else. */
+    const char *former_key;
+    const char *const *former_names;
 } apd_option;
 
 /* Read `node` into the option's value in `base`, freeing the old one. `key` is the name for complaints. Status: USAGE with

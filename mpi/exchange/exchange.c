@@ -46,7 +46,7 @@ struct apd_exchange {
 /* Segments are this rank's shards' gradients in order; the first rank's begins with theta. */
 static void open_window(apd_exchange *x) {
     const apd_team *team = x->team;
-    bool first = team->place_of[team->rank] == 0;
+    bool first = apd_team_place(team, team->rank) == 0;
     int64_t own = x->partition->shard_end - x->partition->shard_begin,
             arena = apd_aligned_floats(x->layout->size);
     x->record = apd_aligned_floats(x->gradient_layout->size);
@@ -57,7 +57,7 @@ static void open_window(apd_exchange *x) {
     const float **places = apd_allocate(x->partition->shards, sizeof *places, "places of gradients");
     int node = team->node_of[team->rank];
     for (int place = 0; place < apd_team_node_size(team, node); place++) {
-        int rank = team->node_ranks[team->node_begin[node] + place];
+        int rank = team->node_begin[node] + place;
         apd_rows shards = apd_partition_shards(x->partition, rank);
         float *segment = apd_window_segment(x->window, place) + (place == 0 ? arena : 0);
         if (rank == team->rank)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "mpi/exchange/tree.h"
+#include "mpi/team/chunk.h"
 
 #include <stdlib.h>
 #include <string.h>

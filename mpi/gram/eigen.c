@@ -1,5 +1,6 @@
 #include "base/heartbeat.h"
 #include "base/memory.h"
+#include "mpi/gram/gram.h"
 #include "mpi/gram/matrix.h"
 
 #include <limits.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_BITS 40 /* of eigenvalues and eigenvectors */
+#define KEPT_BITS 40 /* of eigenvalues and eigenvectors: both solvers agree on them */
 
 /* --- the centred matrix: c_ij = G_ij - R_i/T - R_j/T + (sum of R)/T^2 -------------------------------- */
 
@@ -16,7 +17,7 @@ typedef struct centre {
     double mean;   /* of all entries */
 } centre;
 
-/* Row sums R are exact, and so are the same bits on both roads. */
+/* Row sums R are exact, and so the same bits however the matrix is stored. */
 static centre find_centre(const apd_gram *gram) {
     int *together = apd_allocate(gram->tasks, sizeof *together, "one cluster of all tasks");
     centre found = {.means = apd_allocate(gram->tasks, sizeof *found.means, "row means")};
@@ -45,11 +46,11 @@ static int workspace_size(double asked, int info) {
 static void refuse_unsolved(int info) {
     if (info != 0)
         apd_fatal(APD_ERROR_INTERNAL,
-                  "the eigenvalues of the tasks' Gram matrix: the solver gave up (info %d)", info);
+                  "the eigenvalues of the tasks' Gram matrix: the solver did not converge (info %d)", info);
 }
 
-/* This rank alone, in place: the eigenvectors are left in the rows of `matrix` (T, T). */
-static void solve_here(int n, double *matrix, double *values, const char *job) {
+/* On this rank alone. The rows of `matrix` (T, T) become the eigenvectors. */
+static void solve_local(int n, double *matrix, double *values, const char *job) {
     int info = 0, size = -1;
     double asked = 0.0;
     dsyev_(job, "U", &n, matrix, &n, values, &asked, &size, &info);
@@ -60,9 +61,9 @@ static void solve_here(int n, double *matrix, double *values, const char *job) {
     free(work);
 }
 
-/* On rank 0 alone, so that all ranks have the same bits whatever their processors. Collective. */
-static void solve_whole(const apd_gram *gram, const centre *found, double *values, int count,
-                        double *vectors) {
+/* On rank 0, for all ranks: different processors would give different last bits. Collective. */
+static void solve_replicated(const apd_gram *gram, const centre *found, double *values, int count,
+                             double *vectors) {
     int n = gram->tasks;
     if (apd_team_rank(gram->team) == 0) {
         double *matrix = apd_allocate((int64_t)n * n, sizeof *matrix, "the centred Gram matrix");
@@ -70,7 +71,7 @@ static void solve_whole(const apd_gram *gram, const centre *found, double *value
             for (int j = 0; j < n; j++)
                 matrix[(int64_t)i * n + j] =
                     centred(found, gram->whole[(int64_t)i * gram->vectors + j], i, j);
-        solve_here(n, matrix, values, count > 0 ? "V" : "N");
+        solve_local(n, matrix, values, count > 0 ? "V" : "N");
         for (int k = 0; k < count; k++)
             memcpy(vectors + (int64_t)k * n, matrix + (int64_t)(n - 1 - k) * n, (size_t)n * sizeof *vectors);
         free(matrix);
@@ -79,7 +80,7 @@ static void solve_whole(const apd_gram *gram, const centre *found, double *value
     apd_team_broadcast(gram->team, vectors, (int64_t)count * n * (int64_t)sizeof *vectors);
 }
 
-/* All ranks together, `matrix` is used up, the eigenvectors are the columns of `basis`. Collective. */
+/* On all ranks together. Overwrites `matrix`; the columns of `basis` become the eigenvectors. Collective. */
 static void solve_parts(int n, apd_grid_matrix *matrix, apd_grid_matrix *basis, double *values,
                         const char *job) {
     int info = 0, size = -1, one = 1;
@@ -104,7 +105,7 @@ static void centre_parts(const apd_gram *gram, const centre *found, apd_grid_mat
                         apd_grid_row(&gram->grid, l), apd_grid_col(&gram->grid, k));
 }
 
-/* Column n-1-k of `basis` as row k, on all ranks. Collective. */
+/* Copy column n-1-k of `basis` to row k of `vectors`, on all ranks. Collective. */
 static void collect_vectors(const apd_gram *gram, const apd_grid_matrix *basis, int count, double *vectors) {
     int n = gram->tasks;
     for (int k = 0; k < count; k++) {
@@ -131,14 +132,14 @@ static void solve_distributed(const apd_gram *gram, const centre *found, double 
     apd_grid_matrix_clear(&basis);
 }
 
-/* --- what both roads share --------------------------------------------------------------------------- */
+/* --- both -------------------------------------------------------------------------------------------- */
 
-/* Multiples of 2^(exponent - KEPT_BITS). */
+/* Round to a multiple of 2^(exponent - KEPT_BITS). */
 static double keep_bits(double value, int exponent) {
     return ldexp(nearbyint(ldexp(value, KEPT_BITS - exponent)), exponent - KEPT_BITS) + 0.0; /* no -0 */
 }
 
-/* Ascending to descending, rounded relative to the largest, in units of squared parameters. */
+/* From ascending to descending order, rounded relative to the largest, in squared parameters. */
 static void finish_values(int n, double *values, double unit) {
     int exponent = 0;
     (void)frexp(fmax(fabs(values[0]), fabs(values[n - 1])), &exponent);
@@ -151,7 +152,7 @@ static void finish_values(int n, double *values, double unit) {
     }
 }
 
-/* Rounded; the first of the (nearly) largest components is positive. */
+/* Round, and make the first of the (nearly) largest components positive. */
 static void finish_vector(int n, double *vector) {
     int largest = 0;
     for (int i = 0; i < n; i++)
@@ -171,7 +172,7 @@ void apd_gram_eigen(const apd_gram *gram, double *values, int count, double *vec
     if (gram->distributed)
         solve_distributed(gram, &found, values, wanted, vectors);
     else
-        solve_whole(gram, &found, values, wanted, vectors);
+        solve_replicated(gram, &found, values, wanted, vectors);
     free(found.means);
     finish_values(gram->tasks, values, gram->unit);
     for (int k = 0; k < wanted; k++)
@@ -183,7 +184,7 @@ void apd_gram_eigen(const apd_gram *gram, double *values, int count, double *vec
 static double positive_sum(const double *eigenvalues, int count) {
     double sum = 0.0;
     for (int k = 0; k < count; k++)
-        sum += fmax(eigenvalues[k], 0.0); /* rounding leaves zeros a little below 0 */
+        sum += fmax(eigenvalues[k], 0.0); /* rounding can leave a zero slightly negative */
     return sum;
 }
 

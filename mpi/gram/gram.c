@@ -8,17 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From so many vectors N on `auto` takes ScaLAPACK. The whole matrix is then 512 MiB a rank, and it is memory
- * that decides: on one node the direct road was faster at every size. Seconds on 2 cores and ranks, direct and
- * ScaLAPACK: ten products with K = N/3 clusters: N = 200: 0.0003, 0.010; 1000: 0.017, 0.36; 2000: 0.083, 2.8;
- * 4000: 0.41, 19.8. Eigenvalues: N = 500: 0.030, 0.056; 1000: 0.13, 0.37. With eigenvectors: N = 200: 0.020,
- * 0.035; 500: 0.25, 0.21; 1000: 1.9, 1.3. */
-#define SCALAPACK_FROM 8192
+/* AUTO distributes matrices of this many vectors or more. The replicated matrix is then 512 MiB a rank: memory decides,
+ * since on one node replication was faster at nearly every size. Seconds on 2 ranks and cores, replicated and
+ * distributed:
+ *     ten products, K = N/3   N = 200: 0.0003, 0.010; 1000: 0.017, 0.36; 2000: 0.083, 2.8; 4000: 0.41, 19.8
+ *     eigenvalues             N = 500: 0.030, 0.056; 1000: 0.13, 0.37
+ *     and eigenvectors        N = 200: 0.020, 0.035; 500: 0.25, 0.21; 1000: 1.9, 1.3 */
+#define DISTRIBUTED_FROM 8192
 
 /* --- whole numbers ----------------------------------------------------------------------------------- */
 
-/* How many of the lowest bits of the sums are rounded away, so that the largest entry (it is on the diagonal)
- * is at most 2^(52 - 2*ceil(log2 N)). */
+/* The number of low bits of the sums that are rounded away, so that the largest entry, which is on the diagonal, is at
+ * most 2^(52 - 2*ceil(log2 N)). */
 static int bits_to_drop(const apd_gram_sums *sums) {
     int bits = 0, room = 52, drop = 0;
     for (; INT64_C(1) << bits < sums->vectors; bits++)
@@ -61,14 +62,14 @@ static void fill_part(apd_gram *gram, int drop) {
 /* --- start and end ----------------------------------------------------------------------------------- */
 
 apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
-                          apd_gram_road road) {
+                          apd_gram_storage storage) {
     APD_ASSERT(source->tasks >= 1 && source->vectors >= source->tasks && source->rows >= 0);
     apd_gram *gram = apd_allocate(1, sizeof *gram, "a Gram matrix");
     gram->team = team;
     gram->vectors = source->vectors;
     gram->tasks = source->tasks;
     gram->distributed =
-        road == APD_GRAM_SCALAPACK || (road == APD_GRAM_AUTO && source->vectors >= SCALAPACK_FROM);
+        storage == APD_GRAM_DISTRIBUTED || (storage == APD_GRAM_AUTO && source->vectors >= DISTRIBUTED_FROM);
     apd_gram_sums_build(&gram->sums, team, source, former == NULL ? NULL : &former->sums);
     int drop = bits_to_drop(&gram->sums);
     gram->unit = ldexp(1.0, drop - gram->sums.exponent);
@@ -107,13 +108,13 @@ bool apd_gram_is_distributed(const apd_gram *gram) {
     return gram->distributed;
 }
 
-/* --- the direct road --------------------------------------------------------------------------------- */
+/* --- replicated ---------------------------------------------------------------------------------------- */
 
-static void direct_column(const apd_gram *gram, int vector, double *out) {
+static void replicated_column(const apd_gram *gram, int vector, double *out) {
     memcpy(out, gram->whole + (int64_t)vector * gram->vectors, (size_t)gram->vectors * sizeof *out);
 }
 
-static void direct_products(const apd_gram *gram, const int *assignment, int clusters, double *sums) {
+static void replicated_products(const apd_gram *gram, const int *assignment, int clusters, double *sums) {
     memset(sums, 0, (size_t)gram->tasks * (size_t)clusters * sizeof *sums);
     for (int i = 0; i < gram->tasks; i++) {
         const double *row = gram->whole + (int64_t)i * gram->vectors;
@@ -122,7 +123,7 @@ static void direct_products(const apd_gram *gram, const int *assignment, int clu
     }
 }
 
-/* --- the ScaLAPACK road ------------------------------------------------------------------------------ */
+/* --- distributed -------------------------------------------------------------------------------------- */
 
 static void distributed_column(const apd_gram *gram, int vector, double *out) {
     int k = apd_grid_local_col(&gram->grid, vector);
@@ -170,7 +171,7 @@ void apd_gram_products(const apd_gram *gram, const int *assignment, int clusters
     if (gram->distributed)
         distributed_products(gram, assignment, clusters, sums);
     else
-        direct_products(gram, assignment, clusters, sums);
+        replicated_products(gram, assignment, clusters, sums);
 }
 
 static void view_products(void *context, const int *assignment, int clusters, double *sums) {
@@ -182,7 +183,7 @@ static void view_column(void *context, int vector, double *out) {
     if (gram->distributed)
         distributed_column(gram, vector, out);
     else
-        direct_column(gram, vector, out);
+        replicated_column(gram, vector, out);
 }
 
 apd_gram_view apd_gram_view_of(apd_gram *gram) {

@@ -2,13 +2,14 @@
 
 #include "base/heartbeat.h"
 #include "base/memory.h"
+#include "mpi/team/chunk.h"
 #include "mpi/team/comm.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
 #define BLOCK 64        /* rows of a block; the usual size, small enough for several blocks a process */
-#define PIECE (1 << 24) /* numbers a message */
+#define CHUNK (1 << 24) /* numbers a call of MPI */
 
 static int divide_up(int count, int parts) {
     return (count + parts - 1) / parts;
@@ -26,14 +27,14 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
     char by_rows[] = "Row";
     *grid = (apd_grid){.rows = grid_rows(team->size)};
     grid->cols = team->size / grid->rows;
-    /* one handle a communicator, given again when asked again: it stays for the process's life */
+    /* BLACS has one handle for a communicator, returns it again when asked again, and keeps it for the process's life */
     apd_heartbeat_begin(APD_MAY_WAIT);
     grid->context = Csys2blacs_handle(team->everyone);
     Cblacs_gridinit(&grid->context, by_rows, grid->rows, grid->cols);
     apd_heartbeat_end();
     Cblacs_gridinfo(grid->context, &grid->rows, &grid->cols, &grid->row, &grid->col);
     APD_ASSERT(grid->rows * grid->cols == team->size);
-    int even = divide_up(order, grid->cols); /* every process has something of a small matrix */
+    int even = divide_up(order, grid->cols); /* every process column gets a part of a small matrix */
     grid->block = even < 1 ? 1 : (even < BLOCK ? even : BLOCK);
 }
 
@@ -52,7 +53,7 @@ void apd_grid_matrix_init(apd_grid_matrix *matrix, const apd_grid *grid, int row
     int64_t size = (int64_t)matrix->leading * matrix->cols;
     if (size > INT_MAX)
         apd_fatal(APD_ERROR_USAGE,
-                  "the Gram matrix of tasks: %lld entries a rank, ScaLAPACK takes at most %d: use more ranks",
+                  "the Gram matrix of tasks has %lld entries a rank and ScaLAPACK takes %d; use more ranks",
                   (long long)size, INT_MAX);
     matrix->part = apd_allocate(size, sizeof *matrix->part, "a part of the Gram matrix");
     descinit_(matrix->descriptor, &rows, &cols, &grid->block, &grid->block, &first, &first, &grid->context,
@@ -80,8 +81,8 @@ int apd_grid_local_col(const apd_grid *grid, int col) {
 }
 
 void apd_grid_spread(const apd_team *team, double *values, int64_t count) {
-    for (int64_t at = 0; at < count; at += PIECE) {
-        int chunk = (int)(count - at < PIECE ? count - at : PIECE);
+    for (int64_t at = 0; at < count; at += CHUNK) {
+        int chunk = (int)(count - at < CHUNK ? count - at : CHUNK);
         APD_MPI(MPI_Allreduce(MPI_IN_PLACE, values + at, chunk, MPI_DOUBLE, MPI_SUM, team->everyone));
     }
 }

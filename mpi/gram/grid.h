@@ -1,7 +1,7 @@
-/* gram_grid: a matrix dealt block-cyclically to a process grid over all ranks. For gram's files only.
+/* grid: matrices distributed block-cyclically over a process grid of all ranks. For the files of mpi/gram only.
  *
- * The grid is the most square one with P = rows * cols. Every rank holds its blocks as one column-major
- * array: entry (l, k) of it is entry (apd_grid_row(l), apd_grid_col(k)) of the matrix. */
+ * The grid is the most square one with P = rows * cols. Every rank holds its blocks as one column-major array: its
+ * entry (l, k) is entry (apd_grid_row(l), apd_grid_col(k)) of the matrix. */
 #ifndef APD_MPI_GRAM_GRID_H
 #define APD_MPI_GRAM_GRID_H
 
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef struct apd_grid {
-    int context;    /* BLACS' name of the grid */
+    int context;    /* BLACS' handle */
     int rows, cols; /* of processes */
     int row, col;   /* this process */
     int block;      /* rows and columns of a block */
@@ -28,11 +28,11 @@ typedef struct apd_grid_matrix {
 void apd_grid_init(apd_grid *grid, const apd_team *team, int order);
 void apd_grid_clear(apd_grid *grid); /* Collective. */
 
-/* A matrix of zeros. Local. */
+/* A matrix of zeros. Local. Ends the job if a part has more entries than ScaLAPACK can count. */
 void apd_grid_matrix_init(apd_grid_matrix *matrix, const apd_grid *grid, int rows, int cols);
-void apd_grid_matrix_clear(apd_grid_matrix *matrix);
+void apd_grid_matrix_clear(apd_grid_matrix *matrix); /* Local. */
 
-/* The matrix's row or column of a local one. */
+/* The matrix's row or column of a local one. Local. */
 static inline int apd_grid_row(const apd_grid *grid, int local) {
     return (local / grid->block * grid->rows + grid->row) * grid->block + local % grid->block;
 }
@@ -41,12 +41,11 @@ static inline int apd_grid_col(const apd_grid *grid, int local) {
     return (local / grid->block * grid->cols + grid->col) * grid->block + local % grid->block;
 }
 
-/* The local row or column of one of the matrix, or -1 where it is another process's. */
+/* The local row or column of one of the matrix, or -1 if another process has it. Local. */
 int apd_grid_local_row(const apd_grid *grid, int row);
 int apd_grid_local_col(const apd_grid *grid, int col);
 
-/* Numbers of which all ranks but one have 0, made the same on all ranks (a sum that rounds nothing).
- * Collective. */
+/* Give all ranks the numbers that exactly one rank has: all others hold 0, so the sum rounds nothing. Collective. */
 void apd_grid_spread(const apd_team *team, double *values, int64_t count);
 
 #endif

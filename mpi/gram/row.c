@@ -1,15 +1,16 @@
 #include "mpi/gram/row.h"
 
 #include "base/memory.h"
+#include "base/status.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns that the dense way takes together. */
+/* Dense columns that are taken together. */
 #define GROUP 8
 
-/* What the dense way costs a pair of vectors and column, as a share of the sparse way's cost (measured with
+/* The cost of a pair of vectors in a dense column relative to that of a pair of entries in a sparse one (measured with
  * 200 vectors: 0.2 and 1.3 ns). */
 #define DENSE_COST 0.2
 
@@ -59,7 +60,7 @@ static void make_room(apd_gram_row *row, int64_t more) {
     row->entries = apd_reallocate(row->entries, old, row->capacity, sizeof *row->entries, "a row's entries");
 }
 
-/* Append one vector's row, and count its columns in starts[column + 1]. */
+/* Append one vector's row, and count its entries in starts[column + 1]. */
 static void append(apd_gram_row *row, int vector, int64_t count, double scale) {
     make_room(row, count);
     for (int64_t k = 0; k < count; k++) {
@@ -78,7 +79,7 @@ static void sort_by_column(apd_gram_row *row) {
         row->starts[c + 1] += row->starts[c];
     for (int64_t k = 0; k < row->count; k++)
         row->entries[row->starts[row->entry_columns[k]]++] = row->gathered[k];
-    /* every start has moved to the next column's */
+    /* each start has advanced to the next column's */
     memmove(row->starts + 1, row->starts, (size_t)row->cols * sizeof *row->starts);
     row->starts[0] = 0;
 }
@@ -96,14 +97,14 @@ void apd_gram_row_read(apd_gram_row *row, const apd_gram_source *source, int64_t
     sort_by_column(row);
 }
 
-/* --- the sparse way ---------------------------------------------------------------------------------- */
+/* --- sparse columns ---------------------------------------------------------------------------------- */
 
 static void add_products(int64_t *sums, int64_t value, const apd_gram_entry *entries, int64_t count) {
     for (int64_t k = 0; k < count; k++)
         sums[entries[k].vector] += value * entries[k].value;
 }
 
-/* The same for the entries at the given places alone. */
+/* The same for the entries at the given indices alone. */
 static void add_products_at(int64_t *sums, int64_t value, const apd_gram_entry *entries,
                             const int32_t *places, int64_t count) {
     for (int64_t k = 0; k < count; k++)
@@ -111,7 +112,7 @@ static void add_products_at(int64_t *sums, int64_t value, const apd_gram_entry *
 }
 
 static void add_column(const apd_gram_row *row, const apd_gram_entry *entries, int64_t count, int64_t *sums) {
-    int64_t movers = 0, after = 0; /* changed vectors of this column, and the first behind entry k */
+    int64_t movers = 0, after = 0; /* the column's entries of changed vectors; those before entry k */
     for (int64_t k = 0; k < count; k++)
         if (row->changed[entries[k].vector])
             row->movers[movers++] = (int32_t)k;
@@ -126,7 +127,7 @@ static void add_column(const apd_gram_row *row, const apd_gram_entry *entries, i
     }
 }
 
-/* Whether the dense way is cheaper for these columns. */
+/* True if these columns are cheaper to take as dense. */
 static bool is_dense(const apd_gram_row *row, int64_t begin, int64_t end) {
     double pairs = 0.0, vectors = row->vectors;
     for (int64_t c = begin; c < end; c++) {
@@ -136,9 +137,9 @@ static bool is_dense(const apd_gram_row *row, int64_t begin, int64_t end) {
     return pairs > DENSE_COST * vectors * vectors * GROUP;
 }
 
-/* --- the dense way ----------------------------------------------------------------------------------- */
+/* --- dense columns ----------------------------------------------------------------------------------- */
 
-/* One pass over a row of the triangle adds the products of GROUP columns. */
+/* Add the products of GROUP columns in one pass over a row of the triangle. */
 static void add_dense_vector(const apd_gram_row *row, int vector, int64_t *sums) {
     const int32_t *x[GROUP];
     int32_t value[GROUP];
@@ -154,7 +155,7 @@ static void add_dense_vector(const apd_gram_row *row, int vector, int64_t *sums)
     }
 }
 
-/* The same for the pairs of an unchanged vector: those with a changed one. */
+/* The same for an unchanged vector: only its pairs with changed ones. */
 static void add_dense_pairs(const apd_gram_row *row, int vector, int64_t *sums) {
     for (int j = vector + 1; j < row->vectors; j++)
         for (int c = 0; row->changed[j] && c < GROUP; c++) {
@@ -163,7 +164,7 @@ static void add_dense_pairs(const apd_gram_row *row, int vector, int64_t *sums) 
         }
 }
 
-/* Columns begin .. end-1, at most GROUP of them; those that lack are zeros. */
+/* Columns begin .. end-1, at most GROUP of them; missing ones are zeros. */
 static void add_dense(const apd_gram_row *row, int64_t begin, int64_t end, int64_t *sums) {
     memset(row->dense, 0, (size_t)row->vectors * GROUP * sizeof *row->dense);
     for (int64_t c = begin; c < end; c++)

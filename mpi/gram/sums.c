@@ -2,19 +2,18 @@
 
 #include "base/memory.h"
 #include "mpi/exchange/partition.h"
-#include "mpi/gram/row.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH_BITS 62        /* of the longest vector's squared length on the grid */
-#define NORM_BITS   20        /* of a row's squared length while the grid is chosen */
-#define PIECE       (1 << 20) /* sums a reduction */
+#define LENGTH_BITS 62        /* of the longest vector's rounded squared length */
+#define NORM_BITS   20        /* of a row's squared length while k is chosen */
+#define CHUNK       (1 << 20) /* sums a reduction */
 
-/* --- the grid ---------------------------------------------------------------------------------------- */
+/* --- rounding ---------------------------------------------------------------------------------------- */
 
-/* Squared lengths of local rows, (N, rows). */
+/* Squared lengths of the local rows, (N, rows). */
 static double *row_norms(const apd_gram_source *source) {
     int32_t *columns = apd_allocate(source->cols, sizeof *columns, "a vector's row");
     double *values = apd_allocate(source->cols, sizeof *values, "a vector's row");
@@ -33,7 +32,7 @@ static double *row_norms(const apd_gram_source *source) {
     return norms;
 }
 
-/* The least e with all norms below 2^e, over all ranks; INT64_MIN when all are 0. */
+/* The least e with all norms of all ranks below 2^e; INT64_MIN if all are 0. Collective. */
 static int64_t largest_exponent(const apd_team *team, const double *norms, int64_t count) {
     double largest = 0.0;
     int exponent = 0;
@@ -52,8 +51,8 @@ static int bit_length(int64_t value) {
     return bits;
 }
 
-/* k, from an upper bound of squared lengths that is the same wherever the rows lie: rows' squared lengths
- * are rounded up to multiples of 2^(e-NORM_BITS) and added as whole numbers. */
+/* k, from an upper bound of squared lengths that does not depend on which rank has a row: rows' squared lengths are
+ * rounded up to multiples of 2^(e-NORM_BITS) and added as whole numbers. Collective. */
 static int choose_exponent(const apd_team *team, const apd_gram_source *source) {
     double *norms = row_norms(source);
     int64_t e = largest_exponent(team, norms, source->vectors * source->rows), longest = 0;
@@ -74,9 +73,9 @@ static int choose_exponent(const apd_team *team, const apd_gram_source *source) 
     return longest == 0 ? 0 : room;
 }
 
-/* --- what is known already --------------------------------------------------------------------------- */
+/* --- reuse ------------------------------------------------------------------------------------------- */
 
-/* How many of the vectors have products in `former` that may be taken over. */
+/* The number of vectors whose products in `former` can be reused. */
 static int known_vectors(const apd_gram_sums *sums, const apd_gram_source *source,
                          const apd_gram_sums *former) {
     if (former == NULL || source->changed == NULL || former->exponent != sums->exponent)
@@ -84,8 +83,8 @@ static int known_vectors(const apd_gram_sums *sums, const apd_gram_source *sourc
     return former->vectors < sums->vectors ? former->vectors : sums->vectors;
 }
 
-/* Every rank brings the share that it kept; the sum over ranks makes them whole. */
-static void take_over(apd_gram_sums *sums, const apd_gram_sums *former, const bool *changed, int known) {
+/* Every rank copies what its share has; the sum over ranks completes it. */
+static void reuse(apd_gram_sums *sums, const apd_gram_sums *former, const bool *changed, int known) {
     for (int i = 0; i < known; i++) {
         int64_t old_row = apd_gram_row_start(former->vectors, i);
         int64_t new_row = apd_gram_row_start(sums->vectors, i);
@@ -95,7 +94,7 @@ static void take_over(apd_gram_sums *sums, const apd_gram_sums *former, const bo
     }
 }
 
-/* --- together ---------------------------------------------------------------------------------------- */
+/* --- the triangle ------------------------------------------------------------------------------------ */
 
 static void add_rows(apd_gram_sums *sums, const apd_gram_source *source, int known) {
     apd_gram_row row;
@@ -113,10 +112,10 @@ void apd_gram_sums_build(apd_gram_sums *sums, const apd_team *team, const apd_gr
     sums->sums = apd_allocate(sums->end, sizeof *sums->sums, "inner products of tasks");
     sums->exponent = choose_exponent(team, source);
     int known = known_vectors(sums, source, former);
-    take_over(sums, former, source->changed, known);
+    reuse(sums, former, source->changed, known);
     add_rows(sums, source, known);
-    for (int64_t at = 0; at < sums->end; at += PIECE)
-        apd_team_sum(team, sums->sums + at, (int)(sums->end - at < PIECE ? sums->end - at : PIECE));
+    for (int64_t at = 0; at < sums->end; at += CHUNK)
+        apd_team_sum(team, sums->sums + at, (int)(sums->end - at < CHUNK ? sums->end - at : CHUNK));
 }
 
 void apd_gram_sums_share(apd_gram_sums *sums, const apd_team *team) {

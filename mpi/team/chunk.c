@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-static int piece_limit = 1 << 30;
+static int chunk_limit = 1 << 30;
 
 void apd_mpi_check(int code, const char *call) {
     apd_heartbeat_end();
@@ -20,19 +20,19 @@ void apd_mpi_check(int code, const char *call) {
 
 int apd_chunk_set_limit(int bytes) {
     APD_ASSERT(bytes >= 1);
-    int last = piece_limit;
-    piece_limit = bytes;
+    int last = chunk_limit;
+    chunk_limit = bytes;
     return last;
 }
 
-static int next_piece(int64_t bytes) {
-    return bytes < piece_limit ? (int)bytes : piece_limit;
+static int next_chunk(int64_t bytes) {
+    return bytes < chunk_limit ? (int)bytes : chunk_limit;
 }
 
 void apd_chunk_broadcast(void *buffer, int64_t bytes, int root, MPI_Comm communicator) {
     char *at = buffer;
     for (int chunk; bytes > 0; at += chunk, bytes -= chunk) {
-        chunk = next_piece(bytes);
+        chunk = next_chunk(bytes);
         APD_MPI(MPI_Bcast(at, chunk, MPI_BYTE, root, communicator));
     }
 }
@@ -40,7 +40,7 @@ void apd_chunk_broadcast(void *buffer, int64_t bytes, int root, MPI_Comm communi
 void apd_chunk_send(const void *buffer, int64_t bytes, int to, int tag, MPI_Comm communicator) {
     const char *at = buffer;
     for (int chunk; bytes > 0; at += chunk, bytes -= chunk) {
-        chunk = next_piece(bytes);
+        chunk = next_chunk(bytes);
         APD_MPI(MPI_Send(at, chunk, MPI_BYTE, to, tag, communicator));
     }
 }
@@ -48,7 +48,7 @@ void apd_chunk_send(const void *buffer, int64_t bytes, int to, int tag, MPI_Comm
 void apd_chunk_receive(void *buffer, int64_t bytes, int from, int tag, MPI_Comm communicator) {
     char *at = buffer;
     for (int chunk; bytes > 0; at += chunk, bytes -= chunk) {
-        chunk = next_piece(bytes);
+        chunk = next_chunk(bytes);
         APD_MPI(MPI_Recv(at, chunk, MPI_BYTE, from, tag, communicator, MPI_STATUS_IGNORE));
     }
 }
@@ -69,7 +69,7 @@ void apd_requests_send(apd_requests *requests, const void *buffer, int64_t bytes
                        MPI_Comm communicator) {
     const char *at = buffer;
     for (int chunk; bytes > 0; at += chunk, bytes -= chunk) {
-        chunk = next_piece(bytes);
+        chunk = next_chunk(bytes);
         APD_MPI(MPI_Isend(at, chunk, MPI_BYTE, to, tag, communicator, next_request(requests)));
     }
 }
@@ -78,7 +78,7 @@ void apd_requests_receive(apd_requests *requests, void *buffer, int64_t bytes, i
                           MPI_Comm communicator) {
     char *at = buffer;
     for (int chunk; bytes > 0; at += chunk, bytes -= chunk) {
-        chunk = next_piece(bytes);
+        chunk = next_chunk(bytes);
         APD_MPI(MPI_Irecv(at, chunk, MPI_BYTE, from, tag, communicator, next_request(requests)));
     }
 }

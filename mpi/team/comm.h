@@ -1,33 +1,36 @@
-/* team_comm: a team's communicators and how its ranks lie on nodes. For the files of mpi/ only.
- *
- * A *node* is a set of ranks that share memory; its ranks need not be neighbours in the team. */
+/* comm: what is in a team: its communicators, and which ranks share a node. For the files of mpi/ only. */
 #ifndef APD_MPI_TEAM_COMM_H
 #define APD_MPI_TEAM_COMM_H
 
-#include "mpi/team/chunk.h"
-#include "mpi/team/team.h"
+#include <mpi.h>
 
-struct apd_team {
-    MPI_Comm everyone; /* ours alone: a duplicate of MPI's world */
-    MPI_Comm node;     /* this rank's node, in the order of ranks */
-    int rank, size;
-    bool ends_mpi;   /* this team started MPI */
-    int node_count;  /* nodes are numbered by their lowest rank */
+#include <stdbool.h>
+
+/* A node is a set of ranks that share memory. Ranks are numbered node by node, so that each node's shards are one
+ * contiguous range, and its sums whole subtrees, however the launcher placed the processes. */
+typedef struct apd_team {
+    MPI_Comm everyone; /* not shared with any other team */
+    MPI_Comm node;     /* the ranks of this rank's node, in order */
+    int rank, size;    /* P = size */
+    bool ends_mpi;     /* this team called MPI_Init_thread */
+    int node_count;
     int *node_of;    /* (P): the node of every rank */
-    int *node_begin; /* (node_count+1): node n's ranks are node_ranks[node_begin[n] .. node_begin[n+1]-1] */
-    int *node_ranks; /* (P): ranks by node, ascending within one */
-    int *place_of;   /* (P): the place of every rank among its node's, from 0 */
-};
+    int *node_begin; /* (node_count+1): node n has ranks node_begin[n] .. node_begin[n+1]-1 */
+} apd_team;
 
 static inline int apd_team_node_size(const apd_team *team, int node) {
     return team->node_begin[node + 1] - team->node_begin[node];
 }
 
-/* The rank of `node` that sends to, and receives from, `partner`, a rank of another node. A node's ranks
- * share this work evenly. */
+/* The place of `rank` among the ranks of its node, from 0. */
+static inline int apd_team_place(const apd_team *team, int rank) {
+    return rank - team->node_begin[team->node_of[rank]];
+}
+
+/* The rank of `node` that exchanges messages with `partner`, a rank of another node. A node's ranks share this work
+ * evenly. */
 static inline int apd_team_delegate(const apd_team *team, int node, int partner) {
-    return team
-        ->node_ranks[team->node_begin[node] + team->place_of[partner] % apd_team_node_size(team, node)];
+    return team->node_begin[node] + apd_team_place(team, partner) % apd_team_node_size(team, node);
 }
 
 #endif

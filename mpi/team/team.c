@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "mpi/team/chunk.h"
 #include "mpi/team/comm.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GATHER_TAG = 1, SCATTER_TAG = 2, TRADE_TAG = 3 };
+enum { GATHER_TAG = 1, SCATTER_TAG = 2, ALL_TO_ALL_TAG = 3 };
 
 static void abort_job(int exit_code) {
     int finalized = 0;
@@ -22,7 +23,7 @@ static void abort_job(int exit_code) {
 
 /* --- start and end ----------------------------------------------------------------------------------- */
 
-/* APD_RANKS_A_NODE, or 0 when it is not set. */
+/* APD_RANKS_A_NODE, or 0 if it is not set. */
 static int ranks_a_node(void) {
     const char *text = getenv("APD_RANKS_A_NODE");
     if (text == NULL || *text == '\0')
@@ -31,10 +32,9 @@ static int ranks_a_node(void) {
     errno = 0;
     long value = strtol(text, &end, 10);
     if (errno != 0 || *end != '\0' || value == 0 || value < -INT_MAX || value > INT_MAX)
-        apd_fatal(
-            APD_ERROR_USAGE,
-            "APD_RANKS_A_NODE=%s: must be k > 0 for nodes of k ranks, or -k to deal the ranks to k nodes",
-            text);
+        apd_fatal(APD_ERROR_USAGE,
+                  "APD_RANKS_A_NODE is \"%s\"; k > 0 is needed for nodes of k ranks, or -k for k nodes",
+                  text);
     return (int)value;
 }
 
@@ -50,65 +50,75 @@ static MPI_Comm split_node(MPI_Comm everyone, int rank) {
     return node;
 }
 
-/* Nodes numbered by their lowest rank; every rank works out the same table. */
+/* Every rank computes the same tables. */
 static void map_nodes(apd_team *team) {
-    int lowest = team->rank;
-    APD_MPI(MPI_Bcast(&lowest, 1, MPI_INT, 0, team->node));
+    int place = 0;
+    APD_MPI(MPI_Comm_rank(team->node, &place));
+    int first = team->rank - place; /* of this node's ranks */
     team->node_of = apd_allocate(team->size, sizeof *team->node_of, "the map of nodes");
-    team->node_ranks = apd_allocate(team->size, sizeof *team->node_ranks, "the map of nodes");
-    team->place_of = apd_allocate(team->size, sizeof *team->place_of, "the map of nodes");
     team->node_begin = apd_allocate((int64_t)team->size + 1, sizeof *team->node_begin, "the map of nodes");
-    APD_MPI(MPI_Allgather(&lowest, 1, MPI_INT, team->node_of, 1, MPI_INT, team->everyone));
-    /* a node's lowest rank comes before its others, so its own entry already holds the node's number */
+    APD_MPI(MPI_Allgather(&first, 1, MPI_INT, team->node_of, 1, MPI_INT, team->everyone));
     for (int r = 0; r < team->size; r++) {
-        int first = team->node_of[r];
-        team->node_of[r] = first == r ? team->node_count++ : team->node_of[first];
-        team->node_begin[team->node_of[r] + 1]++;
+        if (team->node_of[r] == r)
+            team->node_begin[team->node_count++] = r;
+        team->node_of[r] = team->node_count - 1;
     }
-    for (int n = 0; n < team->node_count; n++)
-        team->node_begin[n + 1] += team->node_begin[n];
-    int *found = apd_allocate(team->node_count, sizeof *found, "the map of nodes");
-    for (int r = 0; r < team->size; r++) {
-        int n = team->node_of[r];
-        team->place_of[r] = found[n]++;
-        team->node_ranks[team->node_begin[n] + team->place_of[r]] = r;
-    }
-    free(found);
+    team->node_begin[team->node_count] = team->size;
 }
 
-/* The team of a communicator, which is its own from now on. */
-static apd_team *team_of(MPI_Comm everyone) {
+/* A team of the ranks of `unordered`, numbered node by node: nodes by their lowest rank there. */
+static apd_team *team_of(MPI_Comm unordered) {
     apd_team *team = apd_allocate(1, sizeof *team, "a team");
-    team->everyone = everyone;
-    APD_MPI(MPI_Comm_rank(everyone, &team->rank));
-    APD_MPI(MPI_Comm_size(everyone, &team->size));
-    team->node = split_node(everyone, team->rank);
+    int lowest = 0;
+    APD_MPI(MPI_Comm_rank(unordered, &lowest));
+    team->node = split_node(unordered, lowest);
+    APD_MPI(MPI_Bcast(&lowest, 1, MPI_INT, 0, team->node));
+    APD_MPI(MPI_Comm_split(unordered, 0, lowest, &team->everyone));
+    APD_MPI(MPI_Comm_rank(team->everyone, &team->rank));
+    APD_MPI(MPI_Comm_size(team->everyone, &team->size));
     map_nodes(team);
     return team;
 }
 
-apd_team *apd_team_create(int *argc, char ***argv) {
-    MPI_Comm everyone;
-    int started = 0, level = 0, rank = 0;
+/* Returns whether MPI had to be started. */
+static bool start_mpi(int *argc, char ***argv) {
+    int started = 0, level = MPI_THREAD_SINGLE;
     APD_MPI(MPI_Initialized(&started));
-    if (!started)
+    if (started)
+        APD_MPI(MPI_Query_thread(&level));
+    else
         APD_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level));
+    if (level < MPI_THREAD_FUNNELED)
+        apd_fatal(
+            APD_ERROR_USAGE,
+            "%s: it allows no threads (MPI_THREAD_SINGLE); use an MPI library built with thread support",
+            apd_team_library());
+    return !started;
+}
+
+apd_team *apd_team_create(int *argc, char ***argv) {
+    int rank = 0;
+    bool ends_mpi = start_mpi(argc, argv);
     /* communicators made from these inherit the handler; windows report to their communicator's while made */
     APD_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     APD_MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
     APD_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
     apd_fatal_install(rank, abort_job);
     apd_log_enable(rank == 0);
-    APD_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &everyone));
-    apd_team *team = team_of(everyone);
-    team->ends_mpi = !started;
+    apd_team *team = team_of(MPI_COMM_WORLD);
+    team->ends_mpi = ends_mpi;
+    apd_fatal_install(team->rank, abort_job);
     return team;
 }
 
 apd_team *apd_team_split(const apd_team *team, int group) {
     MPI_Comm some;
     APD_MPI(MPI_Comm_split(team->everyone, group >= 0 ? group : MPI_UNDEFINED, team->rank, &some));
-    return some == MPI_COMM_NULL ? NULL : team_of(some);
+    if (some == MPI_COMM_NULL)
+        return NULL;
+    apd_team *made = team_of(some);
+    APD_MPI(MPI_Comm_free(&some));
+    return made;
 }
 
 void apd_team_destroy(apd_team *team) {
@@ -120,8 +130,6 @@ void apd_team_destroy(apd_team *team) {
         APD_MPI(MPI_Finalize());
     free(team->node_of);
     free(team->node_begin);
-    free(team->node_ranks);
-    free(team->place_of);
     free(team);
 }
 
@@ -131,6 +139,10 @@ int apd_team_rank(const apd_team *team) {
 
 int apd_team_size(const apd_team *team) {
     return team->size;
+}
+
+int apd_team_nodes(const apd_team *team) {
+    return team->node_count;
 }
 
 /* --- agreement --------------------------------------------------------------------------------------- */
@@ -218,11 +230,11 @@ void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void
     free(sizes);
 }
 
-/* Bytes of the next message, of `left` bytes that are to come. */
-static int64_t run_of(int64_t left, int64_t unit) {
-    enum { RUN = 2 << 20 };
-    int64_t run = unit < RUN ? RUN / unit * unit : unit;
-    return run < left ? run : left;
+/* Bytes of the next message while `left` are to be sent. */
+static int64_t message_bytes(int64_t left, int64_t unit) {
+    enum { USUAL = 2 << 20 };
+    int64_t bytes = unit < USUAL ? USUAL / unit * unit : unit;
+    return bytes < left ? bytes : left;
 }
 
 void apd_team_gather_through(const apd_team *team, const void *part, int64_t bytes, int64_t unit,
@@ -232,7 +244,7 @@ void apd_team_gather_through(const apd_team *team, const void *part, int64_t byt
     if (team->rank != 0) {
         const char *next = part;
         for (int64_t count; bytes > 0; next += count, bytes -= count) {
-            count = run_of(bytes, unit);
+            count = message_bytes(bytes, unit);
             apd_chunk_send(next, count, 0, GATHER_TAG, team->everyone);
         }
         return;
@@ -240,14 +252,14 @@ void apd_team_gather_through(const apd_team *team, const void *part, int64_t byt
     if (take != NULL && bytes > 0)
         take(context, part, bytes);
     for (int r = 1; r < team->size; r++) {
-        void *run = apd_allocate_bytes(run_of(sizes[r], unit), "gathered parts");
+        void *message = apd_allocate_bytes(message_bytes(sizes[r], unit), "gathered parts");
         for (int64_t left = sizes[r], count; left > 0; left -= count) {
-            count = run_of(left, unit);
-            apd_chunk_receive(run, count, r, GATHER_TAG, team->everyone);
+            count = message_bytes(left, unit);
+            apd_chunk_receive(message, count, r, GATHER_TAG, team->everyone);
             if (take != NULL)
-                take(context, run, count);
+                take(context, message, count);
         }
-        free(run);
+        free(message);
     }
     free(sizes);
 }
@@ -284,19 +296,19 @@ static int64_t sum_of(const int64_t *values, int count) {
     return sum;
 }
 
-void apd_team_all_to_all(const apd_team *team, const void *chunks, const int64_t *bytes, void **got,
+void apd_team_all_to_all(const apd_team *team, const void *parts, const int64_t *bytes, void **got,
                          int64_t *sizes) {
     apd_requests requests = {0};
     APD_MPI(MPI_Alltoall(bytes, 1, MPI_INT64_T, sizes, 1, MPI_INT64_T, team->everyone));
-    char *in = *got = apd_allocate_bytes(sum_of(sizes, team->size), "traded chunks");
-    const char *out = chunks;
+    char *in = *got = apd_allocate_bytes(sum_of(sizes, team->size), "exchanged parts");
+    const char *out = parts;
     for (int r = 0; r < team->size; in += sizes[r], r++)
         if (r != team->rank)
-            apd_requests_receive(&requests, in, sizes[r], r, TRADE_TAG, team->everyone);
+            apd_requests_receive(&requests, in, sizes[r], r, ALL_TO_ALL_TAG, team->everyone);
     in = *got;
     for (int r = 0; r < team->size; out += bytes[r], r++)
         if (r != team->rank)
-            apd_requests_send(&requests, out, bytes[r], r, TRADE_TAG, team->everyone);
+            apd_requests_send(&requests, out, bytes[r], r, ALL_TO_ALL_TAG, team->everyone);
         else if (bytes[r] > 0)
             memcpy(in + sum_of(sizes, r), out, (size_t)bytes[r]);
     apd_requests_wait(&requests);

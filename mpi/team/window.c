@@ -2,6 +2,8 @@
 
 #include "base/heartbeat.h"
 #include "base/memory.h"
+#include "base/status.h"
+#include "mpi/team/chunk.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -10,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#define LOOKS_BEFORE_YIELDING  200  /* some microseconds: less than a switch to another process and back */
-#define YIELDS_BEFORE_SLEEPING 50   /* endless ones starve other processes: Linux 6.18, for seconds */
-#define SHORTEST_SLEEP         1000 /* ns; with the timer's slack some 50 microseconds */
+#define LOOKS_BEFORE_YIELDING  200  /* a few microseconds: less than two context switches */
+#define YIELDS_BEFORE_SLEEPING 50   /* yielding forever starves other processes for seconds (Linux 6.18) */
+#define SHORTEST_SLEEP         1000 /* ns; about 50 us with the timer's slack */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags between processes need lock-free 64-bit atomics");
 
@@ -28,7 +30,7 @@ static int64_t rounded_up(int64_t bytes) {
     return (bytes + APD_ALIGNMENT - 1) / APD_ALIGNMENT * APD_ALIGNMENT;
 }
 
-/* Pages are aligned in all processes alike, so this moves a segment by the same bytes everywhere. */
+/* Segments begin at the same offset in a page in all processes, so all of them skip the same bytes here. */
 static char *aligned(void *base) {
     return (char *)base + (APD_ALIGNMENT - (uintptr_t)base % APD_ALIGNMENT) % APD_ALIGNMENT;
 }
@@ -47,7 +49,7 @@ static void *allocate_shared(const apd_team *team, int64_t bytes, MPI_Win *windo
         (void)MPI_Error_string(code, reason, &length);
         apd_fatal(APD_ERROR_INTERNAL,
                   "no %" PRId64
-                  " bytes of shared memory for this rank (%s): use fewer shards a node, a larger "
+                  " bytes of shared memory for this rank (%s); use fewer shards a node, a larger "
                   "/dev/shm, or name another folder in OMPI_MCA_osc_sm_backing_directory",
                   bytes, reason);
     }
@@ -55,7 +57,7 @@ static void *allocate_shared(const apd_team *team, int64_t bytes, MPI_Win *windo
     return base;
 }
 
-/* Where the segments of all ranks of the node are in this process. */
+/* The addresses in this process of the segments of all ranks of the node. */
 static void find_segments(apd_window *window, int64_t flag_bytes) {
     for (int r = 0; r < window->place_count; r++) {
         MPI_Aint size = 0;
@@ -68,26 +70,41 @@ static void find_segments(apd_window *window, int64_t flag_bytes) {
     }
 }
 
+/* Loads and stores see other ranks' stores without MPI's help in the unified memory model alone. */
+static void require_unified_memory(MPI_Win window) {
+    int *model = NULL, found = 0;
+    APD_MPI(MPI_Win_get_attr(window, MPI_WIN_MODEL, &model, &found));
+    if (!found || *model != MPI_WIN_UNIFIED)
+        apd_fatal(
+            APD_ERROR_INTERNAL,
+            "this MPI library's shared memory has separate copies (MPI_WIN_SEPARATE); use another library");
+}
+
 apd_window *apd_window_create(const apd_team *team, int64_t floats, int flag_count) {
     APD_ASSERT(floats >= 0 && floats <= INT64_MAX / 8);
     int64_t flag_bytes = rounded_up((int64_t)flag_count * (int64_t)sizeof(uint64_t));
     int64_t bytes = flag_bytes + floats * (int64_t)sizeof(float);
     apd_window *window = apd_allocate(1, sizeof *window, "a shared window");
-    window->place = team->place_of[team->rank];
+    window->place = apd_team_place(team, team->rank);
     window->place_count = apd_team_node_size(team, team->node_of[team->rank]);
     window->flags = apd_allocate(window->place_count, sizeof *window->flags, "a shared window");
     window->segments = apd_allocate(window->place_count, sizeof *window->segments, "a shared window");
     void *base = allocate_shared(team, bytes + APD_ALIGNMENT, &window->window);
     APD_MPI(MPI_Win_set_errhandler(window->window, MPI_ERRORS_RETURN));
+    require_unified_memory(window->window);
+    APD_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, window->window));
     memset(aligned(base), 0, (size_t)bytes);
     find_segments(window, flag_bytes);
+    APD_MPI(MPI_Win_sync(window->window)); /* the zeros, before any rank raises a flag */
     APD_MPI(MPI_Barrier(team->node));
+    APD_MPI(MPI_Win_sync(window->window));
     return window;
 }
 
 void apd_window_destroy(apd_window *window) {
     if (window == NULL)
         return;
+    APD_MPI(MPI_Win_unlock_all(window->window));
     APD_MPI(MPI_Win_free(&window->window));
     free(window->flags);
     free(window->segments);

@@ -1,291 +1,209 @@
 #include "mpi/watchdog/table.h"
 
 #include "base/memory.h"
-#include "base/status.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What was said of a stall, and when to say it again. Lies zeroed when there is none. */
-typedef struct stall {
-    apd_verdict_kind said;
-    double again; /* seconds of stall at which it is repeated */
-    double over;  /* it ended after so many seconds, and that is still to be said; else 0 */
-} stall;
+_Static_assert(sizeof(apd_rank_state) == 56, "a state has no padding: all its bytes are sent");
+
+typedef enum stall { NO_STALL, SILENT, STUCK, UNHEARD, ALL_WAIT } stall;
 
 typedef struct entry {
-    apd_beat last;       /* number 0: never heard */
-    double heard, moved; /* when the last beat came; when its pulse was first seen to stand where it stands */
-    stall stall;
+    apd_rank_state last;  /* number 0: none yet */
+    double heard, moved;  /* when `last` came; when its heartbeat was first seen where it is */
+    stall reported;       /* the stall that was last reported and is not over, */
+    double since, repeat; /* when it began, and when it is to be reported again */
 } entry;
 
 struct apd_watch_table {
-    int ranks, self, watcher_count;
-    int *watchers;  /* (watcher_count) */
-    double limit;   /* seconds */
-    entry *entries; /* (ranks) */
-    stall all;      /* all wait, */
-    double all_since;
+    apd_watch_setup setup;
+    entry *entries; /* (P+1): the ranks, then all of them together */
 };
 
-apd_watch_table *apd_watch_table_create(int ranks, int self, const int *watchers, int count, double limit,
-                                        double now) {
+/* What is known of all ranks at one moment. */
+typedef struct facts {
+    double now;
+    int silent, waiting; /* ranks */
+    bool all_wait;
+} facts;
+
+apd_watch_table *apd_watch_table_create(const apd_watch_setup *setup, double now) {
     apd_watch_table *table = apd_allocate(1, sizeof *table, "the watchdog's table");
-    table->ranks = ranks;
-    table->self = self;
-    table->limit = limit;
-    table->watcher_count = count;
-    table->watchers = apd_allocate(count, sizeof *table->watchers, "the watchdog's table");
-    memcpy(table->watchers, watchers, (size_t)count * sizeof *watchers);
-    table->entries = apd_allocate(ranks, sizeof *table->entries, "the watchdog's table");
-    for (int r = 0; r < ranks; r++)
+    table->setup = *setup;
+    table->entries = apd_allocate((int64_t)setup->ranks + 1, sizeof *table->entries, "the watchdog's table");
+    for (int r = 0; r <= setup->ranks; r++)
         table->entries[r].heard = table->entries[r].moved = now;
     return table;
 }
 
 void apd_watch_table_destroy(apd_watch_table *table) {
-    if (table == NULL)
-        return;
-    free(table->watchers);
-    free(table->entries);
+    if (table != NULL)
+        free(table->entries);
     free(table);
 }
 
-/* --- what is heard ----------------------------------------------------------------------------------- */
-
-static void end_stall(stall *s, double seconds) {
-    if (s->said != APD_VERDICT_NONE)
-        *s = (stall){.over = seconds};
-}
-
-void apd_watch_table_hear(apd_watch_table *table, const apd_beat *beat, double now) {
-    APD_ASSERT(beat->rank >= 0 && beat->rank < table->ranks && beat->number > 0);
-    entry *e = &table->entries[beat->rank];
-    if (beat->number <= e->last.number)
+void apd_watch_table_hear(apd_watch_table *table, const void *datagram, int64_t bytes, double now) {
+    apd_rank_state state;
+    if (bytes != (int64_t)sizeof state)
         return;
-    bool moves = e->last.number == 0 || beat->count != e->last.count;
-    bool stood = e->stall.said == APD_VERDICT_STANDS;
-    if (moves || !stood)
-        end_stall(&e->stall, now - (stood ? e->moved : e->heard));
-    e->last = *beat;
-    e->heard = now;
-    if (moves)
+    memcpy(&state, datagram, sizeof state);
+    if (state.token != table->setup.token || state.rank < 0 || state.rank >= table->setup.ranks)
+        return;
+    entry *e = &table->entries[state.rank];
+    if (state.number <= e->last.number)
+        return;
+    if (e->last.number == 0 || state.count != e->last.count)
         e->moved = now;
+    e->heard = now;
+    e->last = state;
+    e->last.phase[sizeof e->last.phase - 1] = '\0';
 }
 
-void apd_watch_table_forgive(apd_watch_table *table, double seconds, double now) {
-    for (int r = 0; r < table->ranks; r++) {
-        entry *e = &table->entries[r];
-        e->heard = fmin(e->heard + seconds, now);
-        e->moved = fmin(e->moved + seconds, now);
-    }
-}
-
-/* --- verdicts ---------------------------------------------------------------------------------------- */
+/* --- judging ----------------------------------------------------------------------------------------- */
 
 static bool is_silent(const apd_watch_table *table, int rank, double now) {
     const entry *e = &table->entries[rank];
-    return e->last.number > 0 && now - e->heard >= table->limit;
+    return e->last.number > 0 && now - e->heard >= table->setup.limit;
 }
 
-static bool speaks(const apd_watch_table *table, double now) {
-    for (int i = 0; i < table->watcher_count && table->watchers[i] != table->self; i++)
-        if (!is_silent(table, table->watchers[i], now))
+static bool is_first_watcher(const apd_watch_table *table, double now) {
+    for (int i = 0; i < table->setup.place; i++)
+        if (!is_silent(table, table->setup.watchers[i], now))
             return false;
     return true;
 }
 
-static bool waits(const apd_watch_table *table, int rank, double now, double seconds) {
-    const entry *e = &table->entries[rank];
-    return e->last.number > 0 && e->last.activity != APD_WORKS && now - e->moved >= seconds &&
-           !is_silent(table, rank, now);
-}
-
-/* Due first after the limit, then whenever it has lasted twice as long. */
-static bool is_due(stall *s, apd_verdict_kind kind, double seconds, double limit) {
-    if (s->said != APD_VERDICT_NONE && seconds < s->again)
-        return false;
-    s->said = kind;
-    s->again = 2.0 * fmax(seconds, limit);
-    return true;
-}
-
-typedef struct facts {
-    double now;
-    int silent, unheard, waiting;
-    bool all_wait; /* nothing but waiting, for the limit */
-    double latest; /* when the last rank moved */
-} facts;
-
-static facts look(const apd_watch_table *table, double now) {
+/* Also sets when the last of all ranks moved. */
+static facts look(apd_watch_table *table, double now) {
     facts f = {.now = now, .all_wait = true};
-    for (int r = 0; r < table->ranks; r++) {
+    entry *all = &table->entries[table->setup.ranks];
+    for (int r = 0; r < table->setup.ranks; r++) {
         const entry *e = &table->entries[r];
-        f.silent += is_silent(table, r, now);
-        f.unheard += e->last.number == 0;
-        f.waiting += waits(table, r, now, table->limit / 2.0);
-        f.all_wait &= e->last.activity == APD_WAITS && now - e->moved >= table->limit;
-        f.latest = fmax(f.latest, e->moved);
+        bool silent = is_silent(table, r, now), heard = e->last.number > 0;
+        f.silent += silent;
+        f.waiting +=
+            heard && !silent && e->last.activity != APD_WORKS && now - e->moved >= table->setup.limit / 2.0;
+        f.all_wait = f.all_wait && heard && !silent && e->last.activity == APD_WAITS;
+        all->moved = fmax(all->moved, e->moved);
     }
-    f.all_wait &= f.silent == 0 && f.unheard == 0;
     return f;
 }
 
-/* The stall of one rank, APD_VERDICT_NONE when it has none that is due. */
-static apd_verdict_kind judge_rank(apd_watch_table *table, int rank, const facts *f, double *seconds) {
-    entry *e = &table->entries[rank];
-    double silence = f->now - e->heard, stand = f->now - e->moved;
-    apd_verdict_kind kind = APD_VERDICT_NONE;
-    *seconds = silence;
-    if (e->last.number == 0 && silence >= table->limit) {
-        kind = e->stall.said == APD_VERDICT_NONE ? APD_VERDICT_UNHEARD : APD_VERDICT_NONE;
-    } else if (is_silent(table, rank, f->now)) {
-        kind = APD_VERDICT_SILENT;
-    } else if (f->silent == 0 && f->waiting > 0 && e->last.activity == APD_WORKS && stand >= table->limit) {
-        kind = APD_VERDICT_STANDS;
-        *seconds = stand;
-    }
-    if (kind == APD_VERDICT_NONE || !is_due(&e->stall, kind, *seconds, table->limit))
-        return APD_VERDICT_NONE;
-    return kind;
+/* `rank` P: of all ranks together. */
+static stall find_stall(const apd_watch_table *table, int rank, const facts *f) {
+    const entry *e = &table->entries[rank];
+    bool quiet = f->now - e->heard >= table->setup.limit, still = f->now - e->moved >= table->setup.limit;
+    if (rank == table->setup.ranks)
+        return f->all_wait && still ? ALL_WAIT : NO_STALL;
+    if (quiet)
+        return e->last.number > 0 ? SILENT : UNHEARD;
+    return f->silent == 0 && f->waiting > 0 && e->last.activity == APD_WORKS && still && e->last.number > 0
+               ? STUCK
+               : NO_STALL;
 }
 
-/* "reduce (rank 0 and 2 more), share (rank 3)": a phase's first rank, and how many more are in it. */
-static void list_phases(const apd_watch_table *table, char *text, size_t size) {
-    size_t used = 0;
-    *text = '\0';
-    for (int r = 0; r < table->ranks && used < size; r++) {
-        const char *phase = table->entries[r].last.phase;
-        int before = 0, more = 0;
-        for (int q = 0; q < r && before == 0; q++)
-            before = strcmp(table->entries[q].last.phase, phase) == 0;
-        for (int q = r + 1; q < table->ranks && before == 0; q++)
-            more += strcmp(table->entries[q].last.phase, phase) == 0;
-        if (before == 0)
-            used += (size_t)snprintf(text + used, size - used,
-                                     more > 0 ? "%s%s (rank %d and %d more)" : "%s%s (rank %d)",
-                                     used > 0 ? ", " : "", phase, r, more);
-    }
-}
-
-typedef struct list {
-    apd_verdict *verdicts;
-    int count, more;
-} list;
-
-/* Room for one more verdict, or NULL. */
-static apd_verdict *add(list *l, apd_verdict_kind kind, int rank, double seconds, int waiting) {
-    if (l->count == APD_VERDICTS_MOST) {
-        l->more++;
-        return NULL;
-    }
-    apd_verdict *v = &l->verdicts[l->count++];
-    *v = (apd_verdict){.kind = kind, .rank = rank, .seconds = seconds, .waiting = waiting, .state = '?'};
-    return v;
-}
-
-static void add_rank(list *l, const apd_watch_table *table, apd_verdict_kind kind, int rank, double seconds,
-                     int waiting) {
-    apd_verdict *v = add(l, kind, rank, seconds, waiting);
-    if (v == NULL)
-        return;
-    v->state = table->entries[rank].last.state;
-    (void)snprintf(v->phase, sizeof v->phase, "%s", table->entries[rank].last.phase);
-}
-
-/* Who said that a stall began says that it is over, even when another speaks by now. */
-static void judge_ends(apd_watch_table *table, const facts *f, list *l) {
-    for (int r = 0; r < table->ranks; r++) {
-        stall *s = &table->entries[r].stall;
-        if (s->over > 0.0)
-            add_rank(l, table, APD_VERDICT_OVER, r, s->over, f->waiting);
-        s->over = 0.0;
-    }
-    if (table->all.said != APD_VERDICT_NONE && f->latest > table->all_since) {
-        (void)add(l, APD_VERDICT_OVER, -1, f->now - table->all_since, f->waiting);
-        table->all = (stall){0};
-    }
-}
-
-static void judge_all(apd_watch_table *table, const facts *f, list *l) {
-    double seconds = f->now - f->latest;
-    if (!f->all_wait || !is_due(&table->all, APD_VERDICT_ALL_WAIT, seconds, table->limit))
-        return;
-    table->all_since = f->latest;
-    apd_verdict *v = add(l, APD_VERDICT_ALL_WAIT, -1, seconds, f->waiting);
-    if (v != NULL)
-        list_phases(table, v->phase, sizeof v->phase);
-}
-
-int apd_watch_table_judge(apd_watch_table *table, double now, apd_verdict verdicts[APD_VERDICTS_MOST],
-                          int *more) {
-    list l = {.verdicts = verdicts};
-    facts f = look(table, now);
-    judge_ends(table, &f, &l);
-    if (speaks(table, now)) {
-        for (int r = 0; r < table->ranks; r++) {
-            double seconds = 0.0;
-            apd_verdict_kind kind = judge_rank(table, r, &f, &seconds);
-            if (kind != APD_VERDICT_NONE)
-                add_rank(&l, table, kind, r, seconds, f.waiting);
-        }
-        judge_all(table, &f, &l);
-    }
-    *more = l.more;
-    return l.count;
+/* When a stall of this kind began: it is over when this moves on. */
+static double beginning(const entry *e, stall kind) {
+    return kind == STUCK || kind == ALL_WAIT ? e->moved : e->heard;
 }
 
 /* --- lines ------------------------------------------------------------------------------------------- */
 
-static const char *state_text(char state) {
+static const char *thread_text(char state) {
     switch (state) {
     case 'R': return "it computes";
     case 'D': return "it hangs in the kernel, as when a disk or a file server does not answer";
-    case 'S': return "it sleeps in a call to the system";
-    case 'T':
-    case 't': return "it is stopped";
+    case 'S': return "it sleeps in a system call";
     default: return "what it does is not known";
     }
 }
 
-void apd_verdict_text(const apd_verdict *v, const char *host, int pid, char *text, size_t size) {
-    char who[160] = "all ranks", waiting[48] = "no rank waits";
-    if (v->rank >= 0)
-        (void)snprintf(who, sizeof who, "rank %d on %s", v->rank, host);
-    if (v->waiting > 0)
-        (void)snprintf(waiting, sizeof waiting, v->waiting == 1 ? "%d rank waits" : "%d ranks wait",
-                       v->waiting);
-    switch (v->kind) {
-    case APD_VERDICT_SILENT:
+/* "reduce (rank 0 and 2 more), share (rank 3)": each phase, its first rank, and how many more are in it. */
+static void list_phases(const apd_watch_table *table, char *text, size_t size) {
+    size_t used = 0;
+    for (int r = 0; r < table->setup.ranks && used < size; r++) {
+        const char *phase = table->entries[r].last.phase;
+        int before = 0, more = 0;
+        for (int q = 0; q < table->setup.ranks; q++)
+            if (strcmp(table->entries[q].last.phase, phase) == 0)
+                *(q < r ? &before : &more) += 1;
+        if (before == 0)
+            used += (size_t)snprintf(text + used, size - used,
+                                     more > 1 ? "%s%s (rank %d and %d more)" : "%s%s (rank %d)",
+                                     used > 0 ? ", " : "", phase, r, more - 1);
+    }
+}
+
+static void write_line(const apd_watch_table *table, int rank, stall kind, const facts *f, char *line,
+                       size_t size) {
+    const entry *e = &table->entries[rank];
+    const apd_rank_name *name = &table->setup.names[rank];
+    double seconds = f->now - beginning(e, kind);
+    char phases[160], waiting[32];
+    (void)snprintf(waiting, sizeof waiting, f->waiting == 1 ? "%d rank waits" : "%d ranks wait", f->waiting);
+    switch (kind) {
+    case SILENT:
+        (void)snprintf(line, size,
+                       "rank %d on %s (pid %d) has not been heard of for %.0f s, last seen in phase %s: it "
+                       "is stopped, or "
+                       "its node is out of reach; %s",
+                       rank, name->host, name->pid, seconds, e->last.phase, waiting);
+        break;
+    case STUCK:
         (void)snprintf(
-            text, size,
-            "%s (pid %d) has not been heard of for %.0f s, last seen in phase %s: it is stopped, or its node "
-            "is out of reach; %s",
-            who, pid, v->seconds, v->phase, waiting);
+            line, size,
+            "rank %d on %s (pid %d) has been at one place in phase %s for %.0f s, and %s for it: %s", rank,
+            name->host, name->pid, e->last.phase, seconds, waiting, thread_text(e->last.main_thread));
         break;
-    case APD_VERDICT_STANDS:
-        (void)snprintf(text, size,
-                       "%s (pid %d) has been at one place in phase %s for %.0f s, and %s for it: %s", who,
-                       pid, v->phase, v->seconds, waiting, state_text(v->state));
+    case UNHEARD:
+        (void)snprintf(line, size,
+                       "rank %d on %s (pid %d) has never been heard of in %.0f s: it is stopped, or no UDP "
+                       "datagrams come "
+                       "through from there, and then its stalls stay unseen; %s",
+                       rank, name->host, name->pid, seconds, waiting);
         break;
-    case APD_VERDICT_UNHEARD:
-        (void)snprintf(
-            text, size,
-            "%s (pid %d) has never been heard of in %.0f s: it is stopped, or no UDP datagrams come "
-            "through from there, and then its stalls stay unseen; %s",
-            who, pid, v->seconds, waiting);
+    case ALL_WAIT:
+        list_phases(table, phases, sizeof phases);
+        (void)snprintf(line, size,
+                       "all ranks have waited for one another, or for the network, for %.0f s, in phase %s",
+                       seconds, phases);
         break;
-    case APD_VERDICT_ALL_WAIT:
-        (void)snprintf(text, size,
-                       "%s have waited for one another, or for the network, for %.0f s, in phase %s", who,
-                       v->seconds, v->phase);
-        break;
-    case APD_VERDICT_OVER:
-        (void)snprintf(text, size, v->rank >= 0 ? "%s goes on after %.0f s" : "%s go on after %.0f s", who,
-                       v->seconds);
-        break;
-    case APD_VERDICT_NONE: *text = '\0'; break;
+    case NO_STALL: /* it is over */
+        seconds = beginning(e, e->reported) - e->since;
+        if (rank == table->setup.ranks)
+            (void)snprintf(line, size, "all ranks go on after %.0f s", seconds);
+        else
+            (void)snprintf(line, size, "rank %d on %s goes on after %.0f s", rank, name->host, seconds);
+    }
+}
+
+void apd_watch_table_judge(apd_watch_table *table, double now, apd_watch_report *report, void *context) {
+    facts f = look(table, now);
+    bool reports = is_first_watcher(table, now);
+    char line[512];
+    int lines = 0;
+    for (int r = 0; r <= table->setup.ranks; r++) {
+        entry *e = &table->entries[r];
+        stall kind = find_stall(table, r, &f);
+        bool over = e->reported != NO_STALL && beginning(e, e->reported) > e->since;
+        if (over)
+            kind = NO_STALL;
+        else if (kind == NO_STALL || !reports || (kind == e->reported && now < e->repeat))
+            continue;
+        if (lines++ < APD_WATCH_LINES) {
+            write_line(table, r, kind, &f, line, sizeof line);
+            report(context, line);
+        }
+        e->reported = kind;
+        e->since = beginning(e, kind);
+        e->repeat = kind == UNHEARD ? INFINITY : now + (now - e->since);
+    }
+    if (lines > APD_WATCH_LINES) {
+        (void)snprintf(line, sizeof line, "the same of %d more ranks", lines - APD_WATCH_LINES);
+        report(context, line);
     }
 }

@@ -1,74 +1,65 @@
-/* watch_table: who is stalled, judged from what the ranks said of themselves. Knows no clock and no network.
+/* table: which ranks are stalled, judged from what every rank last said of itself. Local; has no clock, thread or
+ * socket of its own.
  *
- * Every rank's watchdog thread sends a *beat* every few seconds; a *watcher* keeps the last one of each rank and
- * judges:
- *   silent    nothing was heard of a rank for `limit` seconds: its process is stopped, or its node out of reach
- *   stands    a rank is heard, but its pulse stands still although it waits for nobody, and others wait
- *   all wait  all ranks are heard, and all have been waiting for each other
- *   unheard   a rank was never heard: it was stopped from the start, or the network lets no datagram through
- * While a rank is silent nobody is said to stand or wait: the silent one explains it. A verdict is repeated
- * when the stall has lasted twice as long as the last time, and there is one more when it is over.
+ * Every few seconds each rank sends its state to the watchers, and a watcher's table keeps the last one. With T the
+ * time limit, a rank or all of them together are
+ *     silent    heard before, but not for T: the process is stopped, or its node is out of reach
+ *     stuck     heard, but its heartbeat has not moved for T, although it waits for no other rank, and others wait
+ *     unheard   not heard since the start, for T: stopped from the start, or a firewall drops the datagrams
+ *     all wait  all ranks are heard, wait for one another, and none has moved for T
+ * Silence explains why others are stuck or wait, so these two are not reported while a rank is silent. A stall is
+ * reported after T and whenever it has lasted twice as long as at the last report (unheard: once), and once more
+ * when it is over.
  *
- * There are several watchers, because one of them may be the rank that stalls: one speaks while all watchers
- * before it are silent. */
+ * There are several watchers because one of them may be the rank that stalls. A watcher reports new stalls only while
+ * all watchers before it are silent. */
 #ifndef APD_MPI_WATCHDOG_TABLE_H
 #define APD_MPI_WATCHDOG_TABLE_H
 
 #include "base/heartbeat.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#define APD_PHASE_ROOM    24
-#define APD_VERDICTS_MOST 8
+enum { APD_WATCHERS = 3, APD_WATCH_LINES = 8 };
 
-typedef struct apd_beat {
-    int rank;
-    uint64_t number; /* of this rank's beats, from 1 */
-    uint64_t count;  /* of its pulse */
-    apd_activity activity;
-    char state; /* of its main thread, as in /proc: R runs, S sleeps, D in the kernel, ...; '?' unknown */
-    char phase[APD_PHASE_ROOM];
-} apd_beat;
+/* A rank's state. It is sent as it lies in memory: all ranks run one program on one kind of processor. */
+typedef struct apd_rank_state {
+    uint64_t token;  /* the run's */
+    uint64_t number; /* of this rank's states, from 1 */
+    uint64_t count;  /* of its heartbeat */
+    int32_t rank;
+    uint8_t activity; /* an apd_activity */
+    char main_thread; /* its state in /proc: R, S, D, ...; '?' if unknown */
+    char phase[26];
+} apd_rank_state;
 
-typedef enum apd_verdict_kind {
-    APD_VERDICT_NONE,
-    APD_VERDICT_SILENT,
-    APD_VERDICT_STANDS,
-    APD_VERDICT_ALL_WAIT, /* of no rank: -1 */
-    APD_VERDICT_UNHEARD,
-    APD_VERDICT_OVER /* a stall of which there was a verdict has ended */
-} apd_verdict_kind;
+typedef struct apd_rank_name {
+    char host[60];
+    int32_t pid;
+} apd_rank_name;
 
-typedef struct apd_verdict {
-    apd_verdict_kind kind;
-    int rank;
-    double seconds; /* how long it lasts, or has lasted */
-    int waiting;    /* ranks that wait for others */
-    char state;
-    char phase[128]; /* the last that was heard; ALL_WAIT: who is where */
-} apd_verdict;
+typedef struct apd_watch_setup {
+    int ranks;                         /* P */
+    const apd_rank_name *names;        /* (P), must outlive the table */
+    uint64_t token;                    /* a random number that all ranks of the run know */
+    int watcher_count;                 /* 1 .. APD_WATCHERS */
+    int watchers[APD_WATCHERS], place; /* in the order in which they report; this one is watchers[place] */
+    double limit;                      /* T > 0 in seconds, as all times */
+} apd_watch_setup;
 
 typedef struct apd_watch_table apd_watch_table;
 
-/* `watchers` (count, copied): ranks in the order in which they speak; `self` is one of them. `limit` > 0 and all
- * times are seconds of one clock that only moves forward. */
-apd_watch_table *apd_watch_table_create(int ranks, int self, const int *watchers, int count, double limit,
-                                        double now);
+/* `now`: the time at which the watch begins, on a clock that only moves forward and stands still while this process is
+ * stopped. What was not heard in such a time accuses nobody. */
+apd_watch_table *apd_watch_table_create(const apd_watch_setup *setup, double now);
 void apd_watch_table_destroy(apd_watch_table *table); /* Takes NULL. */
 
-/* Take a beat; one that is older than the last (a datagram that comes twice or late) changes nothing. */
-void apd_watch_table_hear(apd_watch_table *table, const apd_beat *beat, double now);
+/* Take the `bytes` bytes of a datagram. Ignores what is not a state of a rank of this run, and states that are not
+ * newer than the rank's last, since datagrams arrive late or twice. */
+void apd_watch_table_hear(apd_watch_table *table, const void *datagram, int64_t bytes, double now);
 
-/* This process was itself stopped for so many seconds: what it did not hear then says nothing. */
-void apd_watch_table_forgive(apd_watch_table *table, double seconds, double now);
-
-/* What is to be said now; returns how many of `verdicts` are set, and in `more` how many are left out. */
-int apd_watch_table_judge(apd_watch_table *table, double now, apd_verdict verdicts[APD_VERDICTS_MOST],
-                          int *more);
-
-/* A verdict as a line; `host` and `pid` are its rank's (of rank -1: not used). */
-void apd_verdict_text(const apd_verdict *verdict, const char *host, int pid, char *text, size_t size);
+/* Pass each line that is due now to `report`: at most APD_WATCH_LINES, and one that counts the rest. */
+typedef void apd_watch_report(void *context, const char *line);
+void apd_watch_table_judge(apd_watch_table *table, double now, apd_watch_report *report, void *context);
 
 #endif

@@ -3,198 +3,212 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "mpi/team/chunk.h"
 #include "mpi/team/comm.h"
-#include "mpi/watchdog/post.h"
+#include "mpi/watchdog/table.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <ifaddrs.h>
 #include <math.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { WATCHERS = 3 };
-#define BEATS_A_STALL  12.0 /* so many must be lost in a row before a rank counts as silent */
-#define LONGEST_PERIOD 5.0  /* seconds from beat to beat */
-#define LEAST_SLEEP_MS 20   /* a watcher of many ranks takes what came together, not one by one */
+#define STATES_A_STALL 12.0 /* so many must be lost in a row before a rank counts as silent */
+#define LONGEST_PERIOD 5.0  /* seconds from state to state */
+#define LONGEST_TICK   0.1  /* seconds for which a watcher leaves datagrams in the socket's buffer */
+
+enum { ADDRESSES = 8 };
+
+/* Where a rank receives: its node's IPv4 addresses without loopback, and its port, in network order. */
+typedef struct card {
+    uint32_t addresses[ADDRESSES];
+    int32_t address_count;
+    uint16_t port;
+} card;
 
 struct apd_watch {
     const apd_team *team;
-    uint64_t token;
-    double period;        /* seconds */
-    apd_post_card *cards; /* (P) */
-    int watchers[WATCHERS], watcher_count;
-    apd_watch_table *table; /* a watcher's, else NULL */
-    apd_beat beat;          /* the last one sent */
-    int main_thread;        /* its number in /proc */
-    int post;
-    int end[2]; /* a pipe: a byte in it ends the thread */
+    double period, tick; /* seconds */
+    apd_watch_setup setup;
+    apd_rank_name *names;                            /* (P) */
+    apd_watch_table *table;                          /* a watcher's, else NULL */
+    apd_rank_state state;                            /* the last one sent */
+    struct sockaddr_in to[APD_WATCHERS * ADDRESSES]; /* the other watchers, at each of their addresses */
+    int to_count;
+    int main_thread; /* its number in /proc */
+    int post;        /* a UDP socket, -1: none */
+    int end;         /* an eventfd that ends the thread, -1: none */
     bool runs;
     pthread_t thread;
 };
 
 /* --- the thread -------------------------------------------------------------------------------------- */
 
-/* The main thread's state as /proc has it, '?' when it does not say. */
+/* The main thread's state as in /proc, '?' if it cannot be read. */
 static char main_state(int thread) {
-    char path[64], text[256] = "";
+    char path[64], state = '?';
     (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
         return '?';
-    ssize_t length = read(file, text, sizeof text - 1);
-    (void)close(file);
-    const char *name_end = length > 0 ? strrchr(text, ')') : NULL;
-    return name_end != NULL && name_end[1] == ' ' && name_end[2] != '\0' ? name_end[2] : '?';
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = '?';
+    (void)fclose(file);
+    return state;
 }
 
-static void send_beat(apd_watch *watch, double now) {
-    const apd_team *team = watch->team;
-    apd_heartbeat pulse = apd_heartbeat_read();
-    apd_beat *beat = &watch->beat;
-    beat->number++;
-    beat->count = pulse.count;
-    beat->activity = pulse.activity;
-    beat->state = main_state(watch->main_thread);
-    memset(beat->phase, 0, sizeof beat->phase);
-    (void)snprintf(beat->phase, sizeof beat->phase, "%s", pulse.phase);
-    for (int i = 0; i < watch->watcher_count; i++) {
-        int to = watch->watchers[i];
-        if (to == team->rank)
-            apd_watch_table_hear(watch->table, beat, now);
-        else
-            apd_post_send(watch->post, &watch->cards[to], team->node_of[to] == team->node_of[team->rank],
-                          watch->token, beat);
-    }
+static void send_state(apd_watch *watch, double now) {
+    apd_heartbeat heartbeat = apd_heartbeat_read();
+    apd_rank_state *state = &watch->state;
+    state->number++;
+    state->count = heartbeat.count;
+    state->activity = (uint8_t)heartbeat.activity;
+    state->main_thread = main_state(watch->main_thread);
+    memset(state->phase, 0, sizeof state->phase);
+    (void)snprintf(state->phase, sizeof state->phase, "%s", heartbeat.phase);
+    for (int i = 0; i < watch->to_count; i++)
+        (void)sendto(watch->post, state, sizeof *state, MSG_NOSIGNAL, (const struct sockaddr *)&watch->to[i],
+                     sizeof watch->to[i]);
+    if (watch->table != NULL)
+        apd_watch_table_hear(watch->table, state, sizeof *state, now);
 }
 
-static void speak(apd_watch *watch, double now) {
-    apd_verdict verdicts[APD_VERDICTS_MOST];
-    int more = 0, count = apd_watch_table_judge(watch->table, now, verdicts, &more);
-    for (int i = 0; i < count; i++) {
-        char line[512];
-        const apd_post_card *card = &watch->cards[verdicts[i].rank < 0 ? 0 : verdicts[i].rank];
-        apd_verdict_text(&verdicts[i], card->host, card->pid, line, sizeof line);
-        apd_alarm("%s", line);
-    }
-    if (more > 0)
-        apd_alarm("the same of %d more ranks", more);
+static void receive_states(apd_watch *watch, double now) {
+    char bytes[sizeof(apd_rank_state) + 1]; /* a longer datagram is seen to be longer */
+    ssize_t count;
+    while ((count = recv(watch->post, bytes, sizeof bytes, 0)) >= 0 || errno == EINTR ||
+           errno == ECONNREFUSED)
+        apd_watch_table_hear(watch->table, bytes, count, now);
 }
 
-/* Sleep until `until`, a datagram, or the end; true at the end. */
-static bool sleep_until(const apd_watch *watch, double until) {
-    struct pollfd files[2] = {{.fd = watch->end[0], .events = POLLIN}, {.fd = watch->post, .events = POLLIN}};
-    double left = 1e3 * (until - apd_seconds());
-    int least = left < LEAST_SLEEP_MS ? (int)fmax(left, 0.0) : LEAST_SLEEP_MS;
-    if (poll(files, 1, least) > 0)
-        return true;
-    left = fmax(1e3 * (until - apd_seconds()), 0.0);
-    (void)poll(files, watch->table != NULL ? 2 : 1, (int)ceil(left));
-    return (files[0].revents & POLLIN) != 0;
+static void report(void *context, const char *line) {
+    (void)context;
+    apd_alarm("%s", line);
 }
 
-/* Beats of the ranks are spread over the period, for the watchers' sake; the first goes out at once. */
+/* `now` leaves out the time for which this process was stopped. States of the ranks are spread over the period, for the
+ * watchers' sake; the first goes out at once. */
 static void *keep_watch(void *argument) {
     apd_watch *watch = argument;
-    double awake = apd_seconds(), next = awake;
-    double first = awake + watch->period * watch->team->rank / watch->team->size;
+    double clock = apd_seconds(), now = clock, next = now;
+    struct pollfd end = {.fd = watch->end, .events = POLLIN};
     do {
-        double now = apd_seconds(), gap = now - awake - watch->period;
-        apd_beat beat;
-        while (watch->table != NULL && apd_post_receive(watch->post, watch->token, watch->team->size, &beat))
-            apd_watch_table_hear(watch->table, &beat, now);
-        if (watch->table != NULL && gap > watch->period)
-            apd_watch_table_forgive(watch->table, gap, now);
-        awake = now;
+        double before = clock;
+        clock = apd_seconds();
+        now += fmin(clock - before, 2.0 * watch->period);
+        if (watch->table != NULL)
+            receive_states(watch, now);
         if (now < next)
             continue;
-        send_beat(watch, now);
+        send_state(watch, now);
         if (watch->table != NULL)
-            speak(watch, now);
-        next = first + watch->period * (floor((now - first) / watch->period) + 1.0);
-    } while (!sleep_until(watch, next));
+            apd_watch_table_judge(watch->table, now, report, NULL);
+        next = watch->state.number == 1 ? now + watch->period * (watch->team->rank + 1) / watch->team->size
+                                        : fmax(next + watch->period, now);
+    } while (poll(&end, 1, (int)ceil(1e3 * fmin(watch->tick, fmax(next - now, 0.0)))) <= 0);
     return NULL;
 }
 
 /* --- start and stop ---------------------------------------------------------------------------------- */
 
-/* Rank 0, then the lowest ranks of other nodes, then its neighbours. The same on all ranks. */
-static void choose_watchers(apd_watch *watch) {
-    const apd_team *team = watch->team;
-    int *chosen = watch->watchers, count = 0;
-    for (int n = 0; n < team->node_count && count < WATCHERS; n++)
-        chosen[count++] = team->node_ranks[team->node_begin[n]];
-    for (int r = 1; r < team->size && count < WATCHERS; r++) {
-        bool taken = false;
-        for (int i = 0; i < count; i++)
-            taken = taken || chosen[i] == r;
-        if (!taken)
-            chosen[count++] = r;
+static void find_addresses(card *own) {
+    struct ifaddrs *all = NULL;
+    (void)getifaddrs(&all); /* none: loopback alone is left */
+    for (const struct ifaddrs *i = all; i != NULL && own->address_count < ADDRESSES; i = i->ifa_next) {
+        struct sockaddr_in address;
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_UP) == 0 ||
+            (i->ifa_flags & IFF_LOOPBACK) != 0)
+            continue;
+        memcpy(&address, i->ifa_addr, sizeof address);
+        own->addresses[own->address_count++] = address.sin_addr.s_addr;
     }
-    watch->watcher_count = count;
+    if (all != NULL)
+        freeifaddrs(all);
 }
 
-/* The socket and the pipe; closed again when one of them is not to be had. */
-static apd_status open_files(apd_watch *watch, apd_post_card *card, apd_error *error) {
-    char name[MPI_MAX_PROCESSOR_NAME + 1] = "";
+/* Returns an error number, or 0. */
+static int open_files(apd_watch *watch, card *own) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
+    socklen_t length = sizeof any;
+    int room = 1 << 20; /* bytes; as many of them as the system gives */
+    watch->end = eventfd(0, EFD_CLOEXEC);
+    watch->post = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (watch->end < 0 || watch->post < 0 ||
+        bind(watch->post, (const struct sockaddr *)&any, sizeof any) != 0 ||
+        getsockname(watch->post, (struct sockaddr *)&any, &length) != 0)
+        return errno;
+    (void)setsockopt(watch->post, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    own->port = any.sin_port;
+    find_addresses(own);
+    return 0;
+}
+
+/* What every rank must know of the others: names, the token, the watchers and their addresses. Collective. */
+static void introduce(apd_watch *watch, const card *own) {
+    const apd_team *team = watch->team;
+    apd_watch_setup *setup = &watch->setup;
+    apd_rank_name name = {.pid = (int32_t)getpid()};
+    char host[MPI_MAX_PROCESSOR_NAME + 1] = "";
+    void *names, *cards;
+    int64_t bytes;
     int length = 0;
-    APD_TRY(apd_post_open(&watch->post, card, error));
-    APD_MPI(MPI_Get_processor_name(name, &length));
-    (void)snprintf(card->host, sizeof card->host, "%.*s", (int)sizeof card->host - 1, name);
-    if (pipe2(watch->end, O_CLOEXEC) == 0)
-        return APD_OK;
-    apd_status status = apd_fail(error, APD_ERROR_IO, "opening a pipe: %s", strerror(errno));
-    (void)close(watch->post);
-    return status;
-}
-
-static void close_files(apd_watch *watch) {
-    (void)close(watch->post);
-    (void)close(watch->end[0]);
-    (void)close(watch->end[1]);
-}
-
-/* Whose addresses, and the token that a stranger does not know. Collective. */
-static void share_cards(apd_watch *watch, const apd_post_card *own) {
-    void *cards = NULL;
-    int64_t bytes = 0;
-    apd_team_gather_all(watch->team, own, (int64_t)sizeof *own, &cards, &bytes);
-    watch->cards = cards;
-    if (watch->team->rank == 0 && getrandom(&watch->token, sizeof watch->token, GRND_NONBLOCK) < 0)
-        watch->token = (uint64_t)own->pid << 32 ^ (uint64_t)(1e9 * apd_seconds());
-    apd_team_broadcast(watch->team, &watch->token, (int64_t)sizeof watch->token);
+    APD_MPI(MPI_Get_processor_name(host, &length));
+    (void)snprintf(name.host, sizeof name.host, "%.*s", (int)sizeof name.host - 1, host);
+    apd_team_gather_all(team, &name, sizeof name, &names, &bytes);
+    apd_team_gather_all(team, own, sizeof *own, &cards, &bytes);
+    watch->names = names;
+    if (team->rank == 0 && getrandom(&setup->token, sizeof setup->token, 0) < 0)
+        setup->token = (uint64_t)getpid() << 32 ^ (uint64_t)(1e9 * apd_seconds());
+    apd_team_broadcast(team, &setup->token, sizeof setup->token);
+    const int chosen[APD_WATCHERS] = {0, team->size - 1, team->size / 2}; /* on different nodes if possible */
+    setup->watcher_count = team->size < APD_WATCHERS ? team->size : APD_WATCHERS;
+    setup->place = -1;
+    for (int i = 0; i < setup->watcher_count; i++) {
+        int watcher = setup->watchers[i] = chosen[i];
+        card at = ((const card *)cards)[watcher];
+        if (watcher == team->rank) {
+            setup->place = i;
+            continue;
+        }
+        if (at.address_count == 0 || team->node_of[watcher] == team->node_of[team->rank]) {
+            at.addresses[0] = htonl(INADDR_LOOPBACK);
+            at.address_count = 1;
+        }
+        for (int k = 0; k < at.address_count; k++)
+            watch->to[watch->to_count++] = (struct sockaddr_in){
+                .sin_family = AF_INET, .sin_port = at.port, .sin_addr.s_addr = at.addresses[k]};
+    }
+    free(cards);
 }
 
 apd_watch *apd_watch_start(const apd_team *team, double seconds) {
     if (seconds <= 0.0 || team->size == 1)
         return NULL;
     apd_watch *watch = apd_allocate(1, sizeof *watch, "the watchdog");
-    apd_post_card card;
-    apd_error error = {0};
+    card own = {0};
     watch->team = team;
-    watch->period = fmin(seconds / BEATS_A_STALL, LONGEST_PERIOD);
     watch->main_thread = (int)gettid();
-    watch->beat.rank = team->rank;
-    apd_status opened = open_files(watch, &card, &error);
-    if (apd_team_agree(team, opened, &error) != APD_OK) {
-        apd_warn("no watchdog, a rank that stalls will not be named: %s", error.message);
-        if (opened == APD_OK)
-            close_files(watch);
-        free(watch);
-        return NULL;
+    watch->setup.ranks = team->size;
+    watch->setup.limit = seconds;
+    int code = open_files(watch, &own);
+    introduce(watch, &own);
+    watch->setup.names = watch->names;
+    watch->state = (apd_rank_state){.token = watch->setup.token, .rank = team->rank};
+    watch->tick = watch->period = fmin(seconds / STATES_A_STALL, LONGEST_PERIOD);
+    if (watch->setup.place >= 0) {
+        watch->table = apd_watch_table_create(&watch->setup, apd_seconds());
+        watch->tick = fmin(watch->period, LONGEST_TICK);
     }
-    share_cards(watch, &card);
-    choose_watchers(watch);
-    for (int i = 0; i < watch->watcher_count; i++)
-        if (watch->watchers[i] == team->rank)
-            watch->table = apd_watch_table_create(team->size, team->rank, watch->watchers,
-                                                  watch->watcher_count, seconds, apd_seconds());
-    int code = apd_thread_start(&watch->thread, "apd-watch", keep_watch, watch);
+    if (code == 0)
+        code = apd_thread_start(&watch->thread, "apd-watch", keep_watch, watch);
     watch->runs = code == 0;
     if (!watch->runs)
         apd_alarm("warning: rank %d has no watchdog, its stalls will not be named: %s", team->rank,
@@ -206,13 +220,15 @@ void apd_watch_stop(apd_watch *watch) {
     if (watch == NULL)
         return;
     apd_team_barrier(watch->team);
-    /* a byte fits into an empty pipe */
-    while (watch->runs && write(watch->end[1], "", 1) < 0 && errno == EINTR)
-        ;
-    if (watch->runs)
+    if (watch->runs) {
+        (void)eventfd_write(watch->end, 1);
         (void)pthread_join(watch->thread, NULL);
-    close_files(watch);
+    }
+    if (watch->end >= 0)
+        (void)close(watch->end);
+    if (watch->post >= 0)
+        (void)close(watch->post);
     apd_watch_table_destroy(watch->table);
-    free(watch->cards);
+    free(watch->names);
     free(watch);
 }

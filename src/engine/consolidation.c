@@ -84,9 +84,9 @@ static bool *find_changed(const layer *l, const apd_gram_memory *memory, const u
 
 /* The layer's Gram matrix, remembered for the next time. Collective. */
 static apd_gram *build_gram(layer *l, apd_gram_memory *memory) {
-    static const apd_gram_road roads[] = {[APD_GRAM_KIND_AUTO] = APD_GRAM_AUTO,
-                                          [APD_GRAM_KIND_REPLICATED] = APD_GRAM_DIRECT,
-                                          [APD_GRAM_KIND_DISTRIBUTED] = APD_GRAM_SCALAPACK};
+    static const apd_gram_storage storages[] = {[APD_METHOD_GRAM_AUTO] = APD_GRAM_AUTO,
+                                                [APD_METHOD_GRAM_REPLICATED] = APD_GRAM_REPLICATED,
+                                                [APD_METHOD_GRAM_DISTRIBUTED] = APD_GRAM_DISTRIBUTED};
     uint64_t *digests = apd_allocate(l->tasks, sizeof *digests, "the tasks' digests");
     digest_tasks(l, digests);
     bool *changed = find_changed(l, memory, digests);
@@ -98,7 +98,7 @@ static apd_gram *build_gram(layer *l, apd_gram_memory *memory) {
                               .row = vector_row,
                               .changed = changed};
     apd_gram *gram =
-        apd_gram_create(l->run->team, &source, memory->gram, roads[l->run->description->method.gram]);
+        apd_gram_create(l->run->team, &source, memory->gram, storages[l->run->description->method.gram]);
     free(changed);
     apd_gram_destroy(memory->gram);
     free(memory->places);

@@ -28,16 +28,16 @@ case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
 case_same_bits_joint() { same_bits --set method.solver=joint --set method.lambda2=100; }
 case_same_bits_stl() { same_bits --set method.name=stl; }
 
-# Consolidation twice, a task forgotten between, on both roads of the Gram matrix.
+# Consolidation twice, a task forgotten between, with the Gram matrix replicated and distributed.
 consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05
     --set 'stream.forget=[1, 3]')
 case_same_bits_consolidation() {
     same_bits "${consolidating[@]}"
-    cp p1.fingerprint direct
+    cp p1.fingerprint replicated
     grep -c '"event": *"consolidation"' p1/metrics.jsonl | grep -qx 6 || fail "not two consolidations of three layers"
     grep '"event": *"consolidation"' p3/metrics.jsonl | grep -q '"merged_weights": *[1-9]' || fail "nothing was merged"
     same_bits "${consolidating[@]}" --set method.gram=distributed --fresh --force
-    cmp direct p1.fingerprint || fail "the ScaLAPACK road gave other bits"
+    cmp replicated p1.fingerprint || fail "the distributed Gram matrix gave other bits"
     same_bits "${consolidating[@]}" --set method.merge=plain --set method.cluster_start=spectral --fresh --force
 }
 

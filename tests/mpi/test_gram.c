@@ -17,14 +17,14 @@
 
 static apd_team *team;
 
-/* --- vectors that everyone can make: an entry is a function of (generation, vector, row, column) -------- */
+/* --- vectors: an entry is a function of (generation, vector, row, column), the same on every rank ------ */
 
 typedef struct problem {
     int vectors, tasks;
     int64_t rows, cols; /* of all ranks */
     apd_rows mine;      /* this rank's rows */
     int generation;
-    const bool *changed; /* vectors that have this generation's numbers, the others generation 0's */
+    const bool *changed; /* vectors with this generation's numbers; the others have generation 0's */
     double scale;
 } problem;
 
@@ -34,8 +34,8 @@ static uint64_t scramble(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-/* Every fifth row is full, every seventh empty, the rest have one entry in eight; vector 3 has none, and
- * those of one family (vector % 4) share a part. */
+/* Every fifth row is full, every seventh empty, the rest have one entry in eight. Vector 3 is zero; vectors of one family
+ * (vector % 4) have a part in common. */
 static double number(const problem *p, int vector, int64_t row, int64_t col) {
     int generation = p->changed != NULL && p->changed[vector] ? p->generation : 0;
     uint64_t place = (uint64_t)row * 1000003u + (uint64_t)col;
@@ -61,7 +61,7 @@ static int64_t problem_row(void *context, int vector, int64_t row, int32_t *colu
     return count;
 }
 
-static apd_gram *build(problem *p, const apd_gram *former, apd_gram_road road) {
+static apd_gram *build(problem *p, const apd_gram *former, apd_gram_storage storage) {
     apd_gram_source source = {.vectors = p->vectors,
                               .tasks = p->tasks,
                               .rows = p->mine.end - p->mine.begin,
@@ -69,7 +69,7 @@ static apd_gram *build(problem *p, const apd_gram *former, apd_gram_road road) {
                               .context = p,
                               .row = problem_row,
                               .changed = former != NULL ? p->changed : NULL};
-    return apd_gram_create(team, &source, former, road);
+    return apd_gram_create(team, &source, former, storage);
 }
 
 static problem make_problem(int vectors, int tasks, int64_t rows, int64_t cols) {
@@ -78,7 +78,7 @@ static problem make_problem(int vectors, int tasks, int64_t rows, int64_t cols) 
     return p;
 }
 
-/* The matrix (N, N) as K-means sees it. Collective. */
+/* The matrix (N, N) as K-means reads it. Collective. */
 static double *columns_of(apd_gram *gram) {
     apd_gram_view view = apd_gram_view_of(gram);
     double *matrix = apd_allocate((int64_t)view.vectors * view.vectors, sizeof *matrix, "test");
@@ -108,8 +108,8 @@ static double *reference(const problem *p) {
     return matrix;
 }
 
-/* Values are rounded to 31 bits below the longest vector's length: roundings of that size add up to some 1e-10
- * of the largest entry, 2e-9 being eight standard deviations. */
+/* Rounding values to 31 bits relative to the longest vector adds up to about 1e-10 of the largest entry; 2e-9 is eight
+ * standard deviations. */
 static bool equals_reference(apd_gram *gram, const problem *p) {
     double *matrix = columns_of(gram), *expected = reference(p), largest = 0.0;
     apd_gram_view view = apd_gram_view_of(gram);
@@ -144,14 +144,14 @@ static uint64_t digest_of(apd_gram *gram, int vectors) {
 
 /* --- the matrix ----------------------------------------------------------------------------------------- */
 
-static const apd_gram_road roads[] = {APD_GRAM_DIRECT, APD_GRAM_SCALAPACK};
+static const apd_gram_storage storages[] = {APD_GRAM_REPLICATED, APD_GRAM_DISTRIBUTED};
 
 static void create_sparse_and_dense_rows_equals_the_definition(void **state) {
     (void)state;
     for (int k = 0; k < 2; k++) {
         problem p = make_problem(23, 20, 29, 70);
-        apd_gram *gram = build(&p, NULL, roads[k]);
-        assert_agreed(team, apd_gram_is_distributed(gram) == (roads[k] == APD_GRAM_SCALAPACK));
+        apd_gram *gram = build(&p, NULL, storages[k]);
+        assert_agreed(team, apd_gram_is_distributed(gram) == (storages[k] == APD_GRAM_DISTRIBUTED));
         assert_agreed(team, equals_reference(gram, &p));
         apd_gram_destroy(gram);
     }
@@ -163,7 +163,7 @@ static void create_huge_and_tiny_values_equals_the_definition(void **state) {
     for (size_t k = 0; k < sizeof scales / sizeof *scales; k++) {
         problem p = make_problem(6, 5, 9, 40);
         p.scale = scales[k];
-        apd_gram *gram = build(&p, NULL, APD_GRAM_DIRECT);
+        apd_gram *gram = build(&p, NULL, APD_GRAM_REPLICATED);
         assert_agreed(team, equals_reference(gram, &p));
         apd_gram_destroy(gram);
     }
@@ -172,13 +172,12 @@ static void create_huge_and_tiny_values_equals_the_definition(void **state) {
 static void create_dense_rows_wider_than_a_panel_equals_the_definition(void **state) {
     (void)state;
     problem p = make_problem(140, 140, 1, 4100);
-    apd_gram *gram = build(&p, NULL, APD_GRAM_DIRECT);
+    apd_gram *gram = build(&p, NULL, APD_GRAM_REPLICATED);
     assert_agreed(team, equals_reference(gram, &p));
     apd_gram_destroy(gram);
 }
 
-/* The digest of the matrix below as one rank makes it; the tests before hold such numbers against the
- * definition. */
+/* The digest of the matrix below, made on one rank; the tests above compare such numbers with the definition. */
 #define ON_ONE_RANK UINT64_C(0x972280f550313907)
 
 static void create_any_ranks_any_split_same_whole_numbers(void **state) {
@@ -193,7 +192,7 @@ static void create_any_ranks_any_split_same_whole_numbers(void **state) {
                                        {0, rank == size - 1 ? p.rows : 0},
                                        apd_part(p.rows, size, size - 1 - rank)};
             p.mine = splits[split];
-            apd_gram *gram = build(&p, NULL, roads[k]);
+            apd_gram *gram = build(&p, NULL, storages[k]);
             assert_agreed(team, digest_of(gram, VECTORS) == ON_ONE_RANK);
             apd_gram_destroy(gram);
         }
@@ -202,7 +201,7 @@ static void create_any_ranks_any_split_same_whole_numbers(void **state) {
 static void create_entries_whole_and_small_enough_to_add_exactly(void **state) {
     (void)state;
     problem p = make_problem(33, 33, 11, 30);
-    apd_gram *gram = build(&p, NULL, APD_GRAM_DIRECT);
+    apd_gram *gram = build(&p, NULL, APD_GRAM_REPLICATED);
     double *matrix = columns_of(gram), largest = 0.0;
     bool whole = true;
     for (int64_t k = 0; k < (int64_t)p.vectors * p.vectors; k++) {
@@ -221,25 +220,25 @@ static void create_one_vector_and_empty_vectors_are_well(void **state) {
         problem one = make_problem(1, 1, 8, 12), none = make_problem(3, 2, 8, 12);
         problem no_rows = make_problem(5, 5, 0, 12);
         none.scale = 0.0;
-        apd_gram *gram = build(&one, NULL, roads[k]);
+        apd_gram *gram = build(&one, NULL, storages[k]);
         assert_agreed(team, equals_reference(gram, &one));
         apd_gram_destroy(gram);
-        gram = build(&none, NULL, roads[k]);
+        gram = build(&none, NULL, storages[k]);
         assert_agreed(team, equals_reference(gram, &none) && apd_gram_unit(gram) > 0.0);
         apd_gram_destroy(gram);
-        gram = build(&no_rows, NULL, roads[k]);
+        gram = build(&no_rows, NULL, storages[k]);
         assert_agreed(team, equals_reference(gram, &no_rows));
         apd_gram_destroy(gram);
     }
 }
 
-/* --- taking over ---------------------------------------------------------------------------------------- */
+/* --- reuse ---------------------------------------------------------------------------------------------- */
 
-/* `older` vectors at first; `vectors` later, of which every third changed, or all that are new. */
+/* First `older` vectors; then `vectors`, of which every third changed, or all that are new. */
 static void take_over(int older, int vectors, double scale) {
     bool changed[64] = {false};
     problem p = make_problem(older, older, 31, 40);
-    apd_gram *former = build(&p, NULL, APD_GRAM_DIRECT);
+    apd_gram *former = build(&p, NULL, APD_GRAM_REPLICATED);
     for (int v = 0; v < vectors; v++)
         changed[v] = v % 3 == 1 || v >= older;
     p.vectors = vectors;
@@ -247,11 +246,11 @@ static void take_over(int older, int vectors, double scale) {
     p.generation = 1;
     p.changed = changed;
     for (int k = 0; k < 2; k++) {
-        if (scale != 1.0) /* all are changed then, and the grid is another */
+        if (scale != 1.0) /* all change, and so does the rounding */
             for (int v = 0; v < vectors; v++)
                 changed[v] = true;
         p.scale = 0.01 * scale;
-        apd_gram *anew = build(&p, NULL, roads[k]), *taken = build(&p, former, roads[k]);
+        apd_gram *anew = build(&p, NULL, storages[k]), *taken = build(&p, former, storages[k]);
         assert_agreed(team, same_matrix(anew, taken, vectors) && equals_reference(taken, &p));
         apd_gram_destroy(anew);
         apd_gram_destroy(taken);
@@ -274,27 +273,27 @@ static void create_former_on_another_grid_same_matrix_as_anew(void **state) {
     take_over(20, 20, 64.0);
 }
 
-/* What was not said to have changed is not computed: a former matrix of other numbers shows through. */
+/* Products of vectors marked as unchanged are not computed again: a former matrix of other numbers shows. */
 static void create_unchanged_pairs_come_from_the_former(void **state) {
     (void)state;
     bool changed[8] = {false};
     problem p = make_problem(8, 8, 31, 40);
-    apd_gram *former = build(&p, NULL, APD_GRAM_DIRECT);
+    apd_gram *former = build(&p, NULL, APD_GRAM_REPLICATED);
     changed[1] = true;
     p.changed = changed;
     p.generation = 1;
     problem lie = p;
     bool more[8] = {false, true, true};
-    apd_gram *honest = build(&p, former, APD_GRAM_DIRECT);
-    lie.changed = more; /* vector 2 has other numbers, */
+    apd_gram *honest = build(&p, former, APD_GRAM_REPLICATED);
+    lie.changed = more; /* vector 2 has other numbers */
     apd_gram_source source = {.vectors = 8,
                               .tasks = 8,
                               .rows = lie.mine.end - lie.mine.begin,
                               .cols = lie.cols,
                               .context = &lie,
                               .row = problem_row,
-                              .changed = changed}; /* but it is not said */
-    apd_gram *fooled = apd_gram_create(team, &source, former, APD_GRAM_DIRECT);
+                              .changed = changed}; /* but is marked as unchanged */
+    apd_gram *fooled = apd_gram_create(team, &source, former, APD_GRAM_REPLICATED);
     double *a = columns_of(honest), *b = columns_of(fooled);
     assert_agreed(team, a[2 * 8 + 2] == b[2 * 8 + 2] && a[2 * 8 + 5] == b[2 * 8 + 5]);
     assert_agreed(team, a[2 * 8 + 1] != b[2 * 8 + 1]);
@@ -305,9 +304,9 @@ static void create_unchanged_pairs_come_from_the_former(void **state) {
     apd_gram_destroy(fooled);
 }
 
-/* --- K-means on both roads ------------------------------------------------------------------------------ */
+/* --- K-means -------------------------------------------------------------------------------------------- */
 
-static void products_both_roads_equal_the_sums_of_columns(void **state) {
+static void products_with_both_storages_equal_the_sums_of_columns(void **state) {
     (void)state;
     enum { TASKS = 41, CLUSTERS = 7 };
     problem p = make_problem(45, TASKS, 20, 40);
@@ -316,7 +315,7 @@ static void products_both_roads_equal_the_sums_of_columns(void **state) {
     for (int i = 0; i < TASKS; i++)
         assignment[i] = (i * i + 3) % CLUSTERS;
     for (int k = 0; k < 2; k++) {
-        apd_gram *gram = build(&p, NULL, roads[k]);
+        apd_gram *gram = build(&p, NULL, storages[k]);
         apd_gram_view view = apd_gram_view_of(gram);
         view.products(view.context, assignment, CLUSTERS, sums[k]);
         double *matrix = columns_of(gram);
@@ -331,7 +330,7 @@ static void products_both_roads_equal_the_sums_of_columns(void **state) {
     assert_agreed(team, memcmp(sums[0], sums[1], sizeof expected) == 0);
 }
 
-static void kmeans_both_roads_same_assignment(void **state) {
+static void kmeans_with_both_storages_same_assignment(void **state) {
     (void)state;
     enum { TASKS = 60 };
     for (int seed = 0; seed < 6; seed++) {
@@ -342,7 +341,7 @@ static void kmeans_both_roads_same_assignment(void **state) {
             .clusters = 3 + 5 * (seed % 3), .warm = seed % 4, .most_iterations = 50};
         settings.random = apd_random_stream((uint64_t)seed, APD_RANDOM_TEST, 0, 0);
         for (int k = 0; k < 2; k++) {
-            apd_gram *gram = build(&p, NULL, roads[k]);
+            apd_gram *gram = build(&p, NULL, storages[k]);
             apd_gram_view view = apd_gram_view_of(gram);
             inertia[k] = apd_kmeans(&view, &settings, assignment[k]).inertia;
             apd_gram_destroy(gram);
@@ -384,7 +383,7 @@ static void eigen_rectangle_gives_its_axes(void **state) {
                               .row = table_row};
     for (int k = 0; k < 2; k++) {
         double values[4], vectors[2 * 4];
-        apd_gram *gram = apd_gram_create(team, &source, NULL, roads[k]);
+        apd_gram *gram = apd_gram_create(team, &source, NULL, storages[k]);
         apd_gram_eigen(gram, values, 2, vectors);
         assert_agreed(team, fabs(values[0] - 36.0) < 1e-6 && fabs(values[1] - 4.0) < 1e-6);
         assert_agreed(team, fabs(values[2]) < 1e-6 && fabs(values[3]) < 1e-6);
@@ -395,14 +394,14 @@ static void eigen_rectangle_gives_its_axes(void **state) {
     }
 }
 
-static void eigen_both_roads_agree_and_satisfy_the_definition(void **state) {
+static void eigen_with_both_storages_agree_and_satisfy_the_definition(void **state) {
     (void)state;
     enum { TASKS = 30, KEPT = 3 };
     problem p = make_problem(TASKS + 2, TASKS, 12, 40);
     double values[2][TASKS], vectors[2][KEPT * TASKS], alone[TASKS], trace = 0.0, sum = 0.0;
     double *expected = reference(&p);
     for (int k = 0; k < 2; k++) {
-        apd_gram *gram = build(&p, NULL, roads[k]);
+        apd_gram *gram = build(&p, NULL, storages[k]);
         apd_gram_eigen(gram, values[k], KEPT, vectors[k]);
         apd_gram_eigen(gram, alone, 0, NULL);
         for (int i = 0; i < TASKS; i++)
@@ -439,7 +438,7 @@ static void eigen_one_task_is_zero(void **state) {
     for (int k = 0; k < 2; k++) {
         problem p = make_problem(1, 1, 8, 12);
         double value = 1.0, vector = 0.0;
-        apd_gram *gram = build(&p, NULL, roads[k]);
+        apd_gram *gram = build(&p, NULL, storages[k]);
         apd_gram_eigen(gram, &value, 1, &vector);
         assert_agreed(team, value == 0.0 && vector == 1.0);
         apd_gram_destroy(gram);
@@ -471,10 +470,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(create_more_vectors_than_former_same_matrix_as_anew),
         cmocka_unit_test(create_former_on_another_grid_same_matrix_as_anew),
         cmocka_unit_test(create_unchanged_pairs_come_from_the_former),
-        cmocka_unit_test(products_both_roads_equal_the_sums_of_columns),
-        cmocka_unit_test(kmeans_both_roads_same_assignment),
+        cmocka_unit_test(products_with_both_storages_equal_the_sums_of_columns),
+        cmocka_unit_test(kmeans_with_both_storages_same_assignment),
         cmocka_unit_test(eigen_rectangle_gives_its_axes),
-        cmocka_unit_test(eigen_both_roads_agree_and_satisfy_the_definition),
+        cmocka_unit_test(eigen_with_both_storages_agree_and_satisfy_the_definition),
         cmocka_unit_test(eigen_one_task_is_zero),
         cmocka_unit_test(summaries_of_known_spectra),
     };

@@ -16,7 +16,7 @@
 
 static apd_team *team;
 
-/* Sizes with an empty part now and then, none a multiple of the small pieces below. */
+/* Sizes with an empty part now and then, none a multiple of the small chunks below. */
 static int64_t part_size(int rank) {
     return rank % 3 == 1 ? 0 : 17 * rank + 5;
 }
@@ -39,7 +39,7 @@ static bool all_parts_are_right(const unsigned char *all, int64_t total) {
     return at == total;
 }
 
-static void agree_all_well_is_ok_and_leaves_no_message(void **state) {
+static void agree_no_failure_is_ok_and_leaves_no_message(void **state) {
     (void)state;
     apd_error error = {0};
     apd_status status = apd_team_agree(team, APD_OK, &error);
@@ -153,7 +153,7 @@ static void gather_parts_of_any_size_come_in_rank_order(void **state) {
 typedef struct collected {
     unsigned char *bytes;
     int64_t count, unit;
-    int runs;
+    int calls;
     bool right;
 } collected;
 
@@ -162,7 +162,7 @@ static void collect(void *context, const void *bytes, int64_t count) {
     c->right = c->right && count > 0 && count % c->unit == 0;
     memcpy(c->bytes + c->count, bytes, (size_t)count);
     c->count += count;
-    c->runs++;
+    c->calls++;
 }
 
 /* `rows` + r rows of `unit` bytes from rank r. */
@@ -180,22 +180,22 @@ static void check_gather_through(int64_t rows, int64_t unit) {
     for (int r = 0; r < size && rank == 0; r++)
         for (int64_t i = 0; i < (rows == 0 ? 0 : (rows + r) * unit); i++)
             right = right && all[at++] == part_byte(r, i);
-    assert_agreed(team, right && c.count == at && (rank == 0 || c.runs == 0));
+    assert_agreed(team, right && c.count == at && (rank == 0 || c.calls == 0));
     free(part);
     free(all);
 }
 
-static void gather_through_runs_of_rows_come_in_rank_order(void **state) {
+static void gather_through_rows_come_in_rank_order(void **state) {
     (void)state;
     check_gather_through(0, 1);
     check_gather_through(1, 1);
     check_gather_through(3, 100);
-    check_gather_through(3, 1500000); /* a run a row */
-    check_gather_through(2, 3000000); /* rows larger than a run wants to be */
+    check_gather_through(3, 1500000); /* a message a row */
+    check_gather_through(2, 3000000); /* rows larger than the usual message */
     check_gather_through(5000, 1001);
 }
 
-static void gather_nobody_brings_anything_is_empty(void **state) {
+static void gather_of_nothing_is_empty(void **state) {
     (void)state;
     void *all = NULL;
     int64_t total = -1;
@@ -207,7 +207,7 @@ static void gather_nobody_brings_anything_is_empty(void **state) {
     free(all);
 }
 
-static void scatter_pieces_of_any_size_reach_their_ranks(void **state) {
+static void scatter_parts_of_any_size_reach_their_ranks(void **state) {
     (void)state;
     int rank = apd_team_rank(team), size = apd_team_size(team);
     unsigned char part[512], all[2048];
@@ -228,28 +228,28 @@ static void scatter_pieces_of_any_size_reach_their_ranks(void **state) {
     }
 }
 
-/* What rank `from` has for rank `to`: sizes with none now and then. */
-static int64_t piece_size(int from, int to) {
+/* Bytes that rank `from` sends to rank `to`: 0 now and then. */
+static int64_t sent_size(int from, int to) {
     return (from + 2 * to) % 3 == 1 ? 0 : 5 * from + 3 * to + 1;
 }
 
-static void trade_pieces_of_any_size_reach_their_ranks_in_order(void **state) {
+static void all_to_all_parts_of_any_size_reach_their_ranks_in_order(void **state) {
     (void)state;
     int rank = apd_team_rank(team), size = apd_team_size(team);
     for (int limit = 2; limit < 100; limit += 30) {
-        unsigned char pieces[2048], *next = pieces;
+        unsigned char parts[2048], *next = parts;
         int64_t bytes[16], sizes[16];
         void *got = NULL;
         bool right = true;
         for (int r = 0; r < size; r++)
-            for (int64_t i = 0; i < (bytes[r] = piece_size(rank, r)); i++)
+            for (int64_t i = 0; i < (bytes[r] = sent_size(rank, r)); i++)
                 *next++ = part_byte(3 * rank + r, i);
         int last = apd_chunk_set_limit(limit);
-        apd_team_all_to_all(team, pieces, bytes, &got, sizes);
+        apd_team_all_to_all(team, parts, bytes, &got, sizes);
         (void)apd_chunk_set_limit(last);
         next = got;
         for (int r = 0; r < size; r++) {
-            right = right && sizes[r] == piece_size(r, rank);
+            right = right && sizes[r] == sent_size(r, rank);
             for (int64_t i = 0; right && i < sizes[r]; i++)
                 right = *next++ == part_byte(3 * r + rank, i);
         }
@@ -274,36 +274,43 @@ static void library_is_one_line_with_the_name(void **state) {
     assert_agreed(team, strstr(text, "MPI") != NULL && strchr(text, '\n') == NULL);
 }
 
-/* A second team under APD_RANKS_A_NODE=k whose nodes are as expected: of k neighbours, or dealt. */
+/* A second team under APD_RANKS_A_NODE=k. MPI's ranks are assigned to the nodes k at a time, or round-robin to -k nodes;
+ * its own ranks are then numbered node by node. */
 static void check_nodes(int k) {
     char text[16];
     (void)snprintf(text, sizeof text, "%d", k);
     (void)setenv("APD_RANKS_A_NODE", text, 1);
     apd_team *other = apd_team_create(NULL, NULL);
     (void)unsetenv("APD_RANKS_A_NODE");
-    int size = apd_team_size(other);
+    int size = apd_team_size(other), nodes = 0, next = 0, own = apd_team_rank(team); /* MPI's: one node */
     bool right = size == apd_team_size(team);
-    for (int r = 0; r < size; r++) {
-        int node = other->node_of[r], place = other->place_of[r];
-        right = right && node == (k > 0 ? r / k : r % -k) && place == (k > 0 ? r % k : r / -k);
-        right = right && other->node_ranks[other->node_begin[node] + place] == r;
+    for (int n = 0; next < size; n++, nodes++) {
+        int place = 0;
+        for (int world = 0; world < size; world++)
+            if ((k > 0 ? world / k : world % -k) == n) {
+                right = right && other->node_of[next] == n && apd_team_place(other, next) == place++;
+                right = right && (world != own || apd_team_rank(other) == next);
+                next++;
+            }
+        right = right && apd_team_node_size(other, n) == place;
+    }
+    for (int r = 0; r < size; r++)
         for (int n = 0; n < other->node_count; n++)
             right = right && other->node_of[apd_team_delegate(other, n, r)] == n;
-    }
-    int expected = k > 0 ? (size + k - 1) / k : size < -k ? size : -k;
-    right = right && other->node_count == expected && other->node_begin[expected] == size;
+    right = right && apd_team_nodes(other) == nodes && other->node_begin[nodes] == size;
     apd_team_destroy(other);
     assert_agreed(team, right);
 }
 
-static void create_with_played_nodes_groups_the_ranks(void **state) {
+static void create_with_simulated_nodes_numbers_ranks_by_node(void **state) {
     (void)state;
     static const int groups[] = {1, 2, 3, 4, 9, -1, -2, -3, -9};
     for (int i = 0; i < 9; i++)
         check_nodes(groups[i]);
 }
 
-/* Ranks dealt to three groups, of which the last takes no part: each group is a team in the order of the ranks. */
+/* Ranks assigned round-robin to three groups, of which the last takes no part: each other group is a team in the order
+ * of the ranks. */
 static void split_groups_are_teams_of_their_own(void **state) {
     (void)state;
     int rank = apd_team_rank(team), size = apd_team_size(team), group = rank % 3 == 2 ? -1 : rank % 3;
@@ -321,8 +328,8 @@ static void split_groups_are_teams_of_their_own(void **state) {
     assert_agreed(team, right);
 }
 
-/* Nobody leaves before the last has come, who is late. */
-static void rest_ends_when_all_are_there(void **state) {
+/* No rank returns before the last one has called it. */
+static void rest_ends_when_all_have_come(void **state) {
     (void)state;
     for (int late = 0; late < apd_team_size(team); late++) {
         apd_team_barrier(team);
@@ -338,7 +345,7 @@ int main(int argc, char **argv) {
     (void)unsetenv("APD_RANKS_A_NODE");
     team = apd_team_create(&argc, &argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agree_all_well_is_ok_and_leaves_no_message),
+        cmocka_unit_test(agree_no_failure_is_ok_and_leaves_no_message),
         cmocka_unit_test(agree_rank_in_the_middle_fails_all_get_its_status_and_line),
         cmocka_unit_test(agree_last_rank_fails_silently_all_get_a_line),
         cmocka_unit_test(broadcast_any_size_reaches_every_rank),
@@ -346,15 +353,15 @@ int main(int argc, char **argv) {
         cmocka_unit_test(same_one_rank_differs_is_false_everywhere),
         cmocka_unit_test(sum_and_maximum_are_elementwise_and_everywhere),
         cmocka_unit_test(gather_parts_of_any_size_come_in_rank_order),
-        cmocka_unit_test(gather_through_runs_of_rows_come_in_rank_order),
-        cmocka_unit_test(gather_nobody_brings_anything_is_empty),
-        cmocka_unit_test(scatter_pieces_of_any_size_reach_their_ranks),
-        cmocka_unit_test(trade_pieces_of_any_size_reach_their_ranks_in_order),
+        cmocka_unit_test(gather_through_rows_come_in_rank_order),
+        cmocka_unit_test(gather_of_nothing_is_empty),
+        cmocka_unit_test(scatter_parts_of_any_size_reach_their_ranks),
+        cmocka_unit_test(all_to_all_parts_of_any_size_reach_their_ranks_in_order),
         cmocka_unit_test(hosts_names_every_rank),
         cmocka_unit_test(library_is_one_line_with_the_name),
-        cmocka_unit_test(create_with_played_nodes_groups_the_ranks),
+        cmocka_unit_test(create_with_simulated_nodes_numbers_ranks_by_node),
         cmocka_unit_test(split_groups_are_teams_of_their_own),
-        cmocka_unit_test(rest_ends_when_all_are_there),
+        cmocka_unit_test(rest_ends_when_all_have_come),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     apd_team_destroy(team);

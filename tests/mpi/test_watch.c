@@ -19,7 +19,7 @@ static apd_team *team;
 static int kept_stderr;
 static FILE *caught;
 
-/* What this rank says goes to a file from here on; a failing assertion speaks after _end. */
+/* From here to catch_end this rank's stderr goes to a file; assertions follow catch_end. */
 static void catch_begin(void) {
     (void)fflush(stderr);
     caught = tmpfile();
@@ -43,7 +43,7 @@ static int lines_with(const char *text, const char *part) {
     return count;
 }
 
-static void start_not_wanted_or_alone_is_off(void **state) {
+static void start_without_limit_or_alone_is_off(void **state) {
     (void)state;
     apd_watch *off = apd_watch_start(team, 0.0);
     assert_agreed(team, off == NULL);
@@ -64,7 +64,7 @@ static void stop_at_once_again_and_again_ends_in_silence(void **state) {
 }
 
 /* The last rank, then the first, sleeps in a phase of its own while the others wait for it inside MPI. */
-static void watch_a_rank_stands_rank_0_names_it(void **state) {
+static void watch_a_rank_is_stuck_rank_0_names_it(void **state) {
     (void)state;
     int size = apd_team_size(team);
     for (int i = 0; i < 2 && size > 1; i++) {
@@ -93,14 +93,14 @@ static void watch_a_rank_stands_rank_0_names_it(void **state) {
         bool right = rank != 0 ? all == 0
                                : named >= 2 && all == named + 1 && lines_with(text, begin) == all &&
                                      lines_with(text, " goes on after ") == 1 &&
-                                     strstr(text, "sleeps in a call to the system") != NULL;
+                                     strstr(text, "sleeps in a system call") != NULL;
         if (!right)
             print_message("rank %d said: %s\n", rank, text);
         assert_agreed(team, right);
     }
 }
 
-static void watch_all_wait_it_is_said(void **state) {
+static void watch_all_wait_reports_it(void **state) {
     (void)state;
     char text[4096];
     if (apd_team_size(team) == 1)
@@ -124,10 +124,10 @@ static void watch_all_wait_it_is_said(void **state) {
 int main(int argc, char **argv) {
     team = apd_team_create(&argc, &argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(start_not_wanted_or_alone_is_off),
+        cmocka_unit_test(start_without_limit_or_alone_is_off),
         cmocka_unit_test(stop_at_once_again_and_again_ends_in_silence),
-        cmocka_unit_test(watch_a_rank_stands_rank_0_names_it),
-        cmocka_unit_test(watch_all_wait_it_is_said),
+        cmocka_unit_test(watch_a_rank_is_stuck_rank_0_names_it),
+        cmocka_unit_test(watch_all_wait_reports_it),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     apd_team_destroy(team);

@@ -43,7 +43,7 @@ static void parse_smallest_description_gives_documented_defaults(void **state) {
     assert_true(d->blas_threads == 1 && d->log.spectrum == 500 && d->stream.forget_count == 0);
     assert_true(d->method.consolidate_every == 0 && d->method.clusters_added == 2 && d->method.beta == 0.01);
     assert_true(d->method.merge == APD_MERGES_SAVING && d->method.cluster_start == APD_START_CENTROIDS &&
-                d->method.gram == APD_GRAM_KIND_AUTO);
+                d->method.gram == APD_METHOD_GRAM_AUTO);
     assert_true(d->log.interval == 50 && d->log.evaluate_batch == 250 && d->log.stall_seconds == 60.0);
     apd_description_destroy(d);
 }
@@ -58,7 +58,7 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->stream.forget_count == 2 && d->stream.forget[0] == 2 && d->stream.forget[1] == 1);
     assert_true(d->method.consolidate_every == 5 && d->method.clusters_added == 3 && d->method.beta == 0.25);
     assert_true(d->method.merge == APD_MERGES_PLAIN && d->method.cluster_start == APD_START_SPECTRAL &&
-                d->method.gram == APD_GRAM_KIND_DISTRIBUTED);
+                d->method.gram == APD_METHOD_GRAM_DISTRIBUTED);
     assert_string_equal(d->data.file, "/x y.h5");
     assert_true(d->data.normalise == APD_NORMALISE_UNIT && d->data.validation == 0.25);
     assert_true(d->data.flip && d->data.shift == 4);
@@ -226,6 +226,33 @@ static void parse_stl_with_joint_settings_left_over_is_accepted(void **state) {
     (void)state;
     apd_description *d = parse_good(SMALLEST "method: {name: stl, solver: joint}");
     assert_int_equal(d->method.name, APD_METHOD_STL);
+    apd_description_destroy(d);
+}
+
+/* A run.yaml or a setting of an older version: read as ever, written with the names of today. */
+static void parse_former_key_and_values_are_read_as_todays(void **state) {
+    (void)state;
+    static const char *const texts[] = {"method: {cluster_road: auto}", "method: {cluster_road: direct}",
+                                        "method: {cluster_road: scalapack}", "method: {gram: direct}",
+                                        "method: {cluster_road: distributed}"};
+    static const apd_method_gram grams[] = {APD_METHOD_GRAM_AUTO, APD_METHOD_GRAM_REPLICATED,
+                                            APD_METHOD_GRAM_DISTRIBUTED, APD_METHOD_GRAM_REPLICATED,
+                                            APD_METHOD_GRAM_DISTRIBUTED};
+    static const char *const names[] = {"auto", "replicated", "distributed", "replicated", "distributed"};
+    for (int i = 0; i < COUNT(texts); i++) {
+        char text[256], line[64];
+        (void)snprintf(text, sizeof text, SMALLEST "%s\n", texts[i]);
+        apd_description *d = parse_good(text);
+        assert_int_equal(d->method.gram, grams[i]);
+        char *written = apd_description_write(d);
+        (void)snprintf(line, sizeof line, "\n    gram: %s  # file line 3\n", names[i]);
+        assert_non_null(strstr(written, line));
+        assert_null(strstr(written, "road"));
+        free(written);
+        apd_description_destroy(d);
+    }
+    apd_description *d = parse_with(SMALLEST, "method.cluster_road=scalapack");
+    assert_int_equal(d->method.gram, APD_METHOD_GRAM_DISTRIBUTED);
     apd_description_destroy(d);
 }
 
@@ -467,6 +494,7 @@ int main(void) {
         cmocka_unit_test(parse_setting_replaces_lists_of_the_file),
         cmocka_unit_test(parse_short_run_lowers_default_polishing_only),
         cmocka_unit_test(parse_stl_with_joint_settings_left_over_is_accepted),
+        cmocka_unit_test(parse_former_key_and_values_are_read_as_todays),
         cmocka_unit_test(write_reads_back_to_the_same_description),
         cmocka_unit_test(write_says_where_each_value_came_from),
         cmocka_unit_test(digest_changes_with_values_that_results_depend_on),

@@ -118,7 +118,8 @@ static void cifar100_wrong_files_are_named(void **state) {
     assert_import_fails("cifar100", APD_ERROR_IO, "there is no train.bin");
     store_records("test.bin", 0, 1);
     store("train.bin", record, RECORD);
-    assert_import_fails("cifar100", APD_ERROR_DATA, "train.bin: record 0: has coarse label 19 and fine label 100");
+    assert_import_fails("cifar100", APD_ERROR_DATA,
+                        "train.bin: record 0: has coarse label 19 and fine label 100");
     store("train.bin", record, RECORD - 1);
     assert_import_fails("cifar100", APD_ERROR_DATA, "its size in bytes is 3073; it must be a multiple");
     store("train.bin", record, 0);
