@@ -9,9 +9,9 @@ enum { CHUNK_BYTES = 4 << 20 };
 
 /* Images that are read at once. */
 typedef struct image_chunk {
-    int64_t room;     /* images */
-    int64_t *indices; /* (room) in the split, ascending */
-    uint8_t *images;  /* (room) */
+    int64_t capacity; /* images */
+    int64_t *indices; /* (capacity) in the split, ascending */
+    uint8_t *images;  /* (capacity) */
     int64_t count;
 } image_chunk;
 
@@ -26,7 +26,7 @@ static int64_t plan(const apd_task_images *wanted, int64_t first, image_chunk *c
         int64_t image = wanted->samples[i].image;
         if (!is_wanted(wanted, i) || (chunk->count > 0 && chunk->indices[chunk->count - 1] == image))
             continue;
-        if (chunk->count == chunk->room)
+        if (chunk->count == chunk->capacity)
             break;
         chunk->indices[chunk->count++] = image;
     }
@@ -70,11 +70,11 @@ static apd_transform *transform_of(const apd_task_images *wanted) {
 
 apd_status apd_task_images_load(const apd_task_images *wanted, apd_error *error) {
     int64_t bytes = wanted->dataset->image_bytes;
-    image_chunk chunk = {.room = bytes < CHUNK_BYTES ? CHUNK_BYTES / bytes : 1};
-    if (chunk.room > wanted->count)
-        chunk.room = wanted->count;
-    chunk.indices = apd_allocate(chunk.room, sizeof *chunk.indices, "a chunk of images");
-    chunk.images = apd_allocate(chunk.room, (size_t)bytes, "a chunk of images");
+    image_chunk chunk = {.capacity = bytes < CHUNK_BYTES ? CHUNK_BYTES / bytes : 1};
+    if (chunk.capacity > wanted->count)
+        chunk.capacity = wanted->count;
+    chunk.indices = apd_allocate(chunk.capacity, sizeof *chunk.indices, "a chunk of images");
+    chunk.images = apd_allocate(chunk.capacity, (size_t)bytes, "a chunk of images");
     uint8_t *scratch = apd_allocate(1, (size_t)bytes, "an image");
     apd_transform *transform = transform_of(wanted);
     apd_split split = wanted->part == APD_PART_TEST ? APD_SPLIT_TEST : APD_SPLIT_TRAIN;

@@ -14,75 +14,41 @@ static const char *const paddings[] = {"same", "valid", NULL};
 
 #define AT(field) offsetof(apd_layer_spec, field)
 
-/* clang-format off: a row a key */
-#define UNITS(text)                                                                                \
-    {                                                                                              \
-        .key = "units", .kind = APD_KIND_WHOLE, .offset = AT(units), .minimum = 1, .maximum = 1e6, \
-        .help = text                                                                               \
-    }
-#define KERNEL                                                                                         \
-    {                                                                                                  \
-        .key = "kernel", .kind = APD_KIND_PAIR, .offset = AT(kernel_h), .minimum = 1, .maximum = 1024, \
-        .help = "Size of the window, in pixels."                                                       \
-    }
-#define STRIDE(...)                                                                                    \
-    {                                                                                                  \
-        .key = "stride", .kind = APD_KIND_PAIR, .offset = AT(stride_h), .minimum = 1, .maximum = 1024, \
-        __VA_ARGS__, .help = "Step of the window, in pixels."                                          \
-    }
-#define PADDING                                                                                             \
-    {                                                                                                       \
-        .key = "padding", .kind = APD_KIND_CHOICE, .offset = AT(padding), .names = paddings,                \
-        .initial = "same",                                                                                  \
-        .help = "same: output = ceil(input / stride); valid: output = ceil((input - kernel + 1) / stride)." \
-    }
+/* One row for each layer, one of its rows for each key. */
+/* clang-format off */
+#define UNITS(text)                                                                                          \
+    {.key = "units", .kind = APD_KIND_WHOLE, .offset = AT(units), .minimum = 1, .maximum = 1e6, .help = text}
+#define KERNEL                                                                                               \
+    {.key = "kernel", .kind = APD_KIND_PAIR, .offset = AT(kernel_h), .minimum = 1, .maximum = 1024,          \
+     .help = "Size of the window, in pixels."}
+#define STRIDE(...)                                                                                          \
+    {.key = "stride", .kind = APD_KIND_PAIR, .offset = AT(stride_h), .minimum = 1, .maximum = 1024,          \
+     __VA_ARGS__, .help = "Step of the window, in pixels."}
+#define PADDING                                                                                              \
+    {.key = "padding", .kind = APD_KIND_CHOICE, .offset = AT(padding), .names = paddings, .initial = "same", \
+     .help = "same: output = ceil(input / stride); valid: output = ceil((input - kernel + 1) / stride)."}
 
 const apd_layer_row apd_layer_rows[] = {
-    [APD_LAYER_CONV] = {"conv",
-                        "Convolution with a bias for each output channel.",
-                        {UNITS("Output channels."), KERNEL, STRIDE(.initial = "1"), PADDING}},
-    [APD_LAYER_DENSE] = {"dense",
-                         "Fully connected, with biases; an image is flattened first.",
-                         {UNITS("Outputs.")}},
-    [APD_LAYER_RELU] = {"relu", "max(x, 0).", {{0}}},
-    [APD_LAYER_MAX_POOL] = {"max_pool",
-                            "Maximum over each window of a channel.",
-                            {KERNEL, STRIDE(.absent = "kernel"), PADDING}},
-    [APD_LAYER_LRN] = {"lrn",
-                       "Local response normalisation across channels: y = x / (bias + alpha * sum x^2)^beta.",
-                       {{.key = "radius",
-                         .kind = APD_KIND_WHOLE,
-                         .offset = AT(radius),
-                         .maximum = 1e6,
-                         .initial = "4",
-                         .help = "The sum takes this many channels on each side."},
-                        {.key = "bias",
-                         .kind = APD_KIND_SINGLE,
-                         .offset = AT(bias),
-                         .above = true,
-                         .maximum = 1e6,
-                         .initial = "1",
-                         .help = "The constant in the formula."},
-                        {.key = "alpha",
-                         .kind = APD_KIND_SINGLE,
-                         .offset = AT(alpha),
-                         .maximum = 1e6,
-                         .initial = "0.00011111111111111112",
-                         .help = "The factor of the sum; the default is 0.001/9."},
-                        {.key = "beta",
-                         .kind = APD_KIND_SINGLE,
-                         .offset = AT(beta),
-                         .maximum = 100,
-                         .initial = "0.75",
-                         .help = "The power."}}},
-    [APD_LAYER_DROPOUT] = {"dropout",
-                           "Sets values to 0 at random in training, and scales the others by 1 / (1 - rate).",
-                           {{.key = "rate",
-                             .kind = APD_KIND_SINGLE,
-                             .offset = AT(rate),
-                             .maximum = 1,
-                             .below = true,
-                             .help = "Probability with which a value is set to 0."}}}};
+    [APD_LAYER_CONV] = {"conv", "Convolution with a bias for each output channel.",
+        {UNITS("Output channels."), KERNEL, STRIDE(.initial = "1"), PADDING}},
+    [APD_LAYER_DENSE] = {"dense", "Fully connected, with biases; an image is flattened first.",
+        {UNITS("Outputs.")}},
+    [APD_LAYER_RELU] = {"relu", "max(x, 0).",
+        {{0}}},
+    [APD_LAYER_MAX_POOL] = {"max_pool", "Maximum over each window of a channel.",
+        {KERNEL, STRIDE(.absent = "kernel"), PADDING}},
+    [APD_LAYER_LRN] = {"lrn", "Local response normalisation across channels: y = x / (bias + alpha * sum x^2)^beta.",
+        {{.key = "radius", .kind = APD_KIND_WHOLE, .offset = AT(radius), .maximum = 1e6, .initial = "4",
+          .help = "The sum takes this many channels on each side."},
+         {.key = "bias", .kind = APD_KIND_SINGLE, .offset = AT(bias), .above = true, .maximum = 1e6,
+          .initial = "1", .help = "The constant in the formula."},
+         {.key = "alpha", .kind = APD_KIND_SINGLE, .offset = AT(alpha), .maximum = 1e6,
+          .initial = "0.00011111111111111112", .help = "The factor of the sum; the default is 0.001/9."},
+         {.key = "beta", .kind = APD_KIND_SINGLE, .offset = AT(beta), .maximum = 100, .initial = "0.75",
+          .help = "The power."}}},
+    [APD_LAYER_DROPOUT] = {"dropout", "Sets values to 0 at random in training, and scales the others by 1 / (1 - rate).",
+        {{.key = "rate", .kind = APD_KIND_SINGLE, .offset = AT(rate), .maximum = 1, .below = true,
+          .help = "Probability with which a value is set to 0."}}}};
 /* clang-format on */
 
 const int apd_layer_row_count = (int)(sizeof apd_layer_rows / sizeof *apd_layer_rows);

@@ -23,30 +23,30 @@ static const char *const grams[] = {"auto", "replicated", "distributed", NULL};
 static const char *const former_grams[] = {"auto", "direct", "scalapack", NULL};
 static const char *const schedules[] = {"constant", "exponential", "cosine", NULL};
 
-/* clang-format off: a row a key */
+/* One row for each key. */
+/* clang-format off */
 const apd_option apd_options[] = {
-    {"name", APD_KIND_NAME, AT(name), .absent = "the file's name without .yaml", .help = "Name of the run."},
-    {"output", APD_KIND_TEXT, AT(output), .absent = "runs/NAME", .help = "Folder that the run writes to."},
-    {"seed", APD_KIND_SEED, AT(seed), .initial = "0", .counts = true, .help = "Seed of all random numbers."},
+    {"name", APD_KIND_NAME, AT(name), .absent = "the file's name without .yaml",
+     .help = "Name of the run."},
+    {"output", APD_KIND_TEXT, AT(output), .absent = "runs/NAME",
+     .help = "Folder that the run writes to."},
+    {"seed", APD_KIND_SEED, AT(seed), .initial = "0", .counts = true,
+     .help = "Seed of all random numbers."},
     {"shards", APD_KIND_WHOLE, AT(shards), .minimum = 1, .maximum = 65536, .word = "auto", .initial = "auto",
      .counts = true,
-     .help = "Logical shards of a batch, which are also the most ranks that a run can use; auto takes the "
-             "number of "
+     .help = "Logical shards of a batch, which are also the most ranks that a run can use; auto takes the number of "
              "ranks of the first launch."},
     {"blas_threads", APD_KIND_WHOLE, AT(blas_threads), .minimum = 1, .maximum = 1024, .initial = "1",
      .counts = true,
-     .help = "OpenBLAS threads of each rank during consolidation; the bits of the results depend on their "
-             "number."},
+     .help = "OpenBLAS threads of each rank during consolidation; the bits of the results depend on their number."},
 
     {"data.file", APD_KIND_TEXT, AT(data.file),
-     .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, "
-             "otherwise to "
-             "the working directory."},
+     .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, otherwise "
+             "to the working directory."},
     {"data.normalise", APD_KIND_CHOICE, AT(data.normalise), .names = normalisations, .initial = "dataset",
      .counts = true,
-     .help =
-         "Normalise images by the mean and standard deviation of the data set's or of each task's training "
-         "images; unit only scales bytes to 0..1."},
+     .help = "Normalise images by the mean and standard deviation of the data set's or of each task's training "
+             "images; unit only scales bytes to 0..1."},
     {"data.validation", APD_KIND_REAL, AT(data.validation), .maximum = 1, .below = true, .initial = "0",
      .counts = true, .help = "Share of each class' training images that is held out for validation."},
     {"data.flip", APD_KIND_SWITCH, AT(data.flip), .initial = "false", .counts = true,
@@ -57,10 +57,8 @@ const apd_option apd_options[] = {
     {"stream.kind", APD_KIND_CHOICE, AT(stream.kind), .names = stream_kinds, .initial = "split",
      .counts = true,
      .help = "How tasks are cut from the data: split takes a number of classes a task, list those of "
-             "stream.classes, "
-             "superclass those with the same coarse label; permutation and rotation give every task all "
-             "classes, with "
-             "permuted pixels or rotated images."},
+             "stream.classes, superclass those with the same coarse label; permutation and rotation give every task "
+             "all classes, with permuted pixels or rotated images."},
     {"stream.tasks", APD_KIND_WHOLE, AT(stream.tasks), .maximum = 1e6, .initial = "0", .counts = true,
      .help = "Number of tasks; 0 takes all that the data gives (permutation and rotation need a number)."},
     {"stream.classes_per_task", APD_KIND_WHOLE, AT(stream.classes_per_task), .maximum = 1e6, .initial = "0",
@@ -72,20 +70,19 @@ const apd_option apd_options[] = {
      .help = "Seed that shuffles the classes before stream.kind split; -1 keeps their order."},
     {"stream.turns", APD_KIND_WHOLE, AT(stream.turns), .minimum = 1, .maximum = 4, .names = turn_counts,
      .initial = "1", .counts = true,
-     .help = "Every image is used at this many multiples of 90 degrees, always with its own label; 1 is "
-             "upright only."},
+     .help = "Every image is used at this many multiples of 90 degrees, always with its own label; 1 is upright "
+             "only."},
     {"stream.rotation_step", APD_KIND_REAL, AT(stream.rotation_step), .minimum = -360, .maximum = 360,
-     .initial = "5", .counts = true, .help = "Degrees from one task to the next with stream.kind rotation."},
+     .initial = "5", .counts = true,
+     .help = "Degrees from one task to the next with stream.kind rotation."},
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,
-     .help = "Order of the tasks: A as described, B to E the published orders of 10 or 20 tasks, \"seed N\" "
-             "a random "
-             "one."},
+     .help = "Order of the tasks: A as described, B to E the published orders of 10 or 20 tasks, \"seed N\" a "
+             "random one."},
 
     {"stream.forget", APD_KIND_NUMBERS, AT(stream.forget), .count_offset = AT(stream.forget_count),
      .maximum = INT_MAX, .initial = "[]", .counts = true,
-     .help =
-         "Pairs of a task's id and the number of finished tasks after which it is forgotten for good: [1, 3] "
-         "forgets task 1 after three tasks."},
+     .help = "Pairs of a task's id and the number of finished tasks after which it is forgotten for good: [1, 3] "
+             "forgets task 1 after three tasks."},
 
     {"network.preset", APD_KIND_TEXT, AT(network.preset), .names = preset_names, .initial = "lenet",
      .help = "Network by name, or custom for network.layers."},
@@ -95,38 +92,35 @@ const apd_option apd_options[] = {
     {"network.lrn", APD_KIND_SWITCH, AT(network.lrn), .initial = "false",
      .help = "Local response normalisation after the ReLU of each convolution of the lenet presets."},
     {"network.layers", APD_KIND_LAYERS, AT(network.layers), .initial = "[]", .counts = true,
-     .help = "Layers of a custom network, such as [conv: {units: 20, kernel: 5}, relu, dense: {units: 800}, "
-             "relu]."},
+     .help = "Layers of a custom network, such as [conv: {units: 20, kernel: 5}, relu, dense: {units: 800}, relu]."},
 
     {"method.name", APD_KIND_CHOICE, AT(method.name), .names = methods, .initial = "apd", .counts = true,
-     .help = "apd decomposes parameters into shared and task-adaptive ones; stl trains a network of its own "
-             "for each "
-             "task, as a baseline."},
+     .help = "apd decomposes parameters into shared and task-adaptive ones; stl trains a network of its own for "
+             "each task, as a baseline."},
     {"method.solver", APD_KIND_CHOICE, AT(method.solver), .names = solvers, .initial = "exact",
      .counts = true,
-     .help = "exact takes proximal steps at a cost that does not grow with the tasks; joint is the paper's "
-             "scheme, which "
-             "updates every old task in each step."},
+     .help = "exact takes proximal steps at a cost that does not grow with the tasks; joint is the paper's scheme, "
+             "which updates every old task in each step."},
     {"method.lambda1", APD_KIND_REAL, AT(method.lambda1), .maximum = DBL_MAX, .initial = "0.001",
      .counts = true, .help = "Weight of the l1 penalty on tau, which makes tau sparse."},
     {"method.lambda2", APD_KIND_REAL, AT(method.lambda2), .above = true, .maximum = INFINITY,
      .initial = "inf", .counts = true,
-     .help = "Weight of the penalty on the drift of old tasks' parameters; inf allows no drift (solver exact "
-             "only)."},
+     .help = "Weight of the penalty on the drift of old tasks' parameters; inf allows no drift (solver exact only)."},
     {"method.mask_init", APD_KIND_REAL, AT(method.mask_init), .above = true, .maximum = 1, .below = true,
      .initial = "0.5", .counts = true, .help = "Initial value of the masks."},
     {"method.recentre", APD_KIND_CHOICE, AT(method.recentre), .names = recentres, .initial = "count",
      .counts = true,
-     .help = "Where re-centring moves sigma under unchanged parameters of old tasks: to the fewest non-zeros "
-             "of tau, "
-             "to the least sum of |tau|, or nowhere."},
+     .help = "Where re-centring moves sigma under unchanged parameters of old tasks: to the fewest non-zeros of "
+             "tau, to the least sum of |tau|, or nowhere."},
     {"method.recentre_every", APD_KIND_WHOLE, AT(method.recentre_every), .maximum = 1e6, .initial = "0",
      .counts = true,
      .help = "Re-centre also after every this many tasks; 0 does so after the first task only."},
     {"method.consolidate_every", APD_KIND_WHOLE, AT(method.consolidate_every), .maximum = 1e6, .initial = "0",
-     .counts = true, .help = "Tasks from one hierarchical consolidation to the next; 0 never consolidates."},
+     .counts = true,
+     .help = "Tasks from one hierarchical consolidation to the next; 0 never consolidates."},
     {"method.clusters_added", APD_KIND_WHOLE, AT(method.clusters_added), .minimum = 1, .maximum = 1e6,
-     .initial = "2", .counts = true, .help = "Clusters that each consolidation has more than the last one."},
+     .initial = "2", .counts = true,
+     .help = "Clusters that each consolidation has more than the last one."},
     {"method.beta", APD_KIND_REAL, AT(method.beta), .maximum = DBL_MAX, .initial = "0.01", .counts = true,
      .help = "Largest spread of a weight among a cluster's members at which they may share it."},
     {"method.merge", APD_KIND_CHOICE, AT(method.merge), .names = merges, .initial = "saving", .counts = true,
@@ -136,14 +130,12 @@ const apd_option apd_options[] = {
      .help = "K-means starts from the last centroids, or from the principal components (spectral)."},
     {"method.gram", APD_KIND_CHOICE, AT(method.gram), .names = grams, .initial = "auto",
      .former_key = "method.cluster_road", .former_names = former_grams,
-     .help = "Where the matrix of the tasks' inner products lies: on every rank, or distributed over the "
-             "ranks by "
+     .help = "Where the matrix of the tasks' inner products lies: on every rank, or distributed over the ranks by "
              "ScaLAPACK; the clusters are the same."},
     {"method.polish_epochs", APD_KIND_WHOLE, AT(method.polish_epochs), .maximum = 99999, .initial = "6",
      .counts = true,
-     .help = "Last epochs of a task that train on tau's support alone (solver exact), fewer than "
-             "training.epochs; the "
-             "default becomes 3/10 of training.epochs if those are 6 or fewer."},
+     .help = "Last epochs of a task that train on tau's support alone (solver exact), fewer than training.epochs; "
+             "the default becomes 3/10 of training.epochs if those are 6 or fewer."},
 
     {"training.epochs", APD_KIND_WHOLE, AT(training.epochs), .minimum = 1, .maximum = 100000, .initial = "20",
      .counts = true, .help = "Passes over each task's training images."},
@@ -153,31 +145,30 @@ const apd_option apd_options[] = {
      .counts = true, .help = "Learning rate at the start of a task."},
     {"training.schedule", APD_KIND_CHOICE, AT(training.schedule), .names = schedules, .initial = "cosine",
      .counts = true,
-     .help = "Learning rate over a task: constant, falling by training.decay each epoch, or along a cosine "
-             "to 0."},
+     .help = "Learning rate over a task: constant, falling by training.decay each epoch, or along a cosine to 0."},
     {"training.decay", APD_KIND_REAL, AT(training.decay), .above = true, .maximum = 1, .initial = "0.95",
-     .counts = true, .help = "Factor of the learning rate per epoch with training.schedule exponential."},
+     .counts = true,
+     .help = "Factor of the learning rate per epoch with training.schedule exponential."},
     {"training.weight_decay", APD_KIND_REAL, AT(training.weight_decay), .maximum = DBL_MAX, .initial = "0",
      .counts = true, .help = "Factor of theta that is added to its gradient (L2 penalty)."},
     {"training.keep_best", APD_KIND_WHOLE, AT(training.keep_best), .maximum = 100000, .initial = "0",
      .counts = true,
-     .help = "Keep the parameters of the best validation accuracy of this many last epochs; 0 keeps those of "
-             "the last "
-             "epoch."},
+     .help = "Keep the parameters of the best validation accuracy of this many last epochs; 0 keeps those of the "
+             "last epoch."},
     {"training.beta1", APD_KIND_REAL, AT(training.beta1), .maximum = 1, .below = true, .initial = "0.9",
      .counts = true, .help = "Adam's decay rate of the mean of the gradient."},
     {"training.beta2", APD_KIND_REAL, AT(training.beta2), .maximum = 1, .below = true, .initial = "0.999",
      .counts = true, .help = "Adam's decay rate of the mean of the squared gradient."},
     {"training.epsilon", APD_KIND_REAL, AT(training.epsilon), .above = true, .maximum = DBL_MAX,
-     .initial = "1e-08", .counts = true, .help = "Constant that Adam adds to the root of the second moment."},
+     .initial = "1e-08", .counts = true,
+     .help = "Constant that Adam adds to the root of the second moment."},
 
     {"log.interval", APD_KIND_WHOLE, AT(log.interval), .minimum = 1, .maximum = 1e9, .initial = "50",
      .help = "Steps between lines of metrics.jsonl."},
     {"log.spectrum", APD_KIND_WHOLE, AT(log.spectrum), .maximum = 1e6, .initial = "500",
      .help = "Most tasks for which the eigenvalues of their inner products are logged."},
     {"log.stall_seconds", APD_KIND_REAL, AT(log.stall_seconds), .maximum = 1e6, .initial = "60",
-     .help =
-         "Seconds after which a rank that keeps the others waiting is named on stderr; 0 never names one."},
+     .help = "Seconds after which a rank that keeps the others waiting is named on stderr; 0 never names one."},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
      .initial = "250", .counts = true, .help = "Images of a forward pass in evaluation."},
 

@@ -119,12 +119,11 @@ static void write_presets(FILE *file) {
     }
 }
 
-/* clang-format off: lines as on the page */
+/* clang-format off */
 static const char introduction[] =
     "# Run descriptions\n"
     "\n"
-    "<!-- Written by `apd train --help-keys --markdown`: change the tables in io/description/, not this "
-    "page. -->\n"
+    "<!-- Written by `apd train --help-keys --markdown`: change the tables in io/description/, not this page. -->\n"
     "\n"
     "A run description is a YAML file. This one has all that must be given; every other key has a default:\n"
     "\n"
@@ -135,17 +134,13 @@ static const char introduction[] =
     "    classes_per_task: 10\n"
     "```\n"
     "\n"
-    "`apd train RUN.yaml --set KEY=VALUE` overrides a key: `--set method.lambda1=2e-3`. On the command line "
-    "and in messages, a\n"
-    "key is written with its section and a dot; in the file, as nested maps. `apd train` writes the resolved "
-    "description, with\n"
-    "the source of every value, to `run.yaml` in the run's folder.\n"
+    "`apd train RUN.yaml --set KEY=VALUE` overrides a key: `--set method.lambda1=2e-3`. On the command line and in\n"
+    "messages, a key is written with its section and a dot; in the file, as nested maps. `apd train` writes the resolved\n"
+    "description, with the source of every value, to `run.yaml` in the run's folder.\n"
     "\n"
-    "A run goes on from its last commit only if all values that its results depend on (*yes* in the last "
-    "column) are as they\n"
-    "were; of these, `training.epochs` may change for the tasks to come, and `stream.tasks` may grow. YAML's "
-    "aliases, tags and\n"
-    "further documents are refused, and so are unknown keys and keys given twice.\n";
+    "A run goes on from its last commit only if all values that its results depend on (*yes* in the last column) are as\n"
+    "they were; of these, `training.epochs` may change for the tasks to come, and `stream.tasks` may grow. YAML's\n"
+    "aliases, tags and further documents are refused, and so are unknown keys and keys given twice.\n";
 /* clang-format on */
 
 void apd_description_reference(FILE *file) {

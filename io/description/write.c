@@ -101,15 +101,15 @@ uint64_t apd_description_digest(const apd_description *description) {
 }
 
 /* Copy `text` from `begin` on, as much as fits; "..." stands for what is left out at either end. */
-static void cut(const char *text, size_t begin, char *out, size_t room) {
+static void cut(const char *text, size_t begin, char *out, size_t size) {
     size_t length = strlen(text + begin);
     const char *before = begin > 0 ? "..." : "", *after = "";
-    size_t shown = room - 1 - strlen(before);
+    size_t shown = size - 1 - strlen(before);
     if (length > shown) {
         shown -= 3;
         after = "...";
     }
-    (void)snprintf(out, room, "%s%.*s%s", before, (int)(length < shown ? length : shown), text + begin,
+    (void)snprintf(out, size, "%s%.*s%s", before, (int)(length < shown ? length : shown), text + begin,
                    after);
 }
 
@@ -119,10 +119,10 @@ static bool note_values(const apd_option *option, const apd_description *a, cons
     const char *first = texts[0] + strlen(option->key) + 2, *second = texts[1] + strlen(option->key) + 2;
     bool differ = strcmp(first, second) != 0;
     if (differ) {
-        size_t same = 0, room = sizeof difference->first - 1;
+        size_t same = 0, size = sizeof difference->first - 1;
         while (first[same] == second[same])
             same++;
-        bool fit = strlen(first) <= room && strlen(second) <= room;
+        bool fit = strlen(first) <= size && strlen(second) <= size;
         size_t begin = fit || same < LEAD ? 0 : same - LEAD;
         difference->key = option->key;
         cut(first, begin, difference->first, sizeof difference->first);

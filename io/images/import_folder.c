@@ -39,7 +39,7 @@ static bool is_file(const char *path) {
 }
 
 void apd_names_add(apd_names *names, const char *name) {
-    bool full = (names->count & (names->count - 1)) == 0; /* room is the next power of two */
+    bool full = (names->count & (names->count - 1)) == 0; /* capacity is the next power of two */
     if (full)
         names->names = apd_reallocate(names->names, names->count, names->count == 0 ? 1 : 2 * names->count,
                                       sizeof *names->names, "names");
@@ -75,7 +75,7 @@ static apd_status list(const char *path, bool folders, const char *ending, apd_n
     (void)closedir(folder);
     if (failure != 0) {
         apd_names_clear(names);
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot list the folder: %s", path, strerror(failure));
+        return apd_fail_errno(error, failure, "%s: cannot list the folder", path);
     }
     if (names->count > 0)
         qsort(names->names, (size_t)names->count, sizeof *names->names, by_name);

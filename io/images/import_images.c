@@ -15,15 +15,15 @@
 
 typedef struct file_list {
     apd_names paths; /* (count) */
-    int32_t *labels; /* (room) */
-    int64_t room;
+    int32_t *labels; /* (capacity) */
+    int64_t capacity;
 } file_list;
 
 static void add_file(file_list *list, const char *path, int32_t label) {
     int64_t count = list->paths.count;
-    if (count == list->room) {
-        list->room = count == 0 ? 1024 : 2 * count;
-        list->labels = apd_reallocate(list->labels, count, list->room, sizeof *list->labels, "labels");
+    if (count == list->capacity) {
+        list->capacity = count == 0 ? 1024 : 2 * count;
+        list->labels = apd_reallocate(list->labels, count, list->capacity, sizeof *list->labels, "labels");
     }
     list->labels[count] = label;
     apd_names_add(&list->paths, path);

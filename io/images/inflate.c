@@ -80,18 +80,18 @@ static apd_status read_gzip(unpacker *stream, uint8_t *bytes, int64_t count, int
     int64_t filled = 0;
     while (filled < count) {
         int64_t rest = count - filled;
-        int piece = gzread(stream->gzip, bytes + filled, rest < (1 << 30) ? (unsigned)rest : 1U << 30);
-        if (piece > 0)
-            filled += piece;
+        int got_now = gzread(stream->gzip, bytes + filled, rest < (1 << 30) ? (unsigned)rest : 1U << 30);
+        if (got_now > 0)
+            filled += got_now;
         int code = Z_OK;
         const char *reason = gzerror(stream->gzip, &code);
         if (code == Z_ERRNO)
             return apd_fail_errno(error, errno, "%s: cannot read", stream->path);
         if (code == Z_BUF_ERROR)
             return apd_fail(error, APD_ERROR_DATA, "%s: the gzip file is cut short", stream->path);
-        if (piece < 0)
+        if (got_now < 0)
             return apd_fail(error, APD_ERROR_DATA, "%s: the gzip file is damaged: %s", stream->path, reason);
-        if (piece == 0)
+        if (got_now == 0)
             break;
     }
     *got = filled;

@@ -199,7 +199,7 @@ static void mnist_wrong_files_are_named(void **state) {
     store("t10k-images-idx3-ubyte", many, sizeof many);
     assert_import_fails("mnist", APD_ERROR_DATA, "its size in bytes is 16, and its header says");
     store("t10k-images-idx3-ubyte", many, 7);
-    assert_import_fails("mnist", APD_ERROR_DATA, "too few for an idx header");
+    assert_import_fails("mnist", APD_ERROR_DATA, "its size in bytes is 7; an idx header has 16");
 }
 
 /* --- images -------------------------------------------------------------------------------------------- */
