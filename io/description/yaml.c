@@ -169,8 +169,8 @@ static apd_status build_root(reader *in, apd_yaml_node *root) {
         APD_TRY(next_event(in, &event));
         yaml_event_type_t type = event.type;
         if (type == YAML_DOCUMENT_START_EVENT && has_root)
-            status = apd_place_fail(in->place, line_of(&event),
-                                    "a second document; one description a file is needed");
+            status =
+                apd_place_fail(in->place, line_of(&event), "a second document; a file holds one description");
         bool is_frame = type == YAML_STREAM_START_EVENT || type == YAML_STREAM_END_EVENT ||
                         type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT;
         if (status == APD_OK && !is_frame) {

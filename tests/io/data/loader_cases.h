@@ -1,6 +1,6 @@
-/* loader_cases: a small data file for the tests of the loader: 2 channels of 6 by 6; class c has TRAIN_IMAGES[c]
- * training images. The first two pixels of an image are its number in the split, so that a batch of unmoved images
- * can be recognised. cmocka.h comes before this header. */
+/* loader_cases: a small data file for tests of the loader: images of 2 x 6 x 6; class c has TRAIN_IMAGES[c] training images.
+ * The first two pixels of an image are its number in the split, so images in a batch can be recognised. Include cmocka.h
+ * first. */
 #ifndef APD_TESTS_LOADER_CASES_H
 #define APD_TESTS_LOADER_CASES_H
 

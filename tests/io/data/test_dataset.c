@@ -1,4 +1,4 @@
-/* dataset: what is written is what is read, and files that anyone made, or damaged, end in one clear line. */
+/* dataset: files read back as written; files of other programs and damaged ones are read or refused with one line. */
 #include "base/random.h"
 #include "io/data/dataset.h"
 #include "io/hdf5/h5.h"
@@ -190,7 +190,7 @@ static void write_into_missing_folder_says_io(void **state) {
 
 enum { LARGE = 256, SIDE = 64 };
 
-/* A megabyte of images: more than HDF5 keeps in its caches. */
+/* A megabyte of images, more than HDF5 caches. */
 static apd_dataset_content make_large_content(uint8_t *pixels, int32_t *zeros) {
     apd_random random = apd_random_stream(6, APD_RANDOM_TEST, 0, 0);
     for (int i = 0; i < LARGE * SIDE * SIDE; i++)
@@ -259,7 +259,7 @@ static void store(const uint8_t *bytes, size_t size) {
     (void)fclose(file);
 }
 
-/* Flip a bit of the `at`-th byte of the place in the file that holds `pattern`. */
+/* Flip a bit of byte `at` of the bytes `pattern` in the file. */
 static void flip(const void *pattern, size_t length, size_t at) {
     size_t size;
     uint8_t *bytes = load(&size);
@@ -304,7 +304,7 @@ static void open_cut_file_fails_at_every_length(void **state) {
     free(bytes);
 }
 
-/* Any damage of one to four bytes ends in an error or in the very contents that were written. */
+/* A file with one to four damaged bytes is refused or gives exactly the contents that were written. */
 static void open_mutated_file_never_crashes_or_lies(void **state) {
     (void)state;
     static const int64_t all[TRAIN] = {0, 1, 2, 3, 4, 5, 6};
@@ -351,9 +351,9 @@ static void open_text_file_says_not_hdf5(void **state) {
 
 /* --- files of others ----------------------------------------------------------------------------------- */
 
-/* A file with the required data sets alone; what a row of the table changes in it. */
+/* A file with the required data sets only; each row of the table changes something in it. */
 typedef struct foreign {
-    const char *complaint; /* part of the message; NULL when the file is good */
+    const char *complaint; /* part of the message; NULL if the file is good */
     hid_t image_type;
     int image_rank;
     hsize_t test_width;

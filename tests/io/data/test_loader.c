@@ -11,7 +11,7 @@
 /* --- every sample once ------------------------------------------------------------------------------------
  */
 
-/* Check one micro-batch against the images it must be made of, and count them in `times`. */
+/* Check a micro-batch against the images that it must hold, and count them in `times`. */
 static void check_batch(const apd_description *description, int task, int n, const float *images,
                         const int32_t *labels, int *times) {
     for (int i = 0; i < n; i++) {
@@ -242,7 +242,7 @@ static void gather_ofAnotherEpoch_takesTheSamplesInAnotherOrder(void **state) {
 /* --- evaluation -------------------------------------------------------------------------------------------
  */
 
-/* The evaluation pieces of all ranks, put back in the order of the samples: images and labels by sample. */
+/* The evaluation chunks of all ranks in the order of the samples: images and labels by sample. */
 static int64_t evaluate_all(const apd_description *description, int ranks, int task, apd_part_kind part,
                             float *images, int32_t *labels) {
     apd_stream *stream = make_stream(description);
@@ -256,9 +256,9 @@ static int64_t evaluate_all(const apd_description *description, int ranks, int t
             apd_eval_set_load(description, stream, data, &partition, task, part, &normalisation, &set, NULL),
             APD_OK);
         count = apd_eval_set_count(set);
-        for (int piece = 0; piece < apd_eval_set_chunks(set); piece++) {
-            int64_t first = ((int64_t)piece * ranks + rank) * batch;
-            int n = apd_eval_set_gather(set, piece, images + first * SIZE, labels + first);
+        for (int chunk = 0; chunk < apd_eval_set_chunks(set); chunk++) {
+            int64_t first = ((int64_t)chunk * ranks + rank) * batch;
+            int n = apd_eval_set_gather(set, chunk, images + first * SIZE, labels + first);
             assert_int_equal(n, count - first < batch ? count - first : batch);
             seen += n;
         }
@@ -299,7 +299,7 @@ static void evaluation_atAnyNumberOfRanks_coversThePartInOrder(void **state) {
     apd_stream_destroy(stream);
 }
 
-static void evaluation_ofNothing_hasNoPieces(void **state) {
+static void evaluation_ofNothing_hasNoChunks(void **state) {
     (void)state;
     static float images[TEST * SIZE];
     int32_t labels[TEST];
@@ -332,8 +332,8 @@ static void validation_andTraining_shareNoImage(void **state) {
 /* --- files ------------------------------------------------------------------------------------------------
  */
 
-/* Images so large that a task is read in many pieces; each is of one brightness, its number. */
-static void load_ofATaskLargerThanAPiece_keepsEveryImage(void **state) {
+/* Images so large that a task is read in many chunks; each has one brightness, its number. */
+static void load_ofATaskLargerThanAChunk_keepsEveryImage(void **state) {
     (void)state;
     enum { LARGE = 400, PIXELS = LARGE * LARGE, IMAGES = 60 };
     char path[96];
@@ -394,8 +394,7 @@ static void load_ofABatchSmallerThanTheShards_isRefused(void **state) {
     apd_stream_destroy(stream);
 }
 
-/* Overwrite the first place in the file that holds training image `image`; false when it is not stored
- * plainly. */
+/* Overwrite the bytes of training image `image` in the file; false if they are not found. */
 static bool damage_image(const char *path, int image) {
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
@@ -448,9 +447,9 @@ int main(void) {
         cmocka_unit_test(gather_inAnyOrderOfCalls_givesTheSameBits),
         cmocka_unit_test(gather_ofAnotherEpoch_takesTheSamplesInAnotherOrder),
         cmocka_unit_test(evaluation_atAnyNumberOfRanks_coversThePartInOrder),
-        cmocka_unit_test(evaluation_ofNothing_hasNoPieces),
+        cmocka_unit_test(evaluation_ofNothing_hasNoChunks),
         cmocka_unit_test(validation_andTraining_shareNoImage),
-        cmocka_unit_test(load_ofATaskLargerThanAPiece_keepsEveryImage),
+        cmocka_unit_test(load_ofATaskLargerThanAChunk_keepsEveryImage),
         cmocka_unit_test(load_ofABatchSmallerThanTheShards_isRefused),
         cmocka_unit_test(load_ofADamagedImage_isRefusedOnlyByTheTaskThatHasIt),
     };

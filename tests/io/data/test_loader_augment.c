@@ -1,4 +1,4 @@
-/* What the loader makes of an image: augmentation, turns, normalisation. */
+/* Augmentation, turns and normalisation of the loader's images. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void augmentation_ofASample_dependsOnSeedTaskEpochAndSampleOnly(void **st
     assert_memory_not_equal(reference, other, bytes);
 }
 
-/* Pixel (c, y, x) of training image `image` seen through a window, after a mirror or not; -1: outside. */
+/* Pixel (c, y, x) of a crop of training image `image`, mirrored or not; -1 outside the image. */
 static int seen_through(int image, bool flip, int down, int right, int pixel) {
     int x = pixel % SIDE, y = pixel / SIDE % SIDE + down, c = pixel / PLANE;
     x = (flip ? SIDE - 1 - x : x) + right;
@@ -40,7 +40,7 @@ static int seen_through(int image, bool flip, int down, int right, int pixel) {
     return content.images[APD_SPLIT_TRAIN][image * SIZE + c * PLANE + y * SIDE + x];
 }
 
-/* Whether `out` is that view of `image` under data-set normalisation (padding is then exactly 0). */
+/* Whether `out` is that crop of `image`, normalised by the data set; padding is then exactly 0. */
 static bool is_view(const float *out, int image, bool flip, int down, int right) {
     for (int pixel = 0; pixel < SIZE; pixel++) {
         int byte = seen_through(image, flip, down, right, pixel), c = pixel / PLANE;
@@ -53,7 +53,7 @@ static bool is_view(const float *out, int image, bool flip, int down, int right)
     return true;
 }
 
-/* Find the view that each image of an epoch is; counts[flip][down + 2][right + 2]. */
+/* Find which crop each image of an epoch is; counts[flip][down + 2][right + 2]. */
 static void count_views(bool flip, int shift, int epoch, int counts[2][5][5]) {
     static float images[TRAIN * SIZE];
     apd_description description = describe();

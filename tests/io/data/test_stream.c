@@ -35,7 +35,7 @@ static void fill_split(apd_dataset *data, apd_split split, const int *images) {
 }
 
 static apd_dataset make_data(void) {
-    /* the last byte that a name has room for is the first of the two of a letter in the second name */
+    /* the second name has the first of a letter's two bytes where a name's last byte goes */
     static char long_name[80], cut_name[80], *coarse_names[] = {"sea", cut_name, long_name};
     memset(long_name, 'x', sizeof long_name - 1);
     memset(cut_name, 'x', 62);
@@ -77,7 +77,7 @@ static apd_stream *make(const apd_description *description, const apd_dataset *d
     return stream;
 }
 
-/* The stream is refused with `status`, and the message has all `words` (separated by |). */
+/* Assert that the stream is refused with `status` and a message with all `words` (separated by |). */
 static void assert_refused(const apd_description *description, const apd_dataset *data, apd_status status,
                            const char *words) {
     apd_stream *stream = NULL;
@@ -207,7 +207,7 @@ static void list_ofManyClasses_hasANameThatEndsInDots(void **state) {
 static void list_wrong_namesTheRow(void **state) {
     (void)state;
     apd_dataset data = make_data();
-    data.classes++; /* a class between others that no image has */
+    data.classes++; /* a class without images between others */
     int good[] = {9}, outside[] = {3, 13}, negative[] = {-1}, twice[] = {4, 5, 4}, unused[] = {12};
     const struct {
         int *row, count;

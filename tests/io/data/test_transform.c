@@ -11,7 +11,7 @@
 
 enum { SIDE = 7, PLANE = SIDE * SIDE, CHANNELS = 3 };
 
-/* The transform of one image; bytes, or floats when `is_float`. */
+/* Transform one image; its values are bytes, or floats if `is_float`. */
 static void transform(apd_transform_spec spec, bool is_float, int turn, const void *in, void *out) {
     spec.shape = (apd_image_shape){CHANNELS, SIDE, SIDE};
     spec.is_float = is_float;
@@ -34,7 +34,7 @@ static void turn_ofAnyCount_movesCornersCounterClockwise(void **state) {
     transform(spec, false, 0, image, turned);
     assert_memory_equal(image, turned, sizeof image);
     transform(spec, false, 1, image, turned);
-    for (int c = 0; c < CHANNELS; c++) { /* the top right corner comes to the top left, and so on */
+    for (int c = 0; c < CHANNELS; c++) { /* the top right corner becomes the top left, and so on */
         const uint8_t *from = image + c * PLANE, *to = turned + c * PLANE;
         assert_int_equal(to[0], from[SIDE - 1]);
         assert_int_equal(to[PLANE - SIDE], from[0]);
@@ -113,8 +113,8 @@ static void rotation_ofZeroOrFullCircles_keepsEveryFloat(void **state) {
     }
 }
 
-/* A plane whose value is linear in x and y is kept by bilinear interpolation, so the rotated image is known
- * in closed form wherever all four neighbours are inside; beyond the corners there is zero. */
+/* Bilinear interpolation is exact for values linear in x and y, so the rotated image is known in closed form wherever
+ * all four neighbours are inside; beyond the corners it is zero. */
 static void rotation_ofALinearPlane_isTheRotatedPlane(void **state) {
     (void)state;
     float image[CHANNELS * PLANE], out[CHANNELS * PLANE];

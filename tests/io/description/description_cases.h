@@ -1,5 +1,5 @@
-/* description_cases: descriptions as text, the smallest and one with every key, and how tests parse them. cmocka.h
- * comes before this header. */
+/* description_cases: the smallest description and one with every key, as text, and helpers to parse them. Include cmocka.h
+ * first. */
 #ifndef APD_TESTS_DESCRIPTION_CASES_H
 #define APD_TESTS_DESCRIPTION_CASES_H
 

@@ -119,8 +119,7 @@ static void parse_order_forms_set_kind_and_value(void **state) {
     apd_description_destroy(d);
 }
 
-/* --- presets
- * ------------------------------------------------------------------------------------------------ */
+/* --- presets ------------------------------------------------------------------------------------------ */
 
 typedef struct expected_layer {
     apd_layer_kind kind;
@@ -175,8 +174,7 @@ static void parse_presets_resolve_to_the_published_layers(void **state) {
     check_layers(SMALLEST "network: {preset: custom, layers: []}", narrow, 0);
 }
 
-/* --- overlays and cross-key values
- * -------------------------------------------------------------------------- */
+/* --- overlays and cross-key values -------------------------------------------------------------------- */
 
 static void parse_settings_come_on_top_in_order(void **state) {
     (void)state;
@@ -229,7 +227,7 @@ static void parse_stl_with_joint_settings_left_over_is_accepted(void **state) {
     apd_description_destroy(d);
 }
 
-/* A run.yaml or a setting of an older version: read as ever, written with the names of today. */
+/* Keys and values of older versions are read, and written with their present names. */
 static void parse_former_key_and_values_are_read_as_todays(void **state) {
     (void)state;
     static const char *const texts[] = {"method: {cluster_road: auto}", "method: {cluster_road: direct}",
@@ -256,8 +254,7 @@ static void parse_former_key_and_values_are_read_as_todays(void **state) {
     apd_description_destroy(d);
 }
 
-/* --- writing and digests
- * ------------------------------------------------------------------------------------ */
+/* --- writing and digests ------------------------------------------------------------------------------ */
 
 static void check_round_trip(const char *text, const char *setting) {
     apd_description *first = parse_with(text, setting);
@@ -410,8 +407,7 @@ static void help_lists_every_section_with_ranges_and_defaults(void **state) {
     free(text);
 }
 
-/* --- files
- * -------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------- */
 
 typedef struct folder {
     char path[64];

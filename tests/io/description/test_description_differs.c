@@ -1,4 +1,4 @@
-/* Which key two descriptions differ in. */
+/* The first key in which two descriptions differ. */
 #include "io/description/description.h"
 
 #include <setjmp.h>
@@ -89,13 +89,13 @@ static void differs_preset_equals_its_layers_written_out(void **state) {
     apd_description_destroy(layers);
 }
 
-/* Two long lists that differ far behind: what is shown is where they differ. */
+/* Two long lists that differ near their ends: the message shows that place. */
 static void differs_long_values_are_cut_around_the_place(void **state) {
     (void)state;
     char texts[2][1200];
     for (int i = 0; i < 2; i++) {
         size_t used = (size_t)snprintf(texts[i], sizeof texts[i], "stream.order=[0");
-        for (int k = 1; k < 200; k++) /* the last two change places */
+        for (int k = 1; k < 200; k++) /* the last two are swapped */
             used += (size_t)snprintf(texts[i] + used, sizeof texts[i] - used, ", %d",
                                      i == 1 && k >= 198 ? 198 + 199 - k : k);
         (void)snprintf(texts[i] + used, sizeof texts[i] - used, "]");

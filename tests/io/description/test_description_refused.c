@@ -1,4 +1,4 @@
-/* Run descriptions that are refused: complaints, hostile sizes, damaged text. */
+/* Run descriptions that are refused: messages, hostile sizes, damaged text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,7 @@
 #include "description_cases.h"
 #include "io/description/yaml.h"
 
-/* --- complaints
- * --------------------------------------------------------------------------------------------- */
+/* --- complaints --------------------------------------------------------------------------------------- */
 
 typedef struct bad_input {
     const char *text, *setting, *message; /* the whole message */
@@ -174,7 +173,7 @@ static const bad_input bad_inputs[] = {
     BAD("seed: !!int 3\n", "run.yaml:1: the tag tag:yaml.org,2002:int; values without tags are needed"),
     BAD("[1]: 3\n", "run.yaml:1: a key is a list; a name is needed"),
     BAD("a: [[[[[[[[[[[[[[1]]]]]]]]]]]]]]\n", "run.yaml:1: lists and maps more than 12 deep"),
-    BAD("seed: 1\n---\nseed: 2\n", "run.yaml:2: a second document; one description a file is needed"),
+    BAD("seed: 1\n---\nseed: 2\n", "run.yaml:2: a second document; a file holds one description"),
     BAD_FLAG("training.batch=0", WHOLE_NEED),
     BAD_FLAG("training.batch=", WHOLE_NEED),
     BAD_FLAG("training.batch=[3]", WHOLE_NEED),
@@ -267,10 +266,9 @@ static void parse_other_encoding_is_refused(void **state) {
     assert_string_equal(error.message, "run.yaml:1: not YAML: invalid leading UTF-8 octet");
 }
 
-/* --- damaged text
- * ------------------------------------------------------------------------------------------- */
+/* --- damaged text ------------------------------------------------------------------------------------- */
 
-/* Change, drop or double a few bytes, or cut the text. Returns its new length. */
+/* Change, drop or repeat a few bytes, or cut the text. Returns its new length. */
 static size_t damage(char *text, size_t length, size_t room, const apd_random *random) {
     static const char bytes[] = "[]{}:,-#&*!|>'\"%@`?~ \n\t\x00\xff\xc3"
                                 "0a9.e";
@@ -305,7 +303,7 @@ static void parse_damaged_text_fails_with_a_line_or_succeeds(void **state) {
         assert_non_null(copy);
         memcpy(copy, everything, full);
         size_t length = damage(copy, full, full + 16, &random);
-        char *exact = malloc(length + (length == 0)); /* a read past the end is seen by the sanitizer */
+        char *exact = malloc(length + (length == 0)); /* the sanitizer sees a read past the end */
         assert_non_null(exact);
         memcpy(exact, copy, length);
         apd_description *d = NULL;

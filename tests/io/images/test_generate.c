@@ -1,4 +1,4 @@
-/* generate: images that depend on what names them alone, can be told apart, and not by pixels alone. */
+/* generate: images depend on (seed, class, sample) only, and classes can be told apart, but not by a linear classifier. */
 #include "io/images/generate.h"
 #include "io/images/png.h"
 
@@ -37,7 +37,7 @@ static void generate_counts_and_labels_are_as_asked(void **state) {
     apd_dataset_content_clear(&content);
 }
 
-/* More classes or images, or fewer, leave every image that both have as it is. */
+/* The numbers of classes and images do not change any image. */
 static void generate_image_depends_on_its_own_name_alone(void **state) {
     (void)state;
     apd_dataset_content small =
@@ -70,7 +70,7 @@ static void generate_all_images_differ_and_seeds_differ(void **state) {
     apd_dataset_content_clear(&b);
 }
 
-/* A glyph is a drawing: some ink, more paper, in every image and at every size. */
+/* Every image has some ink and more paper, at every size. */
 static void generate_images_have_ink_and_paper(void **state) {
     (void)state;
     static const int sizes[] = {16, 28, 61, 128};
@@ -93,8 +93,7 @@ static void generate_images_have_ink_and_paper(void **state) {
     }
 }
 
-/* Nearest class mean, a linear classifier: better than chance (classes can be told), far from perfect (not by
- * their pixels alone). Tasks of 5 classes, 10 tasks. */
+/* Nearest class mean, a linear classifier, is better than chance and far from perfect, over 10 tasks of 5 classes. */
 static void generate_pixels_alone_tell_some_but_not_all(void **state) {
     (void)state;
     enum { CLASSES = 50, TRAIN = 60, TEST = 20 };

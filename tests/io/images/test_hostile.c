@@ -1,6 +1,6 @@
-/* hostile: files made to harm end in one line: values and links that lead elsewhere, small files that ask for
- * gigabytes, pipes where files should be, and what sends HDF5 into memory that is not its own. Each case was
- * once a crash, a hang or a process killed for want of memory, or could have been. */
+/* hostile: malicious files are refused with one line: values and links that lead to other files, small files that need
+ * gigabytes, pipes in place of files, structures with which HDF5 leaves its own memory. Each case was once a crash, a hang
+ * or a process killed for lack of memory, or could have been. */
 #include "io/data/dataset.h"
 #include "io/hdf5/guard.h"
 #include "io/hdf5/h5.h"
@@ -28,7 +28,7 @@ static char data_path[128];
 static int make_folder(void **state) {
     (void)state;
     (void)snprintf(folder, sizeof folder, "/tmp/apd-hostile-XXXXXX");
-    (void)alarm(60); /* what waits for a pipe ends here */
+    (void)alarm(60); /* ends a test that waits for a pipe */
     if (mkdtemp(folder) == NULL)
         return -1;
     (void)snprintf(data_path, sizeof data_path, "%s/data.h5", folder);
@@ -51,7 +51,7 @@ static int remove_folder(void **state) {
     return (int)H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
 }
 
-/* Address space for `bytes` more than now; back to none with -1. The sanitizers take all there is: skipped. */
+/* Limit the address space to `bytes` more than now; -1 removes the limit. Skipped under the sanitizers, which use it all. */
 static void limit_memory(int64_t bytes) {
 #ifdef __SANITIZE_ADDRESS__
     skip();
@@ -83,7 +83,7 @@ static void write_good_file(const char *path) {
     assert_int_equal(apd_dataset_write(path, &content, NULL, &error), APD_OK);
 }
 
-/* The good file without `name`, open for what shall be there instead. */
+/* Open the good file without `name`, to put something else there. */
 static hid_t open_without(const char *name) {
     write_good_file(data_path);
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
@@ -99,7 +99,7 @@ static void close_file(hid_t file) {
     assert_true(H5Fclose(file) >= 0);
 }
 
-/* Make the labels of the training images anew, `count` of them, as `list` says (it is closed). */
+/* Replace the training labels: `count` of them, created with the property list `list`, which is closed. */
 static void write_labels(hid_t file, hsize_t count, hid_t list) {
     hsize_t limit = H5S_UNLIMITED;
     hid_t space = H5Screate_simple(1, &count, H5Pget_layout(list) == H5D_CHUNKED ? &limit : NULL);
@@ -195,7 +195,7 @@ static void open_chunk_beyond_the_file_is_refused(void **state) {
     assert_open_fails("/train/labels: its chunks are larger than a file of ");
 }
 
-/* Labels that packed well: 128 MiB of zeros in a file of 140 kB, for 2^25 images of one pixel. */
+/* 128 MiB of zeros as labels in a file of 140 kB, for 2^25 images of one pixel. */
 static void open_more_than_the_machine_holds_is_refused(void **state) {
     (void)state;
     hsize_t count = (hsize_t)1 << 25, chunk[4] = {(hsize_t)1 << 22, 1, 1, 1}, sizes[4] = {count, 1, 1, 1};
@@ -267,7 +267,7 @@ static void open_names_of_variable_length_are_read(void **state) {
     assert_int_equal(apd_h5_close(&file, data_path, &error), APD_OK);
 }
 
-/* Where HDF5 1.10.8 reads and writes memory that is not its own: each byte of an element and of the heap's heads. */
+/* Each byte of an element and of the heap's headers, with which HDF5 1.10.8 leaves its own memory. */
 static void open_names_with_a_changed_heap_never_crash(void **state) {
     (void)state;
     static char *names[] = {"one", "three"};
@@ -311,7 +311,7 @@ static void open_many_names_of_one_text_are_refused(void **state) {
     assert_open_fails("is too long: one can have 1048576 bytes");
 }
 
-/* A file that HDF5 cannot close (found by tests/fuzz/): it crashed as the process ended. */
+/* A file that HDF5 cannot close, found by tests/fuzz/: the process crashed at its end. */
 static void open_file_that_cannot_be_closed_leaves_a_good_exit(void **state) {
     (void)state;
     int result = 0;
@@ -335,7 +335,7 @@ static void open_pipe_is_refused(void **state) {
 
 /* --- faults inside a library -------------------------------------------------------------------------------- */
 
-/* What `fault` does in a child that reads x.h5: its exit status (or -1), and what it wrote to stderr. */
+/* Run `fault` in a child process that reads x.h5: its exit status (or -1) and its stderr. */
 static int run_fault(void (*fault)(void), char *text, size_t size) {
     int ends[2], result = 0;
     assert_int_equal(pipe(ends), 0);
@@ -426,7 +426,7 @@ static void store(const char *name, const void *bytes, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
-/* Only a header, of 4096 x 4096 pixels in 64 bits each. */
+/* A header of 4096 x 4096 pixels of 64 bits, without pixels. */
 static void import_png_of_a_header_alone_is_refused(void **state) {
     (void)state;
     static const uint8_t header[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0,    0, 0,    13,

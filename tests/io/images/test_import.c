@@ -1,5 +1,5 @@
-/* import: small files of each format made here, byte by byte; and, where APD_DATA names a folder with the
- * published files (cifar-100/, mnist/, fashion-mnist/, omniglot/), facts that are known of them. */
+/* import: small files of each format, made here byte by byte. If APD_DATA names a folder with the published files
+ * (cifar-100/, mnist/, fashion-mnist/, omniglot/), also known facts about them. */
 #include "io/images/import.h"
 #include "io/images/inflate.h"
 #include "io/images/png.h"
@@ -106,7 +106,7 @@ static void cifar100_parts_in_all_packings_are_joined_in_order(void **state) {
     }
     assert_null(content.class_names);
     apd_dataset_content_clear(&content);
-    store_records("train.bin", 20, 1); /* the whole file goes before its parts */
+    store_records("train.bin", 20, 1); /* the whole file is taken before its parts */
     assert_int_equal(import("cifar100", folder, &content, &error), APD_OK);
     assert_int_equal(content.count[0], 1);
     apd_dataset_content_clear(&content);
@@ -324,7 +324,7 @@ static void omniglot_missing_drawer_or_tree_is_named(void **state) {
 static const char *data_folder(void) {
     const char *path = getenv("APD_DATA");
     if (path == NULL) {
-        print_message("APD_DATA is not set: the published files are not looked at\n");
+        print_message("APD_DATA is not set: the published files are not checked\n");
         skip();
     }
     return path;
@@ -377,8 +377,7 @@ static void mnist_published_files_have_the_known_numbers(void **state) {
     }
 }
 
-/* The test file alone, in both places: the training files take half a minute to unpack, and check_import.py
- * looks at those. */
+/* The test file in both places: the training files take half a minute to unpack, and check_import.py checks them. */
 static void cifar100_published_test_file_has_the_known_counts(void **state) {
     (void)state;
     const char *data = data_folder();
@@ -399,7 +398,7 @@ static void cifar100_published_test_file_has_the_known_counts(void **state) {
     assert_string_equal(content.class_names[0], "apple");
     assert_string_equal(content.class_names[99], "worm");
     assert_string_equal(content.coarse_names[0], "aquatic_mammals");
-    for (int i = 0; i < 10000; i++) /* class 0, apple, is of superclass 4, fruit and vegetables */
+    for (int i = 0; i < 10000; i++) /* class 0, apple, is in superclass 4, fruit and vegetables */
         assert_true(content.labels[1][i] != 0 || content.coarse[1][i] == 4);
     apd_dataset_content_clear(&content);
 }

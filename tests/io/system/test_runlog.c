@@ -1,4 +1,4 @@
-/* The run's folder: metrics lines, whole files by rename, folders, and what a failing disk leads to. */
+/* The run's folder: lines of metrics.jsonl, files replaced by rename, folders, write errors. */
 #include "io/system/file.h"
 #include "io/system/runlog.h"
 
@@ -22,7 +22,7 @@ static int make_folder(void **state) {
     return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
-/* Where in the test's folder; valid until the next but three. */
+/* A path in the test's folder; valid for three more calls. */
 static const char *in_folder(const char *name) {
     static char paths[4][256];
     static int turn = 0;
@@ -100,7 +100,7 @@ static void end_line(apd_runlog *log) {
         fail_msg("%s", error.message);
 }
 
-/* The first line of metrics.jsonl from after its time, which is checked for its form and taken out. */
+/* The first line of metrics.jsonl without its time, whose form is checked. */
 static void read_fields(char *fields, size_t size) {
     char *text = NULL;
     int64_t bytes = 0;
@@ -160,7 +160,7 @@ static void runlog_end_puts_each_line_in_the_file_at_once(void **state) {
         assert_int_equal(count_lines(), i);
     }
     close_log(log);
-    log = open_log(); /* a second launch goes on in the same file */
+    log = open_log(); /* a second launch appends to the same file */
     apd_runlog_begin(log, "epoch");
     end_line(log);
     close_log(log);
@@ -240,7 +240,7 @@ static void make_folder_without_a_name_or_in_place_of_a_file_fails(void **state)
     assert_message(&error, "cannot make the folder @: a file of that name is there", in_folder("plain"));
 }
 
-/* /proc takes no new folders from anyone, root included. */
+/* No user, not even root, can make folders in /proc. */
 static void make_folder_where_the_system_refuses_names_it(void **state) {
     (void)state;
     apd_error error = {0};
