@@ -104,10 +104,7 @@ static apd_status read_initial(const apd_option *field, apd_layer_spec *spec) {
         return APD_OK;
     }
     apd_place nowhere = {"default", NULL, NULL};
-    apd_yaml_node node = {.kind = APD_YAML_TEXT, .text = apd_duplicate_text(field->initial), .plain = true};
-    apd_status status = apd_value_read(&nowhere, field->key, field, &node, spec);
-    apd_yaml_clear(&node);
-    return status;
+    return apd_value_read_text(&nowhere, field->key, field, field->initial, spec);
 }
 
 static apd_status read_fields(const apd_place *place, const char *key, const apd_layer_row *row,

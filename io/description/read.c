@@ -17,13 +17,6 @@ static apd_status unknown_key(const apd_place *place, int line, const char *key)
     return apd_place_fail(place, line, "%.120s is not a key (did you mean %s?)", key, nearest);
 }
 
-static apd_status set_option(const apd_place *place, int option, const apd_yaml_node *node,
-                             apd_value_source source, apd_description *description) {
-    APD_TRY(apd_value_read(place, apd_options[option].key, &apd_options[option], node, description));
-    description->sources[option] = source;
-    return APD_OK;
-}
-
 /* Read the keys of a map; `section` is "" at the top level. */
 static apd_status read_map(const apd_place *place, const char *section, const apd_yaml_node *map,
                            apd_description *description) {
@@ -44,8 +37,8 @@ static apd_status read_map(const apd_place *place, const char *section, const ap
         if (description->sources[option].origin == APD_ORIGIN_FILE)
             return apd_place_fail(place, name->line, "%s is given twice (first in line %d)", key,
                                   description->sources[option].place);
-        apd_value_source source = {APD_ORIGIN_FILE, value->line, NULL};
-        APD_TRY(set_option(place, option, value, source, description));
+        APD_TRY(apd_value_read(place, key, &apd_options[option], value, description));
+        description->sources[option] = (apd_value_source){APD_ORIGIN_FILE, value->line, NULL};
     }
     return APD_OK;
 }
@@ -71,7 +64,6 @@ static apd_status read_setting(const apd_reading *reading, int index) {
     const char *setting = reading->settings[index];
     apd_place place = {reading->file, setting, reading->error};
     const char *equals = strchr(setting, '=');
-    apd_yaml_node node = {0};
     char key[KEY_SIZE];
     if (equals == NULL || equals == setting)
         return apd_place_fail(&place, 0, "KEY=VALUE is needed, such as method.lambda1=2e-3");
@@ -82,27 +74,17 @@ static apd_status read_setting(const apd_reading *reading, int index) {
         return apd_place_fail(&place, 0, "%s is a section; one of its keys is needed", key);
     if (option < 0)
         return unknown_key(&place, 0, key);
-    APD_TRY(apd_yaml_parse(&place, equals + 1, (int64_t)strlen(equals + 1), &node));
-    apd_value_source source = {APD_ORIGIN_FLAG, index, NULL};
-    apd_status status = set_option(&place, option, &node, source, reading->description);
-    apd_yaml_clear(&node);
-    return status;
+    APD_TRY(apd_value_read_text(&place, key, &apd_options[option], equals + 1, reading->description));
+    reading->description->sources[option] = (apd_value_source){APD_ORIGIN_FLAG, index, NULL};
+    return APD_OK;
 }
 
-static void set_default(int option, apd_description *description) {
+static void set_default(const apd_option *option, apd_description *description) {
     apd_error error = {0};
     apd_place place = {"the default", NULL, &error};
-    apd_yaml_node node = {0};
-    apd_value_source source = {APD_ORIGIN_DEFAULT, 0, NULL};
-    const char *initial = apd_options[option].initial;
-    if (initial == NULL)
-        return;
-    apd_status status = apd_yaml_parse(&place, initial, (int64_t)strlen(initial), &node);
-    if (status == APD_OK)
-        status = set_option(&place, option, &node, source, description);
-    if (status != APD_OK)
+    if (option->initial != NULL &&
+        apd_value_read_text(&place, option->key, option, option->initial, description) != APD_OK)
         apd_fatal(APD_ERROR_INTERNAL, "the table of options: %s", error.message);
-    apd_yaml_clear(&node);
 }
 
 apd_status apd_description_parse(const char *name, const char *text, int64_t bytes,
@@ -114,7 +96,7 @@ apd_status apd_description_parse(const char *name, const char *text, int64_t byt
     description->sources =
         apd_allocate(apd_option_count, sizeof *description->sources, "the run description's sources");
     for (int i = 0; i < apd_option_count; i++)
-        set_default(i, description);
+        set_default(&apd_options[i], description);
     APD_GO(read_document(&reading, text, bytes));
     for (int i = 0; i < count; i++)
         APD_GO(read_setting(&reading, i));

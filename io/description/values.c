@@ -180,8 +180,7 @@ static bool read_single(const apd_option *option, const char *text, void *field)
 
 /* --- writing them ------------------------------------------------------------------------------------- */
 
-static void write_text(FILE *file, const apd_option *option, const void *base) {
-    const char *text = *(char *const *)((const char *)base + option->offset);
+static void write_text(FILE *file, const char *text) {
     (void)fputc('"', file);
     for (; text != NULL && *text != '\0'; text++) {
         if (*text == '"' || *text == '\\')
@@ -191,55 +190,37 @@ static void write_text(FILE *file, const apd_option *option, const void *base) {
     (void)fputc('"', file);
 }
 
-static void write_switch(FILE *file, const apd_option *option, const void *base) {
-    const bool *value = (const void *)((const char *)base + option->offset);
-    (void)fputs(*value ? "true" : "false", file);
-}
-
-static void write_choice(FILE *file, const apd_option *option, const void *base) {
-    const int *value = (const void *)((const char *)base + option->offset);
-    (void)fputs(option->names[*value], file);
-}
-
-static void write_whole(FILE *file, const apd_option *option, const void *base) {
-    const int *value = (const void *)((const char *)base + option->offset);
-    if (option->word != NULL && *value == 0)
-        (void)fputs(option->word, file);
-    else
-        (void)fprintf(file, "%d", *value);
-}
-
-static void write_long(FILE *file, const apd_option *option, const void *base) {
-    const int64_t *value = (const void *)((const char *)base + option->offset);
-    (void)fprintf(file, "%" PRId64, *value);
-}
-
-static void write_seed(FILE *file, const apd_option *option, const void *base) {
-    const uint64_t *value = (const void *)((const char *)base + option->offset);
-    (void)fprintf(file, "%" PRIu64, *value);
-}
-
 /* The fewest digits that read back to the same bits, but at least 15 (6 for float): %g drops trailing zeros. */
-static void write_real(FILE *file, const apd_option *option, const void *base) {
-    const double *value = (const void *)((const char *)base + option->offset);
+static void write_number(FILE *file, double value, bool is_single) {
+    int least = is_single ? 6 : 15, most = is_single ? 9 : 17;
     char text[40] = "inf";
-    for (int digits = 15; digits <= 17 && isfinite(*value); digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, *value);
-        if (strtod(text, NULL) == *value)
+    for (int digits = least; digits <= most && isfinite(value); digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+        double again = strtod(text, NULL);
+        if (is_single ? (float)again == (float)value : again == value)
             break;
     }
     (void)fputs(text, file);
 }
 
-static void write_single(FILE *file, const apd_option *option, const void *base) {
-    const float *value = (const void *)((const char *)base + option->offset);
-    char text[40] = "";
-    for (int digits = 6; digits <= 9; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, (double)*value);
-        if ((float)strtod(text, NULL) == *value)
-            break;
+static void write_scalar(FILE *file, const apd_option *option, const void *base) {
+    const void *field = (const char *)base + option->offset;
+    const int *number = field;
+    switch (option->kind) {
+    case APD_KIND_TEXT:
+    case APD_KIND_NAME: write_text(file, *(char *const *)field); break;
+    case APD_KIND_SWITCH: (void)fputs(*(const bool *)field ? "true" : "false", file); break;
+    case APD_KIND_CHOICE: (void)fputs(option->names[*number], file); break;
+    case APD_KIND_LONG: (void)fprintf(file, "%" PRId64, *(const int64_t *)field); break;
+    case APD_KIND_SEED: (void)fprintf(file, "%" PRIu64, *(const uint64_t *)field); break;
+    case APD_KIND_REAL: write_number(file, *(const double *)field, false); break;
+    case APD_KIND_SINGLE: write_number(file, (double)*(const float *)field, true); break;
+    default:
+        if (option->word != NULL && *number == 0)
+            (void)fputs(option->word, file);
+        else
+            (void)fprintf(file, "%d", *number);
     }
-    (void)fputs(text, file);
 }
 
 static void clear_text(const apd_option *option, void *base) {
@@ -259,16 +240,16 @@ typedef struct kind_row {
 } kind_row;
 
 static const kind_row kinds[APD_KINDS] = {
-    [APD_KIND_TEXT] = {read_text, NULL, write_text, clear_text, "a text"},
-    [APD_KIND_NAME] = {read_name, NULL, write_text, clear_text,
+    [APD_KIND_TEXT] = {read_text, NULL, write_scalar, clear_text, "a text"},
+    [APD_KIND_NAME] = {read_name, NULL, write_scalar, clear_text,
                        "a name of at most 200 bytes without / and not beginning with a dot"},
-    [APD_KIND_SWITCH] = {read_switch, NULL, write_switch, NULL, "true or false"},
-    [APD_KIND_CHOICE] = {read_choice, NULL, write_choice, NULL, NULL},
-    [APD_KIND_WHOLE] = {read_whole, NULL, write_whole, NULL, NULL},
-    [APD_KIND_LONG] = {read_long, NULL, write_long, NULL, NULL},
-    [APD_KIND_SEED] = {read_seed, NULL, write_seed, NULL, "a whole number from 0 to 18446744073709551615"},
-    [APD_KIND_REAL] = {read_real, NULL, write_real, NULL, NULL},
-    [APD_KIND_SINGLE] = {read_single, NULL, write_single, NULL, NULL},
+    [APD_KIND_SWITCH] = {read_switch, NULL, write_scalar, NULL, "true or false"},
+    [APD_KIND_CHOICE] = {read_choice, NULL, write_scalar, NULL, NULL},
+    [APD_KIND_WHOLE] = {read_whole, NULL, write_scalar, NULL, NULL},
+    [APD_KIND_LONG] = {read_long, NULL, write_scalar, NULL, NULL},
+    [APD_KIND_SEED] = {read_seed, NULL, write_scalar, NULL, "a whole number from 0 to 18446744073709551615"},
+    [APD_KIND_REAL] = {read_real, NULL, write_scalar, NULL, NULL},
+    [APD_KIND_SINGLE] = {read_single, NULL, write_scalar, NULL, NULL},
     [APD_KIND_PAIR] = {NULL, apd_pair_read, apd_pair_write, NULL, NULL},
     [APD_KIND_NUMBERS] = {NULL, apd_numbers_read, apd_numbers_write, apd_numbers_clear, NULL},
     [APD_KIND_ORDER] = {NULL, apd_order_read, apd_order_write, apd_order_clear,
@@ -354,6 +335,15 @@ apd_status apd_value_read(const apd_place *place, const char *key, const apd_opt
         return APD_OK;
     apd_value_need(option, need, sizeof need);
     return apd_value_refuse(place, key, node, need);
+}
+
+apd_status apd_value_read_text(const apd_place *place, const char *key, const apd_option *option,
+                               const char *text, void *base) {
+    apd_yaml_node node = {0};
+    APD_TRY(apd_yaml_parse(place, text, (int64_t)strlen(text), &node));
+    apd_status status = apd_value_read(place, key, option, &node, base);
+    apd_yaml_clear(&node);
+    return status;
 }
 
 void apd_value_write(FILE *file, const apd_option *option, const void *base) {

@@ -50,6 +50,10 @@ typedef struct apd_option {
 apd_status apd_value_read(const apd_place *place, const char *key, const apd_option *option,
                           const apd_yaml_node *node, void *base);
 
+/* The same from YAML text. */
+apd_status apd_value_read_text(const apd_place *place, const char *key, const apd_option *option,
+                               const char *text, void *base);
+
 /* Write the value as YAML on one line. */
 void apd_value_write(FILE *file, const apd_option *option, const void *base);
 
