@@ -39,8 +39,8 @@ typedef struct apd_option {
     const char *absent; /* without a default: what a missing value follows from; NULL: the key is required */
     bool counts;        /* results depend on it: part of the digest */
     const char *help;   /* a sentence */
-    /* What older versions called the key and, in the order of `names`, its values: still read, never written, so that
-     * their runs resume. NULL: nothing else. */
+    /* The names of the key and, in the order of `names`, of its values in older versions, or NULL: read, so that their
+     * runs resume, but not written. */
     const char *former_key;
     const char *const *former_names;
 } apd_option;
