@@ -26,8 +26,8 @@ static apd_status make_tasks(making *m, int available, const char *what) {
     int asked = m->description->stream.tasks;
     if (asked < 0 || asked > available)
         return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.tasks is %d, but the data gives %d %s; 0 (all) to %d is needed", asked,
-                        available, what, available);
+                        "stream.tasks is %d, but the number of %s is %d; 0 (all) to %d is needed", asked,
+                        what, available, available);
     int count = asked > 0 ? asked : available;
     m->stream->tasks = apd_allocate(count, sizeof *m->stream->tasks, "the stream's tasks");
     m->stream->task_count = count;
@@ -77,16 +77,17 @@ static void name_by_text(apd_task *task, const char *text) {
 static apd_status build_split(making *m) {
     int classes = m->data->classes, each = m->description->stream.classes_per_task;
     if (each < 1 || each > classes)
-        return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.classes_per_task is %d, but %s has %d classes; 1 to %d is needed", each,
-                        m->data->path, classes, classes);
+        return apd_fail(
+            m->error, APD_ERROR_USAGE,
+            "stream.classes_per_task is %d, but the number of classes in %s is %d; 1 to %d is needed", each,
+            m->data->path, classes, classes);
     if (m->description->stream.tasks == 0 && classes % each != 0)
         return apd_fail(
             m->error, APD_ERROR_USAGE,
             "stream.classes_per_task is %d, which does not divide the %d classes of %s; a divisor is needed, "
             "or stream.tasks: %d to leave out the last %d",
             each, classes, m->data->path, classes / each, classes % each);
-    APD_TRY(make_tasks(m, classes / each, "tasks of this many classes"));
+    APD_TRY(make_tasks(m, classes / each, "tasks with stream.classes_per_task classes"));
     int64_t *sequence = apd_allocate(classes, sizeof *sequence, "the classes' order");
     int64_t seed = m->description->stream.class_seed;
     apd_random random = apd_random_stream((uint64_t)seed, APD_RANDOM_CLASS_ORDER, 0, 0);
@@ -275,7 +276,7 @@ static apd_status check_task(const making *m, const apd_task *task) {
         if (images > INT32_MAX / m->stream->turns)
             return apd_fail(m->error, APD_ERROR_DATA,
                             "%s: task %d (%s) has %" PRId64
-                            " %s images at %d turns each; at most %d samples are possible",
+                            " %s images, times %d for stream.turns; at most %d samples are possible",
                             m->data->path, task->id, task->name, images, names[split], m->stream->turns,
                             INT32_MAX);
     }

@@ -41,7 +41,7 @@ static apd_status order_by_list(const apd_description *description, int count, i
     const int *listed = description->stream.order;
     if (description->stream.order_count != count)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "stream.order has %d ids for %d tasks; each of 0 to %d is needed once",
+                        "stream.order lists %d of %d task ids; each of 0 to %d is needed once",
                         description->stream.order_count, count, count - 1);
     bool *seen = apd_allocate(count, sizeof *seen, "the tasks seen");
     apd_status status = APD_OK;

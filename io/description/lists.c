@@ -136,8 +136,8 @@ apd_status apd_order_read(const apd_place *place, const char *key, const apd_opt
     APD_TRY(read_row(place, key, option, node, &row));
     if (!is_permutation(row, node->count)) {
         free(row);
-        return apd_place_fail(place, node->line, "%s has %d tasks; each of 0 to %d once is needed", key,
-                              node->count, node->count - 1);
+        return apd_place_fail(place, node->line, "%s is no order; each of 0 to %d once is needed", key,
+                              node->count - 1);
     }
     apd_order_clear(option, base);
     description->stream.order_kind = APD_ORDER_LIST;

@@ -189,7 +189,7 @@ static apd_status check_forgetting(const apd_reading *reading) {
     const apd_description *d = reading->description;
     if (d->stream.forget_count % 2 != 0)
         return blame(reading, "stream.forget",
-                     "has %d numbers; pairs of a task and the number of tasks after which "
+                     "has an odd number of entries (%d); pairs of a task and the number of tasks after which "
                      "it is forgotten are needed",
                      d->stream.forget_count);
     for (int i = 0; i < d->stream.forget_count; i += 2)

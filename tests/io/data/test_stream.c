@@ -262,7 +262,7 @@ static void superclass_unusable_saysWhere(void **state) {
     assert_refused(&description, &data, APD_ERROR_DATA, "test.h5|coarse label 3");
     data.coarse_classes = 3;
     description.stream.tasks = 4;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 4|3 superclasses");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 4|superclasses is 3");
     description.stream.tasks = 0;
     int32_t *last = &data.coarse[APD_SPLIT_TEST][data.count[APD_SPLIT_TEST] - 1];
     *last = (*last + 1) % 3;
@@ -386,7 +386,7 @@ static void order_ofAList_mustNameEveryTaskOnce(void **state) {
     assert_int_equal(stream->tasks[2].id, 2);
     apd_stream_destroy(stream);
     description.stream.order_count = 3;
-    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order has 3 ids for 4 tasks|0 to 3");
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order lists 3 of 4 task ids|0 to 3");
     description.stream.order_count = 4;
     description.stream.order = twice;
     assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order[2] is 2|there twice");

@@ -87,8 +87,8 @@ static const bad_input bad_inputs[] = {
         "run.yaml:1: stream.order is \"F\"; a letter A to E, \"seed N\", or a list of task ids is needed"),
     BAD("stream: {order: []}\n",
         "run.yaml:1: stream.order is a list; a letter A to E, \"seed N\", or a list of task ids is needed"),
-    BAD("stream: {order: [0, 2]}\n", "run.yaml:1: stream.order has 2 tasks; each of 0 to 1 once is needed"),
-    BAD("stream: {order: [0, 0]}\n", "run.yaml:1: stream.order has 2 tasks; each of 0 to 1 once is needed"),
+    BAD("stream: {order: [0, 2]}\n", "run.yaml:1: stream.order is no order; each of 0 to 1 once is needed"),
+    BAD("stream: {order: [0, 0]}\n", "run.yaml:1: stream.order is no order; each of 0 to 1 once is needed"),
     BAD("stream: {classes: [1, 2]}\n",
         "run.yaml:1: stream.classes[0] is \"1\"; a list of class numbers is needed"),
     BAD("stream: {classes: [[1], []]}\n",
@@ -127,7 +127,8 @@ static const bad_input bad_inputs[] = {
     BAD(SMALLEST "method: {solver: joint}\n",
         "run.yaml:3: method.solver joint needs a finite method.lambda2, such as 100"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3, 2]}\n",
-        "run.yaml:2: stream.forget has 3 numbers; pairs of a task and the number of tasks after which it is "
+        "run.yaml:2: stream.forget has an odd number of entries (3); pairs of a task and the number of tasks "
+        "after which it is "
         "forgotten are needed"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 0]}\n",
         "run.yaml:2: stream.forget forgets task 1 after 0 tasks; at least 1 is needed"),
