@@ -10,40 +10,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The flags of a rank in the window, B blocks: flag b is the last step in which its shards' gradients of block b were
- * ready; flag B+b the last one in which it had read all shards' and had written its rows of theta; flag 2*B is the
- * number of the last meeting that it came to. */
+/* A rank's flags in the window, with B blocks: flag b is the last step in which its shards' gradients of block b were
+ * ready; flag B+b the last step in which it had read all shards' gradients of b and written its rows of theta; flag 2*B
+ * counts the node barriers that it has entered. */
 struct apd_exchange {
     const apd_team *team;
     const apd_partition *partition;
     const apd_layout *layout;
     apd_window *window;
     apd_internode *internode;
-    float *theta; /* arena of this node */
+    float *theta; /* this node's */
     apd_gradient_layout *gradient_layout;
     apd_gradients gradients;
     int64_t record;       /* floats from one shard's gradient to the next */
     float *own_gradients; /* (own shards, record) */
     apd_rows *rows;       /* (B): this rank's slice */
 
-    apd_tree *tree; /* of this node's shards and other nodes' runs */
+    apd_tree *tree; /* its leaves: this node's shards, other nodes' ranges of shards */
     int leaf_count;
-    apd_addend *leaves; /* (leaf_count): far ones' rows are filled in when they are wanted */
-    int *leaf_run;      /* (leaf_count): a far leaf's run */
-    float *sum;         /* (most rows of a chunk * C) */
-    float *sum_bias;    /* (most rows of a chunk) */
-    int64_t sum_floats; /* of both */
+    apd_addend *leaves;     /* (leaf_count); collect fills in the rows of ranges */
+    int *leaf_range;        /* (leaf_count): the range of a leaf that is no shard */
+    float *sum;             /* (most rows of a chunk * C) */
+    float *sum_bias;        /* (most rows of a chunk) */
+    int64_t sum_floats;     /* of both */
+    int64_t gradient_bytes; /* of scratch */
 
-    uint64_t step, meeting;
-    uint64_t theta_step; /* the last that has ended here: theta is to be what it made of it */
-    bool *passed_on;     /* (B): all shards of this node are ready and our part for other nodes is sent */
-    bool *taken;         /* (B): next has given it */
-    int released;        /* blocks of this step */
+    uint64_t step, barrier;
+    uint64_t theta_step; /* the last step that has ended here */
+    bool
+        *passed_on; /* (B): all this node's shards are ready, and this rank's sums for other nodes are sent */
+    bool *taken;    /* (B): apd_exchange_next has returned it */
+    int released;   /* blocks of this step */
 };
 
 /* --- create and destroy ------------------------------------------------------------------------------ */
 
-/* Segments are this rank's shards' gradients in order; the first rank's begins with theta. */
+/* A rank's segment holds its shards' gradients, in order; that of the node's first rank begins with theta. */
 static void open_window(apd_exchange *x) {
     const apd_team *team = x->team;
     bool first = apd_team_place(team, team->rank) == 0;
@@ -54,37 +56,40 @@ static void open_window(apd_exchange *x) {
     x->window =
         apd_window_create(team, x->record * own + (first ? arena : 0), 2 * x->layout->block_count + 1);
     x->theta = apd_window_segment(x->window, 0);
-    const float **places = apd_allocate(x->partition->shards, sizeof *places, "places of gradients");
+    const float **places = apd_allocate(x->partition->shards, sizeof *places, "addresses of gradients");
     int node = team->node_of[team->rank];
+    int64_t near = 0;
     for (int place = 0; place < apd_team_node_size(team, node); place++) {
         int rank = team->node_begin[node] + place;
         apd_rows shards = apd_partition_shards(x->partition, rank);
         float *segment = apd_window_segment(x->window, place) + (place == 0 ? arena : 0);
         if (rank == team->rank)
             x->own_gradients = segment;
+        near += shards.end - shards.begin;
         for (int64_t s = shards.begin; s < shards.end; s++)
             places[s] = segment + (s - shards.begin) * x->record;
     }
+    x->gradient_bytes = apd_gradients_bytes(x->gradient_layout, near, x->partition->shards);
     apd_gradients_init(&x->gradients, x->gradient_layout, places, x->partition->shards);
 }
 
-static bool run_is_near(const apd_exchange *x, apd_rows run) {
-    return x->gradients.shards[run.begin] != NULL;
+static bool is_near(const apd_exchange *x, apd_rows range) {
+    return x->gradients.shards[range.begin] != NULL;
 }
 
-/* Near shards are leaves of their own, other nodes' runs come summed. */
-static void plant_tree(apd_exchange *x) {
-    int run_count = 0, shards = x->partition->shards;
-    const apd_rows *runs = apd_internode_runs(x->internode, &run_count);
+/* This node's shards are leaves; a range of another node's shards is one leaf. */
+static void make_tree(apd_exchange *x) {
+    int range_count = 0, shards = x->partition->shards;
+    const apd_rows *ranges = apd_internode_ranges(x->internode, &range_count);
     apd_rows *leaves = apd_allocate(shards, sizeof *leaves, "leaves of the tree");
     x->leaves = apd_allocate(shards, sizeof *x->leaves, "leaves of the tree");
-    x->leaf_run = apd_allocate(shards, sizeof *x->leaf_run, "leaves of the tree");
-    for (int k = 0; k < run_count; k++) {
-        bool near = run_is_near(x, runs[k]);
-        for (int64_t s = runs[k].begin; s < (near ? runs[k].end : runs[k].begin + 1); s++) {
-            leaves[x->leaf_count] = near ? (apd_rows){s, s + 1} : runs[k];
+    x->leaf_range = apd_allocate(shards, sizeof *x->leaf_range, "leaves of the tree");
+    for (int k = 0; k < range_count; k++) {
+        bool near = is_near(x, ranges[k]);
+        for (int64_t s = ranges[k].begin; s < (near ? ranges[k].end : ranges[k].begin + 1); s++) {
+            leaves[x->leaf_count] = near ? (apd_rows){s, s + 1} : ranges[k];
             x->leaves[x->leaf_count] = (apd_addend){.shard = near ? s : -1};
-            x->leaf_run[x->leaf_count++] = k;
+            x->leaf_range[x->leaf_count++] = k;
         }
     }
     x->tree = apd_tree_create(leaves, x->leaf_count);
@@ -93,7 +98,7 @@ static void plant_tree(apd_exchange *x) {
 
 int64_t apd_exchange_chunk(const apd_exchange *exchange, int block) {
     int64_t height = exchange->rows[block].end - exchange->rows[block].begin;
-    int64_t chunk = apd_gradients_chunk(&exchange->gradients, block);
+    int64_t chunk = apd_gradients_chunk(exchange->gradient_layout, block);
     return chunk < height ? chunk : height;
 }
 
@@ -129,7 +134,7 @@ apd_exchange *apd_exchange_create(const apd_team *team, const apd_partition *par
     x->taken = apd_allocate(layout->block_count, sizeof *x->taken, "an exchange");
     open_window(x);
     x->internode = apd_internode_create(team, partition, layout, &x->gradients, x->theta);
-    plant_tree(x);
+    make_tree(x);
     make_room_for_sums(x);
     return x;
 }
@@ -144,7 +149,7 @@ void apd_exchange_destroy(apd_exchange *exchange) {
     apd_gradient_layout_destroy(exchange->gradient_layout);
     free(exchange->rows);
     free(exchange->leaves);
-    free(exchange->leaf_run);
+    free(exchange->leaf_range);
     free(exchange->sum);
     free(exchange->sum_bias);
     free(exchange->passed_on);
@@ -152,7 +157,7 @@ void apd_exchange_destroy(apd_exchange *exchange) {
     free(exchange);
 }
 
-/* --- where things are -------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------------- */
 
 const float *apd_exchange_theta(const apd_exchange *exchange) {
     return exchange->theta;
@@ -177,8 +182,8 @@ float *apd_exchange_theta_rows(apd_exchange *exchange, int block, float **bias) 
 
 /* --- a step ------------------------------------------------------------------------------------------ */
 
-/* Whatever other nodes can have by now: a block that all ranks of this node have published is theirs, and
- * since nobody here reads its old theta any more, its new rows may come. Does not wait. */
+/* Serve other nodes: once all ranks of this node have published a block, send its sums, and, since no rank reads its
+ * old theta any more, let its new rows arrive. Does not wait. */
 static void pass_on(apd_exchange *x) {
     for (int b = x->layout->block_count - 1; b >= 0; b--) {
         if (x->passed_on[b] || !apd_window_reached(x->window, b, x->step))
@@ -189,26 +194,26 @@ static void pass_on(apd_exchange *x) {
     }
 }
 
-/* Wait until all ranks of this node are here, and see what they wrote before. */
-static void meet(apd_exchange *x) {
+/* Wait for all ranks of this node, and see what they wrote before. Messages between nodes progress meanwhile. */
+static void node_barrier(apd_exchange *x) {
     int flag = 2 * x->layout->block_count, looks = 0;
-    apd_window_raise(x->window, flag, ++x->meeting);
+    apd_window_raise(x->window, flag, ++x->barrier);
     apd_heartbeat_begin(APD_WAITS);
-    while (!apd_window_reached(x->window, flag, x->meeting)) {
+    while (!apd_window_reached(x->window, flag, x->barrier)) {
         (void)apd_internode_quiet(x->internode);
         apd_window_pause(&looks);
     }
     apd_heartbeat_end();
 }
 
-/* Finish this rank's messages, then meet: the node's theta is whole, its gradients are read. */
-static void settle(apd_exchange *x) {
+/* Complete this rank's messages, then wait for the node: its theta is complete, its gradients are read. */
+static void finish_messages(apd_exchange *x) {
     int looks = 0;
     apd_heartbeat_begin(APD_WAITS);
     while (!apd_internode_quiet(x->internode))
         apd_window_pause(&looks);
     apd_heartbeat_end();
-    meet(x);
+    node_barrier(x);
 }
 
 void apd_exchange_begin_step(apd_exchange *exchange) {
@@ -225,7 +230,7 @@ void apd_exchange_publish(apd_exchange *exchange, int block) {
     (void)apd_internode_quiet(exchange->internode);
 }
 
-/* -1: there is none. */
+/* The lowest block that is ready and not taken; -1 if there is none. */
 static int find_next(apd_exchange *x) {
     pass_on(x);
     for (int b = 0; b < x->layout->block_count; b++)
@@ -251,11 +256,11 @@ const float *apd_exchange_collect(apd_exchange *exchange, int block, apd_rows ro
     apd_exchange *x = exchange;
     const apd_block *shape = &x->layout->blocks[block];
     int64_t first = x->rows[block].begin, height = x->rows[block].end - first, count = rows.end - rows.begin;
-    apd_rows whole = {first + rows.begin, first + rows.end}; /* of the block's */
+    apd_rows whole = {first + rows.begin, first + rows.end}; /* in the block */
     APD_ASSERT(rows.begin >= 0 && count >= 0 && rows.end <= height && count <= apd_exchange_chunk(x, block));
     for (int k = 0; k < x->leaf_count; k++)
         if (x->leaves[k].shard < 0) {
-            const float *sum = apd_internode_sum(x->internode, block, x->leaf_run[k]);
+            const float *sum = apd_internode_sum(x->internode, block, x->leaf_range[k]);
             x->leaves[k].weights = sum + rows.begin * shape->cols;
             x->leaves[k].bias = sum + height * shape->cols + rows.begin;
         }
@@ -274,7 +279,7 @@ void apd_exchange_end_step(apd_exchange *exchange) {
     APD_ASSERT(exchange->released == exchange->layout->block_count);
     exchange->theta_step = exchange->step;
     if (exchange->team->node_count > 1)
-        settle(exchange);
+        finish_messages(exchange);
 }
 
 bool apd_exchange_has_theta(const apd_exchange *exchange, int block) {
@@ -292,7 +297,7 @@ void apd_exchange_await_theta(apd_exchange *exchange, int block) {
 /* --- outside a step ---------------------------------------------------------------------------------- */
 
 void apd_exchange_begin_share(apd_exchange *exchange) {
-    meet(exchange);
+    node_barrier(exchange);
     for (int b = 0; b < exchange->layout->block_count; b++)
         apd_internode_expect_rows(exchange->internode, b);
 }
@@ -300,11 +305,35 @@ void apd_exchange_begin_share(apd_exchange *exchange) {
 void apd_exchange_end_share(apd_exchange *exchange) {
     for (int b = 0; b < exchange->layout->block_count; b++)
         apd_internode_send_rows(exchange->internode, b);
-    settle(exchange);
+    finish_messages(exchange);
 }
 
 int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared) {
     *shared = apd_window_bytes(exchange->window);
-    return exchange->sum_floats * (int64_t)sizeof(float) + exchange->gradients.bytes +
+    return exchange->sum_floats * (int64_t)sizeof(float) + exchange->gradient_bytes +
            apd_tree_bytes(exchange->tree) + apd_internode_bytes(exchange->internode);
+}
+
+int64_t apd_exchange_estimate(const apd_layout *layout, int shards, int ranks, int ranks_a_node, int images) {
+    apd_gradient_layout *gradient = apd_gradient_layout_create(layout, images);
+    int64_t own = (shards + ranks - 1) / ranks,
+            near = own * ranks_a_node < shards ? own * ranks_a_node : shards;
+    int64_t factors = 0, rows = 0,
+            sums = 0; /* floats: a shard's factors; a rank's other rows; the largest chunk */
+    for (int b = 0; b < layout->block_count; b++) {
+        const apd_block *block = &layout->blocks[b];
+        int64_t height = (block->rows + ranks - 1) / ranks, chunk = apd_gradients_chunk(gradient, b);
+        int64_t sum = (chunk < height ? chunk : height) * (block->cols + 1);
+        if (gradient->blocks[b].factored)
+            factors += gradient->blocks[b].bias - gradient->blocks[b].weight;
+        else
+            rows += height * (block->cols + 1);
+        sums = sum > sums ? sum : sums;
+    }
+    int64_t floats =
+        layout->size + near * factors + own * (gradient->size - factors) + (near - own) * rows + sums;
+    int64_t bytes = floats * (int64_t)sizeof(float) + apd_gradients_bytes(gradient, near, shards) +
+                    apd_internode_estimate(layout, shards, ranks, ranks_a_node);
+    apd_gradient_layout_destroy(gradient);
+    return bytes;
 }

@@ -6,30 +6,40 @@
 #include <stdlib.h>
 
 enum {
-    PIECE = 16384,     /* floats of a gradient summed at a time: 64 kB */
-    PRODUCTS = 524288, /* the most of a factored one: every chunk costs a look at all factors */
-    HEIGHT = 24,       /* rows of a factored one made at a time, whole tiles, and most wanted together */
-    TILE = 6,          /* the least of them */
-    MADE = 262144,     /* floats of them, of all shards, that are to stay in the cache: 1 MB */
+    CHUNK = 16384,     /* floats of a gradient summed at a time: 64 kB */
+    PRODUCTS = 524288, /* the same of a factored one: every chunk reads all factors */
+    HEIGHT = 24,       /* rows of a factored one made at a time (whole tiles) and, at most, collected */
+    TILE = 6,          /* the fewest of them */
+    MADE = 262144,     /* floats of them, of all shards, that should stay in cache: 1 MB */
     WIDTH = 6 * APD_DENSE_COLUMNS /* columns of it made at a time */
 };
 
+/* Rows of a factored block to make at a time, so that those of `near` shards stay in cache. */
+static int64_t made_height(int64_t near) {
+    int64_t height = HEIGHT;
+    while (near * height * WIDTH > MADE && height > TILE)
+        height -= TILE;
+    return height;
+}
+
+int64_t apd_gradients_bytes(const apd_gradient_layout *layout, int64_t near, int shards) {
+    bool factored = false;
+    for (int b = 0; b < layout->layout->block_count; b++)
+        factored = factored || layout->blocks[b].factored;
+    return factored && shards > 1 ? near * made_height(near) * WIDTH * (int64_t)sizeof(float) : 0;
+}
+
 void apd_gradients_init(apd_gradients *gradients, const apd_gradient_layout *layout, const float **places,
                         int shards) {
-    *gradients = (apd_gradients){.layout = layout,
-                                 .shards = places,
-                                 .leaves = apd_allocate(shards, sizeof(float *), "leaves of the tree"),
-                                 .height = HEIGHT};
-    int64_t near = 0, factored = 0;
+    int64_t near = 0;
     for (int s = 0; s < shards; s++)
         near += places[s] != NULL;
-    for (int b = 0; b < layout->layout->block_count; b++)
-        factored += layout->blocks[b].factored;
-    while (near * gradients->height * WIDTH > MADE && gradients->height > TILE)
-        gradients->height -= TILE;
-    int64_t floats = factored > 0 && shards > 1 ? near * gradients->height * WIDTH : 0;
-    gradients->made = apd_allocate(floats, sizeof(float), "rows of gradients");
-    gradients->bytes = floats * (int64_t)sizeof(float);
+    *gradients = (apd_gradients){
+        .layout = layout,
+        .shards = places,
+        .leaves = apd_allocate(shards, sizeof(float *), "leaves of the tree"),
+        .made = apd_allocate_bytes(apd_gradients_bytes(layout, near, shards), "rows of gradients"),
+        .height = made_height(near)};
 }
 
 void apd_gradients_clear(apd_gradients *gradients) {
@@ -39,16 +49,16 @@ void apd_gradients_clear(apd_gradients *gradients) {
     *gradients = (apd_gradients){0};
 }
 
-int64_t apd_gradients_chunk(const apd_gradients *gradients, int block) {
-    int64_t cols = gradients->layout->layout->blocks[block].cols;
-    if (!gradients->layout->blocks[block].factored)
-        return 1 + PIECE / cols;
+int64_t apd_gradients_chunk(const apd_gradient_layout *layout, int block) {
+    int64_t cols = layout->layout->blocks[block].cols;
+    if (!layout->blocks[block].factored)
+        return 1 + CHUNK / cols;
     return PRODUCTS / cols < HEIGHT ? 1 + PRODUCTS / cols : HEIGHT;
 }
 
 /* --- sums ------------------------------------------------------------------------------------------------ */
 
-/* Some rows and columns of a factored block into out, whose first row is `first_row` of the block. */
+/* Sum some rows and columns of a factored block into `out`, whose first row is the block's row `first_row`. */
 static void sum_products(const apd_gradients *g, const apd_tree *tree, const apd_addend *leaves, int count,
                          int block, apd_rows rows, apd_rows cols, int64_t first_row, float *out) {
     int64_t width = cols.end - cols.begin, height = rows.end - rows.begin,
@@ -75,7 +85,7 @@ static void sum_products(const apd_gradients *g, const apd_tree *tree, const apd
 static void sum_factored(const apd_gradients *g, const apd_tree *tree, const apd_addend *leaves, int count,
                          int block, apd_rows rows, float *out) {
     int64_t cols = g->layout->layout->blocks[block].cols;
-    if (count == 1) { /* this node's: nothing is added */
+    if (count == 1) { /* one shard: nothing to add */
         APD_ASSERT(leaves[0].shard >= 0);
         apd_gradient_rows(g->layout, g->shards[leaves[0].shard], block, rows, (apd_rows){0, cols}, out, cols);
         return;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { SUMS, ROWS, KINDS };
-#define LEAST_LARGEST_TAG 32767 /* every MPI allows this one */
+#define LEAST_LARGEST_TAG 32767 /* every MPI library allows this one */
 
 struct apd_internode {
     const apd_team *team;
@@ -18,21 +18,21 @@ struct apd_internode {
     float *theta;
     MPI_Comm everyone;
 
-    int run_count;
-    apd_rows *runs;  /* (run_count) */
-    int *run_place;  /* (run_count): another node's run: which one it is in `incoming`; ours: -1 */
-    int *node_first; /* (nodes+1): runs of node n are node_first[n] .. node_first[n+1]-1 in `incoming` */
+    int range_count;
+    apd_rows *ranges; /* (range_count), of all nodes */
+    int *range_place; /* (range_count): of another node's range in `incoming`; -1: this node's */
+    int *node_first;  /* (nodes+1): node n's ranges are node_first[n] .. node_first[n+1]-1 in `incoming` */
 
-    int own_count;        /* runs of this node */
-    apd_rows *own_runs;   /* (own_count) */
+    int own_count;        /* ranges of this node */
+    apd_rows *own_ranges; /* (own_count) */
     apd_tree **own_trees; /* (own_count) */
     apd_addend *leaves;   /* (S): scratch */
 
     int partner_count;
-    int *partners; /* (partner_count): ranks of other nodes whose delegate this rank is */
+    int *partners; /* (partner_count): the ranks of other nodes whose delegate is this rank */
 
     float **outgoing;       /* (B) -> (partners, own_count, rows*C + rows) */
-    float **incoming;       /* (B) -> (run_place, rows*C + rows) */
+    float **incoming;       /* (B) -> (range_place, rows*C + rows) */
     apd_requests *arrivals; /* (B) */
     apd_requests departures, new_rows;
     int64_t bytes;
@@ -46,7 +46,7 @@ static int own_node(const apd_internode *internode) {
     return internode->team->node_of[internode->team->rank];
 }
 
-/* Floats of the rows of `rank` in block `block`, biases included: one run's part of a message. */
+/* Floats of the rows of `rank` in a block, biases included: one range's part of a message. */
 static int64_t row_floats(const apd_internode *internode, int block, int rank) {
     apd_rows rows = apd_partition_rows(internode->partition, internode->layout, block, rank);
     return (rows.end - rows.begin) * (internode->layout->blocks[block].cols + 1);
@@ -54,31 +54,32 @@ static int64_t row_floats(const apd_internode *internode, int block, int rank) {
 
 /* --- create and destroy ------------------------------------------------------------------------------ */
 
-static void find_runs(apd_internode *internode) {
+static void find_ranges(apd_internode *internode) {
     const apd_team *team = internode->team;
     int shards = internode->partition->shards;
     int *node = apd_allocate(shards, sizeof *node, "nodes of shards");
     for (int s = 0; s < shards; s++)
         node[s] = team->node_of[apd_partition_shard_owner(internode->partition, s)];
-    internode->run_count = apd_tree_cut(node, shards, &internode->runs);
-    internode->run_place = apd_allocate(internode->run_count, sizeof *internode->run_place, "places of sums");
+    internode->range_count = apd_tree_cut(node, shards, &internode->ranges);
+    internode->range_place =
+        apd_allocate(internode->range_count, sizeof *internode->range_place, "places of sums");
     internode->node_first =
         apd_allocate((int64_t)team->node_count + 1, sizeof *internode->node_first, "places of sums");
-    internode->own_runs =
-        apd_allocate(internode->run_count, sizeof *internode->own_runs, "own runs of shards");
+    internode->own_ranges =
+        apd_allocate(internode->range_count, sizeof *internode->own_ranges, "own ranges of shards");
     int *found = apd_allocate(team->node_count, sizeof *found, "places of sums");
-    for (int k = 0; k < internode->run_count; k++) {
-        int n = node[internode->runs[k].begin];
+    for (int k = 0; k < internode->range_count; k++) {
+        int n = node[internode->ranges[k].begin];
         if (n == own_node(internode))
-            internode->own_runs[internode->own_count++] = internode->runs[k];
+            internode->own_ranges[internode->own_count++] = internode->ranges[k];
         else
             internode->node_first[n + 1]++;
     }
     for (int n = 0; n < team->node_count; n++)
         internode->node_first[n + 1] += internode->node_first[n];
-    for (int k = 0; k < internode->run_count; k++) {
-        int n = node[internode->runs[k].begin];
-        internode->run_place[k] = n == own_node(internode) ? -1 : internode->node_first[n] + found[n]++;
+    for (int k = 0; k < internode->range_count; k++) {
+        int n = node[internode->ranges[k].begin];
+        internode->range_place[k] = n == own_node(internode) ? -1 : internode->node_first[n] + found[n]++;
     }
     free(found);
     free(node);
@@ -93,16 +94,16 @@ static void find_partners(apd_internode *internode) {
             internode->partners[internode->partner_count++] = r;
 }
 
-static void plant_trees(apd_internode *internode) {
-    internode->own_trees = apd_allocate(internode->own_count, sizeof(apd_tree *), "trees of runs");
+static void make_trees(apd_internode *internode) {
+    internode->own_trees = apd_allocate(internode->own_count, sizeof(apd_tree *), "trees of ranges");
     internode->leaves =
         apd_allocate(internode->partition->shards, sizeof *internode->leaves, "shards to add");
-    apd_rows *shards = apd_allocate(internode->partition->shards, sizeof *shards, "shards of a run");
+    apd_rows *shards = apd_allocate(internode->partition->shards, sizeof *shards, "shards of a range");
     for (int k = 0; k < internode->own_count; k++) {
-        apd_rows run = internode->own_runs[k];
-        for (int64_t s = run.begin; s < run.end; s++)
-            shards[s - run.begin] = (apd_rows){s, s + 1};
-        internode->own_trees[k] = apd_tree_create(shards, (int)(run.end - run.begin));
+        apd_rows range = internode->own_ranges[k];
+        for (int64_t s = range.begin; s < range.end; s++)
+            shards[s - range.begin] = (apd_rows){s, s + 1};
+        internode->own_trees[k] = apd_tree_create(shards, (int)(range.end - range.begin));
         internode->bytes += apd_tree_bytes(internode->own_trees[k]);
     }
     free(shards);
@@ -123,23 +124,24 @@ static void make_room(apd_internode *internode) {
         for (int i = 0; i < internode->partner_count; i++)
             out += row_floats(internode, b, internode->partners[i]);
         internode->outgoing[b] = message_room(internode, out * internode->own_count);
-        internode->incoming[b] = message_room(internode, in * (internode->run_count - internode->own_count));
+        internode->incoming[b] =
+            message_room(internode, in * (internode->range_count - internode->own_count));
     }
 }
 
 apd_internode *apd_internode_create(const apd_team *team, const apd_partition *partition,
                                     const apd_layout *layout, const apd_gradients *gradients, float *theta) {
     APD_ASSERT(layout->block_count <= LEAST_LARGEST_TAG / KINDS);
-    apd_internode *internode = apd_allocate(1, sizeof *internode, "what goes between nodes");
+    apd_internode *internode = apd_allocate(1, sizeof *internode, "the internode exchange");
     internode->team = team;
     internode->partition = partition;
     internode->layout = layout;
     internode->gradients = gradients;
     internode->theta = theta;
     APD_MPI(MPI_Comm_dup(team->everyone, &internode->everyone));
-    find_runs(internode);
+    find_ranges(internode);
     find_partners(internode);
-    plant_trees(internode);
+    make_trees(internode);
     make_room(internode);
     return internode;
 }
@@ -157,10 +159,10 @@ void apd_internode_destroy(apd_internode *internode) {
     apd_requests_clear(&internode->departures);
     apd_requests_clear(&internode->new_rows);
     APD_MPI(MPI_Comm_free(&internode->everyone));
-    free(internode->runs);
-    free(internode->run_place);
+    free(internode->ranges);
+    free(internode->range_place);
     free(internode->node_first);
-    free(internode->own_runs);
+    free(internode->own_ranges);
     free(internode->own_trees);
     free(internode->leaves);
     free(internode->partners);
@@ -170,9 +172,9 @@ void apd_internode_destroy(apd_internode *internode) {
     free(internode);
 }
 
-const apd_rows *apd_internode_runs(const apd_internode *internode, int *count) {
-    *count = internode->run_count;
-    return internode->runs;
+const apd_rows *apd_internode_ranges(const apd_internode *internode, int *count) {
+    *count = internode->range_count;
+    return internode->ranges;
 }
 
 /* --- sums to their owners ---------------------------------------------------------------------------- */
@@ -182,20 +184,20 @@ void apd_internode_begin_step(apd_internode *internode) {
     for (int b = 0; b < internode->layout->block_count; b++) {
         int64_t floats = row_floats(internode, b, team->rank);
         for (int n = 0; n < team->node_count; n++) {
-            int first = internode->node_first[n], runs = internode->node_first[n + 1] - first;
-            if (runs > 0)
+            int first = internode->node_first[n], ranges = internode->node_first[n + 1] - first;
+            if (ranges > 0)
                 apd_requests_receive(&internode->arrivals[b], internode->incoming[b] + first * floats,
-                                     runs * floats * (int64_t)sizeof(float),
+                                     ranges * floats * (int64_t)sizeof(float),
                                      apd_team_delegate(team, n, team->rank), tag_of(b, SUMS),
                                      internode->everyone);
         }
     }
 }
 
-/* The sum of one of our runs over some rows of a block: weights, then biases. */
-static void sum_run(const apd_internode *internode, int run, int block, apd_rows rows, float *to) {
-    const apd_rows shards = internode->own_runs[run];
-    const apd_tree *tree = internode->own_trees[run];
+/* The sum over one of this node's ranges of some rows of a block: weights, then biases. */
+static void sum_range(const apd_internode *internode, int range, int block, apd_rows rows, float *to) {
+    const apd_rows shards = internode->own_ranges[range];
+    const apd_tree *tree = internode->own_trees[range];
     int64_t height = rows.end - rows.begin, weights = height * internode->layout->blocks[block].cols;
     int count = (int)(shards.end - shards.begin);
     for (int k = 0; k < count; k++)
@@ -217,7 +219,7 @@ void apd_internode_send_sums(apd_internode *internode, int block) {
         apd_rows rows = apd_partition_rows(internode->partition, internode->layout, block, partner);
         const float *message = at;
         for (int k = 0; k < internode->own_count; k++, at += row_floats(internode, block, partner))
-            sum_run(internode, k, block, rows, at);
+            sum_range(internode, k, block, rows, at);
         apd_requests_send(&internode->departures, message, (at - message) * (int64_t)sizeof *at, partner,
                           tag_of(block, SUMS), internode->everyone);
     }
@@ -227,14 +229,14 @@ bool apd_internode_arrived(apd_internode *internode, int block) {
     return apd_requests_done(&internode->arrivals[block]);
 }
 
-const float *apd_internode_sum(const apd_internode *internode, int block, int run) {
+const float *apd_internode_sum(const apd_internode *internode, int block, int range) {
     return internode->incoming[block] +
-           internode->run_place[run] * row_floats(internode, block, internode->team->rank);
+           internode->range_place[range] * row_floats(internode, block, internode->team->rank);
 }
 
-/* --- rows of theta to everyone ----------------------------------------------------------------------- */
+/* --- rows of theta to all nodes ----------------------------------------------------------------------- */
 
-/* Where the rows of `rank` in a block are in the node's theta: two stretches, weights and biases. */
+/* The rows of `rank` in this node's theta of a block: weights and biases. */
 typedef struct stretches {
     float *start[2];
     int64_t bytes[2];
@@ -272,7 +274,7 @@ bool apd_internode_quiet(apd_internode *internode) {
     bool gone = apd_requests_done(&internode->departures);
     bool come = apd_requests_done(&internode->new_rows);
     if (internode->team->node_count > 1) {
-        /* MPI may still owe others what it took from us: it moves only when called */
+        /* MPI may hold messages that this rank has sent, and moves them only when called */
         int waiting = 0;
         APD_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, internode->everyone, &waiting, MPI_STATUS_IGNORE));
     }
@@ -281,4 +283,27 @@ bool apd_internode_quiet(apd_internode *internode) {
 
 int64_t apd_internode_bytes(const apd_internode *internode) {
     return internode->bytes;
+}
+
+int64_t apd_internode_estimate(const apd_layout *layout, int shards, int ranks, int ranks_a_node) {
+    int nodes = (ranks + ranks_a_node - 1) / ranks_a_node, own = 0; /* the most ranges of a node */
+    const apd_partition partition = {.shards = shards, .ranks = ranks};
+    apd_rows *ranges = NULL;
+    if (nodes == 1)
+        return 0;
+    int *node = apd_allocate(shards, sizeof *node, "nodes of shards");
+    for (int s = 0; s < shards; s++)
+        node[s] = apd_partition_shard_owner(&partition, s) / ranks_a_node;
+    int count = apd_tree_cut(node, shards, &ranges);
+    for (int k = 0, here = 0; k < count; k++) {
+        here = k > 0 && node[ranges[k].begin] == node[ranges[k - 1].begin] ? here + 1 : 1;
+        own = here > own ? here : own;
+    }
+    free(node);
+    free(ranges);
+    int64_t rows = 0; /* floats of a rank's rows */
+    for (int b = 0; b < layout->block_count; b++)
+        rows += (layout->blocks[b].rows + ranks - 1) / ranks * (layout->blocks[b].cols + 1);
+    /* sums of `own` ranges for an owner on each other node, and those of all other ranges for this rank */
+    return ((int64_t)(nodes - 1) * own + count - own) * rows * (int64_t)sizeof(float);
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK 2048 /* floats: with three or four partial sums under way this stays in a 32 kB cache */
+#define CHUNK 2048 /* floats: three or four partial sums fit in a 32 kB cache */
 
 /* One addition: slots[to] = left + right. An operand is a leaf's number, or ~slot. */
 typedef struct addition {
@@ -15,11 +15,11 @@ typedef struct addition {
 
 struct apd_tree {
     int leaf_count, slot_count;
-    addition *additions; /* (leaf_count-1), in an order in which operands are ready */
+    addition *additions; /* (leaf_count-1), operands first */
     float *slots;        /* (slot_count, CHUNK) */
 };
 
-/* Where tree_create is in its leaves and in its additions. */
+/* The progress of tree_create. */
 typedef struct builder {
     const apd_rows *leaves;
     int next_leaf;
@@ -27,7 +27,7 @@ typedef struct builder {
     apd_tree *tree;
 } builder;
 
-/* Additions for shards lo..hi-1, which may use slots from `slot` on; returns the operand that holds the sum. */
+/* Append the additions of shards lo .. hi-1, which may use slots from `slot` on; returns the operand that holds the sum. */
 static int build(builder *at, int lo, int hi, int slot) {
     const apd_rows *leaf = &at->leaves[at->next_leaf];
     APD_ASSERT(leaf->begin == lo && leaf->end <= hi);
@@ -62,7 +62,7 @@ void apd_tree_destroy(apd_tree *tree) {
     free(tree);
 }
 
-/* `to` may be `left` or `right` itself, which the pragma allows: element i needs nothing but elements i. */
+/* `to` may be `left` or `right` itself; the pragma is right because element i depends on elements i only. */
 static void add(int64_t count, const float *left, const float *right, float *to) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < count; i++)
@@ -89,14 +89,14 @@ const float *apd_tree_sum(const apd_tree *tree, const float *const *leaves, int6
 }
 
 typedef struct cutter {
-    const int *same_until; /* (shards): end of the run of shards of one group that holds this one */
-    apd_rows *runs;
+    const int *same_until; /* (shards): end of the range of shards of one group around this one */
+    apd_rows *ranges;
     int count;
 } cutter;
 
 static void cut(cutter *at, int lo, int hi) {
     if (at->same_until[lo] >= hi) {
-        at->runs[at->count++] = (apd_rows){lo, hi};
+        at->ranges[at->count++] = (apd_rows){lo, hi};
         return;
     }
     int middle = apd_partition_tree_middle(lo, hi);
@@ -104,14 +104,14 @@ static void cut(cutter *at, int lo, int hi) {
     cut(at, middle, hi);
 }
 
-int apd_tree_cut(const int *group, int shards, apd_rows **runs) {
+int apd_tree_cut(const int *group, int shards, apd_rows **ranges) {
     int *same_until = apd_allocate(shards, sizeof *same_until, "a cut of the summation tree");
     for (int s = shards - 1; s >= 0; s--)
         same_until[s] = s + 1 < shards && group[s] == group[s + 1] ? same_until[s + 1] : s + 1;
-    cutter at = {same_until, apd_allocate(shards, sizeof **runs, "a cut of the summation tree"), 0};
+    cutter at = {same_until, apd_allocate(shards, sizeof **ranges, "a cut of the summation tree"), 0};
     cut(&at, 0, shards);
     free(same_until);
-    *runs = at.runs;
+    *ranges = at.ranges;
     return at.count;
 }
 

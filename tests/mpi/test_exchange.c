@@ -18,12 +18,11 @@
 
 static apd_team *first_team; /* the one that starts and ends MPI */
 
-/* How this run of the test plays nodes: APD_RANKS_A_NODE, or NULL for the machine as it is. */
+/* Values of APD_RANKS_A_NODE, which simulates nodes; NULL: the machine as it is. */
 static const char *const groupings[] = {NULL, "1", "2", "3", "-2"};
 #define GROUPINGS ((int)(sizeof groupings / sizeof *groupings))
 
-/* --- a layout with a 1-row block, one longer than a chunk of the sum, and an empty one --------------------
- */
+/* --- a layout with a block of one row, one longer than a chunk of the sum, and an empty one ------------- */
 
 static apd_block odd_blocks[] = {{.name = "one", .rows = 1, .cols = 7},
                                  {.name = "small", .rows = 5, .cols = 3},
@@ -45,8 +44,7 @@ static apd_layout place_blocks(apd_block *blocks, int count) {
     return layout;
 }
 
-/* --- numbers that depend on (step, who, place) alone ------------------------------------------------------
- */
+/* --- numbers that depend on (step, who, place) only ------------------------------------------------------ */
 
 /* Signs and sizes vary, so that the order of a sum shows in its bits. */
 static float number(int step, int who, int64_t place) {
@@ -58,9 +56,9 @@ static float number(int step, int who, int64_t place) {
     return scale * ((float)(int32_t)(uint32_t)(z >> 32) / 2147483648.0f);
 }
 
-/* --- a block that is factored ------------------------------------------------------------------------------- */
+/* --- a factored block ------------------------------------------------------------------------------------ */
 
-/* Of IMAGES or fewer images a shard: ranks have rows that begin anywhere, and columns are made in two runs. */
+/* At most IMAGES images a shard. Ranks' rows begin anywhere in a tile, and columns are made in two passes. */
 enum { IMAGES = 5, WIDE_ROWS = 53, WIDE_COLS = 450, WIDE = 2, MOST_SHARDS = 16 };
 
 static apd_block wide_blocks[] = {
@@ -83,7 +81,7 @@ static apd_dense_shape fill_factors(int step, int shard, float *x, float *y) {
     return shape;
 }
 
-/* A shard's gradient of the factored block, (R, C), as a dense layer makes it whole. */
+/* A shard's whole gradient of the factored block, (R, C), from the dense layer. */
 static const float *wide_gradient(int step, int shard) {
     static float made[STEPS + 1][MOST_SHARDS][WIDE_ROWS * WIDE_COLS];
     static bool is_made[STEPS + 1][MOST_SHARDS];
@@ -99,7 +97,7 @@ static const float *wide_gradient(int step, int shard) {
     return made[step][shard];
 }
 
-#define THETA (-1) /* as who: the number that theta gets in a step */
+#define THETA (-1) /* as `who`: the number that theta gets in a step */
 
 static bool theta_block_is(const float *theta, const apd_block *block, int step) {
     bool right = true;
@@ -117,12 +115,12 @@ static bool theta_is(const apd_exchange *x, const apd_layout *layout, int step) 
     return right;
 }
 
-/* A shard's gradient at a place of theta's layout; of a factored block at `within` of it, else -1. */
+/* A shard's gradient at a place of theta's layout. `within`: the place in the factored block, -1 in other blocks. */
 static float gradient_at(int step, int shard, int64_t place, int64_t within) {
     return within < 0 ? number(step, shard, place) : wide_gradient(step, shard)[within];
 }
 
-/* The sum of one place over shards lo .. lo+count-1: the tree as the method's description has it. */
+/* The sum of one place over shards lo .. lo+count-1, by the tree's definition. */
 static float serial_sum(int step, int64_t place, int64_t within, int lo, int count) {
     int left = (count + 1) / 2;
     if (count == 1)
@@ -140,19 +138,18 @@ static bool same_bits(const float *sum, int64_t count, int step, int64_t place, 
     return right;
 }
 
-/* --- a run ------------------------------------------------------------------------------------------------
- */
+/* --- a run ----------------------------------------------------------------------------------------------- */
 
 typedef struct run {
     apd_team *team;
     apd_partition partition;
     const apd_layout *layout;
-    int images; /* of a shard, for what is factored; 0: nothing is */
+    int images; /* a shard, for the factored block; 0: nothing is factored */
     apd_exchange *exchange;
-    bool wait; /* for all of theta between two steps */
+    bool wait; /* for all of theta between steps */
     bool collected[8];
-    bool dawdle; /* ranks sleep now and then, each at other places */
-    bool right;  /* all that this rank saw so far */
+    bool uneven; /* ranks sleep now and then, each in other places */
+    bool right;  /* this rank has seen no error */
 } run;
 
 static run begin_run(const char *grouping, int shards, const apd_layout *layout) {
@@ -180,11 +177,11 @@ static void open_exchange(run *r) {
 
 static void maybe_sleep(const run *r, int step, int64_t place) {
     float x = number(step, apd_team_rank(r->team) + 1000, place);
-    if (r->dawdle && x > 0)
+    if (r->uneven && x > 0)
         (void)usleep((useconds_t)(x * 5));
 }
 
-/* The forward passes meet theta block by block, as the step before has made it. */
+/* The forward passes read theta of the last step block by block. */
 static void forward(run *r, int step) {
     const apd_layout *layout = r->layout;
     for (int s = r->partition.shard_begin; s < r->partition.shard_end; s++)
@@ -197,7 +194,7 @@ static void forward(run *r, int step) {
         }
 }
 
-/* A shard's gradient of a block, as a backward pass leaves it. */
+/* Write a shard's gradient of a block as a backward pass does. */
 static void fill_gradient(const run *r, int b, int step, int s) {
     float *gradient = apd_exchange_gradient(r->exchange, s);
     const apd_gradient_block *place = &apd_exchange_gradient_layout(r->exchange)->blocks[b];
@@ -214,7 +211,7 @@ static void fill_gradient(const run *r, int b, int step, int s) {
         gradient[place->weight + i] = number(step, s, block->weight + i);
 }
 
-/* The backward passes; the old theta must stay until this rank has published a block. */
+/* The backward passes. The old theta must stay until this rank has published a block. */
 static void backward(run *r, int step) {
     const apd_layout *layout = r->layout;
     for (int s = r->partition.shard_begin; s < r->partition.shard_end; s++)
@@ -245,20 +242,20 @@ static void collect_block(run *r, int step) {
     int64_t height = rows.end - rows.begin;
     r->right = r->right && !r->collected[b];
     r->collected[b] = true;
-    for (int64_t done = 0, piece = 1; done < height; done += piece) { /* a row, then as many as may be */
+    for (int64_t done = 0, chunk = 1; done < height; done += chunk) { /* one row, then the largest chunks */
         const float *bias = NULL;
-        piece = done == 0 ? 1 : apd_exchange_chunk(r->exchange, b);
-        piece = piece < height - done ? piece : height - done;
-        const float *gradient = apd_exchange_collect(r->exchange, b, (apd_rows){done, done + piece}, &bias);
+        chunk = done == 0 ? 1 : apd_exchange_chunk(r->exchange, b);
+        chunk = chunk < height - done ? chunk : height - done;
+        const float *gradient = apd_exchange_collect(r->exchange, b, (apd_rows){done, done + chunk}, &bias);
         int64_t first = rows.begin + done;
         int shards = r->partition.shards;
         r->right = r->right && gradient != NULL && bias != NULL;
         bool factored = apd_exchange_gradient_layout(r->exchange)->blocks[b].factored;
         r->right = r->right && factored == (r->images > 0 && b == WIDE);
         r->right =
-            r->right && same_bits(gradient, piece * block->cols, step, block->weight + first * block->cols,
+            r->right && same_bits(gradient, chunk * block->cols, step, block->weight + first * block->cols,
                                   factored ? first * block->cols : -1, shards);
-        r->right = r->right && same_bits(bias, piece, step, block->bias + first, -1, shards);
+        r->right = r->right && same_bits(bias, chunk, step, block->bias + first, -1, shards);
     }
     maybe_sleep(r, step, 500 + b);
     write_rows(r, b, step);
@@ -274,7 +271,7 @@ static void one_step(run *r, int step) {
     for (int k = 0; k < blocks; k++)
         collect_block(r, step);
     apd_exchange_end_step(r->exchange);
-    if (r->wait) /* as who looks at theta between two steps */
+    if (r->wait) /* as code that reads theta between steps */
         for (int b = 0; b < blocks; b++)
             apd_exchange_await_theta(r->exchange, b);
     r->right = r->right && (!r->wait || theta_is(r->exchange, r->layout, step));
@@ -288,15 +285,14 @@ static void take_steps(run *r) {
     end_run(r);
 }
 
-static void check_steps(const char *grouping, int shards, const apd_layout *layout, bool wait, bool dawdle) {
+static void check_steps(const char *grouping, int shards, const apd_layout *layout, bool wait, bool uneven) {
     run r = begin_run(grouping, shards, layout);
     r.wait = wait;
-    r.dawdle = dawdle;
+    r.uneven = uneven;
     take_steps(&r);
 }
 
-/* --- cases ------------------------------------------------------------------------------------------------
- */
+/* --- cases ----------------------------------------------------------------------------------------------- */
 
 static void numbers_another_order_of_the_sum_gives_other_bits(void **state) {
     (void)state;
@@ -320,7 +316,7 @@ static void step_any_shards_and_nodes_has_the_bits_of_the_serial_tree(void **sta
                 check_steps(groupings[g], shards[i], &layout, i % 2 == 0, false);
 }
 
-static void step_ranks_that_dawdle_change_nothing(void **state) {
+static void step_uneven_ranks_change_nothing(void **state) {
     (void)state;
     apd_layout layout = place_blocks(odd_blocks, 5);
     for (int g = 0; g < GROUPINGS; g++) {
@@ -329,7 +325,7 @@ static void step_ranks_that_dawdle_change_nothing(void **state) {
     }
 }
 
-static void step_messages_of_many_pieces_change_nothing(void **state) {
+static void step_messages_of_many_chunks_change_nothing(void **state) {
     (void)state;
     apd_layout layout = place_blocks(odd_blocks, 5);
     int last = apd_chunk_set_limit(1001);
@@ -348,13 +344,13 @@ static void step_factored_block_has_the_bits_of_the_serial_tree(void **state) {
             if (shards[i] >= apd_team_size(first_team)) {
                 run r = begin_run(groupings[g], shards[i], &layout);
                 r.images = IMAGES;
-                r.dawdle = i % 2 != 0;
+                r.uneven = i % 2 != 0;
                 take_steps(&r);
             }
     (void)apd_chunk_set_limit(last);
 }
 
-static void step_blocks_of_a_row_leave_ranks_with_nothing(void **state) {
+static void step_blocks_of_one_row_leave_ranks_without_rows(void **state) {
     (void)state;
     apd_block blocks[] = {{.rows = 1, .cols = 1}, {.rows = 1, .cols = 40}};
     apd_layout layout = place_blocks(blocks, 2);
@@ -369,13 +365,13 @@ static void create_layout_without_blocks_works(void **state) {
         check_steps(groupings[g], 4, &layout, false, false);
 }
 
-/* Shares before, between and after steps; a share writes what step `step` would. */
-static void share_rows_of_all_ranks_are_whole_on_every_node(void **state) {
+/* Theta is shared before, between and after steps; a share writes the numbers of step `step`. */
+static void share_completes_theta_on_every_node(void **state) {
     (void)state;
     apd_layout layout = place_blocks(odd_blocks, 5);
     for (int g = 0; g < GROUPINGS; g++) {
         run r = begin_run(groupings[g], 6, &layout);
-        r.dawdle = true;
+        r.uneven = true;
         open_exchange(&r);
         for (int step = 1; step <= 6; step++) {
             if (step % 3 == 0) {
@@ -394,7 +390,7 @@ static void share_rows_of_all_ranks_are_whole_on_every_node(void **state) {
     }
 }
 
-static void bytes_cover_what_is_held(void **state) {
+static void bytes_cover_all_buffers(void **state) {
     (void)state;
     apd_layout layout = place_blocks(odd_blocks, 5);
     run r = begin_run(NULL, 8, &layout);
@@ -405,18 +401,42 @@ static void bytes_cover_what_is_held(void **state) {
     end_run(&r);
 }
 
+/* With rows and shards that divide evenly: the largest rank's own buffers, except for the trees, and of the node's window
+ * between the rank's own part and all of it. */
+static void estimate_is_near_the_bytes_of_a_rank(void **state) {
+    (void)state;
+    apd_block blocks[] = {{.rows = 96, .cols = 1000}, {.rows = 480, .cols = 24}};
+    apd_layout layout = place_blocks(blocks, 2);
+    int size = apd_team_size(first_team), nodes[] = {size, 1, 2, 3};
+    for (int g = 0; g < 4; g++) {
+        run r = begin_run(groupings[g], 12, &layout);
+        open_exchange(&r);
+        int64_t shared = 0, own = apd_exchange_bytes(r.exchange, &shared), trees = 65536;
+        apd_team_maximum(r.team, &own, 1);
+        int64_t estimate = apd_exchange_estimate(&layout, 12, size, nodes[g] < size ? nodes[g] : size, 0);
+        int64_t least = 4 * layout.size * (1 + 12 / size) + own - trees;
+        bool full = apd_team_nodes(r.team) == 1 || size % nodes[g] == 0; /* all nodes have as many ranks */
+        r.right = !full || (estimate >= least && estimate <= shared + own);
+        if (!r.right)
+            print_message("grouping %d: %lld own, %lld shared, %lld estimated\n", g, (long long)own,
+                          (long long)shared, (long long)estimate);
+        end_run(&r);
+    }
+}
+
 int main(int argc, char **argv) {
     first_team = apd_team_create(&argc, &argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_another_order_of_the_sum_gives_other_bits),
         cmocka_unit_test(step_any_shards_and_nodes_has_the_bits_of_the_serial_tree),
-        cmocka_unit_test(step_ranks_that_dawdle_change_nothing),
-        cmocka_unit_test(step_messages_of_many_pieces_change_nothing),
+        cmocka_unit_test(step_uneven_ranks_change_nothing),
+        cmocka_unit_test(step_messages_of_many_chunks_change_nothing),
         cmocka_unit_test(step_factored_block_has_the_bits_of_the_serial_tree),
-        cmocka_unit_test(step_blocks_of_a_row_leave_ranks_with_nothing),
+        cmocka_unit_test(step_blocks_of_one_row_leave_ranks_without_rows),
         cmocka_unit_test(create_layout_without_blocks_works),
-        cmocka_unit_test(share_rows_of_all_ranks_are_whole_on_every_node),
-        cmocka_unit_test(bytes_cover_what_is_held),
+        cmocka_unit_test(share_completes_theta_on_every_node),
+        cmocka_unit_test(bytes_cover_all_buffers),
+        cmocka_unit_test(estimate_is_near_the_bytes_of_a_rank),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     apd_exchange_destroy(NULL);
