@@ -1,7 +1,7 @@
 #include "plan/estimate.h"
 
 #include "method/solvers/cells.h"
-#include "network/gradient.h"
+#include "mpi/exchange/exchange.h"
 
 #include <math.h>
 
@@ -38,30 +38,9 @@ static double share_of(int count, int parts) {
     return ceil((double)count / parts) / count;
 }
 
-/* Floats of a shard's gradient that lie whole; `factors` gets those of its factors. */
-static int64_t gradient_floats(const apd_layout *layout, const apd_launch *launch, int batch,
-                               int64_t *factors) {
-    apd_gradient_layout *made =
-        apd_gradient_layout_create(layout, (batch + launch->shards - 1) / launch->shards);
-    int64_t whole = made->size;
-    *factors = 0;
-    for (int b = 0; b < layout->block_count; b++)
-        *factors += made->blocks[b].factored ? made->blocks[b].bias - made->blocks[b].weight : 0;
-    apd_gradient_layout_destroy(made);
-    return whole - *factors;
-}
-
-/* Pages of the node's window that a rank touches: theta, its shards' gradients, its neighbours' factors and its rows
- * of what lies whole, and what it adds up. */
 static int64_t exchange_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
-    const apd_layout *layout = facts->layout;
-    apd_slice_size slice = apd_largest_slice(layout, launch->ranks);
-    double own = ceil((double)launch->shards / launch->ranks);
-    double near = fmin(own * launch->ranks_a_node, launch->shards);
-    double rows = (double)(slice.decomposed + slice.head) / (double)(layout->decomposed + 1);
-    int64_t factors, whole = gradient_floats(layout, launch, facts->batch, &factors);
-    return rounded(FLOAT * ((double)layout->size + near * (double)factors +
-                            (double)whole * (own + (near - own) * fmin(rows, 1.0))));
+    int images = (facts->batch + launch->shards - 1) / launch->shards;
+    return apd_exchange_estimate(facts->layout, launch->shards, launch->ranks, launch->ranks_a_node, images);
 }
 
 /* `solver` bytes in the present launch as they would be in another, in proportion to the slice; sigma; and the
