@@ -1,5 +1,5 @@
-/* agreed: assertions that all ranks of a team fail together, because one rank failing alone hangs the rest.
- */
+/* agreed: assertions that fail on all ranks of a team if they fail on one, because a rank that fails alone leaves the
+ * others waiting. cmocka.h must be included before this header. */
 #ifndef APD_TESTS_AGREED_H
 #define APD_TESTS_AGREED_H
 
@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* cmocka.h comes before this header. Collective. */
+/* Collective. Prints the expression on each rank where it is false. */
 #define assert_agreed(team, expression) agreed_(team, (expression), #expression, __FILE__, __LINE__)
 
 static void agreed_(const apd_team *team, bool holds, const char *expression, const char *file, int line) {

@@ -84,17 +84,17 @@ bool apd_exchange_has_theta(const apd_exchange *exchange, int block);
 /* Wait until apd_exchange_has_theta. */
 void apd_exchange_await_theta(apd_exchange *exchange, int block);
 
-/* Change theta outside a step. begin_share waits until no rank of this node reads the old theta; then every rank writes
- * its rows of all blocks (apd_exchange_theta_rows); end_share waits until theta is complete on this node. Collective. */
+/* Change theta outside a step. Collective. begin_share waits until no rank of this node reads the old theta; then every
+ * rank writes its rows of all blocks (apd_exchange_theta_rows); end_share waits until theta is complete on this node. */
 void apd_exchange_begin_share(apd_exchange *exchange);
 void apd_exchange_end_share(apd_exchange *exchange);
 
 /* Bytes of this rank's own buffers; `*shared`: of this node's shared memory. Local. */
 int64_t apd_exchange_bytes(const apd_exchange *exchange, int64_t *shared);
 
-/* An estimate for a launch that is only planned: bytes of shared memory that a rank touches (theta, its shards' gradients,
- * its neighbours' factors, and its rows of their other gradients) and of its own buffers. Nodes have `ranks_a_node`
- * ranks; the last may have fewer. Local. */
+/* An estimate for a launch that is only planned: bytes of shared memory that a rank touches (theta, its shards'
+ * gradients, its neighbours' factors, and its rows of their other gradients) and of its own buffers. Nodes have
+ * `ranks_a_node` ranks; the last may have fewer. Local. */
 int64_t apd_exchange_estimate(const apd_layout *layout, int shards, int ranks, int ranks_a_node, int images);
 
 #endif

@@ -35,8 +35,8 @@ int64_t apd_gradients_bytes(const apd_gradient_layout *layout, int64_t near, int
 /* Preferred rows a call: their sum stays in cache. */
 int64_t apd_gradients_chunk(const apd_gradient_layout *layout, int block);
 
-/* The sum over the tree's leaves (count) of rows rows.begin .. rows.end-1 of `block`. Returns `out`, (rows, C) or (rows),
- * or, if the tree has one leaf, possibly the leaf's own array. */
+/* The sum over the tree's leaves (count) of rows rows.begin .. rows.end-1 of `block`. Returns `out`, (rows, C) or
+ * (rows), or, if the tree has one leaf, possibly the leaf's own array. */
 const float *apd_gradients_sum_weights(const apd_gradients *gradients, const apd_tree *tree,
                                        const apd_addend *leaves, int count, int block, apd_rows rows,
                                        float *out);

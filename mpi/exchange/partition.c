@@ -5,7 +5,7 @@
 #define LARGEST_SHARD_COUNT 65536
 
 apd_rows apd_part(int64_t count, int parts, int part) {
-    /* floor(count*p/parts) without the product, which may not fit in 64 bits */
+    /* floor(count*p/parts) without the product, which may exceed 64 bits */
     int64_t whole = count / parts, rest = count % parts;
     int64_t begin = whole * part + rest * part / parts;
     int64_t end = whole * (part + 1) + rest * (part + 1) / parts;
@@ -14,14 +14,16 @@ apd_rows apd_part(int64_t count, int parts, int part) {
 
 apd_status apd_partition_init(apd_partition *partition, int shards, int ranks, int rank, apd_error *error) {
     if (shards < 1 || shards > LARGEST_SHARD_COUNT)
-        return apd_fail(error, APD_ERROR_USAGE, "%d shards: there must be between 1 and %d", shards,
+        return apd_fail(error, APD_ERROR_USAGE, "shards is %d; a whole number from 1 to %d is needed", shards,
                         LARGEST_SHARD_COUNT);
     if (ranks < 1 || ranks > shards)
-        return apd_fail(error, APD_ERROR_USAGE,
-                        "%d ranks for %d shards: every rank needs a shard, so start between 1 and %d ranks",
-                        ranks, shards, shards);
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "the number of ranks is %d and of shards %d; start at most %d, since every rank needs a shard",
+            ranks, shards, shards);
     if (rank < 0 || rank >= ranks)
-        return apd_fail(error, APD_ERROR_USAGE, "rank %d of %d: ranks are 0 to %d", rank, ranks, ranks - 1);
+        return apd_fail(error, APD_ERROR_USAGE, "the rank is %d of %d; 0 to %d is needed", rank, ranks,
+                        ranks - 1);
     apd_rows own = apd_part(shards, ranks, rank);
     *partition = (apd_partition){shards, ranks, rank, (int)own.begin, (int)own.end};
     return APD_OK;
@@ -32,7 +34,7 @@ apd_rows apd_partition_shards(const apd_partition *partition, int rank) {
 }
 
 int apd_partition_shard_owner(const apd_partition *partition, int shard) {
-    /* the last rank p with floor(S*p/P) <= shard, that is with S*p < (shard+1)*P */
+    /* the last rank p with floor(S*p/P) <= shard, i.e. S*p < (shard+1)*P */
     return (int)((((int64_t)shard + 1) * partition->ranks - 1) / partition->shards);
 }
 

@@ -1,9 +1,9 @@
 /* partition: which rank has which shards and which rows. All arithmetic of shards, rows and blocks is here. Local.
  *
  * A run has S logical shards, fixed at its first launch; the number of ranks P <= S may change from launch to launch.
- * Each rank has a contiguous range of shards, and of the rows of each block; range lengths differ by at most one between
- * ranks, and a rank may have no rows of a small block. No result depends on P: results are made by shard or by row, and
- * sums over shards follow the fixed tree below. */
+ * Each rank has a contiguous range of shards, and of the rows of each block; range lengths differ by at most one
+ * between ranks, and a rank may have no rows of a small block. No result depends on P: results are made by shard or by
+ * row, and sums over shards follow the fixed tree below. */
 #ifndef APD_MPI_EXCHANGE_PARTITION_H
 #define APD_MPI_EXCHANGE_PARTITION_H
 
@@ -39,8 +39,8 @@ apd_rows *apd_partition_slice(const apd_partition *partition, const apd_layout *
 int apd_partition_micro_batch(const apd_partition *partition, int64_t count, int shard);
 int apd_partition_shard_of_sample(const apd_partition *partition, int64_t sample, int64_t batch);
 
-/* The fixed binary tree over shards: the sum of shards lo .. hi-1, hi-lo >= 2, is the sum of lo .. mid-1 plus the sum of
- * mid .. hi-1, mid = lo + (hi-lo+1)/2. Returns mid. */
+/* The fixed binary tree over shards: the sum of shards lo .. hi-1, hi-lo >= 2, is the sum of lo .. mid-1 plus the sum
+ * of mid .. hi-1, mid = lo + (hi-lo+1)/2. Returns mid. */
 int apd_partition_tree_middle(int lo, int hi);
 
 /* Sums along that tree in double, for a few numbers a shard: values (S, width), sums (width). */

@@ -27,7 +27,8 @@ typedef struct builder {
     apd_tree *tree;
 } builder;
 
-/* Append the additions of shards lo .. hi-1, which may use slots from `slot` on; returns the operand that holds the sum. */
+/* Append the additions of shards lo .. hi-1, which may use slots from `slot` on; returns the operand that holds the
+ * sum. */
 static int build(builder *at, int lo, int hi, int slot) {
     const apd_rows *leaf = &at->leaves[at->next_leaf];
     APD_ASSERT(leaf->begin == lo && leaf->end <= hi);

@@ -23,11 +23,11 @@ typedef enum apd_gram_storage { APD_GRAM_AUTO, APD_GRAM_REPLICATED, APD_GRAM_DIS
 
 typedef struct apd_gram apd_gram;
 
-/* Make the matrix. Collective. `former`, which may be NULL and is not used if source->changed is NULL: an earlier matrix
- * of the same team and block. Vectors keep their indices, and those beyond the former's count as changed. Products of
- * two unchanged vectors are taken from it if the longest vector's length has the same binary exponent, and computed
- * anew otherwise, with the same result. AUTO distributes large matrices. Cost: two passes over the rows, a product for
- * each pair of entries in a column, and a sum over ranks of N^2/2 numbers. */
+/* Make the matrix. Collective. `former`, which may be NULL and is not used if source->changed is NULL: an earlier
+ * matrix of the same team and block. Vectors keep their indices, and those beyond the former's count as changed.
+ * Products of two unchanged vectors are taken from it if the longest vector's length has the same binary exponent, and
+ * computed anew otherwise, with the same result. AUTO distributes large matrices. Cost: two passes over the rows, a
+ * product for each pair of entries in a column, and a sum over ranks of N^2/2 numbers. */
 apd_gram *apd_gram_create(const apd_team *team, const apd_gram_source *source, const apd_gram *former,
                           apd_gram_storage storage);
 void apd_gram_destroy(apd_gram *gram); /* Collective. Takes NULL. */
@@ -48,8 +48,8 @@ bool apd_gram_is_distributed(const apd_gram *gram); /* Local. */
  * equal eigenvalues. Collective. Ends the job if the solver does not converge. */
 void apd_gram_eigen(const apd_gram *gram, double *values, int count, double *vectors);
 
-/* exp of the entropy of the normalised eigenvalues (Roy & Vetterli 2007), and the share of the first `first` in the sum.
- * Eigenvalues below 0 count as 0; both are 0 if all are. Local. */
+/* exp of the entropy of the normalised eigenvalues (Roy & Vetterli 2007), and the share of the first `first` in the
+ * sum. Eigenvalues below 0 count as 0; both are 0 if all are. Local. */
 double apd_effective_rank(const double *eigenvalues, int count);
 double apd_explained_variance(const double *eigenvalues, int total, int first);
 

@@ -27,7 +27,7 @@ void apd_grid_init(apd_grid *grid, const apd_team *team, int order) {
     char by_rows[] = "Row";
     *grid = (apd_grid){.rows = grid_rows(team->size)};
     grid->cols = team->size / grid->rows;
-    /* BLACS has one handle for a communicator, returns it again when asked again, and keeps it for the process's life */
+    /* BLACS keeps one handle of a communicator for the process's life */
     apd_heartbeat_begin(APD_MAY_WAIT);
     grid->context = Csys2blacs_handle(team->everyone);
     Cblacs_gridinit(&grid->context, by_rows, grid->rows, grid->cols);

@@ -8,8 +8,8 @@
 
 #include "mpi/gram/source.h"
 
-/* Entry (i, j), i <= j, of the packed upper triangle of N x N numbers is at index apd_gram_row_start(N, i) + j: rows one
- * after another. */
+/* Entry (i, j), i <= j, of the packed upper triangle of N x N numbers is at index apd_gram_row_start(N, i) + j: rows
+ * one after another. */
 static inline int64_t apd_gram_row_start(int vectors, int i) {
     return (int64_t)i * vectors - (int64_t)i * (i + 1) / 2;
 }

@@ -17,7 +17,8 @@ void Cblacs_gridinit(int *context, char *order, int rows, int cols);
 void Cblacs_gridinfo(int context, int *rows, int *cols, int *row, int *col);
 void Cblacs_gridexit(int context);
 
-/* The number of n rows (or columns) in blocks of nb that process `row` of `rows` holds, the first block being on `first`. */
+/* The number of n rows (or columns) in blocks of nb that process `row` of `rows` holds, the first block being on
+ * `first`. */
 int numroc_(const int *n, const int *nb, const int *row, const int *first, const int *rows);
 void descinit_(int *descriptor, const int *m, const int *n, const int *mb, const int *nb,
                const int *first_row, const int *first_col, const int *context, const int *leading, int *info);

@@ -7,9 +7,9 @@
  *
  * Ranks are numbered node by node, in MPI's order within a node; rank 0 is MPI's rank 0.
  *
- * For tests, the environment variable APD_RANKS_A_NODE simulates several nodes on one machine: k > 0 cuts the ranks that
- * share memory into nodes of k consecutive ranks (the last may be smaller); k < 0 assigns them round-robin to -k nodes.
- * No result depends on it. */
+ * For tests, the environment variable APD_RANKS_A_NODE simulates several nodes on one machine: k > 0 cuts the ranks
+ * that share memory into nodes of k consecutive ranks (the last may be smaller); k < 0 assigns them round-robin to -k
+ * nodes. No result depends on it. */
 #ifndef APD_MPI_TEAM_TEAM_H
 #define APD_MPI_TEAM_TEAM_H
 
@@ -58,8 +58,8 @@ bool apd_team_same(const apd_team *team, uint64_t value); /* True if equal on al
 void apd_team_sum(const apd_team *team, int64_t *values, int count);
 void apd_team_maximum(const apd_team *team, int64_t *values, int count);
 
-/* Concatenate all ranks' parts, in rank order, on rank 0. `part` has `bytes` >= 0 bytes, which may differ between ranks.
- * On rank 0 `*all` (caller frees) has `*total` bytes; elsewhere NULL and 0. Collective. */
+/* Concatenate all ranks' parts, in rank order, on rank 0. `part` has `bytes` >= 0 bytes, which may differ between
+ * ranks. On rank 0 `*all` (caller frees) has `*total` bytes; elsewhere NULL and 0. Collective. */
 void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void **all, int64_t *total);
 
 /* The same with the result on every rank. Collective. */

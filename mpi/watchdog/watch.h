@@ -24,9 +24,9 @@
 
 typedef struct apd_watch apd_watch;
 
-/* Watch from now on. Collective. `seconds`, the same on all ranks: the first line about a stall comes after so long, the
- * next ones whenever it has lasted twice as long as at the last. Returns NULL, and nothing is watched, if `seconds` is 0
- * or the team has one rank. A rank that gets no socket or thread warns that its stalls will not be named. */
+/* Watch from now on. Collective. `seconds`, the same on all ranks: the first line about a stall comes after so long,
+ * the next ones whenever it has lasted twice as long as at the last. Returns NULL, and nothing is watched, if `seconds`
+ * is 0 or the team has one rank. A rank that gets no socket or thread warns that its stalls will not be named. */
 apd_watch *apd_watch_start(const apd_team *team, double seconds);
 
 /* Wait for all ranks, which are watched to the last, and end the thread. Takes NULL (on all ranks or none).

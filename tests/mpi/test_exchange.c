@@ -401,8 +401,8 @@ static void bytes_cover_all_buffers(void **state) {
     end_run(&r);
 }
 
-/* With rows and shards that divide evenly: the largest rank's own buffers, except for the trees, and of the node's window
- * between the rank's own part and all of it. */
+/* With rows and shards that divide evenly: the largest rank's own buffers, except for the trees, and of the node's
+ * window between the rank's own part and all of it. */
 static void estimate_is_near_the_bytes_of_a_rank(void **state) {
     (void)state;
     apd_block blocks[] = {{.rows = 96, .cols = 1000}, {.rows = 480, .cols = 24}};

@@ -34,8 +34,8 @@ static uint64_t scramble(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-/* Every fifth row is full, every seventh empty, the rest have one entry in eight. Vector 3 is zero; vectors of one family
- * (vector % 4) have a part in common. */
+/* Every fifth row is full, every seventh empty, the rest have one entry in eight. Vector 3 is zero; vectors of one
+ * family (vector % 4) have a part in common. */
 static double number(const problem *p, int vector, int64_t row, int64_t col) {
     int generation = p->changed != NULL && p->changed[vector] ? p->generation : 0;
     uint64_t place = (uint64_t)row * 1000003u + (uint64_t)col;

@@ -21,7 +21,7 @@ static apd_partition made(int shards, int ranks, int rank) {
     return partition;
 }
 
-static void part_any_count_is_dealt_once_in_even_runs(void **state) {
+static void part_any_count_is_cut_into_even_adjacent_ranges(void **state) {
     (void)state;
     static const int64_t counts[] = {0, 1, 2, 3, 5, 20, 500, 801, 65536, INT64_C(1) << 40, INT64_MAX - 7};
     static const int parts[] = {1, 2, 3, 4, 7, 64, 1000, 65536};
@@ -29,10 +29,10 @@ static void part_any_count_is_dealt_once_in_even_runs(void **state) {
         for (int p = 0; p < COUNT(parts); p++) {
             int64_t at = 0, least = counts[c] / parts[p];
             for (int k = 0; k < parts[p]; k++) {
-                apd_rows run = apd_part(counts[c], parts[p], k);
-                assert_true(run.begin == at);
-                assert_true(run.end - run.begin == least || run.end - run.begin == least + 1);
-                at = run.end;
+                apd_rows range = apd_part(counts[c], parts[p], k);
+                assert_true(range.begin == at);
+                assert_true(range.end - range.begin == least || range.end - range.begin == least + 1);
+                at = range.end;
             }
             assert_true(at == counts[c]);
         }
@@ -43,9 +43,9 @@ static void part_small_numbers_follow_the_formula(void **state) {
     for (int64_t count = 0; count < 50; count++)
         for (int parts = 1; parts < 20; parts++)
             for (int k = 0; k < parts; k++) {
-                apd_rows run = apd_part(count, parts, k);
-                assert_int_equal(run.begin, count * k / parts);
-                assert_int_equal(run.end, count * (k + 1) / parts);
+                apd_rows range = apd_part(count, parts, k);
+                assert_int_equal(range.begin, count * k / parts);
+                assert_int_equal(range.end, count * (k + 1) / parts);
             }
 }
 
@@ -53,12 +53,12 @@ static void check_shards(int shards, int ranks) {
     int next = 0;
     for (int r = 0; r < ranks; r++) {
         apd_partition partition = made(shards, ranks, r);
-        apd_rows run = apd_partition_shards(&partition, r);
+        apd_rows range = apd_partition_shards(&partition, r);
         assert_int_equal(partition.shard_begin, next);
-        assert_int_equal(run.begin, next);
-        assert_int_equal(partition.shard_end, run.end);
-        assert_true(run.end > run.begin);
-        for (; next < run.end; next++)
+        assert_int_equal(range.begin, next);
+        assert_int_equal(partition.shard_end, range.end);
+        assert_true(range.end > range.begin);
+        for (; next < range.end; next++)
             assert_int_equal(apd_partition_shard_owner(&partition, next), r);
     }
     assert_int_equal(next, shards);
@@ -89,7 +89,7 @@ static void init_impossible_numbers_are_refused_with_a_line(void **state) {
     apd_error error = {0};
     apd_partition partition;
     (void)apd_partition_init(&partition, 4, 5, 0, &error);
-    assert_non_null(strstr(error.message, "5 ranks for 4 shards"));
+    assert_non_null(strstr(error.message, "ranks is 5 and of shards 4; start at most 4"));
 }
 
 static void rows_of_each_block_are_owned_once_with_and_without_enough_rows(void **state) {
@@ -101,26 +101,26 @@ static void rows_of_each_block_are_owned_once_with_and_without_enough_rows(void 
             int64_t next = 0;
             for (int r = 0; r < ranks; r++) {
                 apd_partition partition = made(9, ranks, r);
-                apd_rows run = apd_partition_rows(&partition, &layout, b, r);
+                apd_rows range = apd_partition_rows(&partition, &layout, b, r);
                 apd_rows *slice = apd_partition_slice(&partition, &layout);
-                assert_int_equal(run.begin, next);
-                assert_int_equal(slice[b].begin, run.begin);
-                assert_int_equal(slice[b].end, run.end);
-                next = run.end;
+                assert_int_equal(range.begin, next);
+                assert_int_equal(slice[b].begin, range.begin);
+                assert_int_equal(slice[b].end, range.end);
+                next = range.end;
                 free(slice);
             }
             assert_int_equal(next, blocks[b].rows);
         }
 }
 
-/* Cut N samples into steps and count, slot by slot, what each shard should get. */
+/* Cut N samples into steps and count each shard's images, slot by slot. */
 static void check_batches(int64_t samples, int64_t batch, int shards) {
     apd_partition partition = made(shards, 1, 0);
-    int64_t *dealt = calloc((size_t)shards, sizeof *dealt);
+    int64_t *expected = calloc((size_t)shards, sizeof *expected);
     int64_t *used = calloc((size_t)shards, sizeof *used);
-    assert_true(dealt != NULL && used != NULL);
+    assert_true(expected != NULL && used != NULL);
     for (int64_t i = 0; i < samples; i++)
-        dealt[apd_partition_shard_of_sample(&partition, i, batch)]++;
+        expected[apd_partition_shard_of_sample(&partition, i, batch)]++;
     int64_t steps = (samples + batch - 1) / batch, all = 0;
     for (int64_t step = 0; step < steps; step++) {
         int64_t left = samples - step * batch, count = left < batch ? left : batch;
@@ -134,8 +134,8 @@ static void check_batches(int64_t samples, int64_t batch, int shards) {
         }
     }
     assert_int_equal(all, samples);
-    assert_memory_equal(dealt, used, (size_t)shards * sizeof *dealt);
-    free(dealt);
+    assert_memory_equal(expected, used, (size_t)shards * sizeof *expected);
+    free(expected);
     free(used);
 }
 
@@ -158,7 +158,7 @@ static void shard_of_sample_restarts_with_every_batch(void **state) {
         assert_int_equal(apd_partition_shard_of_sample(&partition, i, 6), expected[i]);
 }
 
-/* The sums written out by hand; the numbers are such that summing from the left gives other bits. */
+/* Sums written out by hand, of numbers whose sum from the left has other bits. */
 static void tree_sum_few_shards_gives_the_sums_written_by_hand(void **state) {
     (void)state;
     const double v[] = {1.0, 1e16, -1e16, 1.0, 1e-3, 7e15, 1.0 / 3.0};
@@ -191,7 +191,7 @@ static void tree_sum_no_columns_touches_nothing(void **state) {
     assert_true(sum == -5);
 }
 
-/* --- the float tree behind the exchange ------------------------------------------------------------------
+/* --- the exchange's tree in float ------------------------------------------------------------------------
  */
 
 static float oracle(const float *values, int count) {
@@ -203,15 +203,15 @@ static void check_float_tree(int shards, int64_t count) {
     apd_random random = apd_random_stream(5, APD_RANDOM_TEST, 0, 0);
     float *values = apd_allocate(shards * count, sizeof *values, "a test");
     const float **leaves = apd_allocate(shards, sizeof *leaves, "a test");
-    apd_rows *runs = apd_allocate(shards, sizeof *runs, "a test");
+    apd_rows *ranges = apd_allocate(shards, sizeof *ranges, "a test");
     float *out = apd_allocate(count, sizeof *out, "a test");
     float *column = apd_allocate(shards, sizeof *column, "a test");
     apd_random_normal(&random, 0, shards * count, values);
     for (int s = 0; s < shards; s++) {
         leaves[s] = values + s * count;
-        runs[s] = (apd_rows){s, s + 1};
+        ranges[s] = (apd_rows){s, s + 1};
     }
-    apd_tree *tree = apd_tree_create(runs, shards);
+    apd_tree *tree = apd_tree_create(ranges, shards);
     const float *sum = apd_tree_sum(tree, leaves, count, out);
     for (int64_t i = 0; i < count; i++) {
         for (int s = 0; s < shards; s++)
@@ -222,7 +222,7 @@ static void check_float_tree(int shards, int64_t count) {
     apd_tree_destroy(tree);
     free(values);
     free(leaves);
-    free(runs);
+    free(ranges);
     free(out);
     free(column);
 }
@@ -251,21 +251,21 @@ static bool one_group(const int *group, int64_t begin, int64_t end) {
     return true;
 }
 
-/* Every whole subtree of one group must lie in one run, every run must be such a subtree, and runs tile. */
+/* Every range is a whole subtree of one group and inside no larger one; together they are all shards. */
 static void check_cut(const int *group, int shards) {
-    apd_rows *runs = NULL;
-    int count = apd_tree_cut(group, shards, &runs), at = 0;
+    apd_rows *ranges = NULL;
+    int count = apd_tree_cut(group, shards, &ranges), at = 0;
     for (int k = 0; k < count; k++) {
-        assert_int_equal(runs[k].begin, at);
-        assert_true(is_tree_node(0, shards, runs[k].begin, runs[k].end));
-        assert_true(one_group(group, runs[k].begin, runs[k].end));
-        at = (int)runs[k].end;
+        assert_int_equal(ranges[k].begin, at);
+        assert_true(is_tree_node(0, shards, ranges[k].begin, ranges[k].end));
+        assert_true(one_group(group, ranges[k].begin, ranges[k].end));
+        at = (int)ranges[k].end;
         for (int hi = at + 1; hi <= shards; hi++)
-            for (int lo = 0; lo <= runs[k].begin; lo++)
+            for (int lo = 0; lo <= ranges[k].begin; lo++)
                 assert_false(is_tree_node(0, shards, lo, hi) && one_group(group, lo, hi));
     }
     assert_int_equal(at, shards);
-    free(runs);
+    free(ranges);
 }
 
 static void tree_cut_gives_the_fewest_whole_subtrees(void **state) {
@@ -282,14 +282,14 @@ static void tree_cut_gives_the_fewest_whole_subtrees(void **state) {
         }
 }
 
-/* A leaf that comes summed gives the same bits as its shards. */
+/* A leaf that is a range's sum gives the same bits as the range's shards. */
 static void tree_with_summed_subtrees_has_the_same_bits(void **state) {
     (void)state;
     const float v[] = {1.0f, 1e7f, 0.3f, -1e7f, 3e-2f, 16777216.0f, 1.0f, -5.5f};
-    const apd_rows runs[] = {{0, 2}, {2, 3}, {3, 4}, {4, 8}};
+    const apd_rows ranges[] = {{0, 2}, {2, 3}, {3, 4}, {4, 8}};
     float sums[] = {v[0] + v[1], v[2], v[3], (v[4] + v[5]) + (v[6] + v[7])}, out = 0;
     const float *leaves[] = {&sums[0], &sums[1], &sums[2], &sums[3]};
-    apd_tree *tree = apd_tree_create(runs, 4);
+    apd_tree *tree = apd_tree_create(ranges, 4);
     float expected = oracle(v, 8), sum = *apd_tree_sum(tree, leaves, 1, &out);
     assert_memory_equal(&sum, &expected, sizeof sum);
     assert_true(apd_tree_bytes(tree) > 0);
@@ -299,7 +299,7 @@ static void tree_with_summed_subtrees_has_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(part_any_count_is_dealt_once_in_even_runs),
+        cmocka_unit_test(part_any_count_is_cut_into_even_adjacent_ranges),
         cmocka_unit_test(part_small_numbers_follow_the_formula),
         cmocka_unit_test(shards_every_one_has_one_owner_and_every_rank_has_one),
         cmocka_unit_test(init_impossible_numbers_are_refused_with_a_line),

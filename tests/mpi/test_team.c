@@ -274,8 +274,8 @@ static void library_is_one_line_with_the_name(void **state) {
     assert_agreed(team, strstr(text, "MPI") != NULL && strchr(text, '\n') == NULL);
 }
 
-/* A second team under APD_RANKS_A_NODE=k. MPI's ranks are assigned to the nodes k at a time, or round-robin to -k nodes;
- * its own ranks are then numbered node by node. */
+/* A second team under APD_RANKS_A_NODE=k. MPI's ranks are assigned to the nodes k at a time, or round-robin to -k
+ * nodes; its own ranks are then numbered node by node. */
 static void check_nodes(int k) {
     char text[16];
     (void)snprintf(text, sizeof text, "%d", k);

@@ -10,8 +10,8 @@
 
 #include "mpi/watchdog/table.h"
 
-/* Four ranks are watched by 0, 2 and 3, in this order, with a limit of 10 s; states come every second, except from ranks
- * that are stopped. Time begins at 1000 s. */
+/* Four ranks are watched by 0, 2 and 3, in this order, with a limit of 10 s; states come every second, except from
+ * ranks that are stopped. Time begins at 1000 s. */
 enum { RANKS = 4, TOKEN = 42, LINES = APD_WATCH_LINES + 1 };
 static const apd_rank_name names[RANKS] = {
     {"node00", 100}, {"node01", 101}, {"node02", 102}, {"node03", 103}};
