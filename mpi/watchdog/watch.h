@@ -14,9 +14,9 @@
  *              drops datagrams, one line says so and nobody is accused; loopback serves the ranks of a node
  *   watchers   three, so that rank 0's stall, and the loss of its node, are reported as well
  *   a token    a random number that came by MPI: datagrams of strangers and of other runs are ignored
- * Cost: a step pays for the heartbeat's stores alone. A thread sleeps nearly always; a rank sends 3 datagrams of 56
- * bytes every 5 s, so that a watcher of 1,000 ranks receives 200 a second; it wakes ten times a second. Nothing but
- * lines comes of it: no stall ends or changes a run. */
+ * Cost: a step pays for the heartbeat's stores, some nanoseconds, alone. A rank sends 3 datagrams of 56 bytes every 5 s
+ * and sleeps in between; a watcher wakes ten times a second (0.2 ms of processor time a second, measured with 2 ranks)
+ * and receives 200 datagrams a second from 1,000 ranks. Nothing but lines comes of it: no stall ends or changes a run. */
 #ifndef APD_MPI_WATCHDOG_WATCH_H
 #define APD_MPI_WATCHDOG_WATCH_H
 
