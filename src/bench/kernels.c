@@ -130,17 +130,17 @@ static double mean_of_median(const apd_team *team, double *seconds, int count) {
 }
 
 /* Multiply-adds of an image in stage s. A stage that has the first trained layer makes no input gradient. */
-static void fill_stage(const bench_passes *p, int s, apd_stage *stage) {
+static void fill_stage(const bench_passes *p, int s, apd_bench_stage *stage) {
     const apd_team *team = p->rehearsal->run->team;
     const probe *whole = &p->probes[p->stages - 1];
     bool head = s == p->stages - 1;
     int64_t until = apd_network_multiply_adds(p->probes[s].network, head ? p->rehearsal->classes : 0);
     int64_t before = s > 0 ? apd_network_multiply_adds(p->probes[s - 1].network, 0) : 0;
     double work = 2.0 * (double)(until - before) * p->n;
-    *stage = (apd_stage){.forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
-                         .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
-                         .forward_work = work,
-                         .backward_work = s > 0 ? 2.0 * work : work};
+    *stage = (apd_bench_stage){.forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
+                               .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
+                               .forward_work = work,
+                               .backward_work = s > 0 ? 2.0 * work : work};
     memcpy(stage->name, apd_network_layout(whole->network)->blocks[s].name, sizeof stage->name);
 }
 

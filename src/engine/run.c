@@ -190,10 +190,9 @@ void apd_run_create_solver(apd_run *run) {
                                   .beta2 = described->training.beta2,
                                   .epsilon = described->training.epsilon,
                                   .seed = described->seed};
-    apd_solver_name name = described->method.name == APD_METHOD_STL       ? APD_SINGLE
-                           : described->method.solver == APD_SOLVER_EXACT ? APD_EXACT
-                                                                          : APD_JOINT;
-    run->solver = apd_solver_create(name, run->network, run->decomposition, &chosen);
+    apd_solver_kind kind =
+        described->method.name == APD_METHOD_STL ? APD_SOLVER_SINGLE : described->method.solver;
+    run->solver = apd_solver_create(kind, run->network, run->decomposition, &chosen);
 }
 
 static int64_t count_nonzeros(const float *values, int64_t count) {

@@ -1,6 +1,6 @@
 #include "plan/estimate.h"
 
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 #include "network/gradient.h"
 
 #include <math.h>
@@ -89,7 +89,7 @@ static int64_t finished_bytes(const apd_memory_facts *facts, const apd_slice_siz
     return own + rows + rounded(ENTRY * facts->density * (double)slice->decomposed);
 }
 
-/* What the solver makes of `tasks` finished tasks while another trains: cells (method/cells.h) or, jointly,
+/* What the solver makes of `tasks` finished tasks while another trains: tau by weight (method/solvers/tau_by_weight.h) or, jointly,
  * five dense arrays each. */
 static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_size *slice, int tasks) {
     double weights = (double)slice->decomposed;
@@ -99,7 +99,7 @@ static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_si
         return rounded(5.0 * FLOAT * weights * tasks);
     double entries = facts->density * weights * tasks, room = fmin(entries, weights);
     double cells = room * (sizeof(int32_t) + sizeof(int64_t) + sizeof(bool)) + weights * sizeof(int32_t);
-    return rounded(entries * sizeof(apd_cell_entry) + cells + FLOAT * (double)slice->rows * tasks);
+    return rounded(entries * sizeof(apd_tau_entry) + cells + FLOAT * (double)slice->rows * tasks);
 }
 
 /* Rank 0 gathers the largest block, of sigma or of a dense task, when it commits. */

@@ -42,7 +42,7 @@ static inline apd_network *toy_network(void) {
 }
 
 /* Thirds `from` to `to` of all rows, with `tasks` random finished tasks. */
-static inline void bench_init(bench *on, apd_solver_name name, const apd_solver_settings *settings, int from,
+static inline void bench_init(bench *on, apd_solver_kind kind, const apd_solver_settings *settings, int from,
                               int to, int tasks, double density) {
     apd_rows rows[TOY_BLOCKS];
     memset(on, 0, sizeof *on);
@@ -54,7 +54,7 @@ static inline void bench_init(bench *on, apd_solver_name name, const apd_solver_
     fill_sigma(on->d, 0.3);
     for (int t = 0; t < tasks; t++)
         append_random_task(on->d, density, 0.01, true, false);
-    on->solver = apd_solver_create(name, on->network, on->d, settings);
+    on->solver = apd_solver_create(kind, on->network, on->d, settings);
 }
 
 static inline void bench_clear(bench *on) {

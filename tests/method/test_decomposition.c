@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "method/decomposition.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 #include "method_cases.h"
 
 #include <stdlib.h>
@@ -302,13 +302,13 @@ static void cells_hold_every_entry_once_in_order(void **state) {
     bed_init(&bed, 0, 3, true);
     int64_t met = 0, most = 0;
     for (int64_t r = 0; r < 5; r++) {
-        apd_cell_row cells;
-        apd_cell_row_build(bed.d, 0, r, &cells);
+        apd_tau_row cells;
+        apd_tau_row_build(bed.d, 0, r, &cells);
         met += cells.starts[cells.count];
         for (int32_t c = 0; c < 6; c++) {
             int64_t here = 0, cell = cells.cells[c];
             if (cell >= 0)
-                apd_cell_row_sort(&cells, cell);
+                apd_tau_row_sort(&cells, cell);
             for (int t = 0; t < 5; t++) {
                 if (!apd_task_is_decomposed(bed.d, t, 0))
                     continue;
@@ -332,7 +332,7 @@ static void cells_hold_every_entry_once_in_order(void **state) {
             most = here > most ? here : most;
         }
         assert_int_equal(met, 0);
-        apd_cell_row_clear(&cells);
+        apd_tau_row_clear(&cells);
     }
     assert_true(most > 1);
     bed_clear(&bed);

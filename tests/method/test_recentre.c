@@ -349,7 +349,7 @@ static void sigma_nothing_to_centre_stays(void **state) {
     bed_clear(&bed);
 }
 
-/* --- retarget ----------------------------------------------------------------------------------------------
+/* --- retroactive update ----------------------------------------------------------------------------------------------
  */
 
 /* Move half of block 0's sigma; gives back what it was. */
@@ -362,7 +362,7 @@ static float *move_sigma(apd_decomposition *d, double by) {
     return old;
 }
 
-static void retarget_infinite_lambda2_keeps_every_bit(void **state) {
+static void retroactive_update_infinite_lambda2_keeps_every_bit(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 5, true, 0.3, true, false);
@@ -380,7 +380,7 @@ static void retarget_infinite_lambda2_keeps_every_bit(void **state) {
 }
 
 /* The two zeros are equal but have different bits. */
-static void retarget_sign_of_zero_is_kept(void **state) {
+static void retroactive_update_sign_of_zero_is_kept(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 2, false, 0.0, false, false);
@@ -405,7 +405,7 @@ static void retarget_sign_of_zero_is_kept(void **state) {
 }
 
 /* Finite lambda2: tau = soft(theta* - mask*sigma, k) whatever moved; no theta moves by more than k. */
-static void retarget_finite_lambda2_is_the_closed_form(void **state) {
+static void retroactive_update_finite_lambda2_is_the_closed_form(void **state) {
     (void)state;
     const double thresholds[] = {2e-6, 1e-3, 0.05};
     for (int k = 0; k < 3; k++) {
@@ -441,7 +441,7 @@ static void retarget_finite_lambda2_is_the_closed_form(void **state) {
     }
 }
 
-static void retarget_unmoved_sigma_changes_nothing(void **state) {
+static void retroactive_update_unmoved_sigma_changes_nothing(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 3, false, 0.4, false, false);
@@ -465,10 +465,10 @@ int main(void) {
         cmocka_unit_test(sigma_returns_to_the_point_that_most_share),
         cmocka_unit_test(sigma_first_task_takes_all_of_theta),
         cmocka_unit_test(sigma_nothing_to_centre_stays),
-        cmocka_unit_test(retarget_infinite_lambda2_keeps_every_bit),
-        cmocka_unit_test(retarget_sign_of_zero_is_kept),
-        cmocka_unit_test(retarget_finite_lambda2_is_the_closed_form),
-        cmocka_unit_test(retarget_unmoved_sigma_changes_nothing),
+        cmocka_unit_test(retroactive_update_infinite_lambda2_keeps_every_bit),
+        cmocka_unit_test(retroactive_update_sign_of_zero_is_kept),
+        cmocka_unit_test(retroactive_update_finite_lambda2_is_the_closed_form),
+        cmocka_unit_test(retroactive_update_unmoved_sigma_changes_nothing),
     };
     return cmocka_run_group_tests_name("recentre", tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "method/clustering/recentre.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/retroactive_update.h"
+#include "method/solvers/tau_by_weight.h"
 #include "retroactive_cases.h"
 
 /* `tasks` random ones in three groups or in none; with `holes` a forgotten one at place 1 and a single one at
@@ -113,19 +113,19 @@ static void cells_asked_for_are_those_of_the_row(void **state) {
     int singles = 0;
     grouped_bed(&bed, 10, true, 0.3, 40400);
     for (int64_t r = 0; r < 5; r++) {
-        apd_cell_row whole;
-        apd_row_cells asked = {0};
-        apd_cell_row_build(bed.d, 0, r, &whole);
+        apd_tau_row whole;
+        apd_tau_row_cache asked = {0};
+        apd_tau_row_build(bed.d, 0, r, &whole);
         for (int k = 0; k < 12; k++) { /* each twice, from the right */
             int32_t c = 5 - k % 6;
             int64_t cell, expected = whole.cells[c];
-            const apd_cell_row *row = apd_row_cells_find(bed.d, 0, r, c, &asked, &cell);
+            const apd_tau_row *row = apd_tau_row_cache_find(bed.d, 0, r, c, &asked, &cell);
             int64_t count = cell < 0 ? 0 : row->starts[cell + 1] - row->starts[cell];
             singles += row != &asked.whole;
             assert_int_equal(count, expected < 0 ? 0 : whole.starts[expected + 1] - whole.starts[expected]);
             for (int64_t e = 0; e < count; e++) {
-                const apd_cell_entry *is = &row->entries[row->starts[cell] + e],
-                                     *should = &whole.entries[whole.starts[expected] + e];
+                const apd_tau_entry *is = &row->entries[row->starts[cell] + e],
+                                    *should = &whole.entries[whole.starts[expected] + e];
                 assert_int_equal(row->columns[cell], c);
                 assert_int_equal(is->task, should->task);
                 assert_true(is->point == should->point && is->theta == should->theta &&
@@ -134,10 +134,10 @@ static void cells_asked_for_are_those_of_the_row(void **state) {
             }
         }
         assert_true(asked.whole.columns != NULL);
-        assert_true(apd_row_cells_bytes(bed.d, 0, &asked) > whole.starts[whole.count] * 16);
-        apd_cell_row_clear(&whole);
-        apd_row_cells_clear(&asked);
-        assert_int_equal(apd_row_cells_bytes(bed.d, 0, &asked), 0);
+        assert_true(apd_tau_row_cache_bytes(bed.d, 0, &asked) > whole.starts[whole.count] * 16);
+        apd_tau_row_clear(&whole);
+        apd_tau_row_cache_clear(&asked);
+        assert_int_equal(apd_tau_row_cache_bytes(bed.d, 0, &asked), 0);
     }
     assert_true(singles >= 5);
     group_bed_clear(&bed);
@@ -153,8 +153,8 @@ static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **
         read_block(bed.d, b, &block);
         int64_t found = 0;
         for (int64_t j = 0; j < block.size; j++) {
-            apd_cell_row cells;
-            apd_cell_row_build(bed.d, b, j / block.cols, &cells);
+            apd_tau_row cells;
+            apd_tau_row_build(bed.d, b, j / block.cols, &cells);
             int64_t cell = cells.cells[j % block.cols], off_centre = 0;
             for (int t = 0; t < MOST_TASKS; t++)
                 off_centre += block.tau[t][j];
@@ -162,10 +162,10 @@ static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **
             if (cell >= 0)
                 assert_int_equal(cells.starts[cell + 1] - cells.starts[cell], off_centre);
             if (cell >= 0)
-                apd_cell_row_sort(&cells, cell);
+                apd_tau_row_sort(&cells, cell);
             for (int64_t e = cell < 0 ? 0 : cells.starts[cell]; cell >= 0 && e < cells.starts[cell + 1];
                  e++, found++) {
-                const apd_cell_entry *entry = &cells.entries[e];
+                const apd_tau_entry *entry = &cells.entries[e];
                 double mask = (double)bed.d->tasks[entry->task]->blocks[b].mask[j / block.cols];
                 double group = (double)block.group[entry->task][j];
                 double point = ((double)block.theta[entry->task][j] - group) / mask;
@@ -174,7 +174,7 @@ static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **
                 assert_near(entry->point, point, 2.0 * float_step(point));
                 assert_true(e == cells.starts[cell] || entry[-1].point <= entry->point);
             }
-            apd_cell_row_clear(&cells);
+            apd_tau_row_clear(&cells);
         }
         assert_int_equal(found, dense_entries(&block));
         group_bed_clear(&bed);
@@ -193,7 +193,7 @@ static void move_sigma(apd_decomposition *d, int b, double by, float *old) {
         d->sigma[b][j] += (float)between(&n, -by, by);
 }
 
-static void retarget_infinite_lambda2_keeps_every_bit_beside_groups(void **state) {
+static void retroactive_update_infinite_lambda2_keeps_every_bit_beside_groups(void **state) {
     (void)state;
     for (int k = 0; k < 4; k++) {
         group_bed bed;
@@ -219,7 +219,7 @@ static void retarget_infinite_lambda2_keeps_every_bit_beside_groups(void **state
 }
 
 /* There and back: the entries that the first move needed are gone. */
-static void retarget_sigma_comes_back_tau_is_as_before(void **state) {
+static void retroactive_update_sigma_comes_back_tau_is_as_before(void **state) {
     (void)state;
     group_bed bed;
     dense_block was, is;
@@ -238,7 +238,7 @@ static void retarget_sigma_comes_back_tau_is_as_before(void **state) {
 }
 
 /* One weight moves, far from all tasks' points and back: tasks with many entries are looked at there only. */
-static void retarget_one_weight_changes_what_needs_an_entry_there(void **state) {
+static void retroactive_update_one_weight_changes_what_needs_an_entry_there(void **state) {
     (void)state;
     int added = 0, left_alone = 0, kept = 0;
     group_bed bed;
@@ -284,7 +284,7 @@ static void retarget_one_weight_changes_what_needs_an_entry_there(void **state) 
     group_bed_clear(&bed);
 }
 
-static void retarget_finite_lambda2_is_the_closed_form_beside_groups(void **state) {
+static void retroactive_update_finite_lambda2_is_the_closed_form_beside_groups(void **state) {
     (void)state;
     const double thresholds[] = {2e-6, 1e-3, 0.05};
     for (int k = 0; k < 6; k++) {
@@ -469,14 +469,14 @@ int main(void) {
         cmocka_unit_test(counts_include_the_groups),
         cmocka_unit_test(cells_asked_for_are_those_of_the_row),
         cmocka_unit_test(cells_have_the_point_where_theta_less_its_group_needs_no_tau),
-        cmocka_unit_test(retarget_infinite_lambda2_keeps_every_bit_beside_groups),
-        cmocka_unit_test(retarget_sigma_comes_back_tau_is_as_before),
-        cmocka_unit_test(retarget_one_weight_changes_what_needs_an_entry_there),
-        cmocka_unit_test(retarget_finite_lambda2_is_the_closed_form_beside_groups),
+        cmocka_unit_test(retroactive_update_infinite_lambda2_keeps_every_bit_beside_groups),
+        cmocka_unit_test(retroactive_update_sigma_comes_back_tau_is_as_before),
+        cmocka_unit_test(retroactive_update_one_weight_changes_what_needs_an_entry_there),
+        cmocka_unit_test(retroactive_update_finite_lambda2_is_the_closed_form_beside_groups),
         cmocka_unit_test(weight_count_rule_has_the_fewest_nonzeros_beside_groups),
         cmocka_unit_test(weight_median_rule_has_the_least_pull_beside_groups),
         cmocka_unit_test(weight_count_rule_never_adds_nonzeros_beside_groups),
         cmocka_unit_test(sigma_both_rules_keep_thetas_beside_groups),
     };
-    return cmocka_run_group_tests_name("retarget", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("retroactive_update", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "method/solvers/adaptive.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "method/clustering/recentre.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/retroactive_update.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static int zeros_at(const weight *w, float s) {
     return zeros;
 }
 
-static double subgradient_at(const weight *w, float s) {
+static double tau_sum_at(const weight *w, float s) {
     double sum = 0.0;
     for (int i = 0; i < w->count; i++)
         sum += fabs((double)w->values[i] - (double)w->masks[i] * (double)s - (double)group_of(w, i));
@@ -55,23 +55,23 @@ static float exact_point_of(const weight *w, int i) {
 typedef struct choice {
     float sigma;
     int zeros;
-    double pull;
+    double tau_sum;
 } choice;
 
 static void consider(choice *best, const weight *w, float s) {
     int zeros = zeros_at(w, s);
     if (zeros < best->zeros)
         return;
-    double pull = subgradient_at(w, s);
-    if (zeros > best->zeros || pull < best->pull)
-        *best = (choice){s, zeros, pull};
+    double tau_sum = tau_sum_at(w, s);
+    if (zeros > best->zeros || tau_sum < best->tau_sum)
+        *best = (choice){s, zeros, tau_sum};
 }
 
 /* Tasks that share a sigma have theta = mask*sigma rounded, each its own way, and several floats give back
  * one task's theta: only among all neighbours of theta/mask is there the one that gives back all of theirs.
  */
 static float fewest_nonzeros(const weight *w, float sigma) {
-    choice best = {sigma, zeros_at(w, sigma), subgradient_at(w, sigma)};
+    choice best = {sigma, zeros_at(w, sigma), tau_sum_at(w, sigma)};
     for (int i = 0; i < w->count; i++) {
         float point = point_of(w, i);
         consider(&best, w, point);
@@ -96,7 +96,7 @@ static float weighted_median(const weight *w, float sigma, int *order) {
         if (2.0 * passed >= total) {
             /* never worse than staying: several sigma may be medians, and rounding makes near ties */
             float median = exact_point_of(w, order[k]);
-            return subgradient_at(w, median) < subgradient_at(w, sigma) ? median : sigma;
+            return tau_sum_at(w, median) < tau_sum_at(w, sigma) ? median : sigma;
         }
     }
     return sigma;
@@ -134,7 +134,7 @@ typedef struct cell_view {
     int *scratch;
 } cell_view;
 
-static void recentre_cell(cell_view *view, const apd_cell_row *cells, int64_t cell, int64_t row,
+static void recentre_cell(cell_view *view, const apd_tau_row *cells, int64_t cell, int64_t row,
                           apd_recentre_rule rule) {
     const apd_decomposition *d = view->d;
     int64_t off_centre = cells->starts[cell + 1] - cells->starts[cell];
@@ -160,11 +160,11 @@ static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule
     memcpy(before, d->sigma[block], (size_t)size * sizeof(float));
     view->block = block;
     for (int64_t r = 0; r < apd_local_rows(d, block); r++) {
-        apd_cell_row cells;
-        apd_cell_row_build(d, block, r, &cells);
+        apd_tau_row cells;
+        apd_tau_row_build(d, block, r, &cells);
         for (int64_t k = 0; k < cells.count; k++)
             recentre_cell(view, &cells, k, r, rule);
-        apd_cell_row_clear(&cells);
+        apd_tau_row_clear(&cells);
     }
     int64_t moved = apd_retroactive_update(d, block, before, 0.0);
     free(before);

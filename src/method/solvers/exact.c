@@ -13,10 +13,10 @@
 #include "method/solvers/internal.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/proximal.h"
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/subgradient_sums.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,10 +32,10 @@ typedef enum run_state {
 } run_state;
 
 typedef struct exact_block {
-    float *low, *high, *a, *b;  /* (rows, C): the piece of each weight, as in apd_chunk; registered */
+    float *low, *high, *a, *b;  /* (rows, C): the piece of each weight, as in apd_linear_piece; registered */
     apd_huber_row *zones;       /* (rows): finite lambda2 with old tasks only, else NULL */
-    apd_row_cells *cells;       /* (rows) */
-    apd_off_centre *off_centre; /* room for one cell */
+    apd_tau_row_cache *cells;   /* (rows) */
+    apd_breakpoint *off_centre; /* room for one cell */
     int64_t off_centre_capacity;
     uint8_t *states; /* (rows, runs of a row): run_state */
 } exact_block;
@@ -148,7 +148,7 @@ static void exact_release(apd_solver *solver, int b) {
     for (int64_t r = 0; r < solver->blocks[b].rows; r++) {
         if (own->zones != NULL)
             apd_huber_row_clear(&own->zones[r]);
-        apd_row_cells_clear(&own->cells[r]);
+        apd_tau_row_cache_clear(&own->cells[r]);
     }
     free(own->zones);
     free(own->cells);
@@ -165,7 +165,7 @@ static void exact_rewritten(apd_solver *solver, int b) {
 static int64_t exact_bytes(const apd_solver *solver, int b) {
     int64_t bytes = apd_subgradient_sums_bytes(solver->decomposition, b);
     for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++)
-        bytes += apd_row_cells_bytes(solver->decomposition, b, &own_of(solver, b)->cells[r]);
+        bytes += apd_tau_row_cache_bytes(solver->decomposition, b, &own_of(solver, b)->cells[r]);
     return bytes;
 }
 
@@ -175,10 +175,10 @@ static int64_t exact_bytes(const apd_solver *solver, int b) {
 static int64_t list_off_centre(apd_solver *solver, int b, int64_t r, int64_t c) {
     exact_block *own = own_of(solver, b);
     int64_t cell;
-    apd_cell_row *row = apd_row_cells_find(solver->decomposition, b, r, (int32_t)c, &own->cells[r], &cell);
+    apd_tau_row *row = apd_tau_row_cache_find(solver->decomposition, b, r, (int32_t)c, &own->cells[r], &cell);
     if (cell < 0)
         return 0;
-    apd_cell_entry *entries = row->entries + row->starts[cell];
+    apd_tau_entry *entries = row->entries + row->starts[cell];
     int64_t count = row->starts[cell + 1] - row->starts[cell];
     if (count > own->off_centre_capacity) {
         own->off_centre = apd_reallocate(own->off_centre, own->off_centre_capacity, count,
@@ -186,10 +186,10 @@ static int64_t list_off_centre(apd_solver *solver, int b, int64_t r, int64_t c) 
         own->off_centre_capacity = count;
     }
     if (own->zones != NULL || count <= APD_FEW_OFF_CENTRE)
-        apd_cell_row_sort(row, cell);
+        apd_tau_row_sort(row, cell);
     for (int64_t e = 0; e < count; e++)
         own->off_centre[e] =
-            (apd_off_centre){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
+            (apd_breakpoint){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
     return count;
 }
 
@@ -199,7 +199,7 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
     const apd_solver_settings *settings = &solver->settings;
     int64_t j = r * solver->blocks[b].cols + c, count = list_off_centre(solver, b, r, c);
     float anchor = anchor_of(solver, b)[j], s;
-    apd_chunk piece;
+    apd_linear_piece piece;
     if (own->zones != NULL) {
         s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor, &own->zones[r],
                                own->off_centre, count, &piece);
@@ -391,12 +391,12 @@ static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_t
     (void)apd_retroactive_update(solver->decomposition, b, anchor, threshold);
 }
 
-const solver_kind apd_solver_exact = {.decomposed = true,
-                                      .create = exact_create,
-                                      .begin_task = exact_begin_task,
-                                      .step = exact_step,
-                                      .end_task = exact_end_task,
-                                      .release = exact_release,
-                                      .destroy = exact_destroy,
-                                      .rewritten = exact_rewritten,
-                                      .bytes = exact_bytes};
+const solver_operations apd_solver_exact = {.decomposed = true,
+                                            .create = exact_create,
+                                            .begin_task = exact_begin_task,
+                                            .step = exact_step,
+                                            .end_task = exact_end_task,
+                                            .release = exact_release,
+                                            .destroy = exact_destroy,
+                                            .rewritten = exact_rewritten,
+                                            .bytes = exact_bytes};

@@ -1,6 +1,6 @@
 /* solver_internal: what the three solvers share. Included by solver*.c only.
  *
- * Every array that a step changes is registered once (apd_solver_track), so that keeping, recalling, sizing
+ * Every array that a step changes is registered once (apd_solver_track), so that snapshots, sizes
  * and saving are loops over one list, whichever solver it is. */
 #ifndef APD_METHOD_SOLVERS_INTERNAL_H
 #define APD_METHOD_SOLVERS_INTERNAL_H
@@ -31,7 +31,7 @@ typedef struct solver_block {
     void *lasting; /* what it keeps from task to task */
 } solver_block;
 
-typedef struct solver_kind {
+typedef struct solver_operations {
     bool decomposed;                               /* sigma, mask and tau; else every block is dense */
     void (*create)(apd_solver *solver, int block); /* arrays of its own; or NULL */
     void (*begin_task)(apd_solver *solver, int block);
@@ -44,26 +44,26 @@ typedef struct solver_kind {
     void (*rewritten)(apd_solver *solver, int block); /* arrays were set from outside; or NULL */
     int64_t (*bytes)(const apd_solver *solver,
                      int block); /* of what `own` (may be NULL) and `lasting` hold */
-} solver_kind;
+} solver_operations;
 
 struct apd_solver {
-    const solver_kind *kind;
+    const solver_operations *operations;
     const apd_network *network;
     apd_decomposition *decomposition;
     apd_solver_settings settings;
     int task_id, classes;
     int64_t steps;
-    bool polishing, kept;
+    bool polishing, has_snapshot;
     adam_step adam;
     solver_block *blocks; /* (B) */
     apd_solver_array *arrays;
     int array_count, lasting; /* the first `lasting` are there from one task to the next */
 };
 
-extern const solver_kind apd_solver_exact, apd_solver_joint, apd_solver_single;
+extern const solver_operations apd_solver_exact, apd_solver_joint, apd_solver_single;
 
-/* A zeroed array (rows of the block, width), registered under `name`; width 0: (rows). Parameters are kept and
- * recalled, others are not. One that is registered in begin_task goes when the task ends. */
+/* A zeroed array (rows of the block, width), registered under `name`; width 0: (rows). Parameters are part of a snapshot,
+ * other arrays are not. One that is registered in begin_task goes when the task ends. */
 float *apd_solver_track(apd_solver *solver, int block, const char *name, int64_t width, bool parameter);
 
 /* Moments of the array `name`: NAME_first and NAME_second. */

@@ -8,7 +8,7 @@
 #include "method/solvers/internal.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -167,9 +167,9 @@ static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_t
     }
 }
 
-const solver_kind apd_solver_joint = {.decomposed = true,
-                                      .begin_task = joint_begin_task,
-                                      .step = joint_step,
-                                      .end_task = joint_end_task,
-                                      .release = joint_release,
-                                      .bytes = joint_bytes};
+const solver_operations apd_solver_joint = {.decomposed = true,
+                                            .begin_task = joint_begin_task,
+                                            .step = joint_step,
+                                            .end_task = joint_end_task,
+                                            .release = joint_release,
+                                            .bytes = joint_bytes};

@@ -19,8 +19,8 @@ static float rounded_within(double s, double low, double high) {
 /* What is left of the search: the minimum lies between low and high, the off_centre between them are the first
  * `count`, and `derivative` is the old tasks' just above low. */
 typedef struct search {
-    double lambda1, centre, centre_subgradient; /* a pull of 0: the centre is not between low and high */
-    apd_off_centre *off_centre;
+    double lambda1, centre, centre_subgradient; /* 0: the centre is not between low and high */
+    apd_breakpoint *off_centre;
     int64_t count;
     double low, high, derivative;
 } search;
@@ -36,13 +36,13 @@ static void rises_to(const search *at, double point, double *before, double *her
     *here = 2.0 * (at->lambda1 * equal + (at->centre == point ? at->centre_subgradient : 0.0));
 }
 
-/* Go on below `point`, or above it, where the derivative is `derivative`. Strays keep their order. */
+/* Go on below `point`, or above it, where the derivative is `derivative`. Off-centre tasks keep their order. */
 static void keep_side(search *at, double point, bool above, double derivative) {
     int64_t kept = 0;
     for (int64_t k = 0; k < at->count; k++) {
-        const apd_off_centre stray = at->off_centre[k];
-        at->off_centre[kept] = stray;
-        kept += above ? stray.point > point : stray.point < point;
+        const apd_breakpoint task = at->off_centre[k];
+        at->off_centre[kept] = task;
+        kept += above ? task.point > point : task.point < point;
     }
     at->count = kept;
     at->centre_subgradient = (above ? at->centre > point : at->centre < point) ? at->centre_subgradient : 0.0;
@@ -61,11 +61,11 @@ static double middle_of_three(const search *at) {
 
 static void sort_off_centre(search *at) {
     for (int64_t k = 1; k < at->count; k++) {
-        const apd_off_centre stray = at->off_centre[k];
+        const apd_breakpoint task = at->off_centre[k];
         int64_t place = k;
-        for (; place > 0 && at->off_centre[place - 1].point > stray.point; place--)
+        for (; place > 0 && at->off_centre[place - 1].point > task.point; place--)
             at->off_centre[place] = at->off_centre[place - 1];
-        at->off_centre[place] = stray;
+        at->off_centre[place] = task;
     }
 }
 
@@ -89,7 +89,7 @@ static bool next_kink(search *at, int64_t *next, double *point, double *rise) {
 }
 
 float apd_proximal_absolute(float z, float eta, double lambda1, float centre, double centre_subgradient,
-                            apd_off_centre *off_centre, int64_t count, apd_chunk *piece) {
+                            apd_breakpoint *off_centre, int64_t count, apd_linear_piece *piece) {
     search at = {lambda1, (double)centre, centre_subgradient, off_centre,
                  count,   -INFINITY,      INFINITY,           -centre_subgradient};
     double point, rise, before;
@@ -102,7 +102,7 @@ float apd_proximal_absolute(float z, float eta, double lambda1, float centre, do
         double below = at.derivative + before, above = below + rise;
         bool is_below = (double)z - (double)eta * below < point;
         if (!is_below && (double)z - (double)eta * above <= point) {
-            *piece = (apd_chunk){(float)point, (float)point, (float)below, (float)above};
+            *piece = (apd_linear_piece){(float)point, (float)point, (float)below, (float)above};
             return (float)point;
         }
         keep_side(&at, point, !is_below, above);
@@ -117,13 +117,13 @@ float apd_proximal_absolute(float z, float eta, double lambda1, float centre, do
         }
         double above = at.derivative + rise;
         if ((double)z - (double)eta * above <= point) {
-            *piece = (apd_chunk){(float)point, (float)point, (float)at.derivative, (float)above};
+            *piece = (apd_linear_piece){(float)point, (float)point, (float)at.derivative, (float)above};
             return (float)point;
         }
         at.derivative = above;
         at.low = point;
     }
-    *piece = (apd_chunk){(float)at.low, (float)at.high, (float)at.derivative, (float)at.derivative};
+    *piece = (apd_linear_piece){(float)at.low, (float)at.high, (float)at.derivative, (float)at.derivative};
     return rounded_within((double)z - (double)eta * at.derivative, at.low, at.high);
 }
 
@@ -135,14 +135,14 @@ static int ascending(const void *left, const void *right) {
 void apd_huber_row_init(apd_huber_row *row, double lambda1, double lambda2, const double *masks, int count) {
     *row = (apd_huber_row){.count = count};
     row->half = apd_allocate(count, sizeof(double), "a row's zones");
-    row->pull = apd_allocate(count + 1, sizeof(double), "a row's subgradients");
+    row->slope = apd_allocate(count + 1, sizeof(double), "a row's subgradients");
     row->curve = apd_allocate(count + 1, sizeof(double), "a row's curves");
     for (int k = 0; k < count; k++)
         row->half[k] = lambda1 / (2.0 * lambda2 * masks[k]);
     qsort(row->half, (size_t)count, sizeof(double), ascending);
     for (int k = 0; k < count; k++) {
         double mask = lambda1 / (2.0 * lambda2 * row->half[k]);
-        row->pull[k + 1] = row->pull[k] + lambda1 * mask;
+        row->slope[k + 1] = row->slope[k] + lambda1 * mask;
     }
     for (int k = count; k-- > 0;) {
         double mask = lambda1 / (2.0 * lambda2 * row->half[k]);
@@ -152,7 +152,7 @@ void apd_huber_row_init(apd_huber_row *row, double lambda1, double lambda2, cons
 
 void apd_huber_row_clear(apd_huber_row *row) {
     free(row->half);
-    free(row->pull);
+    free(row->slope);
     free(row->curve);
     *row = (apd_huber_row){0};
 }
@@ -172,7 +172,7 @@ static int zones_left(const apd_huber_row *row, double distance) {
 
 typedef struct huber {
     const apd_huber_row *row;
-    const apd_off_centre *off_centre;
+    const apd_breakpoint *off_centre;
     int64_t count;
     double lambda1, lambda2, centre;
 } huber;
@@ -186,7 +186,7 @@ static double one_derivative(const huber *h, double mask, double distance) {
 static double derivative_at(const huber *h, double s) {
     double distance = s - h->centre;
     int k = zones_left(h->row, fabs(distance));
-    double sum = copysign(h->row->pull[k], distance) + h->row->curve[k] * distance;
+    double sum = copysign(h->row->slope[k], distance) + h->row->curve[k] * distance;
     for (int64_t i = 0; i < h->count; i++)
         sum += one_derivative(h, h->off_centre[i].mask, s - h->off_centre[i].point) -
                one_derivative(h, h->off_centre[i].mask, distance);
@@ -227,8 +227,8 @@ static void narrow_by_row(const huber *h, double z, double eta, double side, dou
 }
 
 float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, float centre,
-                         const apd_huber_row *row, const apd_off_centre *off_centre, int64_t count,
-                         apd_chunk *piece) {
+                         const apd_huber_row *row, const apd_breakpoint *off_centre, int64_t count,
+                         apd_linear_piece *piece) {
     huber h = {.row = row,
                .off_centre = off_centre,
                .count = count,
@@ -251,6 +251,6 @@ float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, flo
     if (isfinite(low) && isfinite(high))
         slope = (derivative_at(&h, high) - level) / (high - low);
     double s = origin + ((double)z - origin - (double)eta * level) / (1.0 + (double)eta * slope);
-    *piece = (apd_chunk){(float)low, (float)high, (float)level, (float)slope};
+    *piece = (apd_linear_piece){(float)low, (float)high, (float)level, (float)slope};
     return rounded_within(s, low, high);
 }

@@ -20,30 +20,30 @@
  *                (equal inside a piece): s = max(z - eta*b, min(high, z - eta*a)) if that lies in low..high.
  * finite:        `a` is the derivative at the piece's finite end (low, else high, else anywhere), `b` its
  * slope. */
-typedef struct apd_chunk {
+typedef struct apd_linear_piece {
     float low, high;
     float a, b;
-} apd_chunk;
+} apd_linear_piece;
 
 /* A task away from the centre: its breakpoint and its mask. */
-typedef struct apd_off_centre {
+typedef struct apd_breakpoint {
     double point;
     double mask;
-} apd_off_centre;
+} apd_breakpoint;
 
 #define APD_FEW_OFF_CENTRE 32
 
 /* lambda2 = inf. `off_centre` (count), ascending by point where they are APD_FEW_OFF_CENTRE or fewer, else in any order,
  * which is lost; centre_subgradient = lambda1 * (sum of the masks at the centre). Cost O(count), mostly. */
 float apd_proximal_absolute(float z, float eta, double lambda1, float centre, double centre_subgradient,
-                            apd_off_centre *off_centre, int64_t count, apd_chunk *piece);
+                            apd_breakpoint *off_centre, int64_t count, apd_linear_piece *piece);
 
 /* All old tasks of one row, as if all were at the centre: half-widths of their zones in ascending order, with
  * running sums, so that their joint derivative at a distance costs a bisection. */
 typedef struct apd_huber_row {
     int count;
     double *half;  /* (count) ascending: lambda1/(2*lambda2*m) */
-    double *pull;  /* (count+1): sum of lambda1*m of the first k (beyond their zones) */
+    double *slope; /* (count+1): sum of lambda1*m of the first k (beyond their zones) */
     double *curve; /* (count+1): sum of 2*lambda2*m^2 of those from k on (within their zones) */
 } apd_huber_row;
 
@@ -54,8 +54,8 @@ void apd_huber_row_clear(apd_huber_row *row);
 /* Finite lambda2. `row` has all old tasks, the off_centre (count, ascending by point) among them. Cost
  * O((count + log T) * log). */
 float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, float centre,
-                         const apd_huber_row *row, const apd_off_centre *off_centre, int64_t count,
-                         apd_chunk *piece);
+                         const apd_huber_row *row, const apd_breakpoint *off_centre, int64_t count,
+                         apd_linear_piece *piece);
 
 /* sign(x) * max(|x| - k, 0). */
 static inline float apd_soft(float x, float k) {

@@ -1,7 +1,7 @@
 #include "method/solvers/retroactive_update.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* retarget: how finished tasks keep their theta when sigma moves (the retroactive update).
+/* retroactive_update: how finished tasks keep their theta when sigma moves .
  *
  * For a new sigma each old task's best tau is known in closed form (Yoon et al. 2020, eq. 2, solved for
  * tau_i): tau_i = soft(theta*_i - mask_i*sigma, k),  k = lambda1/(2*lambda2),  theta*_i: theta before the

@@ -32,7 +32,7 @@ adam_moments apd_solver_track_moments(apd_solver *solver, int block, const char 
 /* Forget the arrays from `count` on. */
 static void drop_arrays(apd_solver *solver, int count) {
     for (int i = count; i < solver->array_count; i++) {
-        free(solver->arrays[i].kept);
+        free(solver->arrays[i].snapshot);
         free(solver->arrays[i].values);
     }
     solver->array_count = count;
@@ -43,7 +43,7 @@ static void create_block(apd_solver *solver, int b) {
     solver_block *block = &solver->blocks[b];
     block->rows = apd_local_rows(solver->decomposition, b);
     block->cols = shape->cols;
-    if (shape->decomposed && solver->kind->decomposed) {
+    if (shape->decomposed && solver->operations->decomposed) {
         block->sigma = apd_solver_track(solver, b, "sigma", block->cols, true);
         block->tau = apd_solver_track(solver, b, "tau", block->cols, true);
         block->logit = apd_solver_track(solver, b, "logit", 0, true);
@@ -51,8 +51,8 @@ static void create_block(apd_solver *solver, int b) {
         block->sigma_moments = apd_solver_track_moments(solver, b, "sigma", block->cols);
         block->tau_moments = apd_solver_track_moments(solver, b, "tau", block->cols);
         block->logit_moments = apd_solver_track_moments(solver, b, "logit", 0);
-        if (solver->kind->create != NULL)
-            solver->kind->create(solver, b);
+        if (solver->operations->create != NULL)
+            solver->operations->create(solver, b);
     } else {
         block->dense = apd_solver_track(solver, b, "dense", block->cols, true);
         block->dense_moments = apd_solver_track_moments(solver, b, "dense", block->cols);
@@ -73,12 +73,13 @@ static void initialise_sigma(apd_solver *solver) {
     }
 }
 
-apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
+apd_solver *apd_solver_create(apd_solver_kind kind, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings) {
-    static const solver_kind *const kinds[] = {
-        [APD_EXACT] = &apd_solver_exact, [APD_JOINT] = &apd_solver_joint, [APD_SINGLE] = &apd_solver_single};
+    static const solver_operations *const all[] = {[APD_SOLVER_EXACT] = &apd_solver_exact,
+                                                   [APD_SOLVER_JOINT] = &apd_solver_joint,
+                                                   [APD_SOLVER_SINGLE] = &apd_solver_single};
     apd_solver *solver = apd_allocate(1, sizeof *solver, "the solver");
-    solver->kind = kinds[name];
+    solver->operations = all[kind];
     solver->network = network;
     solver->decomposition = decomposition;
     solver->settings = *settings;
@@ -86,7 +87,7 @@ apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
     for (int b = 0; b < decomposition->layout->block_count; b++)
         create_block(solver, b);
     solver->lasting = solver->array_count;
-    if (decomposition->task_count == 0 && solver->kind->decomposed)
+    if (decomposition->task_count == 0 && solver->operations->decomposed)
         initialise_sigma(solver);
     return solver;
 }
@@ -94,7 +95,7 @@ apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
 static void release_blocks(apd_solver *solver) {
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].own != NULL) {
-            solver->kind->release(solver, b);
+            solver->operations->release(solver, b);
             free(solver->blocks[b].own);
             solver->blocks[b].own = NULL;
         }
@@ -107,7 +108,7 @@ void apd_solver_destroy(apd_solver *solver) {
     release_blocks(solver);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].lasting != NULL) {
-            solver->kind->destroy(solver, b);
+            solver->operations->destroy(solver, b);
             free(solver->blocks[b].lasting);
         }
     drop_arrays(solver, 0);
@@ -149,17 +150,17 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     solver->task_id = task_id;
     solver->classes = classes;
     solver->steps = 0;
-    solver->polishing = solver->kept = false;
+    solver->polishing = solver->has_snapshot = false;
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
-        free(array->kept);
-        array->kept = NULL;
+        free(array->snapshot);
+        array->snapshot = NULL;
         memset(array->values, 0, (size_t)(array->rows * array->width) * sizeof(float));
     }
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         begin_block(solver, b);
-        if (solver->blocks[b].mask != NULL && solver->kind->begin_task != NULL)
-            solver->kind->begin_task(solver, b);
+        if (solver->blocks[b].mask != NULL && solver->operations->begin_task != NULL)
+            solver->operations->begin_task(solver, b);
     }
 }
 
@@ -243,7 +244,7 @@ void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float 
     apd_adam_update(&solver->adam, block->bias + rows.begin, &moments, bias_gradient, 0.0f, used);
     memcpy(bias, block->bias + rows.begin, (size_t)count * sizeof(float));
     if (block->dense == NULL) {
-        solver->kind->step(solver, b, rows, gradient, weights);
+        solver->operations->step(solver, b, rows, gradient, weights);
         return;
     }
     moments = moments_at(block->dense_moments, first);
@@ -270,29 +271,30 @@ static size_t array_bytes(const apd_solver_array *array) {
 static void make_copies(apd_solver *solver) {
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
-        if (array->parameter && array->kept == NULL)
-            array->kept = apd_allocate(array->rows * array->width, sizeof(float), "a copy of the best epoch");
+        if (array->parameter && array->snapshot == NULL)
+            array->snapshot =
+                apd_allocate(array->rows * array->width, sizeof(float), "the snapshot of a task");
     }
-    solver->kept = true;
+    solver->has_snapshot = true;
 }
 
 void apd_solver_snapshot(apd_solver *solver) {
     make_copies(solver);
     for (int i = 0; i < solver->array_count; i++)
         if (solver->arrays[i].parameter)
-            memcpy(solver->arrays[i].kept, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
+            memcpy(solver->arrays[i].snapshot, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
 }
 
 static void tell_rewritten(apd_solver *solver) {
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
-        if (solver->blocks[b].own != NULL && solver->kind->rewritten != NULL)
-            solver->kind->rewritten(solver, b);
+        if (solver->blocks[b].own != NULL && solver->operations->rewritten != NULL)
+            solver->operations->rewritten(solver, b);
 }
 
 void apd_solver_restore(apd_solver *solver) {
-    for (int i = 0; i < solver->array_count && solver->kept; i++)
+    for (int i = 0; i < solver->array_count && solver->has_snapshot; i++)
         if (solver->arrays[i].parameter)
-            memcpy(solver->arrays[i].values, solver->arrays[i].kept, array_bytes(&solver->arrays[i]));
+            memcpy(solver->arrays[i].values, solver->arrays[i].snapshot, array_bytes(&solver->arrays[i]));
     tell_rewritten(solver);
 }
 
@@ -309,13 +311,13 @@ const apd_solver_array *apd_solver_array_at(const apd_solver *solver, int index)
 }
 
 apd_solver_progress apd_solver_progress_of(const apd_solver *solver) {
-    return (apd_solver_progress){solver->steps, solver->polishing, solver->kept};
+    return (apd_solver_progress){solver->steps, solver->polishing, solver->has_snapshot};
 }
 
 void apd_solver_resume(apd_solver *solver, apd_solver_progress progress) {
     solver->steps = progress.steps;
     solver->polishing = progress.polishing != 0;
-    if (progress.kept != 0)
+    if (progress.has_snapshot != 0)
         make_copies(solver);
     tell_rewritten(solver);
 }
@@ -346,13 +348,13 @@ static void end_decomposed(apd_solver *solver, int b, apd_task_part *part) {
     float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
     memcpy(anchor, sigma, bytes);
     memcpy(sigma, block->sigma, bytes);
-    solver->kind->end_task(solver, b, anchor, part);
+    solver->operations->end_task(solver, b, anchor, part);
     free(anchor);
 }
 
 void apd_solver_end_task(apd_solver *solver) {
     apd_decomposition *d = solver->decomposition;
-    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->kind->decomposed);
+    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->operations->decomposed);
     for (int b = 0; b < d->layout->block_count; b++) {
         const solver_block *block = &solver->blocks[b];
         apd_task_block *stored = &part->blocks[b];
@@ -371,9 +373,9 @@ void apd_solver_end_task(apd_solver *solver) {
 int64_t apd_solver_bytes(const apd_solver *solver) {
     int64_t bytes = (int64_t)sizeof *solver;
     for (int i = 0; i < solver->array_count; i++)
-        bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].kept != NULL ? 2 : 1);
+        bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].snapshot != NULL ? 2 : 1);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].own != NULL || solver->blocks[b].lasting != NULL)
-            bytes += solver->kind->bytes(solver, b);
+            bytes += solver->operations->bytes(solver, b);
     return bytes;
 }

@@ -28,11 +28,11 @@ typedef struct apd_solver_settings {
 
 typedef struct apd_solver apd_solver;
 
-typedef enum apd_solver_name { APD_EXACT, APD_JOINT, APD_SINGLE } apd_solver_name;
+typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE } apd_solver_kind;
 
 /* The solver changes `decomposition`, which must outlive it. Sigma is initialised (He, divided by mask_init,
  * so that the first theta is He's) when the decomposition has no task. */
-apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
+apd_solver *apd_solver_create(apd_solver_kind kind, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings);
 void apd_solver_destroy(apd_solver *solver); /* Takes NULL. */
 
@@ -78,13 +78,13 @@ typedef struct apd_solver_array {
     int block;
     int64_t rows, width;
     float *values;
-    float *kept; /* the copy that apd_solver_snapshot made; NULL: none */
+    float *snapshot; /* the copy made by apd_solver_snapshot; NULL: none */
     bool parameter;
 } apd_solver_array;
 
 typedef struct apd_solver_progress {
-    int64_t steps;           /* of this task so far */
-    int32_t polishing, kept; /* 0 or 1 */
+    int64_t steps;                   /* of this task so far */
+    int32_t polishing, has_snapshot; /* 0 or 1 */
 } apd_solver_progress;
 
 /* The arrays of the task in training, in an order that does not depend on the slice. */
@@ -93,8 +93,8 @@ const apd_solver_array *apd_solver_array_at(const apd_solver *solver, int index)
 
 apd_solver_progress apd_solver_progress_of(const apd_solver *solver);
 
-/* After apd_solver_begin_task, on the way back to where a task was: set the progress, make room for copies if
- * some were kept. The caller then fills every array's values, and kept where it is not NULL. */
+/* After apd_solver_begin_task, on the way back to where a task was: set the progress and allocate the snapshots if
+ * has_snapshot is set. The caller then fills every array's values, and snapshot where it is not NULL. */
 void apd_solver_resume(apd_solver *solver, apd_solver_progress progress);
 
 /* Bytes held besides the decomposition. */

@@ -1,7 +1,7 @@
 #include "method/solvers/subgradient_sums.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <stdlib.h>
 #include <string.h>

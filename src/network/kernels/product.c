@@ -264,14 +264,14 @@ static void gradient_tile(int width, int points, const float *const *x, const ap
                  to->begin ? 0 : to->out_step, to->out, to->out_step);
 }
 
-typedef struct apd_gradient {
+typedef struct product_sums {
     float *out; /* (rows, inputs), out_step apart */
     int64_t rows, inputs, out_step;
     bool begin; /* out has no sums yet */
-} apd_gradient;
+} product_sums;
 
 /* out = or += group (terms, GROUP) of `rows` columns, transposed, * panels of `terms` rows */
-static void add_products(const apd_gradient *g, const float *group, const float *panels, int64_t terms) {
+static void add_products(const product_sums *g, const float *group, const float *panels, int64_t terms) {
     for (int64_t first = 0; first < g->inputs; first += WIDTH * LANES) {
         int width = panel_width(g->inputs - first), points = apd_tile_points(width);
         apd_tile_walk walk = {.rows = 1, .run = terms, .step = GROUP, .w_step = width * LANES};
@@ -295,7 +295,7 @@ void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float 
             int64_t images = least(DEPTH, s->n - i);
             pack_rows(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
             for (int64_t r = 0; r < s->units; r += GROUP) {
-                apd_gradient gradient = {.out = weights + r * s->cols + c,
+                product_sums gradient = {.out = weights + r * s->cols + c,
                                          .rows = least(GROUP, s->units - r),
                                          .inputs = inputs,
                                          .out_step = s->cols,
@@ -376,7 +376,7 @@ static void by_inputs(const apd_dense_shape *s, const float *y, int64_t images, 
             int64_t terms = least(DEPTH, units - u);
             pack_rows(weights + u * s->cols + c, terms, s->cols, inputs, scratch);
             for (int64_t i = 0; i < images; i += GROUP) {
-                apd_gradient gradient = {.out = x + i * s->x_step + c,
+                product_sums gradient = {.out = x + i * s->x_step + c,
                                          .rows = least(GROUP, images - i),
                                          .inputs = inputs,
                                          .out_step = s->x_step,

@@ -5,51 +5,52 @@
  * tau there. The solver of the one-dimensional problem walks along these in ascending order, re-centring
  * takes them as they come; weights that are no cell have all their tasks at sigma itself. A row costs its
  * entries, and a look at every task. */
-#ifndef APD_METHOD_SOLVERS_CELLS_H
-#define APD_METHOD_SOLVERS_CELLS_H
+#ifndef APD_METHOD_SOLVERS_TAU_BY_WEIGHT_H
+#define APD_METHOD_SOLVERS_TAU_BY_WEIGHT_H
 
 #include "method/decomposition.h"
 
-typedef struct apd_cell_entry {
+typedef struct apd_tau_entry {
     float point; /* (theta - sigma_g)/mask */
     float theta;
     float group;  /* sigma_g of the task's group there */
     int32_t task; /* its place in the stream */
-} apd_cell_entry;
+} apd_tau_entry;
 
-typedef struct apd_cell_row {
-    int64_t count;           /* cells */
-    int32_t *columns;        /* (count) ascending */
-    int32_t *cells;          /* (C): the cell at a column; -1: none; NULL in a row of a single cell */
-    int64_t *starts;         /* (count+1): cell k's entries are starts[k] .. starts[k+1]-1 */
-    apd_cell_entry *entries; /* within a cell in the order of tasks */
-    bool *sorted;            /* (count): by apd_cell_row_sort */
-    float *masks;            /* (T): masks of this row, of the tasks that have an entry at least; else 0 */
-} apd_cell_row;
+typedef struct apd_tau_row {
+    int64_t count;          /* cells */
+    int32_t *columns;       /* (count) ascending */
+    int32_t *cells;         /* (C): the cell at a column; -1: none; NULL in a row of a single cell */
+    int64_t *starts;        /* (count+1): cell k's entries are starts[k] .. starts[k+1]-1 */
+    apd_tau_entry *entries; /* within a cell in the order of tasks */
+    bool *sorted;           /* (count): by apd_tau_row_sort */
+    float *masks;           /* (T): masks of this row, of the tasks that have an entry at least; else 0 */
+} apd_tau_row;
 
 /* The cells of local row `row` of block `block` over all tasks that have a mask. Clear with
- * apd_cell_row_clear. */
-void apd_cell_row_build(const apd_decomposition *decomposition, int block, int64_t row, apd_cell_row *out);
-void apd_cell_row_clear(apd_cell_row *row);
+ * apd_tau_row_clear. */
+void apd_tau_row_build(const apd_decomposition *decomposition, int block, int64_t row, apd_tau_row *out);
+void apd_tau_row_clear(apd_tau_row *row);
 
 /* What has been asked for of a row: single cells while they are few, for each of which every task is searched, and
  * the whole row once that would have taken longer. */
-typedef struct apd_row_cells {
-    apd_cell_row whole; /* columns NULL: not built */
-    apd_cell_row *singles;
+typedef struct apd_tau_row_cache {
+    apd_tau_row whole; /* columns NULL: not built */
+    apd_tau_row *singles;
     int single_count;
     int64_t entries; /* of the row in all tasks, once a cell was asked for */
-} apd_row_cells;
+} apd_tau_row_cache;
 
 /* The cell at `column` of local row `row`: returned are the row that has it and, in *cell, its number there. Valid
  * until the next call. Tasks must not change meanwhile. */
-apd_cell_row *apd_row_cells_find(const apd_decomposition *decomposition, int block, int64_t row,
-                                 int32_t column, apd_row_cells *asked, int64_t *cell);
-void apd_row_cells_clear(apd_row_cells *asked);
-int64_t apd_row_cells_bytes(const apd_decomposition *decomposition, int block, const apd_row_cells *asked);
+apd_tau_row *apd_tau_row_cache_find(const apd_decomposition *decomposition, int block, int64_t row,
+                                    int32_t column, apd_tau_row_cache *asked, int64_t *cell);
+void apd_tau_row_cache_clear(apd_tau_row_cache *asked);
+int64_t apd_tau_row_cache_bytes(const apd_decomposition *decomposition, int block,
+                                const apd_tau_row_cache *asked);
 
 /* Bring cell `cell`'s entries into ascending order of their points, ties in the order of tasks. */
-void apd_cell_row_sort(apd_cell_row *row, int64_t cell);
+void apd_tau_row_sort(apd_tau_row *row, int64_t cell);
 
 /* sigma_g of a task's group at an ascending sequence of columns of one row. */
 typedef struct apd_group_walk {

@@ -1,4 +1,4 @@
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include "base/memory.h"
 
@@ -36,7 +36,7 @@ static int64_t count_columns(const apd_decomposition *d, int block, int64_t r, i
 
 /* Put row r's entries in place; next[column] is where that column's next one goes. */
 static void place_entries(const apd_decomposition *d, int block, int64_t r, int64_t *next,
-                          apd_cell_entry *entries) {
+                          apd_tau_entry *entries) {
     for (int t = 0; t < d->task_count; t++) {
         if (!apd_task_is_decomposed(d, t, block))
             continue;
@@ -44,7 +44,7 @@ static void place_entries(const apd_decomposition *d, int block, int64_t r, int6
         apd_group_walk group = apd_group_walk_begin(d, block, part->group, r);
         for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
             float theta = part->tau.values[e], shared = apd_group_walk_at(&group, part->tau.columns[e]);
-            entries[next[part->tau.columns[e]]++] = (apd_cell_entry){
+            entries[next[part->tau.columns[e]]++] = (apd_tau_entry){
                 .point = (theta - shared) / part->mask[r], .theta = theta, .group = shared, .task = t};
         }
     }
@@ -58,12 +58,12 @@ static float *row_masks(const apd_decomposition *d, int block, int64_t row) {
     return masks;
 }
 
-void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_cell_row *out) {
+void apd_tau_row_build(const apd_decomposition *d, int block, int64_t row, apd_tau_row *out) {
     int64_t cols = d->layout->blocks[block].cols, entry = 0;
     int32_t *counts = apd_allocate(cols, sizeof *counts, "a row's cells");
     int64_t *next = apd_allocate(cols, sizeof *next, "a row's cells");
     int64_t total = count_columns(d, block, row, counts), most = total < cols ? total : cols;
-    *out = (apd_cell_row){0};
+    *out = (apd_tau_row){0};
     out->columns = apd_allocate(most, sizeof *out->columns, "the cells' columns");
     out->starts = apd_allocate(most + 1, sizeof *out->starts, "the cells");
     out->entries = apd_allocate(total, sizeof *out->entries, "the cells' entries");
@@ -84,24 +84,24 @@ void apd_cell_row_build(const apd_decomposition *d, int block, int64_t row, apd_
     free(counts);
 }
 
-void apd_cell_row_clear(apd_cell_row *row) {
+void apd_tau_row_clear(apd_tau_row *row) {
     free(row->columns);
     free(row->cells);
     free(row->starts);
     free(row->entries);
     free(row->sorted);
     free(row->masks);
-    *row = (apd_cell_row){0};
+    *row = (apd_tau_row){0};
 }
 
 static int by_point_then_task(const void *left, const void *right) {
-    const apd_cell_entry *a = left, *b = right;
+    const apd_tau_entry *a = left, *b = right;
     if (a->point != b->point)
         return a->point < b->point ? -1 : 1;
     return (a->task > b->task) - (a->task < b->task);
 }
 
-void apd_cell_row_sort(apd_cell_row *row, int64_t cell) {
+void apd_tau_row_sort(apd_tau_row *row, int64_t cell) {
     int64_t begin = row->starts[cell], count = row->starts[cell + 1] - begin;
     if (!row->sorted[cell])
         qsort(row->entries + begin, (size_t)count, sizeof *row->entries, by_point_then_task);
@@ -112,9 +112,9 @@ void apd_cell_row_sort(apd_cell_row *row, int64_t cell) {
 
 /* The one cell at `column`, which may have no entries; returns the row's entries in all tasks. */
 static int64_t build_single(const apd_decomposition *d, int block, int64_t row, int32_t column,
-                            apd_cell_row *out) {
+                            apd_tau_row *out) {
     int64_t total = 0, count = 0;
-    *out = (apd_cell_row){.count = 1};
+    *out = (apd_tau_row){.count = 1};
     out->columns = apd_allocate(1, sizeof *out->columns, "a cell's column");
     out->starts = apd_allocate(2, sizeof *out->starts, "a cell");
     out->sorted = apd_allocate(1, sizeof *out->sorted, "a cell");
@@ -131,7 +131,7 @@ static int64_t build_single(const apd_decomposition *d, int block, int64_t row, 
         if (e == first + there || part->tau.columns[e] != column)
             continue;
         float theta = part->tau.values[e], shared = apd_group_value(d, block, part->group, row, column);
-        out->entries[count++] = (apd_cell_entry){
+        out->entries[count++] = (apd_tau_entry){
             .point = (theta - shared) / part->mask[row], .theta = theta, .group = shared, .task = t};
         out->masks[t] = part->mask[row];
     }
@@ -141,16 +141,16 @@ static int64_t build_single(const apd_decomposition *d, int block, int64_t row, 
     return total;
 }
 
-static void clear_singles(apd_row_cells *asked) {
+static void clear_singles(apd_tau_row_cache *asked) {
     for (int i = 0; i < asked->single_count; i++)
-        apd_cell_row_clear(&asked->singles[i]);
+        apd_tau_row_clear(&asked->singles[i]);
     free(asked->singles);
     asked->singles = NULL;
     asked->single_count = 0;
 }
 
-static apd_cell_row *find_single(const apd_decomposition *d, int block, int64_t row, int32_t column,
-                                 apd_row_cells *asked) {
+static apd_tau_row *find_single(const apd_decomposition *d, int block, int64_t row, int32_t column,
+                                apd_tau_row_cache *asked) {
     for (int i = 0; i < asked->single_count; i++)
         if (asked->singles[i].columns[0] == column)
             return &asked->singles[i];
@@ -164,28 +164,28 @@ static apd_cell_row *find_single(const apd_decomposition *d, int block, int64_t 
     return &asked->singles[count];
 }
 
-apd_cell_row *apd_row_cells_find(const apd_decomposition *d, int block, int64_t row, int32_t column,
-                                 apd_row_cells *asked, int64_t *cell) {
-    apd_cell_row *single = asked->whole.columns == NULL ? find_single(d, block, row, column, asked) : NULL;
+apd_tau_row *apd_tau_row_cache_find(const apd_decomposition *d, int block, int64_t row, int32_t column,
+                                    apd_tau_row_cache *asked, int64_t *cell) {
+    apd_tau_row *single = asked->whole.columns == NULL ? find_single(d, block, row, column, asked) : NULL;
     *cell = 0;
     if (single != NULL)
         return single;
     if (asked->whole.columns == NULL) {
         clear_singles(asked);
-        apd_cell_row_build(d, block, row, &asked->whole);
+        apd_tau_row_build(d, block, row, &asked->whole);
     }
     *cell = asked->whole.cells[column];
     return &asked->whole;
 }
 
-void apd_row_cells_clear(apd_row_cells *asked) {
+void apd_tau_row_cache_clear(apd_tau_row_cache *asked) {
     clear_singles(asked);
-    apd_cell_row_clear(&asked->whole);
-    *asked = (apd_row_cells){0};
+    apd_tau_row_clear(&asked->whole);
+    *asked = (apd_tau_row_cache){0};
 }
 
-int64_t apd_row_cells_bytes(const apd_decomposition *d, int block, const apd_row_cells *asked) {
-    const apd_cell_row *row = &asked->whole;
+int64_t apd_tau_row_cache_bytes(const apd_decomposition *d, int block, const apd_tau_row_cache *asked) {
+    const apd_tau_row *row = &asked->whole;
     int64_t cell = sizeof *row->columns + sizeof *row->starts + sizeof *row->sorted;
     int64_t masks = d->task_count * (int64_t)sizeof *row->masks;
     int64_t bytes = 0;
