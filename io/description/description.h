@@ -8,7 +8,7 @@
 #define APD_IO_DESCRIPTION_DESCRIPTION_H
 
 #include "base/status.h"
-#include "method/solvers/solver.h"
+#include "method/solvers/types.h"
 #include "network/network.h"
 
 #include <stdbool.h>

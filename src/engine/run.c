@@ -99,7 +99,8 @@ static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
             "training.batch is %d, which gives some of the %d shards no image; a batch of at least %d "
             "is needed",
             described->training.batch, shards, shards);
-    return APD_OK;
+    int64_t largest = apd_partition_micro_batch(&run->partition, described->training.batch, 0);
+    return apd_network_check_dropout(run->network, shards * largest, error);
 }
 
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {

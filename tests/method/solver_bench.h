@@ -81,12 +81,20 @@ static inline void fill_gradient(const bench *on, int task, int step, int b, dou
     }
 }
 
+/* One block in one call. */
+static inline void step_block(apd_solver *solver, const apd_decomposition *d, int block,
+                              const float *gradient, const float *bias_gradient, float *weights,
+                              float *bias) {
+    apd_solver_step_rows(solver, block, (apd_rows){0, apd_local_rows(d, block)}, gradient, bias_gradient,
+                         weights, bias);
+}
+
 static inline void random_step(bench *on, int task, int step, double rate) {
     float gradient[ROOM], bias[BLOCK_ROWS];
     apd_solver_begin_step(on->solver, rate);
     for (int b = 0; b < TOY_BLOCKS; b++) {
         fill_gradient(on, task, step, b, 1e-3, gradient, bias);
-        apd_solver_step(on->solver, b, gradient, bias, on->weights[b], on->bias[b]);
+        step_block(on->solver, on->d, b, gradient, bias, on->weights[b], on->bias[b]);
     }
 }
 

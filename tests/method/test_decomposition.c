@@ -249,8 +249,9 @@ static void insert_gives_back_what_was_taken_out(void **state) {
         int64_t entries = 0, left = 0, missing = 0;
         apd_sparse_resize(&whole, ROWS_OF, ROWS_OF * COLS_OF);
         apd_sparse_resize(&part, ROWS_OF, k % 2 == 0 ? ROWS_OF * COLS_OF : 0);
-        part.columns = apd_reallocate(part.columns, part.room, ROWS_OF * COLS_OF, sizeof(int32_t), "columns");
-        part.values = apd_reallocate(part.values, part.room, ROWS_OF * COLS_OF, sizeof(float), "values");
+        part.columns =
+            apd_reallocate(part.columns, part.capacity, ROWS_OF * COLS_OF, sizeof(int32_t), "columns");
+        part.values = apd_reallocate(part.values, part.capacity, ROWS_OF * COLS_OF, sizeof(float), "values");
         for (int64_t r = 0; r < ROWS_OF; r++) {
             for (int32_t c = 0; c < COLS_OF; c++) {
                 if (below(&n, 3) == 0 || r == k % 9) /* an empty row, sometimes */
@@ -269,7 +270,7 @@ static void insert_gives_back_what_was_taken_out(void **state) {
             part.offsets[r + 1] = left;
         }
         apd_sparse_insert(&part, added, missing);
-        assert_true(part.room >= entries || missing == 0);
+        assert_true(part.capacity >= entries || missing == 0);
         assert_memory_equal(part.offsets, whole.offsets, (ROWS_OF + 1) * sizeof(int64_t));
         assert_memory_equal(part.columns, whole.columns, (size_t)entries * sizeof(int32_t));
         assert_memory_equal(part.values, whole.values, (size_t)entries * sizeof(float));
@@ -295,44 +296,43 @@ static void empty_slice_works_everywhere(void **state) {
     bed_clear(&bed);
 }
 
-/* Every entry of every decomposed task is in the cell of its weight once, by ascending point. */
-static void cells_hold_every_entry_once_in_order(void **state) {
+/* Every entry of every decomposed task is listed once at its weight, by ascending breakpoint. */
+static void tau_by_weight_has_every_entry_once_in_order(void **state) {
     (void)state;
     toy_bed bed;
     bed_init(&bed, 0, 3, true);
     int64_t met = 0, most = 0;
     for (int64_t r = 0; r < 5; r++) {
-        apd_tau_row cells;
-        apd_tau_row_build(bed.d, 0, r, &cells);
-        met += cells.starts[cells.count];
+        apd_tau_row by_weight;
+        apd_tau_row_build(bed.d, 0, r, &by_weight);
+        met += by_weight.starts[by_weight.count];
         for (int32_t c = 0; c < 6; c++) {
-            int64_t here = 0, cell = cells.cells[c];
-            if (cell >= 0)
-                apd_tau_row_sort(&cells, cell);
+            int64_t here = 0, w = by_weight.index[c];
+            if (w >= 0)
+                apd_tau_row_sort(&by_weight, w);
             for (int t = 0; t < 5; t++) {
                 if (!apd_task_is_decomposed(bed.d, t, 0))
                     continue;
                 const apd_task_block *part = &bed.d->tasks[t]->blocks[0];
                 for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
                     bool found = false;
-                    for (int64_t k = cell < 0 ? 0 : cells.starts[cell];
-                         cell >= 0 && k < cells.starts[cell + 1]; k++)
-                        found = found || (cells.entries[k].task == t &&
-                                          cells.entries[k].theta == part->tau.values[e] &&
-                                          cells.entries[k].point == part->tau.values[e] / part->mask[r]);
+                    for (int64_t k = w < 0 ? 0 : by_weight.starts[w]; w >= 0 && k < by_weight.starts[w + 1];
+                         k++)
+                        found = found || (by_weight.entries[k].task == t &&
+                                          by_weight.entries[k].theta == part->tau.values[e] &&
+                                          by_weight.entries[k].point == part->tau.values[e] / part->mask[r]);
                     here += part->tau.columns[e] == c;
                     assert_true(found || part->tau.columns[e] != c);
                 }
             }
-            assert_int_equal(cell < 0 ? 0 : cells.starts[cell + 1] - cells.starts[cell], here);
-            for (int64_t k = cell < 0 ? 0 : cells.starts[cell] + 1; cell >= 0 && k < cells.starts[cell + 1];
-                 k++)
-                assert_true(cells.entries[k - 1].point <= cells.entries[k].point);
+            assert_int_equal(w < 0 ? 0 : by_weight.starts[w + 1] - by_weight.starts[w], here);
+            for (int64_t k = w < 0 ? 0 : by_weight.starts[w] + 1; w >= 0 && k < by_weight.starts[w + 1]; k++)
+                assert_true(by_weight.entries[k - 1].point <= by_weight.entries[k].point);
             met -= here;
             most = here > most ? here : most;
         }
         assert_int_equal(met, 0);
-        apd_tau_row_clear(&cells);
+        apd_tau_row_clear(&by_weight);
     }
     assert_true(most > 1);
     bed_clear(&bed);
@@ -351,7 +351,7 @@ int main(void) {
         cmocka_unit_test(row_digests_do_not_depend_on_the_slice),
         cmocka_unit_test(row_digests_show_every_change_and_where),
         cmocka_unit_test(empty_slice_works_everywhere),
-        cmocka_unit_test(cells_hold_every_entry_once_in_order),
+        cmocka_unit_test(tau_by_weight_has_every_entry_once_in_order),
     };
     return cmocka_run_group_tests_name("decomposition", tests, NULL, NULL);
 }

@@ -224,7 +224,7 @@ static void forget_slices_fold_as_the_whole_does(void **state) {
     group_bed_clear(&whole);
 }
 
-/* The stream goes on: the rest is consolidated anew, and a task trains beside the gap. */
+/* The stream continues: the other tasks are consolidated again, and a task trains beside the gap. */
 static void forget_then_consolidate_and_train_keeps_the_rest(void **state) {
     (void)state;
     bench on;

@@ -115,7 +115,7 @@ static double total_curve(const problem *p) {
     return curve;
 }
 
-/* The pull's derivative at x by central differences with a step that stays on the piece. */
+/* The derivative of the sum at x by central differences with a step that stays on the piece. */
 static double slope_by_difference(const problem *p, double x, double step) {
     return (double)((subgradient_at(p, (long double)x + step) - subgradient_at(p, (long double)x - step)) /
                     (2.0L * step));

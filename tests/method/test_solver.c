@@ -96,7 +96,7 @@ static void head_follows_adam_with_decay_and_unused_rows_stay_zero(void **state)
     for (int k = 1; k <= 30; k++) {
         fill_gradient(&on, 3, k, 2, 1e-2, gradient, bias_gradient);
         apd_solver_begin_step(on.solver, 1e-3);
-        apd_solver_step(on.solver, 2, gradient, bias_gradient, weights, bias);
+        step_block(on.solver, on.d, 2, gradient, bias_gradient, weights, bias);
         for (int j = 0; j < 8; j++) {
             expected[j] -=
                 adam_step_of(&moments[j], &settings, k, 1e-3, (double)gradient[j] + 1e-2 * expected[j]);

@@ -43,16 +43,16 @@ static double best_sigma(const apd_solver_settings *set, const old_tasks *old, d
     return high;
 }
 
-/* How far off float may put sigma: by rounding the pull, and its place (a zone of a large lambda2 is a few
+/* How far off float may put sigma: by rounding the slope, and sigma itself (a zone of a large lambda2 is a few
  * floats wide, and its end holds sigma until the step is worth a float). */
 static double float_blur(const apd_solver_settings *set, const old_tasks *old, double eta, double s) {
-    double pull = 0.0, curve = 0.0;
+    double slope = 0.0, curve = 0.0;
     for (int i = 0; i < old->count; i++) {
-        pull += set->lambda1 * old->mask[i];
+        slope += set->lambda1 * old->mask[i];
         if (isfinite(set->lambda2))
             curve = fmax(curve, 2.0 * set->lambda2 * old->mask[i] * old->mask[i]);
     }
-    return 1e-5 * eta * pull + (3.0 + 2.0 * eta * curve) * float_step(s);
+    return 1e-5 * eta * slope + (3.0 + 2.0 * eta * curve) * float_step(s);
 }
 
 /* Block 0 of the task in training, in double; sigma is taken from the solver, step by step. */
@@ -131,7 +131,7 @@ static void exact_run(const apd_solver_settings *settings, int tasks, double den
         double rate = k % 7 == 0 ? 3e-3 : 1e-3;
         apd_solver_begin_step(on.solver, rate);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         check_exact_step(&ref, &on, thetas, gradient, k, rate);
     }
     apd_solver_end_task(on.solver);
@@ -186,7 +186,7 @@ static void exact_no_lambda1_is_plain_adam_on_sigma(void **state) {
     for (int k = 1; k <= 50; k++) {
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) { /* the mask's scale cancels in Adam, all but epsilon */
             sigma[j] -= adam_step_of(&moments[j], &settings, k, 1e-3, 0.6 * (double)gradient[j]);
             assert_near(apd_solver_sigma(on.solver, 0)[j], sigma[j], 1e-4);
@@ -211,7 +211,7 @@ static void exact_mask_follows_central_differences(void **state) {
     }
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     apd_solver_begin_step(on.solver, 1e5);
-    apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+    step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
     apd_solver_end_task(on.solver);
     const apd_task_part *part = on.d->tasks[1];
     for (int r = 0; r < BLOCK_ROWS; r++) {
@@ -320,7 +320,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
         }
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         if (k <= 40) {
             check_exact_step(&ref, &on, thetas, gradient, k, 1e-3);
             continue;

@@ -34,15 +34,15 @@ static double slope_at(const apd_solver_settings *set, const old_tasks *old, dou
     return sum;
 }
 
-/* What rounding to float may do to sigma: its own place, the pull, and where a steep zone ends. */
+/* What rounding to float may do to sigma: sigma itself, the slope, and where a steep zone ends. */
 static double blur(const apd_solver_settings *set, const old_tasks *old, double step, double eta, double s) {
-    double pull = 0.0, curve = 0.0;
+    double slope = 0.0, curve = 0.0;
     for (int i = 0; i < old->count; i++) {
-        pull += set->lambda1 * old->mask[i];
+        slope += set->lambda1 * old->mask[i];
         if (isfinite(set->lambda2))
             curve = fmax(curve, 2.0 * set->lambda2 * old->mask[i] * old->mask[i]);
     }
-    return 1e-5 * (fabs(step) + eta * pull) + (3.0 + 2.0 * eta * curve) * float_step(s);
+    return 1e-5 * (fabs(step) + eta * slope) + (3.0 + 2.0 * eta * curve) * float_step(s);
 }
 
 typedef struct exact_reference {
@@ -101,7 +101,7 @@ static void exact_run(double lambda2, void (*end)(const bench *, const exact_ref
     for (int k = 1; k <= 150; k++) {
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 10, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         check_exact_step(&ref, &on, gradient, k);
     }
     assert_true(ref.moved > 100 && (isfinite(lambda2) || ref.held > 100));
@@ -242,7 +242,7 @@ static void joint_steps_descend_the_objective_with_groups(void **state) {
     apd_solver_begin_task(on.solver, OLD, TOY_CLASSES);
     for (int k = 0; k < 6; k++) {
         apd_solver_begin_step(on.solver, 1e6);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) {
             joint_descend(&weights[j], &settings);
             assert_near(apd_solver_sigma(on.solver, 0)[j], weights[j].sigma, 1e-6);

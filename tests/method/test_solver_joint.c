@@ -128,7 +128,7 @@ static void joint_run(const apd_solver_settings *settings, int tasks, int steps)
     for (int k = 1; k <= steps; k++) {
         fill_gradient(&on, 3, k, 0, 1e-2, gradient, bias);
         apd_solver_begin_step(on.solver, 1e-3);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         joint_reference_step(&ref, settings, gradient, k, 1e-3);
         for (int j = 0; j < SIZE; j++) {
             const joint_weight *w = &ref.weights[j];
@@ -250,7 +250,7 @@ static double convex_run(apd_solver_kind kind, const apd_solver_settings *settin
         for (int j = 0; j < SIZE; j++)
             gradient[j] = (float)((double)theta[j] - target[j]);
         apd_solver_begin_step(on.solver, 1e-2 * pow(0.9992, k));
-        apd_solver_step(on.solver, 0, gradient, bias, theta, bias_now);
+        step_block(on.solver, on.d, 0, gradient, bias, theta, bias_now);
     }
     *least = 0.0;
     for (int j = 0; j < SIZE; j++) {

@@ -1,4 +1,4 @@
-/* The old tasks' joint pull: its sums against plain ones, and the same bits however they came about. */
+/* Subgradient sums against sums over all tasks, and the same bits from every sequence of updates. */
 #include "method/solvers/subgradient_sums.h"
 
 #include "method/clustering/consolidate.h"
@@ -101,7 +101,7 @@ static void sums_carried_through_a_stream_are_those_of_a_new_start(void **state)
         append_random_task(on.d, 0.4, 0.01, true, false);
         check_blocks(subgradients, on.d);
     }
-    for (int b = 0; b < 2; b++) /* sigma moves: much of it, so that all is added anew, and little */
+    for (int b = 0; b < 2; b++) /* sigma moves at many weights, so that the sums start over, and at few */
         move_sigma(on.d, b, 7);
     check_blocks(subgradients, on.d);
     for (int b = 0; b < 2; b++)

@@ -16,8 +16,8 @@ static float rounded_within(double s, double low, double high) {
     return result;
 }
 
-/* What is left of the search: the minimum lies between low and high, the off_centre between them are the first
- * `count`, and `derivative` is the old tasks' just above low. */
+/* A search: the minimum lies in low..high, the first `count` of off_centre have their points between them, and
+ * `derivative` is the old tasks' just above low. */
 typedef struct search {
     double lambda1, centre, centre_subgradient; /* 0: the centre is not between low and high */
     apd_breakpoint *off_centre;
@@ -36,7 +36,7 @@ static void rises_to(const search *at, double point, double *before, double *her
     *here = 2.0 * (at->lambda1 * equal + (at->centre == point ? at->centre_subgradient : 0.0));
 }
 
-/* Go on below `point`, or above it, where the derivative is `derivative`. Off-centre tasks keep their order. */
+/* Continue on one side of `point`; `derivative` is that just above it. The order of off-centre tasks stays. */
 static void keep_side(search *at, double point, bool above, double derivative) {
     int64_t kept = 0;
     for (int64_t k = 0; k < at->count; k++) {
@@ -51,7 +51,7 @@ static void keep_side(search *at, double point, bool above, double derivative) {
     at->derivative = above ? derivative : at->derivative;
 }
 
-/* Near the middle of the points, which are in no particular order. */
+/* A pivot: the median of the first, the middle and the last point. */
 static double middle_of_three(const search *at) {
     double a = at->off_centre[0].point, b = at->off_centre[at->count / 2].point,
            c = at->off_centre[at->count - 1].point;
@@ -69,8 +69,8 @@ static void sort_off_centre(search *at) {
     }
 }
 
-/* The next point on the way up, *next off_centre being passed, and how much the derivative rises there, ties
- * together; false at the end. */
+/* The next kink in ascending order, and by how much the derivative rises there, ties together; `*next` off-centre tasks
+ * lie below it. Returns false at the end. */
 static bool next_kink(search *at, int64_t *next, double *point, double *rise) {
     bool has_centre = at->centre_subgradient > 0.0;
     if (*next == at->count && !has_centre)
@@ -157,7 +157,7 @@ void apd_huber_row_clear(apd_huber_row *row) {
     *row = (apd_huber_row){0};
 }
 
-/* How many zones end at a distance of `distance` or less. */
+/* How many zones have a half-width of `distance` or less. */
 static int zones_left(const apd_huber_row *row, double distance) {
     int low = 0, high = row->count;
     while (low < high) {
@@ -182,7 +182,7 @@ static double one_derivative(const huber *h, double mask, double distance) {
     return fmax(-limit, fmin(limit, inside));
 }
 
-/* The derivative of the whole sum at s: all tasks at the centre, then the off_centre taken to where they are. */
+/* The derivative of the sum at s: as if all tasks were at the centre, corrected for the off-centre ones. */
 static double derivative_at(const huber *h, double s) {
     double distance = s - h->centre;
     int k = zones_left(h->row, fabs(distance));
@@ -193,12 +193,12 @@ static double derivative_at(const huber *h, double s) {
     return sum;
 }
 
-/* Which side of s the minimum is on: the sign of (s - z)/eta + derivative, scaled by eta. */
+/* eta times the derivative of the objective at s; positive if the minimum lies below s. */
 static double balance(const huber *h, double z, double eta, double s) {
     return s - z + eta * derivative_at(h, s);
 }
 
-/* Narrow *low..*high (the minimum lies in it) by a breakpoint. */
+/* Narrow *low..*high, in which the minimum lies, at s. */
 static void narrow(const huber *h, double z, double eta, double s, double *low, double *high) {
     if (s <= *low || s >= *high)
         return;
@@ -208,7 +208,7 @@ static void narrow(const huber *h, double z, double eta, double s, double *low, 
         *low = s;
 }
 
-/* Narrow by the zone ends of the row's tasks on one side of the centre: a bisection among them. */
+/* Narrow at the ends of the row's zones on one side of the centre, by bisection. */
 static void narrow_by_row(const huber *h, double z, double eta, double side, double *low, double *high) {
     int first = 0, last = h->row->count;
     while (first < last) {
@@ -241,11 +241,11 @@ float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, flo
         narrow(&h, (double)z, (double)eta, off_centre[i].point - half, &low, &high);
         narrow(&h, (double)z, (double)eta, off_centre[i].point + half, &low, &high);
     }
-    /* the centre itself is no breakpoint: sigma crosses it all the time, and would leave its piece */
+    /* not at the centre itself: sigma crosses it often, and would leave its piece each time */
     narrow_by_row(&h, (double)z, (double)eta, -1.0, &low, &high);
     narrow_by_row(&h, (double)z, (double)eta, 1.0, &low, &high);
 
-    /* linear between low and high; constant where one of them is infinite */
+    /* linear in low..high, constant where one of them is infinite */
     double origin = isfinite(low) ? low : (isfinite(high) ? high : (double)z);
     double level = derivative_at(&h, origin), slope = 0.0;
     if (isfinite(low) && isfinite(high))

@@ -27,8 +27,8 @@ void apd_subgradient_sums_init(apd_subgradient_sums *subgradients, const apd_dec
                                int block);
 void apd_subgradient_sums_clear(apd_subgradient_sums *subgradients);
 
-/* Bring the sums up to date. Cost: the entries of the tasks that came since, or of all after a revision; and a
- * look into each task for each weight whose sigma moved. */
+/* Bring the sums up to date. Cost: the entries of new tasks, and a bisection in each task for each weight whose sigma
+ * moved; after a revision the entries of all tasks. */
 void apd_subgradient_sums_update(apd_subgradient_sums *subgradients, const apd_decomposition *decomposition,
                                  int block);
 
