@@ -149,7 +149,8 @@ static void create_impossible_shape_names_layer(void **state) {
          "layer 2 (conv): its VALID kernel of 7x1 is larger than its input of 6x6"},
         {{.kind = APD_LAYER_DENSE, .units = 3},
          {.kind = APD_LAYER_CONV, .units = 1, WINDOW},
-         "layer 2 (conv): it works on images and cannot follow a dense layer"},
+         "layer 2 (conv): it works on images and cannot follow a dense layer; put it ahead of all dense "
+         "layers"},
         {{.kind = APD_LAYER_DENSE, .units = 3}, {.kind = APD_LAYER_MAX_POOL, WINDOW}, "layer 2 (max-pool)"},
         {{.kind = APD_LAYER_CONV, .units = 0, WINDOW}, dense, "layer 1 (conv): units is 0"},
         {{.kind = APD_LAYER_DENSE, .units = 1000001}, dense, "layer 1 (dense): units is 1000001"},

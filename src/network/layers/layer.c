@@ -76,8 +76,9 @@ static apd_status check_sizes(const apd_layer *layer, apd_error *error) {
 static apd_status resolve(apd_layer *layer, bool flat, apd_error *error) {
     if (flat && layer->operation->on_image)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "layer %d (%s): a layer on images cannot follow a dense layer", layer->number,
-                        layer->operation->name);
+                        "layer %d (%s): it works on images and cannot follow a dense layer; put it ahead of "
+                        "all dense layers",
+                        layer->number, layer->operation->name);
     if (layer->operation->trained)
         APD_TRY(apd_layer_range(layer, "units", layer->spec.units, MOST_UNITS, error));
     APD_TRY(layer->operation->shape(layer, error));
