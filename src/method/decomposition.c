@@ -220,48 +220,10 @@ int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries) {
            apd_sparse_bytes(rows, entries);
 }
 
-static int64_t task_bytes(const apd_decomposition *decomposition, const apd_task_part *part) {
-    int64_t bytes = (int64_t)sizeof *part;
-    for (int b = 0; b < decomposition->layout->block_count; b++) {
-        const apd_task_block *block = &part->blocks[b];
-        int64_t rows = apd_local_rows(decomposition, b);
-        bytes += block->dense != NULL ? apd_task_dense_bytes(rows, block_of(decomposition, b)->cols)
-                                      : apd_task_sparse_bytes(rows, block->tau.offsets[rows]);
-    }
-    return bytes;
-}
-
-static int64_t group_entries_of_block(const apd_decomposition *decomposition, int block) {
-    int64_t entries = 0;
-    for (int g = 0; g < decomposition->groups[block].count; g++)
-        entries += decomposition->groups[block].shared[g].offsets[apd_local_rows(decomposition, block)];
-    return entries;
-}
-
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition) {
     int64_t entries = 0;
     for (int b = 0; b < decomposition->layout->block_count; b++)
-        entries += group_entries_of_block(decomposition, b);
+        for (int g = 0; g < decomposition->groups[b].count; g++)
+            entries += decomposition->groups[b].shared[g].offsets[apd_local_rows(decomposition, b)];
     return entries;
-}
-
-static int64_t group_bytes(const apd_decomposition *decomposition, int block) {
-    int64_t bytes = 0, rows = apd_local_rows(decomposition, block);
-    for (int g = 0; g < decomposition->groups[block].count; g++)
-        bytes += apd_sparse_bytes(rows, decomposition->groups[block].shared[g].offsets[rows]);
-    return bytes;
-}
-
-int64_t apd_decomposition_bytes(const apd_decomposition *decomposition) {
-    int64_t bytes = 0;
-    for (int b = 0; b < decomposition->layout->block_count; b++) {
-        bytes += group_bytes(decomposition, b);
-        if (decomposition->sigma[b] != NULL)
-            bytes +=
-                apd_local_rows(decomposition, b) * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
-    }
-    for (int t = 0; t < decomposition->task_count; t++)
-        if (decomposition->tasks[t] != NULL)
-            bytes += task_bytes(decomposition, decomposition->tasks[t]);
-    return bytes;
 }

@@ -136,7 +136,4 @@ int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition)
 int64_t apd_task_dense_bytes(int64_t rows, int64_t cols);
 int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries);
 
-/* Bytes of sigma, the groups and all tasks. */
-int64_t apd_decomposition_bytes(const apd_decomposition *decomposition);
-
 #endif

@@ -2,9 +2,9 @@
  *
  * Biases, convolutions and the head have theirs as in theta's layout. A dense layer's gradient by weights would be the
  * largest by far, and it is a product of two small matrices: the gradient by the layer's outputs (n, R), transposed, and
- * the layer's inputs (n, C). Where these *factors* are less than half of it, they are stored in its place. The rank that sums
- * some rows over all micro-batches multiplies the factors for these rows in cache, so the product is never written to
- * memory nor read. The number of multiplications and the bits are the same. Between machines the idea is known as
+ * the layer's inputs (n, C). Where these *factors* take less than half of its memory, they are stored in its place. The
+ * rank that sums some rows over all micro-batches multiplies the factors for these rows in cache, so the product is never
+ * written to memory nor read. The number of multiplications and the bits are the same. Between machines the idea is known as
  * sufficient factor broadcasting (Xie et al. 2016).
  *
  * Letters as in layout.h. Local. */

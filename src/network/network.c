@@ -24,7 +24,6 @@ apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layer
         return status;
     }
     apd_network *made = apd_allocate(1, sizeof *made, "the network");
-    made->input = input;
     made->depth = layer_count;
     made->layers = resolved;
     made->first_trained = first_trained(made);
@@ -46,10 +45,6 @@ void apd_network_destroy(apd_network *network) {
 
 const apd_layout *apd_network_layout(const apd_network *network) {
     return &network->layout;
-}
-
-apd_image_shape apd_network_input(const apd_network *network) {
-    return network->input;
 }
 
 int64_t apd_network_dropout_numbers(const apd_network *network) {

@@ -26,7 +26,6 @@ apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layer
 void apd_network_destroy(apd_network *network); /* Takes NULL. */
 
 const apd_layout *apd_network_layout(const apd_network *network);
-apd_image_shape apd_network_input(const apd_network *network);
 
 /* How many numbers of the dropout stream an image uses in a layer, at most; 0 without dropout. Micro-batches whose
  * `first` differ by n times this share no number. */

@@ -6,7 +6,6 @@
 #include "network/stage.h"
 
 struct apd_network {
-    apd_image_shape input;
     int depth;         /* layers of the trunk */
     int first_trained; /* the first layer with parameters; gradients by activations below it are not computed */
     apd_layer *layers; /* (depth + 1): the last is the head */

@@ -10,8 +10,7 @@
 
 enum { ROOM = 32, BLOCK_ROWS = 5, COLS = 6, SIZE = BLOCK_ROWS * COLS };
 
-/* --- a network 6 - 5 - 4 - head of 3, its decomposition on some rows, and a solver
- * -------------------------- */
+/* --- a network 6 - 5 - 4 - head of 3, its decomposition on some rows, and a solver ----------------------- */
 
 typedef struct bench {
     apd_network *network;
@@ -63,7 +62,7 @@ static inline void bench_clear(bench *on) {
     apd_network_destroy(on->network);
 }
 
-/* A gradient that looks like training: a drift of its own for every weight, noise in every step. */
+/* A gradient as in training: a constant drift for each weight, and noise in each step. */
 static inline double gradient_of(const bench *on, int task, int step, int b, int64_t r, int64_t c,
                                  double scale) {
     numbers drift = weight_numbers(on->d, 500 + task, b, r, c);
@@ -79,6 +78,16 @@ static inline void fill_gradient(const bench *on, int task, int step, int b, dou
         for (int64_t c = 0; c < on->layout->blocks[b].cols; c++, j++)
             gradient[j] = (float)gradient_of(on, task, step, b, r, c, scale);
     }
+}
+
+/* Sigma of a block in training, as a checkpoint reads it; NULL: there is none. */
+static inline const float *sigma_of(const apd_solver *solver, int block) {
+    for (int i = 0; i < apd_solver_array_count(solver); i++) {
+        const apd_solver_array *array = apd_solver_array_at(solver, i);
+        if (array->block == block && strcmp(array->name, "sigma") == 0)
+            return array->values;
+    }
+    return NULL;
 }
 
 /* One block in one call. */
@@ -132,7 +141,7 @@ static inline double soft(double x, double k) {
     return copysign(fmax(fabs(x) - k, 0.0), x);
 }
 
-/* One weight's old tasks: what theta each had, its mask. */
+/* The old tasks of one weight: theta and mask. */
 typedef struct old_tasks {
     int count;
     double theta[64], mask[64];

@@ -14,7 +14,7 @@
 /* --- slices ------------------------------------------------------------------------------------------------
  */
 
-/* The whole's rows of a sparse matrix that a slice has. */
+/* The rows of the whole sparse matrix that belong to a slice. */
 static void check_rows_equal(const apd_sparse *slice, const apd_sparse *whole, int64_t first) {
     for (int64_t r = 0; r < slice->rows; r++) {
         int64_t from = slice->offsets[r], count = slice->offsets[r + 1] - from;
@@ -110,7 +110,7 @@ static void stream_trained_tasks_keep_their_thetas_but_for_merges(void **state) 
     }
 }
 
-/* The tasks that are there; fills `places`. */
+/* The places of the decomposed tasks. Returns how many there are. */
 static int present(const apd_decomposition *d, int places[MOST_TASKS]) {
     int count = 0;
     for (int t = 0; t < d->task_count; t++)

@@ -1,5 +1,4 @@
-/* The decomposition: sparse theta against dense arithmetic, counts against counting, digests against slices.
- */
+/* The decomposition: theta against dense arithmetic, sizes against counts, digests of slices against the whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +57,6 @@ static void create_new_decomposition_is_zero(void **state) {
     for (int j = 0; j < 10; j++)
         assert_true(bed.d->sigma[1][j] == 0.0f);
     assert_null(bed.d->sigma[2]);
-    assert_int_equal(apd_decomposition_bytes(bed.d), (30 + 10) * 4);
     bed_clear(&bed);
     apd_decomposition_destroy(NULL);
 }
@@ -146,31 +144,53 @@ static void nonzeros_and_bytes_agree_with_counting(void **state) {
     }
     assert_int_equal(apd_decomposition_nonzeros(bed.d, 2), 0);
     assert_int_equal(apd_decomposition_nonzeros(bed.d, 3), 50);
-    /* what another entry adds: a column and a value */
-    int64_t before = apd_decomposition_bytes(bed.d);
-    apd_sparse *tau = &bed.d->tasks[0]->blocks[0].tau;
-    int64_t old_entries = tau->offsets[5];
-    apd_sparse_resize(tau, 5, 7);
-    assert_int_equal(apd_decomposition_bytes(bed.d), before - old_entries * 8); /* offsets are 0 again */
-    tau->offsets[5] = 7;
-    assert_int_equal(apd_decomposition_bytes(bed.d), before + (7 - old_entries) * 8);
-    tau->offsets[5] = 0;
     bed_clear(&bed);
 }
 
-/* A dense task of 62 weights and 12 biases costs at least these, and about as much as it says. */
-static void bytes_single_task_is_its_dense_weights(void **state) {
+static void bytes_count_masks_biases_weights_and_entries(void **state) {
     (void)state;
-    toy_bed bed;
-    bed_init(&bed, 0, 3, false);
-    int64_t before = apd_decomposition_bytes(bed.d);
-    append_single_task(bed.d);
-    int64_t added = apd_decomposition_bytes(bed.d) - before;
-    assert_true(added >= (62 + 12) * 4);
-    assert_int_equal(added - (62 + 12) * 4,
-                     sizeof(apd_task_part) +
-                         TOY_BLOCKS * sizeof(apd_task_block)); /* no more than its structs */
-    bed_clear(&bed);
+    int block = (int)sizeof(apd_task_block);
+    assert_int_equal(apd_task_dense_bytes(5, 6), block + 5 * 6 * 4 + 5 * 4);
+    assert_int_equal(apd_task_sparse_bytes(5, 7), block + 5 * 4 + 5 * 4 + 6 * 8 + 7 * 8);
+    assert_int_equal(apd_task_sparse_bytes(0, 0), block + 8);
+    /* capacities are multiples of 1024 entries from there on */
+    assert_int_equal(apd_sparse_bytes(1, 1025), 2 * 8 + 2048 * 8);
+}
+
+/* A matrix written row by row, some rows copied from another one, and read with a cursor. */
+static void writer_and_cursor_agree_with_a_dense_matrix(void **state) {
+    (void)state;
+    enum { R = 9, C = 70 };
+    float dense[R][C] = {{0}};
+    numbers n = numbers_of(78, 0);
+    apd_sparse_writer first = apd_sparse_begin(R, 0), second = apd_sparse_begin(R, 3);
+    for (int r = 0; r < R; r++) {
+        for (int32_t c = 0; c < C; c++)
+            if (r != 4 && below(&n, 3) > 0)
+                apd_sparse_put(&first, c, dense[r][c] = (float)(1 + r * C + c));
+        apd_sparse_end_row(&first, r);
+    }
+    apd_sparse from = apd_sparse_end(&first);
+    apd_sparse_copy_rows(&second, &from, 0, 3);
+    for (int32_t c = 0; c < C; c += 2)
+        apd_sparse_put(&second, c, dense[3][c] = -1.0f);
+    for (int32_t c = 1; c < C; c += 2)
+        dense[3][c] = 0.0f;
+    apd_sparse_end_row(&second, 3);
+    apd_sparse_copy_rows(&second, &from, 4, R);
+    apd_sparse made = apd_sparse_end(&second);
+    for (int r = 0; r < R; r++) {
+        apd_sparse_cursor seek = apd_sparse_row(&made, r), take = seek;
+        for (int32_t c = 0; c < C; c++) {
+            const float *sought = apd_sparse_seek(&seek, c), *taken = apd_sparse_take(&take, c);
+            assert_true((sought != NULL ? *sought : 0.0f) == dense[r][c]);
+            assert_true((taken != NULL ? *taken : 0.0f) == dense[r][c]);
+        }
+        assert_int_equal(take.left, 0);
+        assert_int_equal(apd_sparse_next(&take), INT32_MAX);
+    }
+    apd_sparse_clear(&from);
+    apd_sparse_clear(&made);
 }
 
 static void resize_twice_starts_afresh(void **state) {
@@ -212,7 +232,7 @@ static void row_digests_do_not_depend_on_the_slice(void **state) {
     bed_clear(&whole);
 }
 
-/* Any bit of a row's theta or bias shows in that row's digest and in no other's. */
+/* A change of any bit of a row's theta or bias changes that row's digest and no other. */
 static void row_digests_show_every_change_and_where(void **state) {
     (void)state;
     toy_bed bed;
@@ -238,8 +258,8 @@ static void row_digests_show_every_change_and_where(void **state) {
     bed_clear(&bed);
 }
 
-/* Entries taken out and added again, some at a time, more than there is room for at once. */
-static void insert_gives_back_what_was_taken_out(void **state) {
+/* Remove entries and insert them again, more than the matrix has capacity for. */
+static void insert_restores_removed_entries(void **state) {
     (void)state;
     enum { ROWS_OF = 7, COLS_OF = 40 };
     for (int k = 0; k < 40; k++) {
@@ -345,9 +365,10 @@ int main(void) {
         cmocka_unit_test(append_keeps_the_order),
         cmocka_unit_test(theta_is_mask_times_sigma_with_the_stored_values),
         cmocka_unit_test(nonzeros_and_bytes_agree_with_counting),
-        cmocka_unit_test(bytes_single_task_is_its_dense_weights),
+        cmocka_unit_test(bytes_count_masks_biases_weights_and_entries),
+        cmocka_unit_test(writer_and_cursor_agree_with_a_dense_matrix),
         cmocka_unit_test(resize_twice_starts_afresh),
-        cmocka_unit_test(insert_gives_back_what_was_taken_out),
+        cmocka_unit_test(insert_restores_removed_entries),
         cmocka_unit_test(row_digests_do_not_depend_on_the_slice),
         cmocka_unit_test(row_digests_show_every_change_and_where),
         cmocka_unit_test(empty_slice_works_everywhere),

@@ -226,8 +226,7 @@ static void slices_have_the_bits_of_the_whole(void **state) {
     }
 }
 
-/* --- gaps in the stream, sizes
- * ------------------------------------------------------------------------------ */
+/* --- gaps in the stream, sizes --------------------------------------------------------------------------- */
 
 static void forgotten_and_single_tasks_pull_on_nothing(void **state) {
     (void)state;
@@ -347,8 +346,7 @@ static void step_rows_pieces_give_the_bits_of_the_whole(void **state) {
         }
 }
 
-/* --- a task half way
- * -------------------------------------------------------------------------------- */
+/* --- a task half way ------------------------------------------------------------------------------------- */
 
 /* Steps `first` .. `last` of a task of 12: polishing from step 8 on, a copy kept before step 4. */
 static void walk(bench *on, int first, int last) {

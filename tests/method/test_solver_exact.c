@@ -84,7 +84,7 @@ static void check_exact_step(reference *ref, const bench *on, float thetas[][ROO
             ref->tau[j] = soft(ref->tau[j] - eta * direction, eta * set->lambda1);
             adam_move(&ref->sigma_adam[j], set, k, rate, mask * slope, &direction, &eta);
             old_tasks old = old_of(on->d, thetas, 0, j);
-            double z = ref->sigma[j] - eta * direction, now = (double)apd_solver_sigma(on->solver, 0)[j];
+            double z = ref->sigma[j] - eta * direction, now = (double)sigma_of(on->solver, 0)[j];
             assert_near(now, best_sigma(set, &old, z, eta),
                         1e-5 * fabs(eta * direction) + float_blur(set, &old, eta, now));
             ref->sigma[j] = now;
@@ -189,7 +189,7 @@ static void exact_no_lambda1_is_plain_adam_on_sigma(void **state) {
         step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) { /* the mask's scale cancels in Adam, all but epsilon */
             sigma[j] -= adam_step_of(&moments[j], &settings, k, 1e-3, 0.6 * (double)gradient[j]);
-            assert_near(apd_solver_sigma(on.solver, 0)[j], sigma[j], 1e-4);
+            assert_near(sigma_of(on.solver, 0)[j], sigma[j], 1e-4);
         }
     }
     bench_clear(&on);
@@ -333,7 +333,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
                 slope += mask * (1.0 - mask) * g * (double)ref.sigma[j];
                 ref.tau[j] -= tau_stays[j] ? 0.0 : by_tau;
                 ref.sigma[j] -= sigma_stays[j] ? 0.0 : by_sigma;
-                assert_near(apd_solver_sigma(on.solver, 0)[j], ref.sigma[j], sigma_stays[j] ? 0.0 : 1e-5);
+                assert_near(sigma_of(on.solver, 0)[j], ref.sigma[j], sigma_stays[j] ? 0.0 : 1e-5);
             }
             ref.logit[r] -= adam_step_of(&ref.logit_adam[r], &usual, k, 1e-3, slope);
             for (int j = r * COLS; j < (r + 1) * COLS; j++)

@@ -70,7 +70,7 @@ static void check_exact_step(exact_reference *ref, const bench *on, const float 
     for (int r = 0; r < BLOCK_ROWS; r++) {
         double mask = sigmoid(ref->logit[r]), logit_slope = 0.0;
         for (int j = r * COLS; j < (r + 1) * COLS; j++) {
-            double direction, eta, g = (double)gradient[j], now = (double)apd_solver_sigma(on->solver, 0)[j];
+            double direction, eta, g = (double)gradient[j], now = (double)sigma_of(on->solver, 0)[j];
             logit_slope += mask * (1.0 - mask) * g * ref->sigma[j];
             adam_move(&ref->sigma_adam[j], set, k, 1e-3, mask * g, &direction, &eta);
             old_tasks old = old_beside_groups(on, &ref->old, ref->anchor, j);
@@ -245,7 +245,7 @@ static void joint_steps_descend_the_objective_with_groups(void **state) {
         step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) {
             joint_descend(&weights[j], &settings);
-            assert_near(apd_solver_sigma(on.solver, 0)[j], weights[j].sigma, 1e-6);
+            assert_near(sigma_of(on.solver, 0)[j], weights[j].sigma, 1e-6);
         }
     }
     apd_solver_end_task(on.solver);

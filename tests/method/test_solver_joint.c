@@ -132,7 +132,7 @@ static void joint_run(const apd_solver_settings *settings, int tasks, int steps)
         joint_reference_step(&ref, settings, gradient, k, 1e-3);
         for (int j = 0; j < SIZE; j++) {
             const joint_weight *w = &ref.weights[j];
-            assert_near(apd_solver_sigma(on.solver, 0)[j], w->sigma, 1e-5);
+            assert_near(sigma_of(on.solver, 0)[j], w->sigma, 1e-5);
             assert_near(on.weights[0][j], sigmoid((double)w->logit) * (double)w->sigma + (double)w->tau,
                         1e-5);
         }
@@ -255,7 +255,7 @@ static double convex_run(apd_solver_kind kind, const apd_solver_settings *settin
     *least = 0.0;
     for (int j = 0; j < SIZE; j++) {
         old_tasks old = old_of(on.d, thetas, 0, j);
-        double sigma = (double)apd_solver_sigma(on.solver, 0)[j];
+        double sigma = (double)sigma_of(on.solver, 0)[j];
         sum += convex_objective(settings, &old, target[j], sigma, (double)theta[j] - sigma);
         *least += convex_minimum(settings, &old, target[j]);
     }

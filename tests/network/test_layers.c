@@ -1,5 +1,5 @@
-/* Layers and whole networks against a plain evaluation in double, written from the formulas alone, which is
- * also what the gradients' central differences are taken of. */
+/* Layers and whole networks against an evaluation in double written from the formulas; gradients against central
+ * differences of it. */
 #include "network/network.h"
 #include "network/private.h"
 
@@ -150,8 +150,7 @@ static double plain_loss(const sample *s, const apd_layout *layout, const double
     return loss;
 }
 
-/* --- one network against it
- * --------------------------------------------------------------------------------- */
+/* --- one network against it ------------------------------------------------------------------------------ */
 
 static const float weight_of_loss = 0.25f;
 
@@ -352,7 +351,7 @@ static void network_of_all_layers_matches_formula(void **state) {
     check((apd_image_shape){3, 8, 8}, specs, COUNT(specs));
 }
 
-/* Nothing but the time depends on how many images go through together. */
+/* The bits do not depend on how many images pass together. */
 static void images_together_change_no_bit(void **state) {
     (void)state;
     enum { IMAGES = 7, CLASSES = 3 };
@@ -408,7 +407,7 @@ static void network_of_one_class_has_no_loss(void **state) {
     check_with(&s, NULL);
 }
 
-/* The factors are read off a network of the same dropout layer and a head that passes them through. */
+/* The factors are read from a network with the same dropout layer and a head that is the identity. */
 static void dropout_gradient_matches_formula_of_its_factors(void **state) {
     (void)state;
     enum { FEATURES = 8, IMAGES = 3 };

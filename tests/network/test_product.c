@@ -106,7 +106,7 @@ static void check_by_weights(int64_t n, int64_t units, int64_t cols, int64_t gap
     bench_close(&b);
 }
 
-/* Some rows and columns by way of factors have the bits of the whole. */
+/* Rows and columns multiplied out of factors have the bits of the whole product. */
 static void check_part(const bench *b, const float *factors, apd_rows rows, apd_rows cols) {
     const apd_dense_shape *s = &b->shape;
     int64_t step = cols.end - cols.begin + 3, count = (rows.end - rows.begin) * step;
@@ -169,8 +169,7 @@ static void check_by_inputs(int64_t n, int64_t units, int64_t cols, int64_t gap)
     bench_close(&b);
 }
 
-/* images, units, inputs: one and two blocks of each, whole tiles and not, the lengths of a row at which the
- * gradient goes past the caches (multiples of a line) and others */
+/* images, units, inputs: one and two blocks of each, with and without remainders */
 static const int64_t shapes[][3] = {{1, 1, 1},     {1, 25, 7},     {5, 6, 16},     {50, 24, 64},
                                     {50, 10, 784}, {97, 31, 48},   {130, 5, 33},   {104, 4, 600},
                                     {211, 7, 257}, {3, 50, 208},   {100, 31, 48},  {4, 50, 300},

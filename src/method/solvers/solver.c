@@ -224,10 +224,6 @@ void apd_solver_restore(apd_solver *solver) {
     notify_rewritten(solver);
 }
 
-const float *apd_solver_sigma(const apd_solver *solver, int block) {
-    return solver->blocks[block].sigma;
-}
-
 int apd_solver_array_count(const apd_solver *solver) {
     return solver->array_count;
 }

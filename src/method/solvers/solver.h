@@ -53,9 +53,6 @@ void apd_solver_restore(apd_solver *solver);
 /* End the task: write sigma and the old tasks' tau, which no step has touched, and append the new task. */
 void apd_solver_end_task(apd_solver *solver);
 
-/* Sigma of a decomposed block in training, (local rows, C); the solver's own memory. */
-const float *apd_solver_sigma(const apd_solver *solver, int block);
-
 /* --- checkpoints in the middle of a task ---------------------------------------------------------------- */
 
 /* The arrays that the next step depends on besides the decomposition, in an order that is the same for every slice. */

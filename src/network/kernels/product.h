@@ -8,9 +8,8 @@
  *     by weights   lanes are inputs: the inputs are packed, row by row
  *     by inputs    lanes are inputs: the weights are packed, row by row, a block that stays in cache
  *
- * The gradient by weights exists twice, with the same bits: by_weights multiplies one block of packed inputs after the other
- * from scratch that stays in cache; pack_factors and by_factors separate packing from multiplying, which takes memory for all
- * factors and is for small n.
+ * The gradient by weights exists twice, with the same bits: by_weights packs and multiplies block by block in scratch that
+ * stays in cache; pack_factors and by_factors separate the two, which takes memory for all factors and pays for small n.
  *
  * Sums are blocked by fixed sizes: bits depend on n, units and cols only. A general library is slow on processors newer
  * than itself: Debian 12's OpenBLAS falls back to SSE3 on Xeons of 2023. Local. */
