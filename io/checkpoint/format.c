@@ -39,7 +39,7 @@ const apd_checkpoint_field apd_checkpoint_training_fields[] = {
     {"epoch_images", APD_CHECKPOINT_FLOAT64, TRAINING(epoch_images), 0},
     {"steps", APD_CHECKPOINT_INT64, TRAINING(progress.steps), 0},
     {"polishing", APD_CHECKPOINT_INT32, TRAINING(progress.polishing), 0},
-    {"kept", APD_CHECKPOINT_INT32, TRAINING(progress.kept), 0},
+    {"kept", APD_CHECKPOINT_INT32, TRAINING(progress.has_snapshot), 0},
 };
 const int apd_checkpoint_training_field_count = COUNT(apd_checkpoint_training_fields);
 

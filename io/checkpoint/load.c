@@ -346,8 +346,8 @@ static apd_status load_arrays(const loading *l, apd_solver *solver, apd_error *e
     for (int i = 0; i < apd_solver_array_count(solver) && status == APD_OK; i++) {
         const apd_solver_array *array = apd_solver_array_at(solver, i);
         status = load_array(l, array, names.names[next++], array->values, error);
-        if (array->kept != NULL && status == APD_OK)
-            status = load_array(l, array, names.names[next++], array->kept, error);
+        if (array->snapshot != NULL && status == APD_OK)
+            status = load_array(l, array, names.names[next++], array->snapshot, error);
     }
     apd_training_names_clear(&names);
     return status;

@@ -133,8 +133,8 @@ static apd_status save_training(const saving *s, apd_error *error) {
     for (int i = 0; i < apd_solver_array_count(s->solver); i++) {
         const apd_solver_array *array = apd_solver_array_at(s->solver, i);
         status = save_array(s, array, array->values, names.names[next++], status, error);
-        if (array->kept != NULL)
-            status = save_array(s, array, array->kept, names.names[next++], status, error);
+        if (array->snapshot != NULL)
+            status = save_array(s, array, array->snapshot, names.names[next++], status, error);
     }
     apd_training_names_clear(&names);
     return status;

@@ -21,7 +21,7 @@ apd_training_names apd_training_names_of(const apd_solver *solver, const apd_lay
     for (int i = 0; i < count; i++) {
         const apd_solver_array *array = apd_solver_array_at(solver, i);
         add_name(&names, layout, array, "");
-        if (array->kept != NULL)
+        if (array->snapshot != NULL)
             add_name(&names, layout, array, ".kept");
     }
     return names;

@@ -8,6 +8,7 @@
 #define APD_IO_DESCRIPTION_DESCRIPTION_H
 
 #include "base/status.h"
+#include "method/solvers/types.h"
 #include "network/network.h"
 
 #include <stdbool.h>
@@ -26,7 +27,6 @@ typedef enum apd_stream_kind {
 
 typedef enum apd_order_kind { APD_ORDER_LETTER, APD_ORDER_LIST, APD_ORDER_SEED } apd_order_kind;
 typedef enum apd_method { APD_METHOD_APD, APD_METHOD_STL } apd_method;
-typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT } apd_solver_kind;
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
 typedef enum apd_cluster_start { APD_START_CENTROIDS, APD_START_SPECTRAL } apd_cluster_start;

@@ -6,12 +6,12 @@
 
 enum { ACTIVITY_BITS = 2 };
 
-/* Count and activity are one word, so that they always belong together. */
+/* Count and activity in one word, so that they are read together. */
 static _Atomic uint64_t beat = APD_WORKS;
 static const char *_Atomic phase_now = "start";
-static int depth = 0; /* of begun pairs; the main thread's own */
+static int depth = 0; /* of open brackets; main thread only */
 
-static void note(apd_activity activity) {
+static void report(apd_activity activity) {
     uint64_t count = (atomic_load_explicit(&beat, memory_order_relaxed) >> ACTIVITY_BITS) + 1;
     atomic_store_explicit(&beat, count << ACTIVITY_BITS | (uint64_t)activity, memory_order_release);
 }
@@ -20,19 +20,19 @@ const char *apd_heartbeat_phase(const char *phase) {
     const char *before = atomic_load_explicit(&phase_now, memory_order_relaxed);
     atomic_store_explicit(&phase_now, phase, memory_order_relaxed);
     if (depth == 0)
-        note(APD_WORKS);
+        report(APD_WORKS);
     return before;
 }
 
 void apd_heartbeat_begin(apd_activity activity) {
     if (depth++ == 0)
-        note(activity);
+        report(activity);
 }
 
 void apd_heartbeat_end(void) {
     APD_ASSERT(depth > 0);
     if (--depth == 0)
-        note(APD_WORKS);
+        report(APD_WORKS);
 }
 
 apd_heartbeat apd_heartbeat_read(void) {

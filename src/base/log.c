@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER; /* holds whatever follows together */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* guards stderr and the variables below */
 static bool log_enabled = true;
 static bool live_line = false;
 static double last_drawn = 0.0;
@@ -22,7 +22,7 @@ double apd_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Under mpirun our stderr is a pipe, and what it leads to is the parent's stderr: ask for that one too. */
+/* Under mpirun stderr is a pipe that ends at the parent's stderr, so that one is tested too. */
 static bool draws_on_terminal(void) {
     static int known = -1;
     if (known >= 0)
@@ -39,14 +39,14 @@ static bool draws_on_terminal(void) {
 }
 
 static void print_line(const char *prefix, const char *format, va_list arguments) {
-    char line[2048]; /* one call to the system: other ranks' lines go to the same place */
-    (void)pthread_mutex_lock(&speaking);
+    char line[2048]; /* one write: lines of other ranks go to the same place */
+    (void)pthread_mutex_lock(&writing);
     int length = snprintf(line, sizeof line, "%s%s", live_line ? "\r\033[K" : "", prefix);
     live_line = false;
     (void)vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
     (void)fprintf(stderr, "%s\n", line);
     (void)fflush(stderr);
-    (void)pthread_mutex_unlock(&speaking);
+    (void)pthread_mutex_unlock(&writing);
 }
 
 void apd_log(const char *format, ...) {
@@ -74,10 +74,9 @@ void apd_alarm(const char *format, ...) {
     va_end(arguments);
 }
 
-/* A live line is drawn at most ten times a second. */
 static void draw(const char *format, va_list arguments) {
     double now = apd_seconds();
-    (void)pthread_mutex_lock(&speaking);
+    (void)pthread_mutex_lock(&writing);
     if (!live_line || now - last_drawn >= 0.1) {
         last_drawn = now;
         live_line = true;
@@ -85,7 +84,7 @@ static void draw(const char *format, va_list arguments) {
         (void)vfprintf(stderr, format, arguments);
         (void)fflush(stderr);
     }
-    (void)pthread_mutex_unlock(&speaking);
+    (void)pthread_mutex_unlock(&writing);
 }
 
 void apd_progress(const char *format, ...) {

@@ -1,26 +1,27 @@
-/* log: what a person reads while the program works: plain lines on stderr, from rank 0 alone.
- * What a machine reads goes to the run's folder (io/runlog). Any thread may speak: a line stays whole. */
+/* log: plain lines on stderr for people, from rank 0 only. Programs read the run log instead (io/system/runlog.h).
+ *
+ * Any thread may log; a line is written whole. */
 #ifndef APD_BASE_LOG_H
 #define APD_BASE_LOG_H
 
 #include <stdbool.h>
 
-/* Whether this process speaks; on at start. mpi/team turns it off on all ranks but 0. */
+/* Turn the log on or off; it starts on. mpi/team turns it off on all ranks but 0. */
 void apd_log_enable(bool enabled);
 
-/* One line on stderr. Clears a live progress line first. */
+/* Write a line. Clears a progress line first. */
 void apd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A warning: "warning: ..." */
+/* Write "warning: ...". */
 void apd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line from whatever rank, whether it speaks or not: for what rank 0 may be unable to say. */
+/* Write a line from any rank, also where the log is off: for what rank 0 may be unable to report. */
 void apd_alarm(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The live line: on a terminal it is drawn over itself, elsewhere nothing is printed. At most ten a second. */
+/* Update the progress line, at most ten times a second. Nothing is written unless stderr is a terminal. */
 void apd_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Seconds from a clock that only moves forward. */
+/* Seconds of a monotonic clock. */
 double apd_seconds(void);
 
 #endif

@@ -13,17 +13,18 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 
 #ifdef __GLIBC__
-/* Large memory comes from the system and goes back to it. glibc else keeps up to 32 MB of it in its heap, once it has
- * seen some go, where an array that grows with every task leaves a hole each time, into which the next task's small
- * ones move: at 2,500 tasks a fifth of a rank's memory was such holes. */
+/* Map large blocks directly, so that they return to the system. By default glibc raises its threshold to 32 MB once such
+ * a block is freed; arrays that grow with every task then leave holes in the heap which small ones fill. At 2,500 tasks
+ * a fifth of a rank's memory was such holes. */
 __attribute__((constructor)) static void keep_large_memory_apart(void) {
     (void)mallopt(M_MMAP_THRESHOLD, 2 * (int)HUGE_PAGE);
-    (void)mallopt(M_TRIM_THRESHOLD, 16 * (int)HUGE_PAGE); /* what a task's end frees, the next one's needs */
+    (void)mallopt(M_TRIM_THRESHOLD,
+                  16 * (int)HUGE_PAGE); /* memory freed at a task's end is needed at the next one's */
 }
 #endif
 
-/* Large memory in large pages, where the system has them: a commit's buffers else cost more in page faults than in
- * copying, and a step's long arrays more in address translation. */
+/* Large pages for large blocks, where available: without them page faults in a commit's buffers cost more than copying,
+ * and address translation slows down the long arrays of a step. */
 static void *allocate_large(size_t bytes) {
     void *memory = aligned_alloc(HUGE_PAGE, bytes);
 #ifdef MADV_HUGEPAGE
@@ -33,7 +34,7 @@ static void *allocate_large(size_t bytes) {
     return memory;
 }
 
-/* Rounded up to whole units of APD_ALIGNMENT, at least one; *rounded is the size. */
+/* Allocates count*size bytes rounded up to whole units, more by one at least; *rounded is the size. */
 static void *allocate(int64_t count, size_t size, const char *what, size_t *rounded) {
     APD_ASSERT(count >= 0 && size > 0);
     if ((uint64_t)count > (SIZE_MAX / 2) / size)

@@ -24,7 +24,7 @@ void apd_random_block(const apd_random *random, uint32_t index, uint32_t out[4])
 }
 
 uint32_t apd_random_bits(const apd_random *random, int64_t index) {
-    APD_ASSERT(index >= 0 && index < (INT64_C(1) << 34));
+    APD_ASSERT(index >= 0 && index < APD_RANDOM_NUMBERS);
     uint32_t block[4];
     apd_random_block(random, (uint32_t)(index >> 2), block);
     return block[index & 3];
@@ -43,7 +43,7 @@ static double normal_pair(const uint32_t bits[2], double *second) {
 }
 
 void apd_random_normal(const apd_random *random, int64_t first, int64_t count, float *out) {
-    APD_ASSERT(first >= 0 && count >= 0 && first + count <= (INT64_C(1) << 34));
+    APD_ASSERT(first >= 0 && count >= 0 && first + count <= APD_RANDOM_NUMBERS);
     uint32_t block[4];
     double value[4];
     int64_t loaded = -1;

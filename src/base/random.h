@@ -1,16 +1,15 @@
-/* random: counter-based random numbers, so that a number depends on what it is for, not on who asks when.
+/* random: counter-based random numbers: a number depends on its purpose and index, not on the order of calls.
  *
- * Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011; the Random123
- * library). The key is the run's seed. The counter is (index, a, b, purpose): a stream is named by what it is
- * for and by two more numbers (a task, an epoch, a sample: the purpose's business), and number i of a stream
- * is a pure function of all these. Nothing has a state that would have to be saved, and nothing depends on
- * ranks. */
+ * Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) of the Random123 library. The key is
+ * the seed of the run, the counter is (index, a, b, purpose). A stream is named by its purpose and two numbers a and b whose
+ * meaning depends on it; number i of a stream is a function of all of these. There is no state to save, and nothing depends
+ * on ranks. */
 #ifndef APD_BASE_RANDOM_H
 #define APD_BASE_RANDOM_H
 
 #include <stdint.h>
 
-/* Never reorder: a run's numbers depend on these values. Append only. */
+/* Append only: the numbers of a run depend on these values. */
 typedef enum apd_random_purpose {
     APD_RANDOM_INITIAL_WEIGHTS = 1, /* a: parameter block, b: task (0 for sigma) */
     APD_RANDOM_HEAD_WEIGHTS = 2,    /* a: task */
@@ -27,6 +26,8 @@ typedef enum apd_random_purpose {
     APD_RANDOM_KMEANS = 13 /* a: parameter block, b: consolidation */
 } apd_random_purpose;
 
+#define APD_RANDOM_NUMBERS (INT64_C(1) << 34) /* numbers of a stream */
+
 typedef struct apd_random {
     uint64_t seed;
     uint32_t a, b;
@@ -35,19 +36,19 @@ typedef struct apd_random {
 
 apd_random apd_random_stream(uint64_t seed, apd_random_purpose purpose, uint32_t a, uint32_t b);
 
-/* The block's four 32-bit numbers: numbers 4*index .. 4*index+3 of the stream. */
+/* Numbers 4*index .. 4*index+3 of the stream, 32 bits each. */
 void apd_random_block(const apd_random *random, uint32_t index, uint32_t out[4]);
 
-/* Number `index` of the stream, all 32 bits random. index < 2^34. */
+/* Number `index` of the stream, 32 bits. 0 <= index < APD_RANDOM_NUMBERS. */
 uint32_t apd_random_bits(const apd_random *random, int64_t index);
 
 /* Uniform in [0, 1), a multiple of 2^-24. */
 float apd_random_uniform(const apd_random *random, int64_t index);
 
-/* `count` standard normal numbers (Box-Muller in double, rounded to float), numbers first .. first+count-1. */
+/* Standard normal numbers first .. first+count-1 (Box-Muller in double, rounded to float). */
 void apd_random_normal(const apd_random *random, int64_t first, int64_t count, float *out);
 
-/* Uniform in 0 .. bound-1, unbiased to 2^-32; uses numbers 2*index and 2*index+1. 1 <= bound < 2^32. */
+/* Uniform in 0 .. bound-1, 1 <= bound < 2^32, with a bias below 2^-32. Uses numbers 2*index and 2*index+1. */
 int64_t apd_random_below(const apd_random *random, int64_t index, int64_t bound);
 
 /* A uniform permutation of 0 .. count-1 (Fisher-Yates). */

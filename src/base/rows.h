@@ -1,10 +1,10 @@
-/* rows: a half-open range of a block's rows, the unit in which work on a matrix is divided. */
+/* rows: a range of a block's rows, the unit in which work on a matrix is divided. */
 #ifndef APD_BASE_ROWS_H
 #define APD_BASE_ROWS_H
 
 #include <stdint.h>
 
-/* begin <= row < end. An array of B of these, one a block, is a *slice*: the rows that one rank owns. */
+/* Rows begin .. end-1. A *slice* is an array of B of these, one for each block: the rows that one rank owns. */
 typedef struct apd_rows {
     int64_t begin, end;
 } apd_rows;

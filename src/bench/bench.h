@@ -55,11 +55,11 @@ enum { APD_MOST_STAGES = 64 };
 
 /* A trained layer and what stands between it and the next one (ReLU, pool, ...). The first has the turning of the
  * images to its layout in its forward time, the head has the loss. */
-typedef struct apd_stage {
+typedef struct apd_bench_stage {
     char name[32];
     double forward, backward;
     double forward_work, backward_work; /* operations of direct products, whatever the kernel makes of them */
-} apd_stage;
+} apd_bench_stage;
 
 /* Memory traffic: bytes that the algorithm reads and writes, whatever caches make of them. */
 typedef struct apd_traffic {
@@ -69,7 +69,7 @@ typedef struct apd_traffic {
 typedef struct apd_kernels {
     int images; /* of a micro-batch */
     int stage_count;
-    apd_stage stages[APD_MOST_STAGES];
+    apd_bench_stage stages[APD_MOST_STAGES];
     double pass; /* forward, loss and backward of a micro-batch, without what is made of factors */
     int few;     /* images of a small micro-batch, and its pass */
     double few_pass;

@@ -19,8 +19,9 @@ typedef struct probe {
 
 typedef struct bench_passes {
     apd_rehearsal *rehearsal;
-    int n, few, repeats;              /* images of a micro-batch, and of a quarter of it */
-    const apd_gradient_layout *to;    /* how a step's gradients lie */
+    int n, few, repeats;           /* images of a micro-batch, and of a quarter of it */
+    const apd_gradient_layout *to; /* how a step's gradients lie */
+    apd_gradient_layout *unfactored;
     int stages;                       /* trained layers with the head */
     probe *probes;                    /* (stages): the first s layers' forward passes, s = 1 .. stages */
     double *forward, *backward;       /* (stages, repeats) */
@@ -99,8 +100,7 @@ static double time_pass(const bench_passes *p, int n) {
     apd_team_barrier(p->rehearsal->run->team);
     double started = apd_seconds();
     (void)time_forward(p, whole, n);
-    apd_network_backward_factors(whole->network, whole->theta, p->to, whole->gradient, whole->workspace, NULL,
-                                 NULL);
+    apd_network_backward(whole->network, whole->theta, p->to, whole->gradient, whole->workspace, NULL, NULL);
     return apd_seconds() - started;
 }
 
@@ -116,8 +116,8 @@ static void measure_stages(bench_passes *p) {
         before = seconds;
     }
     p->mark = apd_seconds();
-    apd_network_backward(whole->network, whole->theta, whole->gradient, false, whole->workspace, stage_done,
-                         p);
+    apd_network_backward(whole->network, whole->theta, p->unfactored, whole->gradient, whole->workspace,
+                         stage_done, p);
     double many = time_pass(p, p->n), few = time_pass(p, p->few);
     if (p->repeat >= 0) {
         p->many_passes[p->repeat] = many;
@@ -130,17 +130,17 @@ static double mean_of_median(const apd_team *team, double *seconds, int count) {
 }
 
 /* Multiply-adds of an image in stage s. A stage that has the first trained layer makes no input gradient. */
-static void fill_stage(const bench_passes *p, int s, apd_stage *stage) {
+static void fill_stage(const bench_passes *p, int s, apd_bench_stage *stage) {
     const apd_team *team = p->rehearsal->run->team;
     const probe *whole = &p->probes[p->stages - 1];
     bool head = s == p->stages - 1;
     int64_t until = apd_network_multiply_adds(p->probes[s].network, head ? p->rehearsal->classes : 0);
     int64_t before = s > 0 ? apd_network_multiply_adds(p->probes[s - 1].network, 0) : 0;
     double work = 2.0 * (double)(until - before) * p->n;
-    *stage = (apd_stage){.forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
-                         .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
-                         .forward_work = work,
-                         .backward_work = s > 0 ? 2.0 * work : work};
+    *stage = (apd_bench_stage){.forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
+                               .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
+                               .forward_work = work,
+                               .backward_work = s > 0 ? 2.0 * work : work};
     memcpy(stage->name, apd_network_layout(whole->network)->blocks[s].name, sizeof stage->name);
 }
 
@@ -156,6 +156,7 @@ static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_ker
         return apd_fail(error, APD_ERROR_USAGE,
                         "a network of %d trained layers is more than the %d that bench can list", p.stages,
                         APD_MOST_STAGES);
+    p.unfactored = apd_gradient_layout_create(apd_network_layout(run->network), 0);
     p.probes = apd_allocate(p.stages, sizeof *p.probes, "networks to be timed");
     p.few = p.n > 4 ? p.n / 4 : 1;
     p.many_passes = apd_allocate(repeats, sizeof(double), "times");
@@ -174,6 +175,7 @@ static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_ker
         fill_stage(&p, s, &kernels->stages[s]);
     for (int s = 0; s < p.stages; s++)
         clear_probe(&p.probes[s]);
+    apd_gradient_layout_destroy(p.unfactored);
     free(p.many_passes);
     free(p.few_passes);
     free(p.probes);

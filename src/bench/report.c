@@ -103,7 +103,7 @@ static void print_kernels(const apd_bench_result *result, const apd_machine *mac
     const apd_kernels *kernels = &result->kernels;
     (void)fprintf(file, "\n  kernels, a rank, micro-batch of %d images\n", kernels->images);
     for (int s = 0; s < kernels->stage_count; s++) {
-        const apd_stage *stage = &kernels->stages[s];
+        const apd_bench_stage *stage = &kernels->stages[s];
         print_product(stage->name, "forward", stage->forward, stage->forward_work, machine, file);
         print_product(stage->name, "backward", stage->backward, stage->backward_work, machine, file);
     }
@@ -282,7 +282,7 @@ static void write_kernels(const apd_bench_result *result, const apd_machine *mac
     apd_json_integer(json, "images", kernels->images);
     apd_json_begin_array(json, "layers");
     for (int s = 0; s < kernels->stage_count; s++) {
-        const apd_stage *stage = &kernels->stages[s];
+        const apd_bench_stage *stage = &kernels->stages[s];
         apd_json_begin_object(json, NULL);
         apd_json_text(json, "name", stage->name);
         write_product("forward", stage->forward, stage->forward_work, machine, json);

@@ -8,7 +8,6 @@
 #include "method/clustering/consolidate.h"
 #include "method/clustering/kmeans.h"
 #include "method/solvers/adaptive.h"
-#include "method/solvers/cells.h"
 #include "mpi/gram/gram.h"
 
 #include <math.h>

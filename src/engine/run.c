@@ -99,7 +99,8 @@ static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
             "training.batch is %d, which gives some of the %d shards no image; a batch of at least %d "
             "is needed",
             described->training.batch, shards, shards);
-    return APD_OK;
+    int64_t largest = apd_partition_micro_batch(&run->partition, described->training.batch, 0);
+    return apd_network_check_dropout(run->network, shards * largest, error);
 }
 
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
@@ -190,10 +191,9 @@ void apd_run_create_solver(apd_run *run) {
                                   .beta2 = described->training.beta2,
                                   .epsilon = described->training.epsilon,
                                   .seed = described->seed};
-    apd_solver_name name = described->method.name == APD_METHOD_STL       ? APD_SINGLE
-                           : described->method.solver == APD_SOLVER_EXACT ? APD_EXACT
-                                                                          : APD_JOINT;
-    run->solver = apd_solver_create(name, run->network, run->decomposition, &chosen);
+    apd_solver_kind kind =
+        described->method.name == APD_METHOD_STL ? APD_SOLVER_SINGLE : described->method.solver;
+    run->solver = apd_solver_create(kind, run->network, run->decomposition, &chosen);
 }
 
 static int64_t count_nonzeros(const float *values, int64_t count) {

@@ -80,9 +80,9 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
     tally->images += batch->n;
     lap(stepper, APD_PHASE_BACKWARD);
     bool last = shard == run->partition.shard_end - 1;
-    apd_network_backward_factors(run->network, theta, apd_exchange_gradient_layout(run->exchange),
-                                 apd_exchange_gradient(run->exchange, shard), run->workspace,
-                                 last ? publish : NULL, run->exchange);
+    apd_network_backward(run->network, theta, apd_exchange_gradient_layout(run->exchange),
+                         apd_exchange_gradient(run->exchange, shard), run->workspace, last ? publish : NULL,
+                         run->exchange);
 }
 
 /* This rank's rows of a block, a few at a time: gradients added up are used while they are in the cache. */

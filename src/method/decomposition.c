@@ -90,66 +90,6 @@ void apd_decomposition_revised(apd_decomposition *decomposition, int block) {
     decomposition->revisions[block]++;
 }
 
-int64_t apd_sparse_room(int64_t entries) {
-    enum { STEP = 1024 };
-    return entries < STEP ? entries : (entries + STEP - 1) / STEP * STEP;
-}
-
-void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries) {
-    apd_sparse_clear(sparse);
-    sparse->rows = rows;
-    sparse->room = apd_sparse_room(entries);
-    sparse->offsets = apd_allocate(rows + 1, sizeof *sparse->offsets, "tau's rows");
-    sparse->columns = apd_allocate(sparse->room, sizeof *sparse->columns, "tau's columns");
-    sparse->values = apd_allocate(sparse->room, sizeof *sparse->values, "tau's values");
-}
-
-/* Room for `room` entries, of which `entries` are in use. */
-static void change_room(apd_sparse *sparse, int64_t entries, int64_t room) {
-    sparse->columns =
-        apd_reallocate(sparse->columns, entries, room, sizeof *sparse->columns, "tau's columns");
-    sparse->values = apd_reallocate(sparse->values, entries, room, sizeof *sparse->values, "tau's values");
-    sparse->room = room;
-}
-
-void apd_sparse_shrink(apd_sparse *sparse, int64_t entries) {
-    if (apd_sparse_room(entries) != sparse->room)
-        change_room(sparse, entries, apd_sparse_room(entries));
-}
-
-static void make_room(apd_sparse *sparse, int64_t entries, int64_t count) {
-    enum { MORE = 64 }; /* so that most additions find room */
-    if (entries + count > sparse->room)
-        change_room(sparse, entries, apd_sparse_room(entries + count + MORE));
-}
-
-void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count) {
-    int64_t end = sparse->offsets[sparse->rows];
-    make_room(sparse, end, count);
-    for (int64_t k = count; k-- > 0;) { /* from the right: what is behind addition k moves by k+1 */
-        int64_t from = added[k].before;
-        memmove(sparse->columns + from + k + 1, sparse->columns + from,
-                (size_t)(end - from) * sizeof *sparse->columns);
-        memmove(sparse->values + from + k + 1, sparse->values + from,
-                (size_t)(end - from) * sizeof *sparse->values);
-        sparse->columns[from + k] = added[k].column;
-        sparse->values[from + k] = added[k].value;
-        end = from;
-    }
-    for (int64_t r = 0, k = 0; r < sparse->rows; r++) {
-        while (k < count && added[k].row <= r)
-            k++;
-        sparse->offsets[r + 1] += k;
-    }
-}
-
-void apd_sparse_clear(apd_sparse *sparse) {
-    free(sparse->offsets);
-    free(sparse->columns);
-    free(sparse->values);
-    *sparse = (apd_sparse){0};
-}
-
 /* Zero rows and zero entries are equal, whatever their pointers are. */
 static bool same_bytes(const void *a, const void *b, int64_t count, size_t size) {
     return count == 0 || memcmp(a, b, (size_t)count * size) == 0;
@@ -170,6 +110,11 @@ void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau) {
     *old = tau;
 }
 
+bool apd_task_is_decomposed(const apd_decomposition *decomposition, int place, int block) {
+    const apd_task_part *part = decomposition->tasks[place];
+    return part != NULL && part->blocks[block].mask != NULL;
+}
+
 void apd_block_groups_clear(apd_block_groups *groups) {
     for (int g = 0; g < groups->count; g++)
         apd_sparse_clear(&groups->shared[g]);
@@ -177,36 +122,19 @@ void apd_block_groups_clear(apd_block_groups *groups) {
     *groups = (apd_block_groups){0};
 }
 
-int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                          const int32_t **columns, const float **values) {
+apd_sparse_cursor apd_group_cursor(const apd_decomposition *decomposition, int block, int group,
+                                   int64_t row) {
     if (group < 0)
-        return 0;
+        return (apd_sparse_cursor){0};
     APD_ASSERT(group < decomposition->groups[block].count);
-    const apd_sparse *shared = &decomposition->groups[block].shared[group];
-    *columns = shared->columns + shared->offsets[row];
-    *values = shared->values + shared->offsets[row];
-    return shared->offsets[row + 1] - shared->offsets[row];
-}
-
-int64_t apd_find_column(const int32_t *columns, int64_t count, int32_t column) {
-    int64_t low = 0, high = count;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (columns[middle] < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return apd_sparse_row(&decomposition->groups[block].shared[group], row);
 }
 
 const float *apd_group_entry(const apd_decomposition *decomposition, int block, int group, int64_t row,
                              int32_t column) {
-    const int32_t *columns = NULL;
-    const float *values = NULL;
-    int64_t count = apd_group_entries(decomposition, block, group, row, &columns, &values);
-    int64_t at = apd_find_column(columns, count, column);
-    return at < count && columns[at] == column ? &values[at] : NULL;
+    apd_sparse_cursor entries = apd_group_cursor(decomposition, block, group, row);
+    apd_sparse_skip(&entries, apd_find_column(entries.columns, entries.left, column));
+    return apd_sparse_next(&entries) == column ? entries.values : NULL;
 }
 
 float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
@@ -222,11 +150,9 @@ void apd_decomposition_shared_row(const apd_decomposition *decomposition, int ta
     const float mask = part->mask[row];
     for (int64_t c = 0; c < cols; c++)
         out[c] = mask * sigma[c];
-    const int32_t *columns = NULL;
-    const float *values = NULL;
-    int64_t entries = apd_group_entries(decomposition, block, part->group, row, &columns, &values);
-    for (int64_t e = 0; e < entries; e++)
-        out[columns[e]] += values[e];
+    apd_sparse_cursor group = apd_group_cursor(decomposition, block, part->group, row);
+    for (int64_t e = 0; e < group.left; e++)
+        out[group.columns[e]] += group.values[e];
 }
 
 void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
@@ -285,51 +211,19 @@ void apd_decomposition_row_digests(const apd_decomposition *decomposition, int t
     free(weights);
 }
 
-static int64_t task_bytes(const apd_decomposition *decomposition, const apd_task_part *part) {
-    int64_t bytes = (int64_t)sizeof *part;
-    for (int b = 0; b < decomposition->layout->block_count; b++) {
-        const apd_task_block *block = &part->blocks[b];
-        int64_t rows = apd_local_rows(decomposition, b);
-        bytes += (int64_t)sizeof *block + rows * (int64_t)sizeof(float);
-        if (block->dense != NULL)
-            bytes += rows * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
-        else
-            bytes += rows * (int64_t)sizeof(float) + (rows + 1) * (int64_t)sizeof(int64_t) +
-                     block->tau.offsets[rows] * (int64_t)(sizeof(int32_t) + sizeof(float));
-    }
-    return bytes;
+int64_t apd_task_dense_bytes(int64_t rows, int64_t cols) {
+    return (int64_t)sizeof(apd_task_block) + rows * (cols + 1) * (int64_t)sizeof(float);
 }
 
-static int64_t group_entries_of_block(const apd_decomposition *decomposition, int block) {
-    int64_t entries = 0;
-    for (int g = 0; g < decomposition->groups[block].count; g++)
-        entries += decomposition->groups[block].shared[g].offsets[apd_local_rows(decomposition, block)];
-    return entries;
+int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries) {
+    return (int64_t)sizeof(apd_task_block) + 2 * rows * (int64_t)sizeof(float) +
+           apd_sparse_bytes(rows, entries);
 }
 
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition) {
     int64_t entries = 0;
     for (int b = 0; b < decomposition->layout->block_count; b++)
-        entries += group_entries_of_block(decomposition, b);
+        for (int g = 0; g < decomposition->groups[b].count; g++)
+            entries += decomposition->groups[b].shared[g].offsets[apd_local_rows(decomposition, b)];
     return entries;
-}
-
-static int64_t group_bytes(const apd_decomposition *decomposition, int block) {
-    int64_t offsets = decomposition->groups[block].count * (apd_local_rows(decomposition, block) + 1);
-    return offsets * (int64_t)sizeof(int64_t) +
-           group_entries_of_block(decomposition, block) * (int64_t)(sizeof(int32_t) + sizeof(float));
-}
-
-int64_t apd_decomposition_bytes(const apd_decomposition *decomposition) {
-    int64_t bytes = 0;
-    for (int b = 0; b < decomposition->layout->block_count; b++) {
-        bytes += group_bytes(decomposition, b);
-        if (decomposition->sigma[b] != NULL)
-            bytes +=
-                apd_local_rows(decomposition, b) * block_of(decomposition, b)->cols * (int64_t)sizeof(float);
-    }
-    for (int t = 0; t < decomposition->task_count; t++)
-        if (decomposition->tasks[t] != NULL)
-            bytes += task_bytes(decomposition, decomposition->tasks[t]);
-    return bytes;
 }

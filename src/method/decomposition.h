@@ -1,26 +1,33 @@
-/* decomposition: sigma and what every finished task adds to it, for the rows that one rank owns.
+/* decomposition: sigma and all finished tasks, for the rows that one rank owns.
  *
- * theta_t = mask_t * sigma + tau_t (Yoon et al. 2020, section 3), row by row: mask_t is one number a row.
+ * With mask_t one number a row (Yoon et al. 2020, section 3), task t has the weights
  *
- * How tau is stored. tau_t is sparse; where it is not zero we keep the value of *theta_t* there, not of
- * tau_t: theta_t[j] = values[j] where j is in the support of tau_t,  (float)(mask_t * sigma[j]) elsewhere
- *     tau_t[j]   = theta_t[j] - mask_t * sigma[j]
- * This says the same and keeps old tasks to the bit: when sigma[j] moves, a weight with tau_t[j] != 0 needs
- * no update at all (its theta is what is stored), and one with tau_t[j] = 0 gets an entry that holds the very
- * bits of its theta from before. With tau itself stored, every move of sigma would round every old theta
- * anew, and every checkpoint would have to write every task again.
+ *     theta_t = mask_t * sigma + sigma_g(t) + tau_t
  *
- * Groups. Hierarchical consolidation (method/consolidate) moves what a cluster of tasks agrees on into
- * locally shared parameters sigma_g, sparse too, one set of clusters for each block: theta_t = mask_t * sigma
- * + sigma_g(t) + tau_t and with stored theta the rule stays as simple: where tau_t is zero, theta_t[j] is
- * (float)((float)(mask_t * sigma[j]) + sigma_g[j]), or the product alone where sigma_g has no entry.
+ * sigma     shared by all tasks, dense
+ * sigma_g   locally shared: common to the tasks of one cluster of one block, sparse; made by hierarchical knowledge
+ *           consolidation (clustering/consolidate.h), absent before
+ * tau_t     the task's own, sparse
  *
- * Rows: a rank's slice has rows[b].begin .. rows[b].end-1 of block b; local row 0 is row rows[b].begin.
- * Biases and the head are each task's own and dense. `single` tasks (one network a task) keep all blocks
- * dense. */
+ * Storage of tau. Where tau_t is not zero, the value of theta_t is stored in its place:
+ *
+ *     theta_t[j] = values[j]                                  where tau_t has an entry
+ *                  (float)((float)(mask_t*sigma[j]) + sigma_g[j])   else, where sigma_g has an entry
+ *                  (float)(mask_t*sigma[j])                   else
+ *
+ * and tau_t = theta_t - mask_t*sigma - sigma_g. So when sigma[j] moves, a weight with an entry needs no update, and one
+ * without gets an entry that holds the bits of its former theta: finished tasks do not change in any bit. If tau
+ * itself were stored, every move of sigma would round all old theta again, and every checkpoint would have to write
+ * all tasks again.
+ *
+ * Rows. The slice of a rank is rows[b].begin .. rows[b].end-1 of each block b; local row 0 is row rows[b].begin. Biases
+ * and the head belong to each task and are dense. Tasks trained as one network each (`single`) are dense altogether.
+ *
+ * All functions are local. */
 #ifndef APD_METHOD_DECOMPOSITION_H
 #define APD_METHOD_DECOMPOSITION_H
 
+#include "method/sparse.h"
 #include "network/layout.h"
 
 /* Equal to the bit: 0 and -0 differ, since digests tell them apart. */
@@ -32,131 +39,101 @@ static inline bool apd_same_bits(float a, float b) {
     return left.bits == right.bits;
 }
 
-/* Compressed sparse rows. */
-typedef struct apd_sparse {
-    int64_t rows;
-    int64_t *offsets; /* (rows+1); row r's entries are offsets[r] .. offsets[r+1]-1 */
-    int32_t *columns; /* ascending within a row */
-    float *values;    /* tau: theta's values; sigma_g: its own */
-    int64_t room;     /* entries that columns and values have room for, where that is known; else 0 */
-} apd_sparse;
-
-/* An entry to be added. */
-typedef struct apd_sparse_entry {
-    int64_t row;
-    int64_t
-        before; /* the entry that it goes ahead of: the first of its row that is to its right, or offsets[row+1] */
-    int32_t column;
-    float value;
-} apd_sparse_entry;
-
 typedef struct apd_task_block {
     float *mask;    /* (local rows), in (0, 1); NULL for the head and for single tasks */
     float *bias;    /* (local rows) */
-    apd_sparse tau; /* decomposed blocks */
-    int group;      /* which of the block's groups the task belongs to; -1: none */
-    float *dense;   /* (local rows, C) where the block is not decomposed, or the task is single; else NULL */
+    apd_sparse tau; /* decomposed blocks; its values are those of theta */
+    int group;      /* the cluster of the block that the task belongs to; -1: none */
+    float *dense;   /* (local rows, C) for the head and for single tasks; else NULL */
 } apd_task_block;
 
 typedef struct apd_task_part {
-    int classes;            /* rows of the head in use */
-    bool moved;             /* some theta of this slice changed since the flag was last cleared */
-    bool changed;           /* some number of this slice's tau, masks or biases did; theta may be the same */
+    int classes;  /* rows of the head in use */
+    bool moved;   /* some theta of this slice changed since the flag was last cleared */
+    bool changed; /* some stored number (tau, mask, bias) changed, possibly without changing theta */
     apd_task_block *blocks; /* (B) */
 } apd_task_part;
 
-/* The locally shared parameters of a block: clusters of tasks in the order of their centroids. */
+/* The locally shared parameters of a block. */
 typedef struct apd_block_groups {
     int count;          /* clusters of the last consolidation; 0 before the first */
-    apd_sparse *shared; /* (count): sigma_g; without entries where a cluster has fewer than two members */
+    apd_sparse *shared; /* (count): sigma_g; empty where a cluster has fewer than two members */
 } apd_block_groups;
 
 typedef struct apd_decomposition {
-    const apd_layout *layout; /* not owned */
-    apd_rows *rows;           /* (B) this slice; owned */
-    float **sigma;            /* (B): (local rows, C), NULL for the head; owned */
+    const apd_layout *layout; /* borrowed */
+    apd_rows *rows;           /* (B): this slice */
+    float **sigma;            /* (B) of (local rows, C); NULL for the head */
     apd_block_groups *groups; /* (B) */
     int64_t *revisions;       /* (B): see apd_decomposition_revised */
     int task_count;
     apd_task_part **tasks; /* (task_count) by place in the stream; NULL: forgotten */
 } apd_decomposition;
 
-/* `rows` (B) is copied; sigma is zero. */
+/* Create a decomposition without tasks; sigma is 0. `rows` (B) is copied, `layout` must outlive it. */
 apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_rows *rows);
 void apd_decomposition_destroy(apd_decomposition *decomposition); /* Takes NULL. */
 
-/* An empty part for `classes` classes: masks, biases and dense blocks allocated and zero, tau without
- * entries. `single`: all blocks dense. It belongs to the caller until appended. */
+/* Create a task with `classes` classes, all numbers 0 and tau empty. `single`: all blocks dense. The caller owns it until
+ * apd_decomposition_append takes it over. */
 apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single);
 void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part); /* Takes NULL. */
-void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);    /* takes ownership */
+void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);
 
-/* To be called by whatever changes a finished task's parameters in block `block`, or its groups. Appending a task
- * is no such change, nor a move of sigma, also of tau where sigma moved: these are seen without. Things derived
- * from finished tasks are kept until it is. */
+/* Invalidate caches derived from finished tasks. Call after changing their tau, masks or groups in block `block`;
+ * appended tasks and moves of sigma (with the tau that follow from them) are detected without it. */
 void apd_decomposition_revised(apd_decomposition *decomposition, int block);
 
-/* Entries to make room for where `entries` are wanted: sizes that others have, too, so that what one task gives back
- * fits the next one's. Thousands of tasks grow and shrink a little at a time. */
-int64_t apd_sparse_room(int64_t entries);
-
-/* Make `sparse` hold `rows` rows with `entries` entries, contents undefined, offsets zero. */
-void apd_sparse_resize(apd_sparse *sparse, int64_t rows, int64_t entries);
-void apd_sparse_clear(apd_sparse *sparse);
-
-/* Give room back that `entries` entries do not need. */
-void apd_sparse_shrink(apd_sparse *sparse, int64_t entries);
-
-/* Add `count` entries that are not there yet, in the order of rows and columns. Cost: those behind the first move. */
-void apd_sparse_insert(apd_sparse *sparse, const apd_sparse_entry *added, int64_t count);
-
-/* Give the part's block another tau, whose arrays it takes over; notes whether that changed it. */
+/* Replace the tau of a block, taking over its arrays. Sets `changed` if any bit differs. */
 void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau);
 
-/* What a row of a task is without its tau: mask*sigma, plus sigma_g where the task's group has entries. `out`
- * (C). `sigma` is the row of sigma to use: the decomposition's own, or a former one. */
-void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,
-                                  const float *sigma, float *out);
-
-/* The group's entries in row `row` of block `block`: columns and values inside the decomposition; returns how
- * many (0 for group -1). */
-int64_t apd_group_entries(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                          const int32_t **columns, const float **values);
-
-/* The first of `count` ascending columns that is not below `column`; count where all are. */
-int64_t apd_find_column(const int32_t *columns, int64_t count, int32_t column);
-
-/* sigma_g's entry at one weight; NULL: none. Cost O(log entries of the row). */
-const float *apd_group_entry(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                             int32_t column);
-
-/* sigma_g at one weight; 0 where the group has no entry, or there is none. Cost O(log entries of the row). */
-float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
-                      int32_t column);
-
-/* Throw a block's groups away; tasks must not refer to them any more. */
-void apd_block_groups_clear(apd_block_groups *groups);
+/* True if the task at `place` exists and block `block` of it is decomposed. */
+bool apd_task_is_decomposed(const apd_decomposition *decomposition, int place, int block);
 
 static inline int64_t apd_local_rows(const apd_decomposition *decomposition, int block) {
     return decomposition->rows[block].end - decomposition->rows[block].begin;
 }
 
-/* theta_t of block `block`: weights (local rows, C) and bias (local rows); exact to the bit. Rows of the head
- * beyond the task's classes are 0. */
+/* --- theta ---------------------------------------------------------------------------------------------- */
+
+/* theta_t of a block, exact to the bit: weights (local rows, C), bias (local rows). Rows of the head beyond the task's
+ * classes are 0. */
 void apd_decomposition_theta(const apd_decomposition *decomposition, int task, int block, float *weights,
                              float *bias);
 
-/* Non-zeros of tau of one task over this slice (0 for a forgotten one; decomposed weights for a single one). */
-int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
+/* One row of theta_t without tau: mask*sigma + sigma_g, into out (C). `sigma` (C) is the row of sigma to use, the
+ * present one or a former one. */
+void apd_decomposition_shared_row(const apd_decomposition *decomposition, int task, int block, int64_t row,
+                                  const float *sigma, float *out);
 
-/* Row digests of sigma (task < 0) or of a task's theta and bias in block `block`: out (local rows). */
+/* Digest of each row of sigma (task < 0), or of a task's theta and bias: out (local rows). */
 void apd_decomposition_row_digests(const apd_decomposition *decomposition, int task, int block,
                                    uint64_t *out);
 
-/* Non-zeros of all sigma_g over this slice. */
+/* --- locally shared parameters -------------------------------------------------------------------------- */
+
+/* The entries of sigma_g in a row; none for group -1. */
+apd_sparse_cursor apd_group_cursor(const apd_decomposition *decomposition, int block, int group, int64_t row);
+
+/* sigma_g at one weight, by bisection: the entry, or NULL; and its value, or 0. */
+const float *apd_group_entry(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                             int32_t column);
+float apd_group_value(const apd_decomposition *decomposition, int block, int group, int64_t row,
+                      int32_t column);
+
+/* Free the groups of a block. No task may refer to them any more. */
+void apd_block_groups_clear(apd_block_groups *groups);
+
+/* --- sizes ---------------------------------------------------------------------------------------------- */
+
+/* Entries of a task's tau over this slice. 0 for a forgotten task; for a single one, its weights in decomposed blocks. */
+int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
+
+/* Entries of all sigma_g over this slice. */
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition);
 
-/* Bytes of everything held. */
-int64_t apd_decomposition_bytes(const apd_decomposition *decomposition);
+/* Bytes of a block of a finished task: dense (rows, cols), or decomposed with `entries` entries of tau. */
+int64_t apd_task_dense_bytes(int64_t rows, int64_t cols);
+int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries);
 
 #endif

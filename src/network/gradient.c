@@ -14,7 +14,7 @@ apd_gradient_layout *apd_gradient_layout_create(const apd_layout *layout, int im
         apd_gradient_block *place = &made->blocks[b];
         int64_t weights = block->rows * block->cols,
                 factors = apd_dense_factor_floats(images, block->rows, block->cols);
-        /* of the head a task has some rows only, and it is small */
+        /* not the head: it is small, and a task uses some of its rows only */
         place->factored = images > 0 && block->dense && block->decomposed && factors <= weights / 2;
         place->weight = made->size;
         place->bias = place->weight + apd_aligned_floats(place->factored ? factors : weights);

@@ -1,6 +1,7 @@
-/* Softmax cross-entropy, in double: there are few logits, and the loss is compared bit for bit. */
+/* loss: softmax cross-entropy, in double: there are few logits, and the loss is compared bit for bit. */
 #include "base/status.h"
-#include "network/workspace.h"
+#include "network/network.h"
+#include "network/private.h"
 
 #include <math.h>
 

@@ -1,8 +1,9 @@
 #include "network/network.h"
 
 #include "base/memory.h"
-#include "network/workspace.h"
+#include "network/private.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,7 +24,6 @@ apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layer
         return status;
     }
     apd_network *made = apd_allocate(1, sizeof *made, "the network");
-    made->input = input;
     made->depth = layer_count;
     made->layers = resolved;
     made->first_trained = first_trained(made);
@@ -47,10 +47,6 @@ const apd_layout *apd_network_layout(const apd_network *network) {
     return &network->layout;
 }
 
-apd_image_shape apd_network_input(const apd_network *network) {
-    return network->input;
-}
-
 int64_t apd_network_dropout_numbers(const apd_network *network) {
     int64_t most = 0;
     for (int l = 0; l < network->depth; l++) {
@@ -59,6 +55,20 @@ int64_t apd_network_dropout_numbers(const apd_network *network) {
             most = apd_features(layer->out);
     }
     return most;
+}
+
+apd_status apd_network_check_dropout(const apd_network *network, int64_t images, apd_error *error) {
+    for (int l = 0; l < network->depth; l++) {
+        const apd_layer *layer = &network->layers[l];
+        if (layer->spec.kind == APD_LAYER_DROPOUT && images > APD_RANDOM_NUMBERS / apd_features(layer->out))
+            return apd_fail(
+                error, APD_ERROR_USAGE,
+                "layer %d (dropout): a batch of %" PRId64 " images of %" PRId64
+                " numbers each is more than the 2^34 that a step may draw; use a smaller batch, or "
+                "dropout behind a smaller layer",
+                layer->number, images, apd_features(layer->out));
+    }
+    return APD_OK;
 }
 
 int64_t apd_network_multiply_adds(const apd_network *network, int classes) {

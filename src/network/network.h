@@ -1,11 +1,11 @@
 /* network: from a list of layers to logits, a loss and a gradient, for one micro-batch on one core.
  *
- * A network is a trunk (the list of layers) and a head (a dense layer to the task's classes). It owns shapes
- * and the layout of its parameters, never the parameters: theta is an arena that the caller passes in.
- * What a pass needs in between (activations) lies in a workspace, one for each thread of work.
+ * A network is a trunk (the list of layers) and a head (a dense layer to the task's classes). It owns the shapes and the
+ * layout of the parameters, not the parameters: theta is an array that the caller passes in (layout.h). Activations lie in
+ * a workspace; each thread needs its own.
  *
- * Bits: a pass over n images gives the same bits wherever it runs, on one CPU kind, as long as n is the
- * same; other n may give other bits. So callers fix the micro-batch's shape. */
+ * Bits: on one kind of processor a pass over n images gives the same bits everywhere; another n may give others. So
+ * callers fix the size of micro-batches. All functions are local. */
 #ifndef APD_NETWORK_NETWORK_H
 #define APD_NETWORK_NETWORK_H
 
@@ -17,80 +17,76 @@
 typedef struct apd_network apd_network;
 typedef struct apd_workspace apd_workspace;
 
-/* Build a network. `max_classes` (1 .. 1e6) sizes the head. Statuses: USAGE with a line naming the layer (its
- * number from 1 and its kind) whose shape is impossible: a VALID kernel larger than its input, say, a
- * convolution after a dense layer, or more than 2^31 weights in a block. `*out` is set on success only. */
+/* Create a network. `max_classes` (1 .. 1e6) is the size of the head.
+ * Status   USAGE, naming the layer by its number from 1 and its kind, if its shape is impossible: a VALID kernel larger
+ *          than its input, a convolution behind a dense layer, more than 2^31 weights in a block. `*out` is set on
+ *          success only. */
 apd_status apd_network_create(apd_image_shape input, const apd_layer_spec *layers, int layer_count,
                               int max_classes, apd_network **out, apd_error *error);
-void apd_network_destroy(apd_network *network);
+void apd_network_destroy(apd_network *network); /* Takes NULL. */
 
 const apd_layout *apd_network_layout(const apd_network *network);
-apd_image_shape apd_network_input(const apd_network *network);
 
-/* Most numbers of dropout's stream that one image uses in a layer: micro-batches whose `first` lie n times
- * this apart never share a number. 0 without dropout layers. */
+/* How many numbers of the dropout stream an image uses in a layer, at most; 0 without dropout. Micro-batches whose
+ * `first` differ by n times this share no number. */
 int64_t apd_network_dropout_numbers(const apd_network *network);
+
+/* Check that a step over `images` images, all shards together, does not use more numbers than a stream has.
+ * Status   USAGE, naming the layer. */
+apd_status apd_network_check_dropout(const apd_network *network, int64_t images, apd_error *error);
 
 /* Multiply-adds of a forward pass of one image with `classes` outputs. */
 int64_t apd_network_multiply_adds(const apd_network *network, int classes);
 
-/* He initialisation (He et al. 2015): normal, mean 0, standard deviation scale*sqrt(2/cols), for rows
- * `rows.begin .. rows.end-1` of block `block` into weights (rows, C). A weight's value depends on `random`
- * and its (row, column) only. The head's deviation is scale*sqrt(1/cols). Biases start at 0. */
+/* He initialisation (He et al. 2015) of rows rows.begin .. rows.end-1 of a block: normal numbers of mean 0 and standard
+ * deviation scale*sqrt(2/C), for the head scale*sqrt(1/C), into weights (rows, C). A weight depends on `random` and its
+ * row and column only. Biases start at 0, which is not done here. */
 void apd_network_initialise(const apd_network *network, int block, apd_rows rows, float scale,
                             const apd_random *random, float *weights);
 
-/* Room for passes over at most `max_images` images. Destroy takes NULL. */
+/* Memory for passes over at most `max_images` images. */
 apd_workspace *apd_workspace_create(const apd_network *network, int max_images);
-void apd_workspace_destroy(apd_workspace *workspace);
+void apd_workspace_destroy(apd_workspace *workspace); /* Takes NULL. */
 
-/* Logits of n images.
- *   theta    arena                                             in
- *   images   (n, channels, height, width), normalised          in
- *   classes  outputs of the head in use, 1 .. max_classes
- *   dropout  the stream for dropout's choices, or NULL for evaluation (dropout is the identity then); element
- *            e of dropout layer l of the micro-batch uses a number that depends on (stream, l, first+e)
- *   first    where this micro-batch's elements start in that stream (a shard's number times n times
- *            apd_network_dropout_numbers); all numbers are below 2^34
- * Returns (n, classes) logits inside the workspace, valid until its next use. 0 <= n <= max_images. */
+/* Forward pass over n images, 0 <= n <= max_images. Returns the logits (n, classes), which stay valid until the next pass.
+ *   theta     parameters, as layout.h says                                                    in
+ *   images    (n, channels, height, width), normalised                                        in
+ *   classes   rows of the head in use, 1 .. max_classes
+ *   dropout   the stream for dropout, or NULL for evaluation (dropout is then the identity)
+ *   first     number of this micro-batch's first element in a layer's stream: element e uses number first+e. Shard s
+ *             passes s*n*apd_network_dropout_numbers(); apd_network_check_dropout() keeps this below 2^34. */
 const float *apd_network_forward(const apd_network *network, const float *theta, const float *images, int n,
                                  int classes, const apd_random *dropout, int64_t first,
                                  apd_workspace *workspace);
 
-/* The same while theta is still coming: `await` is called before block `block` of theta is read. */
+/* The same while theta still arrives: `await` is called before block `block` of theta is read. */
 typedef void (*apd_block_wanted)(void *context, int block);
 const float *apd_network_forward_behind(const apd_network *network, const float *theta, const float *images,
                                         int n, int classes, const apd_random *dropout, int64_t first,
                                         apd_workspace *workspace, apd_block_wanted await, void *context);
 
-/* What a micro-batch scored; sums, not means. */
+/* Sums over a micro-batch. */
 typedef struct apd_score {
-    double loss;     /* sum over images of -log softmax(logits)[label], in double */
+    double loss;     /* sum of -log softmax(logits)[label] */
     int64_t correct; /* images whose largest logit (the first, on ties) is the label's */
 } apd_score;
 
-/* The loss of the last forward pass against labels (n) in 0 .. classes-1, and its derivative by the logits
- * times `weight` (one over the images of the whole batch, say), kept in the workspace for the backward pass.
- */
+/* The loss of the last forward pass for labels (n) in 0 .. classes-1. Also computes its derivative by the logits times
+ * `weight` (1/(images of the whole batch), say), which the backward pass starts from. */
 apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
                            apd_workspace *workspace);
 
-/* Count correct images only: no derivative. */
+/* Only the count of correct images; loss 0. */
 apd_score apd_network_score(const apd_network *network, const int32_t *labels,
                             const apd_workspace *workspace);
 
-/* Called when block `block`'s gradient is complete and theta's rows of that block are no longer needed. */
+/* Called when the gradient of block `block` is complete and its theta will not be read again in this pass. */
 typedef void (*apd_block_done)(void *context, int block);
 
-/* The gradient of the weighted loss by theta of the last forward pass: *added* to `gradient` (arena) when
- * `accumulate`, written otherwise; the head's unused rows are set to 0 (or left alone). Blocks are finished
- * from the head to the first; `done` (may be NULL) is told after each. */
-void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
-                          apd_workspace *workspace, apd_block_done done, void *context);
-
-/* The same, written to a gradient that lies as `to` says, large blocks of dense layers as factors. */
-void apd_network_backward_factors(const apd_network *network, const float *theta,
-                                  const apd_gradient_layout *to, float *gradient, apd_workspace *workspace,
-                                  apd_block_done done, void *context);
+/* The gradient of the weighted loss of the last forward pass by theta, written to `gradient` as the layout `to` says.
+ * Rows of the head beyond `classes` are set to 0. Blocks are finished from the head to the first; `done` (may be
+ * NULL) is called after each. */
+void apd_network_backward(const apd_network *network, const float *theta, const apd_gradient_layout *to,
+                          float *gradient, apd_workspace *workspace, apd_block_done done, void *context);
 
 #endif

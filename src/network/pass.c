@@ -1,6 +1,7 @@
-/* Passes of a micro-batch through a network's stages. */
+/* pass: forward and backward through the stages of a network (stage.h). */
 #include "base/status.h"
-#include "network/workspace.h"
+#include "network/network.h"
+#include "network/private.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ static void take_images(apd_image_shape shape, const float *images, int n, float
     }
 }
 
-/* What both directions of a pass tell layer `l` about images first .. first+n-1 of the micro-batch. */
+/* The part of apd_pass that both directions have, for layer l and images first .. first+n-1 of the micro-batch. */
 static apd_pass pass_of(const apd_network *network, const float *theta, const apd_workspace *workspace, int l,
                         int64_t first, int n) {
     const apd_layer *layer = &network->layers[l];
@@ -44,7 +45,6 @@ static apd_pass pass_of(const apd_network *network, const float *theta, const ap
 
 /* --- forward --------------------------------------------------------------------------------------------- */
 
-/* What a forward pass is told. */
 typedef struct forward_pass {
     const apd_network *network;
     const float *theta, *images;
@@ -52,7 +52,7 @@ typedef struct forward_pass {
     apd_workspace *workspace;
 } forward_pass;
 
-/* Only the first layer of a stage has more to do than its images. */
+/* Only the first layer of a stage has a begin step. */
 static void begin_forward(const forward_pass *f, const apd_stage *stage) {
     const apd_layer *layer = &f->network->layers[stage->first];
     apd_pass pass = pass_of(f->network, f->theta, f->workspace, stage->first, 0, f->workspace->n);
@@ -72,7 +72,7 @@ static void forward_images(const forward_pass *f, const apd_stage *stage, int64_
     }
 }
 
-/* A stage has one block: its first layer's. */
+/* Wait for the parameters of a stage: it has one block at most. */
 static void await_block(const apd_network *network, const apd_stage *stage, apd_block_wanted await,
                         void *context) {
     for (int l = stage->first; l < stage->end && await != NULL; l++)
@@ -112,41 +112,32 @@ const float *apd_network_forward(const apd_network *network, const float *theta,
 
 /* --- backward -------------------------------------------------------------------------------------------- */
 
-/* What a backward pass is told, and where it is. */
 typedef struct backward_pass {
     const apd_network *network;
     const float *theta;
-    const apd_gradient_layout *to; /* NULL: theta's layout */
+    const apd_gradient_layout *to;
     float *gradient;
-    bool accumulate;
     apd_workspace *workspace;
-    float *by_output, *by_input; /* by the stage's activations, of all images; by_input NULL: not wanted */
+    float *by_output,
+        *by_input; /* gradients by the stage's activations, all images; by_input NULL: not wanted */
 } backward_pass;
-
-/* Where block `block`'s gradient goes. */
-static apd_gradient_block place_of(const backward_pass *b, int block) {
-    const apd_block *shape = &b->network->layout.blocks[block];
-    return b->to != NULL ? b->to->blocks[block]
-                         : (apd_gradient_block){.weight = shape->weight, .bias = shape->bias};
-}
 
 static void clear_unused_head(const backward_pass *b) {
     int last = b->network->layout.block_count - 1, classes = b->workspace->classes;
     const apd_block *head = &b->network->layout.blocks[last];
-    apd_gradient_block place = place_of(b, last);
+    apd_gradient_block place = b->to->blocks[last];
     size_t unused = (size_t)(head->rows - classes);
     memset(b->gradient + place.weight + classes * head->cols, 0, unused * (size_t)head->cols * sizeof(float));
     memset(b->gradient + place.bias + classes, 0, unused * sizeof(float));
 }
 
-/* A layer's part; the gradients by its activations are the caller's. */
+/* apd_pass for the backward direction; the caller sets the gradients by activations. */
 static apd_pass pass_back(const backward_pass *b, int l, int64_t first, int n) {
     apd_pass pass = pass_of(b->network, b->theta, b->workspace, l, first, n);
     const apd_layer *layer = &b->network->layers[l];
-    pass.accumulate = b->accumulate;
     pass.input_gradient = b->by_input;
     if (layer->block >= 0) {
-        apd_gradient_block place = place_of(b, layer->block);
+        apd_gradient_block place = b->to->blocks[layer->block];
         pass.weight_gradient = b->gradient + place.weight;
         pass.bias_gradient = b->gradient + place.bias;
         pass.factored = place.factored;
@@ -154,7 +145,7 @@ static apd_pass pass_back(const backward_pass *b, int l, int64_t first, int n) {
     return pass;
 }
 
-/* A step of the stage's first layer that is not about single images; NULL: it has none. */
+/* Call the begin or end function of the stage's first layer, if it has one. */
 static void call_first(const backward_pass *b, const apd_stage *stage,
                        void (*step)(const apd_layer *layer, const apd_pass *pass)) {
     apd_pass pass = pass_back(b, stage->first, 0, b->workspace->n);
@@ -180,13 +171,17 @@ static void backward_images(const backward_pass *b, const apd_stage *stage, int6
     }
 }
 
-static void backward(backward_pass b, apd_block_done done, void *context) {
-    const apd_network *network = b.network;
-    apd_workspace *workspace = b.workspace;
-    int n = workspace->n;
-    b.by_output = workspace->logit_gradient;
-    if (!b.accumulate)
-        clear_unused_head(&b);
+void apd_network_backward(const apd_network *network, const float *theta, const apd_gradient_layout *to,
+                          float *gradient, apd_workspace *workspace, apd_block_done done, void *context) {
+    const int n = workspace->n;
+    backward_pass b = {.network = network,
+                       .theta = theta,
+                       .to = to,
+                       .gradient = gradient,
+                       .workspace = workspace,
+                       .by_output = workspace->logit_gradient};
+    APD_ASSERT(n <= to->images || to->images == 0);
+    clear_unused_head(&b);
     for (int s = network->stage_count - 1; s >= 0 && network->stages[s].end > network->first_trained; s--) {
         const apd_stage *stage = &network->stages[s];
         const apd_layer *first = &network->layers[stage->first];
@@ -196,7 +191,7 @@ static void backward(backward_pass b, apd_block_done done, void *context) {
                          : NULL;
         call_first(&b, stage, first->operation->begin_backward);
         int image = 0;
-        do { /* without images, too: zeros are written */
+        do { /* also for n = 0, where zeros are written */
             backward_images(&b, stage, image, n - image < together ? n - image : together);
             image += together;
         } while (image < n);
@@ -205,24 +200,4 @@ static void backward(backward_pass b, apd_block_done done, void *context) {
         if (done != NULL)
             done(context, first->block);
     }
-}
-
-void apd_network_backward(const apd_network *network, const float *theta, float *gradient, bool accumulate,
-                          apd_workspace *workspace, apd_block_done done, void *context) {
-    backward((backward_pass){.network = network,
-                             .theta = theta,
-                             .gradient = gradient,
-                             .accumulate = accumulate,
-                             .workspace = workspace},
-             done, context);
-}
-
-void apd_network_backward_factors(const apd_network *network, const float *theta,
-                                  const apd_gradient_layout *to, float *gradient, apd_workspace *workspace,
-                                  apd_block_done done, void *context) {
-    APD_ASSERT(workspace->n <= to->images);
-    backward(
-        (backward_pass){
-            .network = network, .theta = theta, .to = to, .gradient = gradient, .workspace = workspace},
-        done, context);
 }

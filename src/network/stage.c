@@ -2,9 +2,9 @@
 
 #include <stddef.h>
 
-#define CACHE (INT64_C(384) * 1024) /* bytes of what goes through together */
+#define CACHE (INT64_C(384) * 1024) /* bytes of activations of the images that pass together */
 
-/* Bytes that an image takes on its way through. */
+/* Bytes of activations of an image in a stage. */
 static int64_t image_bytes(const apd_stage *stage, const apd_layer *layers) {
     int64_t bytes = apd_image_floats(layers[stage->first].in) * (int64_t)sizeof(float);
     for (int l = stage->first; l < stage->end; l++) {

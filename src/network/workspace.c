@@ -1,10 +1,11 @@
-#include "network/workspace.h"
+#include "network/network.h"
+#include "network/private.h"
 
 #include "base/memory.h"
 
 #include <stdlib.h>
 
-/* What is too much to count is too much to allocate, and is said so there. */
+/* On overflow the allocation fails with its own message. */
 static int64_t for_images(int max_images, int64_t size) {
     int64_t product;
     return __builtin_mul_overflow((int64_t)max_images, size, &product) ? INT64_MAX : product;
@@ -14,44 +15,41 @@ static float *floats_for(int max_images, int64_t size) {
     return apd_allocate(for_images(max_images, size), sizeof(float), "activations of a micro-batch");
 }
 
-/* Deal scratch to a stage's layers, from `all` on; returns how much that is. */
-static int64_t deal_scratch(const apd_network *network, const apd_stage *stage, float *all, float **scratch) {
-    int64_t dealt = 0;
+/* Divide `all` (NULL: count only) among the layers of a stage. Returns the floats used. */
+static int64_t divide_scratch(const apd_network *network, const apd_stage *stage, float *all,
+                              float **scratch) {
+    int64_t used = 0;
     for (int l = stage->first; l < stage->end; l++) {
         const apd_layer *layer = &network->layers[l];
         if (all != NULL)
-            scratch[l] = all + dealt;
+            scratch[l] = all + used;
         if (layer->operation->scratch_floats != NULL)
-            dealt += (layer->operation->scratch_floats(layer) + 15) / 16 * 16;
+            used += (layer->operation->scratch_floats(layer) + 15) / 16 * 16;
     }
-    return dealt;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
+    return used;
 }
 
 static void create_scratch(const apd_network *network, apd_workspace *made) {
     int64_t most = 0;
     made->scratch = apd_allocate(network->depth + 1, sizeof *made->scratch, "a workspace's layers");
     for (int s = 0; s < network->stage_count; s++)
-        most = larger(most, deal_scratch(network, &network->stages[s], NULL, NULL));
+        most = apd_larger(most, divide_scratch(network, &network->stages[s], NULL, NULL));
     made->all_scratch = floats_for(1, most);
     for (int s = 0; s < network->stage_count; s++)
-        (void)deal_scratch(network, &network->stages[s], made->all_scratch, made->scratch);
+        (void)divide_scratch(network, &network->stages[s], made->all_scratch, made->scratch);
 }
 
-/* Room for the gradients by what stages, and layers of a stage, give each other. */
+/* Buffers for gradients by activations, between stages and inside a stage. */
 static void create_gradients(const apd_network *network, apd_workspace *made) {
     int64_t between = 0, inside = 0;
     for (int s = 0; s < network->stage_count; s++) {
         const apd_stage *stage = &network->stages[s];
         int together = apd_stage_images(stage, made->max_images);
-        between =
-            larger(between, for_images(made->max_images, apd_image_floats(network->layers[stage->first].in)));
+        between = apd_larger(
+            between, for_images(made->max_images, apd_image_floats(network->layers[stage->first].in)));
         for (int l = stage->first + 1; l < stage->end; l++)
             if (!network->layers[l].operation->in_place)
-                inside = larger(inside, for_images(together, apd_image_floats(network->layers[l].in)));
+                inside = apd_larger(inside, for_images(together, apd_image_floats(network->layers[l].in)));
     }
     for (int i = 0; i < 2; i++) {
         made->gradients[i] = floats_for(1, between);

@@ -1,11 +1,11 @@
 #include "plan/estimate.h"
 
-#include "method/solvers/cells.h"
+#include "method/solvers/solver.h"
 #include "mpi/exchange/exchange.h"
 
 #include <math.h>
 
-enum { FLOAT = sizeof(float), ENTRY = sizeof(float) + sizeof(int32_t) };
+enum { FLOAT = sizeof(float) };
 
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -18,7 +18,7 @@ static int64_t rounded(double bytes) {
 apd_slice_size apd_largest_slice(const apd_layout *layout, int ranks) {
     apd_slice_size largest = {0};
     for (int rank = 0; rank < ranks; rank++) {
-        apd_slice_size slice = {0};
+        apd_slice_size slice = {.rank = rank};
         for (int b = 0; b < layout->block_count; b++) {
             const apd_block *block = &layout->blocks[b];
             apd_rows own = apd_part(block->rows, ranks, rank);
@@ -58,27 +58,25 @@ static int64_t image_bytes(const apd_memory_facts *facts, const apd_launch *laun
     return rounded((double)facts->task_bytes * share_of(launch->shards, launch->ranks));
 }
 
-/* A finished task: tau as sparse rows, mask, bias, head. */
-static int64_t finished_bytes(const apd_memory_facts *facts, const apd_slice_size *slice) {
-    int64_t blocks = facts->layout->block_count * (int64_t)sizeof(apd_task_block);
-    int64_t own = blocks + FLOAT * (slice->rows + slice->head);
-    if (facts->single)
-        return own + FLOAT * slice->decomposed;
-    int64_t rows = slice->rows * (int64_t)(sizeof(float) + sizeof(int64_t));
-    return own + rows + rounded(ENTRY * facts->density * (double)slice->decomposed);
+/* A finished task on the rank of the largest slice. */
+static int64_t finished_bytes(const apd_memory_facts *facts, int ranks, const apd_slice_size *slice) {
+    int64_t bytes = 0;
+    for (int b = 0; b < facts->layout->block_count; b++) {
+        const apd_block *block = &facts->layout->blocks[b];
+        apd_rows own = apd_part(block->rows, ranks, slice->rank);
+        int64_t rows = own.end - own.begin;
+        bytes += facts->single || !block->decomposed
+                     ? apd_task_dense_bytes(rows, block->cols)
+                     : apd_task_sparse_bytes(rows, rounded(facts->density * (double)(rows * block->cols)));
+    }
+    return bytes;
 }
 
-/* What the solver makes of `tasks` finished tasks while another trains: cells (method/cells.h) or, jointly,
- * five dense arrays each. */
+/* What the solver makes of `tasks` finished tasks while another trains. */
 static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_size *slice, int tasks) {
-    double weights = (double)slice->decomposed;
-    if (facts->single)
-        return 0;
-    if (facts->solver == APD_SOLVER_JOINT)
-        return rounded(5.0 * FLOAT * weights * tasks);
-    double entries = facts->density * weights * tasks, room = fmin(entries, weights);
-    double cells = room * (sizeof(int32_t) + sizeof(int64_t) + sizeof(bool)) + weights * sizeof(int32_t);
-    return rounded(entries * sizeof(apd_cell_entry) + cells + FLOAT * (double)slice->rows * tasks);
+    int64_t entries = rounded(facts->density * (double)slice->decomposed * tasks);
+    return apd_solver_finished_bytes(facts->single ? APD_SOLVER_SINGLE : facts->solver, slice->decomposed,
+                                     tasks, entries);
 }
 
 /* Rank 0 gathers the largest block, of sigma or of a dense task, when it commits. */
@@ -106,7 +104,7 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
                     .exchange = exchange_bytes(facts, launch),
                     .training = training_bytes(facts, launch, facts->solver_bytes, facts->keeps_best),
                     .images = image_bytes(facts, launch),
-                    .tasks = facts->tasks * finished_bytes(facts, &slice),
+                    .tasks = facts->tasks * finished_bytes(facts, launch->ranks, &slice),
                     .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
                     .gram = gram_bytes(facts, launch->ranks)};
     m.ending = rounded((double)facts->test_bytes / launch->ranks) + 3 * commit_bytes(facts->layout);

@@ -12,6 +12,7 @@
 typedef struct apd_slice_size {
     int64_t decomposed, head;
     int64_t rows; /* of decomposed blocks */
+    int rank;
 } apd_slice_size;
 
 apd_slice_size apd_largest_slice(const apd_layout *layout, int ranks);

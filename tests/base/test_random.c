@@ -24,8 +24,7 @@ static apd_random stream(uint32_t a) {
     return apd_random_stream(20200426, APD_RANDOM_TEST, a, 7);
 }
 
-/* --- random
- * ------------------------------------------------------------------------------------------------- */
+/* --- random ---------------------------------------------------------------------------------------------- */
 
 /* Random123 1.14, tests/kat_vectors, the lines "philox4x32 10". */
 static void block_published_vectors_agree(void **state) {
@@ -239,8 +238,7 @@ static void permutation_of_four_all_orders_are_even(void **state) {
     assert_uniform_counts(found, 24, DRAWS);
 }
 
-/* --- status
- * ------------------------------------------------------------------------------------------------- */
+/* --- status ---------------------------------------------------------------------------------------------- */
 
 static void fail_fresh_error_keeps_status_and_text(void **state) {
     (void)state;
@@ -335,8 +333,7 @@ static void fatal_installed_abort_ends_the_job(void **state) {
     assert_non_null(strstr(text, ": disk 9\n"));
 }
 
-/* --- memory
- * ------------------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------------------- */
 
 static void allocate_any_count_is_aligned_and_zero(void **state) {
     (void)state;
@@ -391,8 +388,7 @@ static void duplicate_text_makes_a_copy_of_its_own(void **state) {
     assert_null(apd_duplicate_text(NULL));
 }
 
-/* --- digest
- * ------------------------------------------------------------------------------------------------- */
+/* --- digest ---------------------------------------------------------------------------------------------- */
 
 /* xxHash's own sanity check (cli/xsum_sanity_check.c): its buffer, and XXH3_64bits of the first bytes of it.
  */

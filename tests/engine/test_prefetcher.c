@@ -82,7 +82,7 @@ static void take_out_of_order_gives_the_loaders_batches(void **state) {
 }
 
 /* The thread and the caller use one set. */
-static void gather_beside_the_feeder_gives_the_same(void **state) {
+static void gather_beside_the_prefetcher_gives_the_same(void **state) {
     (void)state;
     bed b;
     bed_open(&b, true);
@@ -113,7 +113,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(take_in_order_gives_the_loaders_batches),
         cmocka_unit_test(take_out_of_order_gives_the_loaders_batches),
-        cmocka_unit_test(gather_beside_the_feeder_gives_the_same),
+        cmocka_unit_test(gather_beside_the_prefetcher_gives_the_same),
         cmocka_unit_test(destroy_at_any_time_ends_the_thread),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

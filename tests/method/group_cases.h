@@ -1,7 +1,7 @@
-/* group_cases: finished tasks with locally shared parameters, and a block of them read densely, entry by
- * entry, straight from the definitions in decomposition.h: what the tests of groups compare with.
+/* group_cases: finished tasks with locally shared parameters, and a dense reference for a block of them, computed entry by
+ * entry from the definitions in decomposition.h.
  *
- * cmocka.h and method_cases.h's rules apply: every number is a function of what it stands for. */
+ * As in method_cases.h every number is a function of its task, block, row and column. cmocka.h comes before this header. */
 #ifndef APD_TESTS_GROUP_CASES_H
 #define APD_TESTS_GROUP_CASES_H
 
@@ -35,7 +35,7 @@ static inline void group_bed_clear(group_bed *bed) {
 /* --- random groups -----------------------------------------------------------------------------------------
  */
 
-/* The entry at (r, c), by looking at all of them; NULL: none. */
+/* The entry at (r, c), by a search through the whole row; NULL: none. */
 static inline const float *entry_at(const apd_sparse *sparse, int64_t r, int64_t c) {
     for (int64_t e = sparse->offsets[r]; e < sparse->offsets[r + 1]; e++)
         if (sparse->columns[e] == c)

@@ -1,7 +1,7 @@
-/* retroactive_cases: what the retroactive update leaves of a task in a group, for the tests of it and of the solver that
- * ends a task with it. cmocka.h comes before this header. */
-#ifndef APD_TESTS_RETARGET_CASES_H
-#define APD_TESTS_RETARGET_CASES_H
+/* retroactive_cases: a reference for the retroactive update of a task with a group, for the tests of the update and of the
+ * solver that calls it. cmocka.h comes before this header. */
+#ifndef APD_TESTS_RETROACTIVE_CASES_H
+#define APD_TESTS_RETROACTIVE_CASES_H
 
 #include "group_cases.h"
 #include "solver_bench.h"

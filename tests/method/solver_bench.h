@@ -10,8 +10,7 @@
 
 enum { ROOM = 32, BLOCK_ROWS = 5, COLS = 6, SIZE = BLOCK_ROWS * COLS };
 
-/* --- a network 6 - 5 - 4 - head of 3, its decomposition on some rows, and a solver
- * -------------------------- */
+/* --- a network 6 - 5 - 4 - head of 3, its decomposition on some rows, and a solver ----------------------- */
 
 typedef struct bench {
     apd_network *network;
@@ -42,7 +41,7 @@ static inline apd_network *toy_network(void) {
 }
 
 /* Thirds `from` to `to` of all rows, with `tasks` random finished tasks. */
-static inline void bench_init(bench *on, apd_solver_name name, const apd_solver_settings *settings, int from,
+static inline void bench_init(bench *on, apd_solver_kind kind, const apd_solver_settings *settings, int from,
                               int to, int tasks, double density) {
     apd_rows rows[TOY_BLOCKS];
     memset(on, 0, sizeof *on);
@@ -54,7 +53,7 @@ static inline void bench_init(bench *on, apd_solver_name name, const apd_solver_
     fill_sigma(on->d, 0.3);
     for (int t = 0; t < tasks; t++)
         append_random_task(on->d, density, 0.01, true, false);
-    on->solver = apd_solver_create(name, on->network, on->d, settings);
+    on->solver = apd_solver_create(kind, on->network, on->d, settings);
 }
 
 static inline void bench_clear(bench *on) {
@@ -63,7 +62,7 @@ static inline void bench_clear(bench *on) {
     apd_network_destroy(on->network);
 }
 
-/* A gradient that looks like training: a drift of its own for every weight, noise in every step. */
+/* A gradient as in training: a constant drift for each weight, and noise in each step. */
 static inline double gradient_of(const bench *on, int task, int step, int b, int64_t r, int64_t c,
                                  double scale) {
     numbers drift = weight_numbers(on->d, 500 + task, b, r, c);
@@ -81,12 +80,30 @@ static inline void fill_gradient(const bench *on, int task, int step, int b, dou
     }
 }
 
+/* Sigma of a block in training, as a checkpoint reads it; NULL: there is none. */
+static inline const float *sigma_of(const apd_solver *solver, int block) {
+    for (int i = 0; i < apd_solver_array_count(solver); i++) {
+        const apd_solver_array *array = apd_solver_array_at(solver, i);
+        if (array->block == block && strcmp(array->name, "sigma") == 0)
+            return array->values;
+    }
+    return NULL;
+}
+
+/* One block in one call. */
+static inline void step_block(apd_solver *solver, const apd_decomposition *d, int block,
+                              const float *gradient, const float *bias_gradient, float *weights,
+                              float *bias) {
+    apd_solver_step_rows(solver, block, (apd_rows){0, apd_local_rows(d, block)}, gradient, bias_gradient,
+                         weights, bias);
+}
+
 static inline void random_step(bench *on, int task, int step, double rate) {
     float gradient[ROOM], bias[BLOCK_ROWS];
     apd_solver_begin_step(on->solver, rate);
     for (int b = 0; b < TOY_BLOCKS; b++) {
         fill_gradient(on, task, step, b, 1e-3, gradient, bias);
-        apd_solver_step(on->solver, b, gradient, bias, on->weights[b], on->bias[b]);
+        step_block(on->solver, on->d, b, gradient, bias, on->weights[b], on->bias[b]);
     }
 }
 
@@ -124,7 +141,7 @@ static inline double soft(double x, double k) {
     return copysign(fmax(fabs(x) - k, 0.0), x);
 }
 
-/* One weight's old tasks: what theta each had, its mask. */
+/* The old tasks of one weight: theta and mask. */
 typedef struct old_tasks {
     int count;
     double theta[64], mask[64];

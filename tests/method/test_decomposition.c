@@ -1,5 +1,4 @@
-/* The decomposition: sparse theta against dense arithmetic, counts against counting, digests against slices.
- */
+/* The decomposition: theta against dense arithmetic, sizes against counts, digests of slices against the whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +8,7 @@
 
 #include "base/memory.h"
 #include "method/decomposition.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/tau_by_weight.h"
 #include "method_cases.h"
 
 #include <stdlib.h>
@@ -58,7 +57,6 @@ static void create_new_decomposition_is_zero(void **state) {
     for (int j = 0; j < 10; j++)
         assert_true(bed.d->sigma[1][j] == 0.0f);
     assert_null(bed.d->sigma[2]);
-    assert_int_equal(apd_decomposition_bytes(bed.d), (30 + 10) * 4);
     bed_clear(&bed);
     apd_decomposition_destroy(NULL);
 }
@@ -146,31 +144,53 @@ static void nonzeros_and_bytes_agree_with_counting(void **state) {
     }
     assert_int_equal(apd_decomposition_nonzeros(bed.d, 2), 0);
     assert_int_equal(apd_decomposition_nonzeros(bed.d, 3), 50);
-    /* what another entry adds: a column and a value */
-    int64_t before = apd_decomposition_bytes(bed.d);
-    apd_sparse *tau = &bed.d->tasks[0]->blocks[0].tau;
-    int64_t old_entries = tau->offsets[5];
-    apd_sparse_resize(tau, 5, 7);
-    assert_int_equal(apd_decomposition_bytes(bed.d), before - old_entries * 8); /* offsets are 0 again */
-    tau->offsets[5] = 7;
-    assert_int_equal(apd_decomposition_bytes(bed.d), before + (7 - old_entries) * 8);
-    tau->offsets[5] = 0;
     bed_clear(&bed);
 }
 
-/* A dense task of 62 weights and 12 biases costs at least these, and about as much as it says. */
-static void bytes_single_task_is_its_dense_weights(void **state) {
+static void bytes_count_masks_biases_weights_and_entries(void **state) {
     (void)state;
-    toy_bed bed;
-    bed_init(&bed, 0, 3, false);
-    int64_t before = apd_decomposition_bytes(bed.d);
-    append_single_task(bed.d);
-    int64_t added = apd_decomposition_bytes(bed.d) - before;
-    assert_true(added >= (62 + 12) * 4);
-    assert_int_equal(added - (62 + 12) * 4,
-                     sizeof(apd_task_part) +
-                         TOY_BLOCKS * sizeof(apd_task_block)); /* no more than its structs */
-    bed_clear(&bed);
+    int block = (int)sizeof(apd_task_block);
+    assert_int_equal(apd_task_dense_bytes(5, 6), block + 5 * 6 * 4 + 5 * 4);
+    assert_int_equal(apd_task_sparse_bytes(5, 7), block + 5 * 4 + 5 * 4 + 6 * 8 + 7 * 8);
+    assert_int_equal(apd_task_sparse_bytes(0, 0), block + 8);
+    /* capacities are multiples of 1024 entries from there on */
+    assert_int_equal(apd_sparse_bytes(1, 1025), 2 * 8 + 2048 * 8);
+}
+
+/* A matrix written row by row, some rows copied from another one, and read with a cursor. */
+static void writer_and_cursor_agree_with_a_dense_matrix(void **state) {
+    (void)state;
+    enum { R = 9, C = 70 };
+    float dense[R][C] = {{0}};
+    numbers n = numbers_of(78, 0);
+    apd_sparse_writer first = apd_sparse_begin(R, 0), second = apd_sparse_begin(R, 3);
+    for (int r = 0; r < R; r++) {
+        for (int32_t c = 0; c < C; c++)
+            if (r != 4 && below(&n, 3) > 0)
+                apd_sparse_put(&first, c, dense[r][c] = (float)(1 + r * C + c));
+        apd_sparse_end_row(&first, r);
+    }
+    apd_sparse from = apd_sparse_end(&first);
+    apd_sparse_copy_rows(&second, &from, 0, 3);
+    for (int32_t c = 0; c < C; c += 2)
+        apd_sparse_put(&second, c, dense[3][c] = -1.0f);
+    for (int32_t c = 1; c < C; c += 2)
+        dense[3][c] = 0.0f;
+    apd_sparse_end_row(&second, 3);
+    apd_sparse_copy_rows(&second, &from, 4, R);
+    apd_sparse made = apd_sparse_end(&second);
+    for (int r = 0; r < R; r++) {
+        apd_sparse_cursor seek = apd_sparse_row(&made, r), take = seek;
+        for (int32_t c = 0; c < C; c++) {
+            const float *sought = apd_sparse_seek(&seek, c), *taken = apd_sparse_take(&take, c);
+            assert_true((sought != NULL ? *sought : 0.0f) == dense[r][c]);
+            assert_true((taken != NULL ? *taken : 0.0f) == dense[r][c]);
+        }
+        assert_int_equal(take.left, 0);
+        assert_int_equal(apd_sparse_next(&take), INT32_MAX);
+    }
+    apd_sparse_clear(&from);
+    apd_sparse_clear(&made);
 }
 
 static void resize_twice_starts_afresh(void **state) {
@@ -212,7 +232,7 @@ static void row_digests_do_not_depend_on_the_slice(void **state) {
     bed_clear(&whole);
 }
 
-/* Any bit of a row's theta or bias shows in that row's digest and in no other's. */
+/* A change of any bit of a row's theta or bias changes that row's digest and no other. */
 static void row_digests_show_every_change_and_where(void **state) {
     (void)state;
     toy_bed bed;
@@ -238,8 +258,8 @@ static void row_digests_show_every_change_and_where(void **state) {
     bed_clear(&bed);
 }
 
-/* Entries taken out and added again, some at a time, more than there is room for at once. */
-static void insert_gives_back_what_was_taken_out(void **state) {
+/* Remove entries and insert them again, more than the matrix has capacity for. */
+static void insert_restores_removed_entries(void **state) {
     (void)state;
     enum { ROWS_OF = 7, COLS_OF = 40 };
     for (int k = 0; k < 40; k++) {
@@ -249,8 +269,9 @@ static void insert_gives_back_what_was_taken_out(void **state) {
         int64_t entries = 0, left = 0, missing = 0;
         apd_sparse_resize(&whole, ROWS_OF, ROWS_OF * COLS_OF);
         apd_sparse_resize(&part, ROWS_OF, k % 2 == 0 ? ROWS_OF * COLS_OF : 0);
-        part.columns = apd_reallocate(part.columns, part.room, ROWS_OF * COLS_OF, sizeof(int32_t), "columns");
-        part.values = apd_reallocate(part.values, part.room, ROWS_OF * COLS_OF, sizeof(float), "values");
+        part.columns =
+            apd_reallocate(part.columns, part.capacity, ROWS_OF * COLS_OF, sizeof(int32_t), "columns");
+        part.values = apd_reallocate(part.values, part.capacity, ROWS_OF * COLS_OF, sizeof(float), "values");
         for (int64_t r = 0; r < ROWS_OF; r++) {
             for (int32_t c = 0; c < COLS_OF; c++) {
                 if (below(&n, 3) == 0 || r == k % 9) /* an empty row, sometimes */
@@ -269,7 +290,7 @@ static void insert_gives_back_what_was_taken_out(void **state) {
             part.offsets[r + 1] = left;
         }
         apd_sparse_insert(&part, added, missing);
-        assert_true(part.room >= entries || missing == 0);
+        assert_true(part.capacity >= entries || missing == 0);
         assert_memory_equal(part.offsets, whole.offsets, (ROWS_OF + 1) * sizeof(int64_t));
         assert_memory_equal(part.columns, whole.columns, (size_t)entries * sizeof(int32_t));
         assert_memory_equal(part.values, whole.values, (size_t)entries * sizeof(float));
@@ -295,44 +316,43 @@ static void empty_slice_works_everywhere(void **state) {
     bed_clear(&bed);
 }
 
-/* Every entry of every decomposed task is in the cell of its weight once, by ascending point. */
-static void cells_hold_every_entry_once_in_order(void **state) {
+/* Every entry of every decomposed task is listed once at its weight, by ascending breakpoint. */
+static void tau_by_weight_has_every_entry_once_in_order(void **state) {
     (void)state;
     toy_bed bed;
     bed_init(&bed, 0, 3, true);
     int64_t met = 0, most = 0;
     for (int64_t r = 0; r < 5; r++) {
-        apd_cell_row cells;
-        apd_cell_row_build(bed.d, 0, r, &cells);
-        met += cells.starts[cells.count];
+        apd_tau_row by_weight;
+        apd_tau_row_build(bed.d, 0, r, &by_weight);
+        met += by_weight.starts[by_weight.count];
         for (int32_t c = 0; c < 6; c++) {
-            int64_t here = 0, cell = cells.cells[c];
-            if (cell >= 0)
-                apd_cell_row_sort(&cells, cell);
+            int64_t here = 0, w = by_weight.index[c];
+            if (w >= 0)
+                apd_tau_row_sort(&by_weight, w);
             for (int t = 0; t < 5; t++) {
                 if (!apd_task_is_decomposed(bed.d, t, 0))
                     continue;
                 const apd_task_block *part = &bed.d->tasks[t]->blocks[0];
                 for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
                     bool found = false;
-                    for (int64_t k = cell < 0 ? 0 : cells.starts[cell];
-                         cell >= 0 && k < cells.starts[cell + 1]; k++)
-                        found = found || (cells.entries[k].task == t &&
-                                          cells.entries[k].theta == part->tau.values[e] &&
-                                          cells.entries[k].point == part->tau.values[e] / part->mask[r]);
+                    for (int64_t k = w < 0 ? 0 : by_weight.starts[w]; w >= 0 && k < by_weight.starts[w + 1];
+                         k++)
+                        found = found || (by_weight.entries[k].task == t &&
+                                          by_weight.entries[k].theta == part->tau.values[e] &&
+                                          by_weight.entries[k].point == part->tau.values[e] / part->mask[r]);
                     here += part->tau.columns[e] == c;
                     assert_true(found || part->tau.columns[e] != c);
                 }
             }
-            assert_int_equal(cell < 0 ? 0 : cells.starts[cell + 1] - cells.starts[cell], here);
-            for (int64_t k = cell < 0 ? 0 : cells.starts[cell] + 1; cell >= 0 && k < cells.starts[cell + 1];
-                 k++)
-                assert_true(cells.entries[k - 1].point <= cells.entries[k].point);
+            assert_int_equal(w < 0 ? 0 : by_weight.starts[w + 1] - by_weight.starts[w], here);
+            for (int64_t k = w < 0 ? 0 : by_weight.starts[w] + 1; w >= 0 && k < by_weight.starts[w + 1]; k++)
+                assert_true(by_weight.entries[k - 1].point <= by_weight.entries[k].point);
             met -= here;
             most = here > most ? here : most;
         }
         assert_int_equal(met, 0);
-        apd_cell_row_clear(&cells);
+        apd_tau_row_clear(&by_weight);
     }
     assert_true(most > 1);
     bed_clear(&bed);
@@ -345,13 +365,14 @@ int main(void) {
         cmocka_unit_test(append_keeps_the_order),
         cmocka_unit_test(theta_is_mask_times_sigma_with_the_stored_values),
         cmocka_unit_test(nonzeros_and_bytes_agree_with_counting),
-        cmocka_unit_test(bytes_single_task_is_its_dense_weights),
+        cmocka_unit_test(bytes_count_masks_biases_weights_and_entries),
+        cmocka_unit_test(writer_and_cursor_agree_with_a_dense_matrix),
         cmocka_unit_test(resize_twice_starts_afresh),
-        cmocka_unit_test(insert_gives_back_what_was_taken_out),
+        cmocka_unit_test(insert_restores_removed_entries),
         cmocka_unit_test(row_digests_do_not_depend_on_the_slice),
         cmocka_unit_test(row_digests_show_every_change_and_where),
         cmocka_unit_test(empty_slice_works_everywhere),
-        cmocka_unit_test(cells_hold_every_entry_once_in_order),
+        cmocka_unit_test(tau_by_weight_has_every_entry_once_in_order),
     };
     return cmocka_run_group_tests_name("decomposition", tests, NULL, NULL);
 }

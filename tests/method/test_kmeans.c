@@ -220,7 +220,7 @@ static void kmeans_same_start_same_assignment_as_on_vectors(void **state) {
 
 /* --- starts --------------------------------------------------------------------------------------------- */
 
-/* Three heaps far apart, tasks dealt to them in turn; the first centroids are given heap by heap. */
+/* Three distant groups of points, tasks assigned to them in turn; the initial centroids are one of each group. */
 static void kmeans_warm_start_keeps_numbers(void **state) {
     (void)state;
     static const int heap_of_centroid[] = {2, 0, 1};

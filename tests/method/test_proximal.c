@@ -87,13 +87,13 @@ static double brute_force(const problem *p) {
     return (double)best;
 }
 
-static float solve(const problem *p, apd_chunk *piece) {
-    apd_off_centre off_centre[MOST_TASKS];
+static float solve(const problem *p, apd_linear_piece *piece) {
+    apd_breakpoint off_centre[MOST_TASKS];
     double centre_masks = 0.0;
     for (int i = 0; i < p->off_centre; i++) {
         bool any_order = isinf(p->lambda2) && p->off_centre > APD_FEW_OFF_CENTRE && p->off_centre % 7 != 0;
         int k = any_order ? (i * 7 + 3) % p->off_centre : i;
-        off_centre[i] = (apd_off_centre){p->points[k], p->masks[k]};
+        off_centre[i] = (apd_breakpoint){p->points[k], p->masks[k]};
     }
     for (int i = p->off_centre; i < p->count; i++)
         centre_masks += p->masks[i];
@@ -115,7 +115,7 @@ static double total_curve(const problem *p) {
     return curve;
 }
 
-/* The pull's derivative at x by central differences with a step that stays on the piece. */
+/* The derivative of the sum at x by central differences with a step that stays on the piece. */
 static double slope_by_difference(const problem *p, double x, double step) {
     return (double)((subgradient_at(p, (long double)x + step) - subgradient_at(p, (long double)x - step)) /
                     (2.0L * step));
@@ -127,7 +127,7 @@ static double one_sided(const problem *p, double x, double step) {
 
 /* Whether the derivative on the piece is what a and b say. Ends were rounded to float, so a piece of few
  * floats cannot be probed. */
-static void check_piece(const problem *p, const apd_chunk *piece, double s) {
+static void check_piece(const problem *p, const apd_linear_piece *piece, double s) {
     double scale = 0.0, low = (double)piece->low, high = (double)piece->high;
     for (int i = 0; i < p->count; i++)
         scale += p->lambda1 * p->masks[i];
@@ -156,7 +156,7 @@ static void check_piece(const problem *p, const apd_chunk *piece, double s) {
 }
 
 static void check(const problem *p) {
-    apd_chunk piece;
+    apd_linear_piece piece;
     double s = (double)solve(p, &piece), expected = brute_force(p);
     if (!(fabs(s - expected) <= 2.0 * float_step(expected) + 1e-12))
         fail_msg("z %.9g eta %.9g lambda1 %g lambda2 %g centre %.9g tasks %d off_centre %d: %.9g, not %.9g",
@@ -231,7 +231,7 @@ static void no_task_leaves_z_alone(void **state) {
     const double lambda2[] = {INFINITY, 1.0, 1e4};
     for (int k = 0; k < 3; k++) {
         problem p = {.z = -0.125, .eta = 3.0, .lambda1 = 1e-3, .lambda2 = lambda2[k], .centre = 0.5};
-        apd_chunk piece;
+        apd_linear_piece piece;
         assert_true(solve(&p, &piece) == -0.125f);
         check(&p);
     }
@@ -276,7 +276,7 @@ static void huge_eta_gives_the_old_tasks_own_minimum(void **state) {
     p.off_centre = 2;
     p.points[0] = -0.5, p.points[1] = 0.25, p.points[2] = 0.0;
     p.masks[0] = 0.75, p.masks[1] = 0.25, p.masks[2] = 0.25;
-    apd_chunk piece;
+    apd_linear_piece piece;
     assert_true(solve(&p, &piece) == -0.5f); /* 0.75 outweighs 0.25 + 0.25 */
     p.masks[0] = 0.375;
     assert_true(solve(&p, &piece) == 0.0f);
@@ -289,7 +289,7 @@ static void tiny_eta_stays_at_z(void **state) {
         problem p = {.z = 0.3125, .eta = 1e-6, .lambda1 = 1e-3, .lambda2 = lambda2[k], .centre = 0.0};
         p.count = 1;
         p.masks[0] = 0.5;
-        apd_chunk piece;
+        apd_linear_piece piece;
         assert_near((double)solve(&p, &piece), 0.3125, 1e-8);
         check(&p);
     }

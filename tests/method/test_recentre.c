@@ -30,7 +30,7 @@ static int zeros_at(const weight *w, float s) {
     return zeros;
 }
 
-static double subgradient_at(const weight *w, float s) {
+static double tau_sum_at(const weight *w, float s) {
     double sum = 0.0;
     for (int i = 0; i < w->count; i++)
         sum += fabs((double)w->values[i] - (double)w->masks[i] * (double)s);
@@ -51,20 +51,20 @@ static void each_candidate(const weight *w, void (*visit)(const weight *, float,
 
 typedef struct best {
     int zeros;
-    double pull;
+    double tau_sum;
 } best;
 
 static void best_count(const weight *w, float s, void *context) {
     best *found = context;
     int zeros = zeros_at(w, s);
-    double pull = subgradient_at(w, s);
-    if (zeros > found->zeros || (zeros == found->zeros && pull < found->pull))
-        *found = (best){zeros, pull};
+    double tau_sum = tau_sum_at(w, s);
+    if (zeros > found->zeros || (zeros == found->zeros && tau_sum < found->tau_sum))
+        *found = (best){zeros, tau_sum};
 }
 
 static void best_pull(const weight *w, float s, void *context) {
     best *found = context;
-    found->pull = fmin(found->pull, subgradient_at(w, s));
+    found->tau_sum = fmin(found->tau_sum, tau_sum_at(w, s));
 }
 
 /* Tasks sit at one of a few shared points, or anywhere. */
@@ -90,7 +90,7 @@ static void weight_count_rule_has_the_fewest_nonzeros(void **state) {
         best found = {.zeros = -1};
         each_candidate(&w, best_count, &found);
         assert_int_equal(zeros_at(&w, s), found.zeros);
-        assert_near(subgradient_at(&w, s), found.pull, 1e-6); /* among equals within rounding */
+        assert_near(tau_sum_at(&w, s), found.tau_sum, 1e-6); /* among equals within rounding */
     }
 }
 
@@ -102,7 +102,7 @@ static void weight_count_rule_stays_when_nothing_is_gained(void **state) {
     assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, NULL, 3, 0.25f, scratch) == 0.25f);
     /* elsewhere: taken to the two */
     assert_true(apd_recentre_weight(APD_RULE_COUNT, values, masks, NULL, 3, 0.5f, scratch) == 0.25f);
-    /* no two agree: the median has the least pull */
+    /* no two agree: the median has the least tau_sum */
     const float apart[3] = {0.125f, 0.375f, 0.25f};
     assert_true(apd_recentre_weight(APD_RULE_COUNT, apart, masks, NULL, 3, 0.25f, scratch) == 0.5f);
 }
@@ -114,10 +114,10 @@ static void weight_median_rule_has_the_least_pull(void **state) {
         weight w = random_weight(&n);
         int scratch[MOST];
         float s = apd_recentre_weight(APD_RULE_MEDIAN, w.values, w.masks, NULL, w.count, w.sigma, scratch);
-        best found = {.pull = INFINITY};
+        best found = {.tau_sum = INFINITY};
         each_candidate(&w, best_pull, &found);
-        assert_near(subgradient_at(&w, s), found.pull, 1e-6);
-        assert_true(subgradient_at(&w, s) <= subgradient_at(&w, w.sigma));
+        assert_near(tau_sum_at(&w, s), found.tau_sum, 1e-6);
+        assert_true(tau_sum_at(&w, s) <= tau_sum_at(&w, w.sigma));
     }
 }
 
@@ -183,7 +183,7 @@ static int64_t all_nonzeros(const apd_decomposition *d) {
 }
 
 /* sum of |theta - mask*sigma| over decomposed tasks, from the thetas alone. */
-static double all_pull(const apd_decomposition *d) {
+static double all_tau_sum(const apd_decomposition *d) {
     float *thetas = all_thetas(d);
     double sum = 0.0;
     for (int t = 0; t < d->task_count; t++)
@@ -225,7 +225,7 @@ static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes,
     bed_fill(&bed, tasks, holes, 0.4, ties, equal_masks);
     float *before = all_thetas(bed.d);
     int64_t nonzeros = all_nonzeros(bed.d), bytes = (int64_t)bed.d->task_count * TOY_BLOCKS * ROOM;
-    double pull = all_pull(bed.d);
+    double tau_sum = all_tau_sum(bed.d);
     int64_t moved = apd_recentre_sigma(bed.d, rule);
     float *after = all_thetas(bed.d);
     assert_memory_equal(before, after, (size_t)bytes * sizeof(float));
@@ -234,7 +234,7 @@ static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes,
     if (rule == APD_RULE_COUNT)
         assert_true(all_nonzeros(bed.d) <= nonzeros);
     else
-        assert_true(all_pull(bed.d) <= pull);
+        assert_true(all_tau_sum(bed.d) <= tau_sum);
     check_support(bed.d);
     free(after);
     free(before);
@@ -287,7 +287,7 @@ static void sigma_every_weight_has_the_fewest_nonzeros(void **state) {
             best found = {.zeros = -1};
             each_candidate(&w, best_count, &found);
             assert_int_equal(zeros_at(&w, w.sigma), found.zeros);
-            assert_near(subgradient_at(&w, w.sigma), found.pull, 1e-6);
+            assert_near(tau_sum_at(&w, w.sigma), found.tau_sum, 1e-6);
         }
         free(thetas);
         bed_clear(&bed);
@@ -349,7 +349,7 @@ static void sigma_nothing_to_centre_stays(void **state) {
     bed_clear(&bed);
 }
 
-/* --- retarget ----------------------------------------------------------------------------------------------
+/* --- retroactive update ----------------------------------------------------------------------------------------------
  */
 
 /* Move half of block 0's sigma; gives back what it was. */
@@ -362,7 +362,7 @@ static float *move_sigma(apd_decomposition *d, double by) {
     return old;
 }
 
-static void retarget_infinite_lambda2_keeps_every_bit(void **state) {
+static void retroactive_update_infinite_lambda2_keeps_every_bit(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 5, true, 0.3, true, false);
@@ -380,7 +380,7 @@ static void retarget_infinite_lambda2_keeps_every_bit(void **state) {
 }
 
 /* The two zeros are equal but have different bits. */
-static void retarget_sign_of_zero_is_kept(void **state) {
+static void retroactive_update_sign_of_zero_is_kept(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 2, false, 0.0, false, false);
@@ -405,7 +405,7 @@ static void retarget_sign_of_zero_is_kept(void **state) {
 }
 
 /* Finite lambda2: tau = soft(theta* - mask*sigma, k) whatever moved; no theta moves by more than k. */
-static void retarget_finite_lambda2_is_the_closed_form(void **state) {
+static void retroactive_update_finite_lambda2_is_the_closed_form(void **state) {
     (void)state;
     const double thresholds[] = {2e-6, 1e-3, 0.05};
     for (int k = 0; k < 3; k++) {
@@ -441,7 +441,7 @@ static void retarget_finite_lambda2_is_the_closed_form(void **state) {
     }
 }
 
-static void retarget_unmoved_sigma_changes_nothing(void **state) {
+static void retroactive_update_unmoved_sigma_changes_nothing(void **state) {
     (void)state;
     toy_bed bed;
     bed_fill(&bed, 3, false, 0.4, false, false);
@@ -465,10 +465,10 @@ int main(void) {
         cmocka_unit_test(sigma_returns_to_the_point_that_most_share),
         cmocka_unit_test(sigma_first_task_takes_all_of_theta),
         cmocka_unit_test(sigma_nothing_to_centre_stays),
-        cmocka_unit_test(retarget_infinite_lambda2_keeps_every_bit),
-        cmocka_unit_test(retarget_sign_of_zero_is_kept),
-        cmocka_unit_test(retarget_finite_lambda2_is_the_closed_form),
-        cmocka_unit_test(retarget_unmoved_sigma_changes_nothing),
+        cmocka_unit_test(retroactive_update_infinite_lambda2_keeps_every_bit),
+        cmocka_unit_test(retroactive_update_sign_of_zero_is_kept),
+        cmocka_unit_test(retroactive_update_finite_lambda2_is_the_closed_form),
+        cmocka_unit_test(retroactive_update_unmoved_sigma_changes_nothing),
     };
     return cmocka_run_group_tests_name("recentre", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* What locally shared parameters change elsewhere: theta, cells, the retroactive update and re-centring, with
+/* What locally shared parameters change elsewhere: theta, tau by weight, the retroactive update and re-centring, with
  * groups, against the definitions. */
 #include <math.h>
 #include <setjmp.h>
@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "method/clustering/recentre.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/retroactive_update.h"
+#include "method/solvers/tau_by_weight.h"
 #include "retroactive_cases.h"
 
 /* `tasks` random ones in three groups or in none; with `holes` a forgotten one at place 1 and a single one at
@@ -89,7 +89,7 @@ static void counts_include_the_groups(void **state) {
     (void)state;
     group_bed bed;
     grouped_bed(&bed, 5, false, 0.3, 40200);
-    int64_t entries = 0, bytes = apd_decomposition_bytes(bed.d), offsets = 3 * (5 + 1) + 3 * (4 + 1);
+    int64_t entries = 0;
     for (int b = 0; b < 2; b++)
         for (int g = 0; g < 3; g++)
             for (int64_t r = 0; r < bed.layout.blocks[b].rows; r++)
@@ -102,48 +102,46 @@ static void counts_include_the_groups(void **state) {
     for (int b = 0; b < 2; b++)
         apd_block_groups_clear(&bed.d->groups[b]);
     assert_int_equal(apd_decomposition_group_nonzeros(bed.d), 0);
-    assert_int_equal(bytes - apd_decomposition_bytes(bed.d), offsets * 8 + entries * 8);
     group_bed_clear(&bed);
 }
 
-/* Cells as they are asked for are those of the whole row, before it is built and after. */
-static void cells_asked_for_are_those_of_the_row(void **state) {
+/* The cache finds the same entries as the whole row, before it builds it and after. */
+static void tau_row_cache_finds_what_the_row_holds(void **state) {
     (void)state;
     group_bed bed;
     int singles = 0;
     grouped_bed(&bed, 10, true, 0.3, 40400);
     for (int64_t r = 0; r < 5; r++) {
-        apd_cell_row whole;
-        apd_row_cells asked = {0};
-        apd_cell_row_build(bed.d, 0, r, &whole);
+        apd_tau_row whole;
+        apd_tau_row_cache cache = {0};
+        apd_tau_row_build(bed.d, 0, r, &whole);
         for (int k = 0; k < 12; k++) { /* each twice, from the right */
             int32_t c = 5 - k % 6;
-            int64_t cell, expected = whole.cells[c];
-            const apd_cell_row *row = apd_row_cells_find(bed.d, 0, r, c, &asked, &cell);
-            int64_t count = cell < 0 ? 0 : row->starts[cell + 1] - row->starts[cell];
-            singles += row != &asked.whole;
+            int64_t w, expected = whole.index[c];
+            const apd_tau_row *row = apd_tau_row_cache_find(bed.d, 0, r, c, &cache, &w);
+            int64_t count = w < 0 ? 0 : row->starts[w + 1] - row->starts[w];
+            singles += row != &cache.whole;
             assert_int_equal(count, expected < 0 ? 0 : whole.starts[expected + 1] - whole.starts[expected]);
             for (int64_t e = 0; e < count; e++) {
-                const apd_cell_entry *is = &row->entries[row->starts[cell] + e],
-                                     *should = &whole.entries[whole.starts[expected] + e];
-                assert_int_equal(row->columns[cell], c);
+                const apd_tau_entry *is = &row->entries[row->starts[w] + e],
+                                    *should = &whole.entries[whole.starts[expected] + e];
+                assert_int_equal(row->columns[w], c);
                 assert_int_equal(is->task, should->task);
                 assert_true(is->point == should->point && is->theta == should->theta &&
                             is->group == should->group);
-                assert_true(row->masks[is->task] == whole.masks[is->task]);
             }
         }
-        assert_true(asked.whole.columns != NULL);
-        assert_true(apd_row_cells_bytes(bed.d, 0, &asked) > whole.starts[whole.count] * 16);
-        apd_cell_row_clear(&whole);
-        apd_row_cells_clear(&asked);
-        assert_int_equal(apd_row_cells_bytes(bed.d, 0, &asked), 0);
+        assert_true(cache.whole.columns != NULL);
+        assert_true(apd_tau_row_cache_bytes(bed.d, 0, &cache) > whole.starts[whole.count] * 16);
+        apd_tau_row_clear(&whole);
+        apd_tau_row_cache_clear(&cache);
+        assert_int_equal(apd_tau_row_cache_bytes(bed.d, 0, &cache), 0);
     }
     assert_true(singles >= 5);
     group_bed_clear(&bed);
 }
 
-static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **state) {
+static void tau_by_weight_point_is_where_the_task_needs_no_tau(void **state) {
     (void)state;
     for (int k = 0; k < 4; k++) {
         group_bed bed;
@@ -153,28 +151,28 @@ static void cells_have_the_point_where_theta_less_its_group_needs_no_tau(void **
         read_block(bed.d, b, &block);
         int64_t found = 0;
         for (int64_t j = 0; j < block.size; j++) {
-            apd_cell_row cells;
-            apd_cell_row_build(bed.d, b, j / block.cols, &cells);
-            int64_t cell = cells.cells[j % block.cols], off_centre = 0;
+            apd_tau_row by_weight;
+            apd_tau_row_build(bed.d, b, j / block.cols, &by_weight);
+            int64_t w = by_weight.index[j % block.cols], off_centre = 0;
             for (int t = 0; t < MOST_TASKS; t++)
                 off_centre += block.tau[t][j];
-            assert_int_equal(cell >= 0, off_centre > 0);
-            if (cell >= 0)
-                assert_int_equal(cells.starts[cell + 1] - cells.starts[cell], off_centre);
-            if (cell >= 0)
-                apd_cell_row_sort(&cells, cell);
-            for (int64_t e = cell < 0 ? 0 : cells.starts[cell]; cell >= 0 && e < cells.starts[cell + 1];
+            assert_int_equal(w >= 0, off_centre > 0);
+            if (w >= 0)
+                assert_int_equal(by_weight.starts[w + 1] - by_weight.starts[w], off_centre);
+            if (w >= 0)
+                apd_tau_row_sort(&by_weight, w);
+            for (int64_t e = w < 0 ? 0 : by_weight.starts[w]; w >= 0 && e < by_weight.starts[w + 1];
                  e++, found++) {
-                const apd_cell_entry *entry = &cells.entries[e];
+                const apd_tau_entry *entry = &by_weight.entries[e];
                 double mask = (double)bed.d->tasks[entry->task]->blocks[b].mask[j / block.cols];
                 double group = (double)block.group[entry->task][j];
                 double point = ((double)block.theta[entry->task][j] - group) / mask;
                 assert_true(block.tau[entry->task][j]);
                 assert_true(entry->theta == block.theta[entry->task][j] && (double)entry->group == group);
                 assert_near(entry->point, point, 2.0 * float_step(point));
-                assert_true(e == cells.starts[cell] || entry[-1].point <= entry->point);
+                assert_true(e == by_weight.starts[w] || entry[-1].point <= entry->point);
             }
-            apd_cell_row_clear(&cells);
+            apd_tau_row_clear(&by_weight);
         }
         assert_int_equal(found, dense_entries(&block));
         group_bed_clear(&bed);
@@ -193,7 +191,7 @@ static void move_sigma(apd_decomposition *d, int b, double by, float *old) {
         d->sigma[b][j] += (float)between(&n, -by, by);
 }
 
-static void retarget_infinite_lambda2_keeps_every_bit_beside_groups(void **state) {
+static void retroactive_update_infinite_lambda2_keeps_every_bit_beside_groups(void **state) {
     (void)state;
     for (int k = 0; k < 4; k++) {
         group_bed bed;
@@ -219,7 +217,7 @@ static void retarget_infinite_lambda2_keeps_every_bit_beside_groups(void **state
 }
 
 /* There and back: the entries that the first move needed are gone. */
-static void retarget_sigma_comes_back_tau_is_as_before(void **state) {
+static void retroactive_update_sigma_comes_back_tau_is_as_before(void **state) {
     (void)state;
     group_bed bed;
     dense_block was, is;
@@ -238,7 +236,7 @@ static void retarget_sigma_comes_back_tau_is_as_before(void **state) {
 }
 
 /* One weight moves, far from all tasks' points and back: tasks with many entries are looked at there only. */
-static void retarget_one_weight_changes_what_needs_an_entry_there(void **state) {
+static void retroactive_update_one_weight_changes_what_needs_an_entry_there(void **state) {
     (void)state;
     int added = 0, left_alone = 0, kept = 0;
     group_bed bed;
@@ -284,7 +282,7 @@ static void retarget_one_weight_changes_what_needs_an_entry_there(void **state) 
     group_bed_clear(&bed);
 }
 
-static void retarget_finite_lambda2_is_the_closed_form_beside_groups(void **state) {
+static void retroactive_update_finite_lambda2_is_the_closed_form_beside_groups(void **state) {
     (void)state;
     const double thresholds[] = {2e-6, 1e-3, 0.05};
     for (int k = 0; k < 6; k++) {
@@ -344,7 +342,7 @@ static int zeros_at(const weight *w, float s) {
     return zeros;
 }
 
-static double subgradient_at(const weight *w, float s) {
+static double tau_sum_at(const weight *w, float s) {
     double sum = 0.0;
     for (int i = 0; i < w->count; i++)
         sum += fabs((double)w->values[i] - (double)w->groups[i] - (double)w->masks[i] * (double)s);
@@ -364,16 +362,16 @@ static void weight_count_rule_has_the_fewest_nonzeros_beside_groups(void **state
         weight w = random_weight(&n, true);
         float s = recentred(APD_RULE_COUNT, &w);
         int zeros = zeros_at(&w, w.sigma);
-        double pull = subgradient_at(&w, w.sigma);
+        double tau_sum = tau_sum_at(&w, w.sigma);
         for (int i = 0; i < w.count; i++) {
             float point = (w.values[i] - w.groups[i]) / w.masks[i];
             int there = zeros_at(&w, point);
-            pull = there > zeros ? subgradient_at(&w, point)
-                                 : (there == zeros ? fmin(pull, subgradient_at(&w, point)) : pull);
+            tau_sum = there > zeros ? tau_sum_at(&w, point)
+                                    : (there == zeros ? fmin(tau_sum, tau_sum_at(&w, point)) : tau_sum);
             zeros = there > zeros ? there : zeros;
         }
         assert_int_equal(zeros_at(&w, s), zeros);
-        assert_near(subgradient_at(&w, s), pull, 1e-6);
+        assert_near(tau_sum_at(&w, s), tau_sum, 1e-6);
         moved += s != w.sigma;
     }
     assert_true(moved > 1000);
@@ -386,11 +384,11 @@ static void weight_median_rule_has_the_least_pull_beside_groups(void **state) {
     for (int k = 0; k < 20000; k++) {
         weight w = random_weight(&n, k % 2 == 0);
         float s = recentred(APD_RULE_MEDIAN, &w);
-        double pull = subgradient_at(&w, w.sigma);
-        assert_true(subgradient_at(&w, s) <= pull);
+        double tau_sum = tau_sum_at(&w, w.sigma);
+        assert_true(tau_sum_at(&w, s) <= tau_sum);
         for (int i = 0; i < w.count; i++)
-            pull = fmin(pull, subgradient_at(&w, (w.values[i] - w.groups[i]) / w.masks[i]));
-        assert_near(subgradient_at(&w, s), pull, 1e-6);
+            tau_sum = fmin(tau_sum, tau_sum_at(&w, (w.values[i] - w.groups[i]) / w.masks[i]));
+        assert_near(tau_sum_at(&w, s), tau_sum, 1e-6);
         moved += s != w.sigma;
     }
     assert_true(moved > 1000);
@@ -402,14 +400,14 @@ static void weight_count_rule_never_adds_nonzeros_beside_groups(void **state) {
     for (int k = 0; k < 20000; k++) {
         weight w = random_weight(&n, false);
         float s = recentred(APD_RULE_COUNT, &w);
-        assert_true(zeros_at(&w, s) > zeros_at(&w, w.sigma) ||
-                    (zeros_at(&w, s) == zeros_at(&w, w.sigma) &&
-                     subgradient_at(&w, s) <= subgradient_at(&w, w.sigma)));
+        assert_true(
+            zeros_at(&w, s) > zeros_at(&w, w.sigma) ||
+            (zeros_at(&w, s) == zeros_at(&w, w.sigma) && tau_sum_at(&w, s) <= tau_sum_at(&w, w.sigma)));
     }
 }
 
 /* sum of |tau| of block b's decomposed tasks. */
-static double block_pull(const apd_decomposition *d, int b) {
+static double block_tau_sum(const apd_decomposition *d, int b) {
     dense_block block;
     double sum = 0.0;
     read_block(d, b, &block);
@@ -433,7 +431,7 @@ static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes)
     grouped_bed(&bed, tasks, holes, 0.4, 42000 + 40 * tasks);
     take_snapshot(bed.d, &before);
     int64_t nonzeros = all_nonzeros(bed.d), shared = apd_decomposition_group_nonzeros(bed.d);
-    double pull = block_pull(bed.d, 0) + block_pull(bed.d, 1);
+    double tau_sum = block_tau_sum(bed.d, 0) + block_tau_sum(bed.d, 1);
     int64_t moved = apd_recentre_sigma(bed.d, rule);
     check_thetas_kept(bed.d, &before);
     check_none_moved(bed.d);
@@ -447,7 +445,7 @@ static int64_t recentre_and_check(apd_recentre_rule rule, int tasks, bool holes)
     if (rule == APD_RULE_COUNT)
         assert_true(all_nonzeros(bed.d) <= nonzeros);
     else
-        assert_true(block_pull(bed.d, 0) + block_pull(bed.d, 1) < pull);
+        assert_true(block_tau_sum(bed.d, 0) + block_tau_sum(bed.d, 1) < tau_sum);
     group_bed_clear(&bed);
     return moved;
 }
@@ -467,16 +465,16 @@ int main(void) {
         cmocka_unit_test(theta_with_groups_is_product_plus_shared_or_the_stored_value),
         cmocka_unit_test(shared_row_uses_the_given_sigma),
         cmocka_unit_test(counts_include_the_groups),
-        cmocka_unit_test(cells_asked_for_are_those_of_the_row),
-        cmocka_unit_test(cells_have_the_point_where_theta_less_its_group_needs_no_tau),
-        cmocka_unit_test(retarget_infinite_lambda2_keeps_every_bit_beside_groups),
-        cmocka_unit_test(retarget_sigma_comes_back_tau_is_as_before),
-        cmocka_unit_test(retarget_one_weight_changes_what_needs_an_entry_there),
-        cmocka_unit_test(retarget_finite_lambda2_is_the_closed_form_beside_groups),
+        cmocka_unit_test(tau_row_cache_finds_what_the_row_holds),
+        cmocka_unit_test(tau_by_weight_point_is_where_the_task_needs_no_tau),
+        cmocka_unit_test(retroactive_update_infinite_lambda2_keeps_every_bit_beside_groups),
+        cmocka_unit_test(retroactive_update_sigma_comes_back_tau_is_as_before),
+        cmocka_unit_test(retroactive_update_one_weight_changes_what_needs_an_entry_there),
+        cmocka_unit_test(retroactive_update_finite_lambda2_is_the_closed_form_beside_groups),
         cmocka_unit_test(weight_count_rule_has_the_fewest_nonzeros_beside_groups),
         cmocka_unit_test(weight_median_rule_has_the_least_pull_beside_groups),
         cmocka_unit_test(weight_count_rule_never_adds_nonzeros_beside_groups),
         cmocka_unit_test(sigma_both_rules_keep_thetas_beside_groups),
     };
-    return cmocka_run_group_tests_name("retarget", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("retroactive_update", tests, NULL, NULL);
 }

@@ -16,11 +16,11 @@
 
 static void end_task_keeps_theta(void **state) {
     (void)state;
-    const apd_solver_name names[] = {APD_EXACT, APD_SINGLE};
+    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_SINGLE};
     for (int k = 0; k < 2; k++) {
         bench on;
         float weights[ROOM], bias[BLOCK_ROWS];
-        bench_init(&on, names[k], &usual, 0, 3, 3, 0.3);
+        bench_init(&on, kinds[k], &usual, 0, 3, 3, 0.3);
         random_task(&on, 7, 30);
         for (int b = 0; b < TOY_BLOCKS; b++) {
             apd_decomposition_theta(on.d, 3, b, weights, bias);
@@ -39,15 +39,15 @@ static void solver_thetas(const bench *on, float weights[][ROOM], float bias[][B
         apd_solver_theta(on->solver, b, weights[b], bias[b]);
 }
 
-static void keep_recall_brings_the_last_copy_back(void **state) {
+static void restore_after_snapshot_brings_the_last_snapshot_back(void **state) {
     (void)state;
-    const apd_solver_name names[] = {APD_EXACT, APD_JOINT, APD_SINGLE};
+    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
     for (int k = 0; k < 3; k++) {
         bench on;
         apd_solver_settings settings = usual;
         settings.lambda2 = 100.0;
         float kept[TOY_BLOCKS][ROOM], now[TOY_BLOCKS][ROOM], bias[2][TOY_BLOCKS][BLOCK_ROWS];
-        bench_init(&on, names[k], &settings, 0, 3, 3, 0.2);
+        bench_init(&on, kinds[k], &settings, 0, 3, 3, 0.2);
         apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
         random_step(&on, 3, 0, 1e-3);
         apd_solver_snapshot(on.solver);
@@ -83,7 +83,7 @@ static void head_follows_adam_with_decay_and_unused_rows_stay_zero(void **state)
     bench on;
     apd_solver_settings settings = usual;
     settings.weight_decay = 1e-2;
-    bench_init(&on, APD_EXACT, &settings, 0, 3, 0, 0.0);
+    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 0, 0.0);
     apd_solver_begin_task(on.solver, 3, 2);
     float weights[ROOM], bias[BLOCK_ROWS], gradient[ROOM], bias_gradient[BLOCK_ROWS];
     double expected[12], expected_bias[2] = {0};
@@ -96,7 +96,7 @@ static void head_follows_adam_with_decay_and_unused_rows_stay_zero(void **state)
     for (int k = 1; k <= 30; k++) {
         fill_gradient(&on, 3, k, 2, 1e-2, gradient, bias_gradient);
         apd_solver_begin_step(on.solver, 1e-3);
-        apd_solver_step(on.solver, 2, gradient, bias_gradient, weights, bias);
+        step_block(on.solver, on.d, 2, gradient, bias_gradient, weights, bias);
         for (int j = 0; j < 8; j++) {
             expected[j] -=
                 adam_step_of(&moments[j], &settings, k, 1e-3, (double)gradient[j] + 1e-2 * expected[j]);
@@ -117,8 +117,8 @@ static void single_is_independent_of_other_tasks_and_leaves_sigma(void **state) 
     (void)state;
     bench alone, among;
     float alone_theta[ROOM], among_theta[ROOM], bias[BLOCK_ROWS];
-    bench_init(&alone, APD_SINGLE, &usual, 0, 3, 0, 0.0);
-    bench_init(&among, APD_SINGLE, &usual, 0, 3, 4, 0.3);
+    bench_init(&alone, APD_SOLVER_SINGLE, &usual, 0, 3, 0, 0.0);
+    bench_init(&among, APD_SOLVER_SINGLE, &usual, 0, 3, 4, 0.3);
     random_task(&alone, 7, 20);
     float *sigma = apd_allocate(SIZE, sizeof(float), "sigma");
     memcpy(sigma, among.d->sigma[0], SIZE * sizeof(float));
@@ -186,10 +186,10 @@ static void check_same_task_rows(const bench *whole, const bench *part, int t, i
     }
 }
 
-static void check_slice(const bench *whole, apd_solver_name name, const apd_solver_settings *settings,
+static void check_slice(const bench *whole, apd_solver_kind kind, const apd_solver_settings *settings,
                         int from, int to) {
     bench part;
-    bench_init(&part, name, settings, from, to, 4, 0.3);
+    bench_init(&part, kind, settings, from, to, 4, 0.3);
     whole_story(&part);
     for (int b = 0; b < TOY_BLOCKS; b++) {
         int64_t first = part.d->rows[b].begin, rows = apd_local_rows(part.d, b),
@@ -207,34 +207,36 @@ static void slices_have_the_bits_of_the_whole(void **state) {
     (void)state;
     static const int cuts[][2] = {{0, 1}, {1, 3}, {1, 2}, {2, 3}, {0, 2}, {0, 0}, {2, 2}};
     const struct {
-        apd_solver_name name;
+        apd_solver_kind kind;
         double lambda2;
-    } cases[] = {{APD_EXACT, INFINITY}, {APD_EXACT, 100.0}, {APD_JOINT, 100.0}, {APD_SINGLE, 100.0}};
+    } cases[] = {{APD_SOLVER_EXACT, INFINITY},
+                 {APD_SOLVER_EXACT, 100.0},
+                 {APD_SOLVER_JOINT, 100.0},
+                 {APD_SOLVER_SINGLE, 100.0}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         bench whole;
         apd_solver_settings settings = usual;
         settings.lambda2 = cases[k].lambda2;
         settings.weight_decay = 1e-4;
-        bench_init(&whole, cases[k].name, &settings, 0, 3, 4, 0.3);
+        bench_init(&whole, cases[k].kind, &settings, 0, 3, 4, 0.3);
         whole_story(&whole);
         for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++)
-            check_slice(&whole, cases[k].name, &settings, cuts[i][0], cuts[i][1]);
+            check_slice(&whole, cases[k].kind, &settings, cuts[i][0], cuts[i][1]);
         bench_clear(&whole);
     }
 }
 
-/* --- gaps in the stream, sizes
- * ------------------------------------------------------------------------------ */
+/* --- gaps in the stream, sizes --------------------------------------------------------------------------- */
 
 static void forgotten_and_single_tasks_pull_on_nothing(void **state) {
     (void)state;
-    const apd_solver_name names[] = {APD_EXACT, APD_EXACT, APD_JOINT};
+    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_EXACT, APD_SOLVER_JOINT};
     for (int k = 0; k < 3; k++) {
         bench with, without;
         apd_solver_settings settings = usual;
         settings.lambda2 = k == 0 ? INFINITY : 100.0;
-        bench_init(&without, names[k], &settings, 0, 3, 3, 0.3);
-        bench_init(&with, names[k], &settings, 0, 3, 3, 0.3);
+        bench_init(&without, kinds[k], &settings, 0, 3, 3, 0.3);
+        bench_init(&with, kinds[k], &settings, 0, 3, 3, 0.3);
         append_random_task(with.d, 0.5, 0.1, false, false);
         append_single_task(with.d);
         apd_task_part_destroy(with.d, with.d->tasks[3]);
@@ -254,7 +256,7 @@ static void create_first_theta_is_he_initialised(void **state) {
     (void)state;
     bench on;
     float theta[ROOM], bias[BLOCK_ROWS], expected[ROOM];
-    bench_init(&on, APD_EXACT, &usual, 0, 3, 0, 0.0);
+    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 0, 0.0);
     apd_solver_begin_task(on.solver, 0, TOY_CLASSES);
     apd_solver_theta(on.solver, 0, theta, bias);
     apd_random random = apd_random_stream(usual.seed, APD_RANDOM_INITIAL_WEIGHTS, 0, 0);
@@ -269,7 +271,7 @@ static void create_first_theta_is_he_initialised(void **state) {
 static void bytes_keeping_adds_the_parameters(void **state) {
     (void)state;
     bench on;
-    bench_init(&on, APD_EXACT, &usual, 0, 3, 2, 0.3);
+    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 2, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     int64_t before = apd_solver_bytes(on.solver);
     apd_solver_snapshot(on.solver);
@@ -279,11 +281,11 @@ static void bytes_keeping_adds_the_parameters(void **state) {
 }
 
 /* Bytes that a task in training adds to what the solver holds anyway. */
-static int64_t bytes_while_training(apd_solver_name name, int tasks) {
+static int64_t bytes_while_training(apd_solver_kind kind, int tasks) {
     bench on;
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
-    bench_init(&on, name, &settings, 0, 3, tasks, 0.3);
+    bench_init(&on, kind, &settings, 0, 3, tasks, 0.3);
     int64_t before = apd_solver_bytes(on.solver);
     apd_solver_begin_task(on.solver, 9, TOY_CLASSES);
     random_step(&on, 9, 0, 1e-2);
@@ -296,13 +298,13 @@ static int64_t bytes_while_training(apd_solver_name name, int tasks) {
 
 static void bytes_training_adds_what_the_solver_needs(void **state) {
     (void)state;
-    assert_int_equal(bytes_while_training(APD_SINGLE, 3), 0);
+    assert_int_equal(bytes_while_training(APD_SOLVER_SINGLE, 3), 0);
     /* joint: tau, target, sigma_g and two moments of 50 weights for every old task */
-    assert_int_equal(bytes_while_training(APD_JOINT, 0), 0);
-    assert_int_equal(bytes_while_training(APD_JOINT, 3), 3 * 5 * 50 * 4);
+    assert_int_equal(bytes_while_training(APD_SOLVER_JOINT, 0), 0);
+    assert_int_equal(bytes_while_training(APD_SOLVER_JOINT, 3), 3 * 5 * 50 * 4);
     /* exact: four numbers a weight, and what the entries of tau need */
-    assert_int_equal(bytes_while_training(APD_EXACT, 0), 4 * 50 * 4);
-    assert_true(bytes_while_training(APD_EXACT, 6) > bytes_while_training(APD_EXACT, 3));
+    assert_int_equal(bytes_while_training(APD_SOLVER_EXACT, 0), 4 * 50 * 4);
+    assert_true(bytes_while_training(APD_SOLVER_EXACT, 6) > bytes_while_training(APD_SOLVER_EXACT, 3));
 }
 
 /* --- rows of a block a few at a time --------------------------------------------------------------------- */
@@ -322,15 +324,15 @@ static void step_in_pieces(bench *on, int task, int step, int64_t piece) {
 
 static void step_rows_pieces_give_the_bits_of_the_whole(void **state) {
     (void)state;
-    const apd_solver_name names[] = {APD_EXACT, APD_JOINT, APD_SINGLE};
+    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
     settings.weight_decay = 1e-3;
     for (int i = 0; i < 3; i++)
         for (int64_t piece = 1; piece <= 3; piece++) {
             bench whole, pieces;
-            bench_init(&whole, names[i], &settings, 0, 3, 3, 0.3);
-            bench_init(&pieces, names[i], &settings, 0, 3, 3, 0.3);
+            bench_init(&whole, kinds[i], &settings, 0, 3, 3, 0.3);
+            bench_init(&pieces, kinds[i], &settings, 0, 3, 3, 0.3);
             apd_solver_begin_task(whole.solver, 3, TOY_CLASSES - 1); /* a row of the head is not in use */
             apd_solver_begin_task(pieces.solver, 3, TOY_CLASSES - 1);
             for (int step = 0; step < 8; step++) {
@@ -344,8 +346,7 @@ static void step_rows_pieces_give_the_bits_of_the_whole(void **state) {
         }
 }
 
-/* --- a task half way
- * -------------------------------------------------------------------------------- */
+/* --- a task half way ------------------------------------------------------------------------------------- */
 
 /* Steps `first` .. `last` of a task of 12: polishing from step 8 on, a copy kept before step 4. */
 static void walk(bench *on, int first, int last) {
@@ -369,9 +370,9 @@ static void carry_over(const bench *from, const bench *to) {
         assert_string_equal(a->name, b->name);
         assert_int_equal(a->block, b->block);
         memcpy(b->values, a->values, bytes);
-        assert_int_equal(a->kept != NULL, b->kept != NULL);
-        if (a->kept != NULL)
-            memcpy(b->kept, a->kept, bytes);
+        assert_int_equal(a->snapshot != NULL, b->snapshot != NULL);
+        if (a->snapshot != NULL)
+            memcpy(b->snapshot, a->snapshot, bytes);
     }
 }
 
@@ -392,13 +393,13 @@ static void check_same_tasks(const bench *a, const bench *b) {
                                     sizeof(float));
 }
 
-static void restored_half_way(apd_solver_name name, double lambda2, int half, bool recall) {
+static void restored_half_way(apd_solver_kind kind, double lambda2, int half, bool restore) {
     apd_solver_settings settings = usual;
     settings.lambda2 = lambda2;
     settings.lambda1 = 1e-3;
     bench undisturbed, resumed;
-    bench_init(&undisturbed, name, &settings, 0, 3, 3, 0.3);
-    bench_init(&resumed, name, &settings, 0, 3, 3, 0.3);
+    bench_init(&undisturbed, kind, &settings, 0, 3, 3, 0.3);
+    bench_init(&resumed, kind, &settings, 0, 3, 3, 0.3);
     apd_solver_begin_task(undisturbed.solver, 3, TOY_CLASSES);
     walk(&undisturbed, 0, half);
     apd_solver_begin_task(resumed.solver, 3, TOY_CLASSES);
@@ -406,7 +407,7 @@ static void restored_half_way(apd_solver_name name, double lambda2, int half, bo
     walk(&undisturbed, half, 12);
     walk(&resumed, half, 12);
     assert_memory_equal(undisturbed.weights, resumed.weights, sizeof undisturbed.weights);
-    if (recall) {
+    if (restore) {
         apd_solver_restore(undisturbed.solver);
         apd_solver_restore(resumed.solver);
     }
@@ -421,23 +422,23 @@ static void restore_half_way_goes_on_with_the_same_bits(void **state) {
     (void)state;
     const int halves[] = {0, 1, 4, 6, 8, 11};
     for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
-        for (int recall = 0; recall <= 1; recall++) {
-            restored_half_way(APD_EXACT, INFINITY, halves[i], recall != 0);
-            restored_half_way(APD_EXACT, 100.0, halves[i], recall != 0);
-            restored_half_way(APD_JOINT, 100.0, halves[i], recall != 0);
-            restored_half_way(APD_SINGLE, 100.0, halves[i], recall != 0);
+        for (int restore = 0; restore <= 1; restore++) {
+            restored_half_way(APD_SOLVER_EXACT, INFINITY, halves[i], restore != 0);
+            restored_half_way(APD_SOLVER_EXACT, 100.0, halves[i], restore != 0);
+            restored_half_way(APD_SOLVER_JOINT, 100.0, halves[i], restore != 0);
+            restored_half_way(APD_SOLVER_SINGLE, 100.0, halves[i], restore != 0);
         }
 }
 
 static void steps_leave_the_decomposition_alone(void **state) {
     (void)state;
-    const apd_solver_name names[] = {APD_EXACT, APD_JOINT, APD_SINGLE};
+    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
     for (int i = 0; i < 3; i++) {
         bench moving, still;
-        bench_init(&moving, names[i], &settings, 0, 3, 3, 0.3);
-        bench_init(&still, names[i], &settings, 0, 3, 3, 0.3);
+        bench_init(&moving, kinds[i], &settings, 0, 3, 3, 0.3);
+        bench_init(&still, kinds[i], &settings, 0, 3, 3, 0.3);
         apd_solver_begin_task(moving.solver, 3, TOY_CLASSES);
         walk(&moving, 0, 12);
         check_same_tasks(&moving, &still);
@@ -452,7 +453,7 @@ int main(void) {
         cmocka_unit_test(restore_half_way_goes_on_with_the_same_bits),
         cmocka_unit_test(steps_leave_the_decomposition_alone),
         cmocka_unit_test(end_task_keeps_theta),
-        cmocka_unit_test(keep_recall_brings_the_last_copy_back),
+        cmocka_unit_test(restore_after_snapshot_brings_the_last_snapshot_back),
         cmocka_unit_test(head_follows_adam_with_decay_and_unused_rows_stay_zero),
         cmocka_unit_test(single_is_independent_of_other_tasks_and_leaves_sigma),
         cmocka_unit_test(slices_have_the_bits_of_the_whole),

@@ -43,16 +43,16 @@ static double best_sigma(const apd_solver_settings *set, const old_tasks *old, d
     return high;
 }
 
-/* How far off float may put sigma: by rounding the pull, and its place (a zone of a large lambda2 is a few
+/* How far off float may put sigma: by rounding the slope, and sigma itself (a zone of a large lambda2 is a few
  * floats wide, and its end holds sigma until the step is worth a float). */
 static double float_blur(const apd_solver_settings *set, const old_tasks *old, double eta, double s) {
-    double pull = 0.0, curve = 0.0;
+    double slope = 0.0, curve = 0.0;
     for (int i = 0; i < old->count; i++) {
-        pull += set->lambda1 * old->mask[i];
+        slope += set->lambda1 * old->mask[i];
         if (isfinite(set->lambda2))
             curve = fmax(curve, 2.0 * set->lambda2 * old->mask[i] * old->mask[i]);
     }
-    return 1e-5 * eta * pull + (3.0 + 2.0 * eta * curve) * float_step(s);
+    return 1e-5 * eta * slope + (3.0 + 2.0 * eta * curve) * float_step(s);
 }
 
 /* Block 0 of the task in training, in double; sigma is taken from the solver, step by step. */
@@ -84,7 +84,7 @@ static void check_exact_step(reference *ref, const bench *on, float thetas[][ROO
             ref->tau[j] = soft(ref->tau[j] - eta * direction, eta * set->lambda1);
             adam_move(&ref->sigma_adam[j], set, k, rate, mask * slope, &direction, &eta);
             old_tasks old = old_of(on->d, thetas, 0, j);
-            double z = ref->sigma[j] - eta * direction, now = (double)apd_solver_sigma(on->solver, 0)[j];
+            double z = ref->sigma[j] - eta * direction, now = (double)sigma_of(on->solver, 0)[j];
             assert_near(now, best_sigma(set, &old, z, eta),
                         1e-5 * fabs(eta * direction) + float_blur(set, &old, eta, now));
             ref->sigma[j] = now;
@@ -123,7 +123,7 @@ static void exact_run(const apd_solver_settings *settings, int tasks, double den
     reference ref;
     static float thetas[64][ROOM];
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_EXACT, settings, 0, 3, tasks, density);
+    bench_init(&on, APD_SOLVER_EXACT, settings, 0, 3, tasks, density);
     old_thetas(on.d, 0, thetas);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     reference_init(&ref, &on);
@@ -131,7 +131,7 @@ static void exact_run(const apd_solver_settings *settings, int tasks, double den
         double rate = k % 7 == 0 ? 3e-3 : 1e-3;
         apd_solver_begin_step(on.solver, rate);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         check_exact_step(&ref, &on, thetas, gradient, k, rate);
     }
     apd_solver_end_task(on.solver);
@@ -176,7 +176,7 @@ static void exact_no_lambda1_is_plain_adam_on_sigma(void **state) {
     bench on;
     apd_solver_settings settings = usual;
     settings.lambda1 = 0.0;
-    bench_init(&on, APD_EXACT, &settings, 0, 3, 5, 0.3);
+    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 5, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     adam moments[SIZE] = {0};
     float gradient[ROOM], bias[BLOCK_ROWS];
@@ -186,10 +186,10 @@ static void exact_no_lambda1_is_plain_adam_on_sigma(void **state) {
     for (int k = 1; k <= 50; k++) {
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) { /* the mask's scale cancels in Adam, all but epsilon */
             sigma[j] -= adam_step_of(&moments[j], &settings, k, 1e-3, 0.6 * (double)gradient[j]);
-            assert_near(apd_solver_sigma(on.solver, 0)[j], sigma[j], 1e-4);
+            assert_near(sigma_of(on.solver, 0)[j], sigma[j], 1e-4);
         }
     }
     bench_clear(&on);
@@ -202,7 +202,7 @@ static void exact_mask_follows_central_differences(void **state) {
     settings.epsilon = 1e6;
     settings.lambda1 = 1e3; /* tau and sigma stay */
     bench on;
-    bench_init(&on, APD_EXACT, &settings, 0, 3, 1, 0.0);
+    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 1, 0.0);
     double sigma[SIZE], mask = settings.mask_init, v = log(mask / (1.0 - mask));
     float gradient[ROOM], bias[BLOCK_ROWS] = {0};
     for (int j = 0; j < SIZE; j++) { /* L = sum of cos(3*theta) */
@@ -211,7 +211,7 @@ static void exact_mask_follows_central_differences(void **state) {
     }
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     apd_solver_begin_step(on.solver, 1e5);
-    apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+    step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
     apd_solver_end_task(on.solver);
     const apd_task_part *part = on.d->tasks[1];
     for (int r = 0; r < BLOCK_ROWS; r++) {
@@ -236,7 +236,7 @@ static void exact_infinite_lambda2_keeps_every_old_bit(void **state) {
     (void)state;
     enum { TASKS = 13 };
     bench on;
-    bench_init(&on, APD_EXACT, &usual, 0, 3, 0, 0.0);
+    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 0, 0.0);
     static float before[TASKS][TOY_BLOCKS][ROOM], after[ROOM], bias[BLOCK_ROWS];
     static uint64_t digests[2][TASKS * TOY_BLOCKS * BLOCK_ROWS];
     int64_t entries = 0;
@@ -273,7 +273,7 @@ static void exact_finite_lambda2_moves_old_theta_by_the_closed_form(void **state
     double k = settings.lambda1 / (2.0 * settings.lambda2);
     bench on;
     static float before[64][ROOM], after[64][ROOM];
-    bench_init(&on, APD_EXACT, &settings, 0, 3, 6, 0.4);
+    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.4);
     old_thetas(on.d, 0, before);
     random_task(&on, 6, 80);
     old_thetas(on.d, 0, after);
@@ -301,7 +301,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
     float gradient[ROOM], bias[BLOCK_ROWS];
     double sigma[SIZE];
     bool sigma_stays[SIZE], tau_stays[SIZE];
-    bench_init(&on, APD_EXACT, &usual, 0, 3, 10, 0.2);
+    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 10, 0.2);
     old_thetas(on.d, 0, thetas);
     for (int j = 0; j < SIZE; j++)
         sigma[j] = (double)on.d->sigma[0][j];
@@ -320,7 +320,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
         }
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 3, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         if (k <= 40) {
             check_exact_step(&ref, &on, thetas, gradient, k, 1e-3);
             continue;
@@ -333,7 +333,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
                 slope += mask * (1.0 - mask) * g * (double)ref.sigma[j];
                 ref.tau[j] -= tau_stays[j] ? 0.0 : by_tau;
                 ref.sigma[j] -= sigma_stays[j] ? 0.0 : by_sigma;
-                assert_near(apd_solver_sigma(on.solver, 0)[j], ref.sigma[j], sigma_stays[j] ? 0.0 : 1e-5);
+                assert_near(sigma_of(on.solver, 0)[j], ref.sigma[j], sigma_stays[j] ? 0.0 : 1e-5);
             }
             ref.logit[r] -= adam_step_of(&ref.logit_adam[r], &usual, k, 1e-3, slope);
             for (int j = r * COLS; j < (r + 1) * COLS; j++)

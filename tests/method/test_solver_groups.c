@@ -34,15 +34,15 @@ static double slope_at(const apd_solver_settings *set, const old_tasks *old, dou
     return sum;
 }
 
-/* What rounding to float may do to sigma: its own place, the pull, and where a steep zone ends. */
+/* What rounding to float may do to sigma: sigma itself, the slope, and where a steep zone ends. */
 static double blur(const apd_solver_settings *set, const old_tasks *old, double step, double eta, double s) {
-    double pull = 0.0, curve = 0.0;
+    double slope = 0.0, curve = 0.0;
     for (int i = 0; i < old->count; i++) {
-        pull += set->lambda1 * old->mask[i];
+        slope += set->lambda1 * old->mask[i];
         if (isfinite(set->lambda2))
             curve = fmax(curve, 2.0 * set->lambda2 * old->mask[i] * old->mask[i]);
     }
-    return 1e-5 * (fabs(step) + eta * pull) + (3.0 + 2.0 * eta * curve) * float_step(s);
+    return 1e-5 * (fabs(step) + eta * slope) + (3.0 + 2.0 * eta * curve) * float_step(s);
 }
 
 typedef struct exact_reference {
@@ -70,7 +70,7 @@ static void check_exact_step(exact_reference *ref, const bench *on, const float 
     for (int r = 0; r < BLOCK_ROWS; r++) {
         double mask = sigmoid(ref->logit[r]), logit_slope = 0.0;
         for (int j = r * COLS; j < (r + 1) * COLS; j++) {
-            double direction, eta, g = (double)gradient[j], now = (double)apd_solver_sigma(on->solver, 0)[j];
+            double direction, eta, g = (double)gradient[j], now = (double)sigma_of(on->solver, 0)[j];
             logit_slope += mask * (1.0 - mask) * g * ref->sigma[j];
             adam_move(&ref->sigma_adam[j], set, k, 1e-3, mask * g, &direction, &eta);
             old_tasks old = old_beside_groups(on, &ref->old, ref->anchor, j);
@@ -94,14 +94,14 @@ static void exact_run(double lambda2, void (*end)(const bench *, const exact_ref
     settings.lambda1 = 1e-4;
     bench on;
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_EXACT, &settings, 0, 3, 10, 0.3);
+    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 10, 0.3);
     give_usual_groups(on.d, 3, 0.1, 43000);
     apd_solver_begin_task(on.solver, 10, TOY_CLASSES);
     exact_reference_init(&ref, &on);
     for (int k = 1; k <= 150; k++) {
         apd_solver_begin_step(on.solver, 1e-3);
         fill_gradient(&on, 10, k, 0, 1e-3, gradient, bias);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         check_exact_step(&ref, &on, gradient, k);
     }
     assert_true(ref.moved > 100 && (isfinite(lambda2) || ref.held > 100));
@@ -230,7 +230,7 @@ static void joint_steps_descend_the_objective_with_groups(void **state) {
     dense_block block;
     joint_weight weights[SIZE];
     float gradient[ROOM] = {0}, bias[BLOCK_ROWS] = {0};
-    bench_init(&on, APD_JOINT, &settings, 0, 3, OLD, 0.5);
+    bench_init(&on, APD_SOLVER_JOINT, &settings, 0, 3, OLD, 0.5);
     give_usual_groups(on.d, 2, 0.1, 44000);
     read_block(on.d, 0, &block);
     for (int j = 0; j < SIZE; j++) {
@@ -242,10 +242,10 @@ static void joint_steps_descend_the_objective_with_groups(void **state) {
     apd_solver_begin_task(on.solver, OLD, TOY_CLASSES);
     for (int k = 0; k < 6; k++) {
         apd_solver_begin_step(on.solver, 1e6);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         for (int j = 0; j < SIZE; j++) {
             joint_descend(&weights[j], &settings);
-            assert_near(apd_solver_sigma(on.solver, 0)[j], weights[j].sigma, 1e-6);
+            assert_near(sigma_of(on.solver, 0)[j], weights[j].sigma, 1e-6);
         }
     }
     apd_solver_end_task(on.solver);

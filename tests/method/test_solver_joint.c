@@ -122,17 +122,17 @@ static void joint_run(const apd_solver_settings *settings, int tasks, int steps)
     bench on;
     static joint_reference ref;
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_JOINT, settings, 0, 3, tasks, 0.3);
+    bench_init(&on, APD_SOLVER_JOINT, settings, 0, 3, tasks, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     joint_reference_init(&ref, &on);
     for (int k = 1; k <= steps; k++) {
         fill_gradient(&on, 3, k, 0, 1e-2, gradient, bias);
         apd_solver_begin_step(on.solver, 1e-3);
-        apd_solver_step(on.solver, 0, gradient, bias, on.weights[0], on.bias[0]);
+        step_block(on.solver, on.d, 0, gradient, bias, on.weights[0], on.bias[0]);
         joint_reference_step(&ref, settings, gradient, k, 1e-3);
         for (int j = 0; j < SIZE; j++) {
             const joint_weight *w = &ref.weights[j];
-            assert_near(apd_solver_sigma(on.solver, 0)[j], w->sigma, 1e-5);
+            assert_near(sigma_of(on.solver, 0)[j], w->sigma, 1e-5);
             assert_near(on.weights[0][j], sigmoid((double)w->logit) * (double)w->sigma + (double)w->tau,
                         1e-5);
         }
@@ -164,7 +164,7 @@ static void joint_drift(double lambda2, double *of_theta, double *of_sigma) {
     bench on;
     static float before[64][ROOM], after[64][ROOM];
     float sigma[SIZE];
-    bench_init(&on, APD_JOINT, &settings, 0, 3, JOINT_OLD, 0.3);
+    bench_init(&on, APD_SOLVER_JOINT, &settings, 0, 3, JOINT_OLD, 0.3);
     old_thetas(on.d, 0, before);
     memcpy(sigma, on.d->sigma[0], sizeof sigma);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
@@ -235,11 +235,11 @@ static double convex_minimum(const apd_solver_settings *set, const old_tasks *ol
 }
 
 /* Train to the end; returns the objective summed over block 0, and its least value. */
-static double convex_run(apd_solver_name name, const apd_solver_settings *settings, double *least) {
+static double convex_run(apd_solver_kind kind, const apd_solver_settings *settings, double *least) {
     bench on;
     static float thetas[64][ROOM];
     float gradient[ROOM], bias[BLOCK_ROWS] = {0}, theta[ROOM], bias_now[BLOCK_ROWS];
-    bench_init(&on, name, settings, 0, 3, 4, 0.3);
+    bench_init(&on, kind, settings, 0, 3, 4, 0.3);
     old_thetas(on.d, 0, thetas);
     double target[SIZE], sum = 0.0;
     for (int j = 0; j < SIZE; j++)
@@ -250,12 +250,12 @@ static double convex_run(apd_solver_name name, const apd_solver_settings *settin
         for (int j = 0; j < SIZE; j++)
             gradient[j] = (float)((double)theta[j] - target[j]);
         apd_solver_begin_step(on.solver, 1e-2 * pow(0.9992, k));
-        apd_solver_step(on.solver, 0, gradient, bias, theta, bias_now);
+        step_block(on.solver, on.d, 0, gradient, bias, theta, bias_now);
     }
     *least = 0.0;
     for (int j = 0; j < SIZE; j++) {
         old_tasks old = old_of(on.d, thetas, 0, j);
-        double sigma = (double)apd_solver_sigma(on.solver, 0)[j];
+        double sigma = (double)sigma_of(on.solver, 0)[j];
         sum += convex_objective(settings, &old, target[j], sigma, (double)theta[j] - sigma);
         *least += convex_minimum(settings, &old, target[j]);
     }
@@ -270,12 +270,12 @@ static void exact_and_joint_reach_the_same_minimum(void **state) {
     settings.epsilon = 1e-4;
     settings.lambda1 = 1e-2;
     settings.lambda2 = 0.5;
-    double least, exact = convex_run(APD_EXACT, &settings, &least);
+    double least, exact = convex_run(APD_SOLVER_EXACT, &settings, &least);
     assert_near(exact, least, 1e-3 * least);
-    double joint = convex_run(APD_JOINT, &settings, &least);
+    double joint = convex_run(APD_SOLVER_JOINT, &settings, &least);
     assert_near(joint, least, 1e-2 * least);
     settings.lambda2 = INFINITY;
-    exact = convex_run(APD_EXACT, &settings, &least);
+    exact = convex_run(APD_SOLVER_EXACT, &settings, &least);
     assert_near(exact, least, 1e-3 * least);
 }
 

@@ -1,11 +1,11 @@
-/* The old tasks' joint pull: its sums against plain ones, and the same bits however they came about. */
+/* Subgradient sums against sums over all tasks, and the same bits from every sequence of updates. */
 #include "method/solvers/subgradient_sums.h"
 
 #include "method/clustering/consolidate.h"
 #include "method/clustering/recentre.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/solver.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,7 +101,7 @@ static void sums_carried_through_a_stream_are_those_of_a_new_start(void **state)
         append_random_task(on.d, 0.4, 0.01, true, false);
         check_blocks(subgradients, on.d);
     }
-    for (int b = 0; b < 2; b++) /* sigma moves: much of it, so that all is added anew, and little */
+    for (int b = 0; b < 2; b++) /* sigma moves at many weights, so that the sums start over, and at few */
         move_sigma(on.d, b, 7);
     check_blocks(subgradients, on.d);
     for (int b = 0; b < 2; b++)
@@ -152,7 +152,7 @@ static void train_two_tasks(bench *on, bool restart) {
     for (int task = 0; task < 2; task++) {
         if (restart && task == 1) {
             apd_solver_destroy(on->solver);
-            on->solver = apd_solver_create(APD_EXACT, on->network, on->d, &on->settings);
+            on->solver = apd_solver_create(APD_SOLVER_EXACT, on->network, on->d, &on->settings);
         }
         apd_solver_begin_task(on->solver, 6 + task, TOY_CLASSES);
         for (int step = 0; step < 30; step++)
@@ -166,8 +166,8 @@ static void solver_restarted_between_tasks_gives_the_same_bits(void **state) {
     bench going_on, restarted;
     apd_solver_settings settings = usual;
     settings.lambda1 = 1e-2;
-    bench_init(&going_on, APD_EXACT, &settings, 0, 3, 6, 0.3);
-    bench_init(&restarted, APD_EXACT, &settings, 0, 3, 6, 0.3);
+    bench_init(&going_on, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.3);
+    bench_init(&restarted, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.3);
     train_two_tasks(&going_on, false);
     train_two_tasks(&restarted, true);
     for (int b = 0; b < 2; b++) {

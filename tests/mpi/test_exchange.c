@@ -90,7 +90,7 @@ static const float *wide_gradient(int step, int shard) {
         float *scratch = apd_allocate(apd_dense_scratch(WIDE_COLS), sizeof *scratch, "scratch");
         apd_dense_shape shape = fill_factors(step, shard, x, y);
         if (shape.n > 0)
-            apd_dense_by_weights(&shape, y, x, made[step][shard], false, scratch);
+            apd_dense_by_weights(&shape, y, x, made[step][shard], scratch);
         free(scratch);
         is_made[step][shard] = true;
     }

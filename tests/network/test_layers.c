@@ -1,6 +1,7 @@
-/* Layers and whole networks against a plain evaluation in double, written from the formulas alone, which is
- * also what the gradients' central differences are taken of. */
-#include "network/workspace.h"
+/* Layers and whole networks against an evaluation in double written from the formulas; gradients against central
+ * differences of it. */
+#include "network/network.h"
+#include "network/private.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -149,14 +150,14 @@ static double plain_loss(const sample *s, const apd_layout *layout, const double
     return loss;
 }
 
-/* --- one network against it
- * --------------------------------------------------------------------------------- */
+/* --- one network against it ------------------------------------------------------------------------------ */
 
 static const float weight_of_loss = 0.25f;
 
 typedef struct bench {
     apd_network *network;
     const apd_layout *layout;
+    apd_gradient_layout *to; /* without factors */
     apd_workspace *workspace;
     float *theta, *gradient;
     double *plain; /* theta in double */
@@ -170,6 +171,7 @@ static bench bench_open(sample *s) {
     assert_string_equal(error.message, "");
     assert_int_equal(status, APD_OK);
     b.layout = apd_network_layout(b.network);
+    b.to = apd_gradient_layout_create(b.layout, 0);
     for (int k = 0; k < b.network->stage_count && s->together > 0; k++)
         if (b.network->stages[k].images > 0)
             b.network->stages[k].images = s->together;
@@ -243,7 +245,7 @@ static void check_with(sample *s, const apd_random *dropout) {
     apd_score score = apd_network_loss(b.network, s->labels, weight_of_loss, b.workspace);
     double expected = plain_loss(s, b.layout, b.plain);
     assert_true(fabs(score.loss - expected) < 1e-5 * (1.0 + expected));
-    apd_network_backward(b.network, b.theta, b.gradient, false, b.workspace, NULL, NULL);
+    apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
     for (int k = 0; k < b.layout->block_count; k++) {
         const apd_block *block = &b.layout->blocks[k];
         compare_range(&b, s, block->name, block->weight, block->rows * block->cols);
@@ -349,7 +351,7 @@ static void network_of_all_layers_matches_formula(void **state) {
     check((apd_image_shape){3, 8, 8}, specs, COUNT(specs));
 }
 
-/* Nothing but the time depends on how many images go through together. */
+/* The bits do not depend on how many images pass together. */
 static void images_together_change_no_bit(void **state) {
     (void)state;
     enum { IMAGES = 7, CLASSES = 3 };
@@ -385,7 +387,7 @@ static void images_together_change_no_bit(void **state) {
         const float *found =
             apd_network_forward(b.network, b.theta, s.images, IMAGES, CLASSES, &stream, 5, b.workspace);
         (void)apd_network_loss(b.network, s.labels, weight_of_loss, b.workspace);
-        apd_network_backward(b.network, b.theta, b.gradient, false, b.workspace, NULL, NULL);
+        apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
         if (i == 0) {
             gradient = malloc(bytes);
             memcpy(gradient, b.gradient, bytes);
@@ -405,7 +407,7 @@ static void network_of_one_class_has_no_loss(void **state) {
     check_with(&s, NULL);
 }
 
-/* The factors are read off a network of the same dropout layer and a head that passes them through. */
+/* The factors are read from a network with the same dropout layer and a head that is the identity. */
 static void dropout_gradient_matches_formula_of_its_factors(void **state) {
     (void)state;
     enum { FEATURES = 8, IMAGES = 3 };

@@ -29,7 +29,7 @@ static const apd_layer_spec lenet[] = {
     {.kind = APD_LAYER_RELU},
 };
 
-/* Small, and of every kind of layer. */
+/* A small network with every kind of layer. */
 static const apd_image_shape small_input = {2, 6, 6};
 static const apd_layer_spec small[] = {
     {.kind = APD_LAYER_CONV, .units = 5, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1},
@@ -45,6 +45,7 @@ static const apd_layer_spec small[] = {
 typedef struct bench {
     apd_network *network;
     const apd_layout *layout;
+    apd_gradient_layout *to; /* without factors */
     apd_workspace *workspace;
     float *theta, *gradient, *images;
     int32_t labels[IMAGES];
@@ -55,6 +56,7 @@ static bench bench_open(apd_image_shape input, const apd_layer_spec *specs, int 
     apd_random random = apd_random_stream(5, APD_RANDOM_TEST, 0, 0);
     assert_int_equal(apd_network_create(input, specs, depth, MAX_CLASSES, &b.network, NULL), APD_OK);
     b.layout = apd_network_layout(b.network);
+    b.to = apd_gradient_layout_create(b.layout, 0);
     b.workspace = apd_workspace_create(b.network, IMAGES);
     b.theta = apd_allocate(b.layout->size, sizeof(float), "theta");
     b.gradient = apd_allocate(b.layout->size, sizeof(float), "gradient");
@@ -70,6 +72,7 @@ static bench bench_open(apd_image_shape input, const apd_layer_spec *specs, int 
 }
 
 static void bench_close(bench *b) {
+    apd_gradient_layout_destroy(b->to);
     apd_workspace_destroy(b->workspace);
     apd_network_destroy(b->network);
     free(b->theta);
@@ -77,10 +80,10 @@ static void bench_close(bench *b) {
     free(b->images);
 }
 
-static apd_score step(bench *b, int n, int classes, const apd_random *dropout, bool accumulate) {
+static apd_score step(bench *b, int n, int classes, const apd_random *dropout) {
     apd_network_forward(b->network, b->theta, b->images, n, classes, dropout, 0, b->workspace);
     apd_score score = apd_network_loss(b->network, b->labels, 0.125f, b->workspace);
-    apd_network_backward(b->network, b->theta, b->gradient, accumulate, b->workspace, NULL, NULL);
+    apd_network_backward(b->network, b->theta, b->to, b->gradient, b->workspace, NULL, NULL);
     return score;
 }
 
@@ -90,8 +93,7 @@ static float *copy_of(const float *floats, int64_t count) {
     return copy;
 }
 
-/* --- shapes
- * --------------------------------------------------------------------------------------------------- */
+/* --- shapes ---------------------------------------------------------------------------------------------- */
 
 static void create_lenet_has_published_size(void **state) {
     (void)state;
@@ -107,7 +109,6 @@ static void create_lenet_has_published_size(void **state) {
     assert_int_equal(layout->decomposed, 2986500);
     /* 75*20*1024 + 500*50*256 + 3200*800 + 800*500 + 500*7 */
     assert_int_equal(apd_network_multiply_adds(network, 7), 10899500);
-    assert_int_equal(apd_network_input(network).width, 32);
     apd_network_destroy(network);
 }
 
@@ -146,7 +147,8 @@ static void create_impossible_shape_names_layer(void **state) {
          "layer 2 (conv): its VALID kernel of 7x1 is larger than its input of 6x6"},
         {{.kind = APD_LAYER_DENSE, .units = 3},
          {.kind = APD_LAYER_CONV, .units = 1, WINDOW},
-         "layer 2 (conv): it works on images and cannot follow a dense layer"},
+         "layer 2 (conv): it works on images and cannot follow a dense layer; put it ahead of all dense "
+         "layers"},
         {{.kind = APD_LAYER_DENSE, .units = 3}, {.kind = APD_LAYER_MAX_POOL, WINDOW}, "layer 2 (max-pool)"},
         {{.kind = APD_LAYER_CONV, .units = 0, WINDOW}, dense, "layer 1 (conv): units is 0"},
         {{.kind = APD_LAYER_DENSE, .units = 1000001}, dense, "layer 1 (dense): units is 1000001"},
@@ -198,8 +200,7 @@ static void create_impossible_input_or_head_is_refused(void **state) {
     }
 }
 
-/* --- initialisation
- * ------------------------------------------------------------------------------------------- */
+/* --- initialisation -------------------------------------------------------------------------------------- */
 
 static void initialise_has_he_statistics(void **state) {
     (void)state;
@@ -241,66 +242,39 @@ static void initialise_rows_do_not_depend_on_slice(void **state) {
     bench_close(&b);
 }
 
-/* --- passes
- * --------------------------------------------------------------------------------------------------- */
+/* --- passes ---------------------------------------------------------------------------------------------- */
 
 static void step_again_gives_same_bits_whatever_came_between(void **state) {
     (void)state;
     bench b = bench_open(small_input, small, COUNT(small));
     apd_random dropout = apd_random_stream(1, APD_RANDOM_DROPOUT, 2, 3);
-    apd_score score = step(&b, 5, 4, &dropout, false);
+    apd_score score = step(&b, 5, 4, &dropout);
     float *gradient = copy_of(b.gradient, b.layout->size);
     for (int64_t i = 0; i < IMAGES * 72; i++)
         b.images[i] *= -4.0f;
-    step(&b, IMAGES, MAX_CLASSES, NULL, false);
+    step(&b, IMAGES, MAX_CLASSES, NULL);
     for (int64_t i = 0; i < IMAGES * 72; i++)
         b.images[i] /= -4.0f;
-    apd_score again = step(&b, 5, 4, &dropout, false);
+    apd_score again = step(&b, 5, 4, &dropout);
     assert_memory_equal(&again.loss, &score.loss, sizeof score.loss);
     assert_memory_equal(b.gradient, gradient, (size_t)b.layout->size * sizeof(float));
     apd_workspace_destroy(b.workspace);
     b.workspace = apd_workspace_create(b.network, 5);
-    step(&b, 5, 4, &dropout, false);
+    step(&b, 5, 4, &dropout);
     assert_memory_equal(b.gradient, gradient, (size_t)b.layout->size * sizeof(float));
     free(gradient);
     bench_close(&b);
 }
 
-/* The gradient of a batch is the sum of its halves'. */
-static void backward_accumulate_adds_micro_batches(void **state) {
-    (void)state;
-    bench b = bench_open(lenet_input, lenet, COUNT(lenet));
-    step(&b, 6, 4, NULL, false);
-    float *whole = copy_of(b.gradient, b.layout->size);
-    int32_t labels[IMAGES];
-    memcpy(labels, b.labels, sizeof labels);
-    step(&b, 3, 4, NULL, false);
-    memmove(b.images, b.images + 3 * 3072, 3 * 3072 * sizeof(float));
-    memmove(b.labels, labels + 3, 3 * sizeof *labels);
-    step(&b, 3, 4, NULL, true);
-    double wrong = 0.0, size = 0.0;
-    for (int64_t i = 0; i < b.layout->size; i++) {
-        wrong += pow((double)b.gradient[i] - (double)whole[i], 2.0);
-        size += pow((double)whole[i], 2.0);
-    }
-    assert_true(size > 0.0);
-    assert_true(sqrt(wrong / size) < 1e-5);
-    free(whole);
-    bench_close(&b);
-}
-
-static void backward_no_images_writes_zero_or_adds_nothing(void **state) {
+static void backward_no_images_writes_zeros(void **state) {
     (void)state;
     bench b = bench_open(small_input, small, COUNT(small));
     apd_random dropout = apd_random_stream(1, APD_RANDOM_DROPOUT, 2, 3);
     for (int64_t i = 0; i < b.layout->size; i++)
         b.gradient[i] = 1.0f;
-    apd_score score = step(&b, 0, 4, &dropout, true);
+    apd_score score = step(&b, 0, 4, &dropout);
     assert_true(score.loss == 0.0);
     assert_int_equal(score.correct, 0);
-    for (int64_t i = 0; i < b.layout->size; i++)
-        assert_true(b.gradient[i] == 1.0f);
-    step(&b, 0, 4, NULL, false);
     for (int k = 0; k < b.layout->block_count; k++) {
         const apd_block *block = &b.layout->blocks[k];
         for (int64_t i = 0; i < block->rows * block->cols; i++)
@@ -311,7 +285,7 @@ static void backward_no_images_writes_zero_or_adds_nothing(void **state) {
     bench_close(&b);
 }
 
-static void backward_unused_head_rows_are_zeroed_unless_accumulating(void **state) {
+static void backward_unused_head_rows_are_zeroed(void **state) {
     (void)state;
     bench b = bench_open(small_input, small, COUNT(small));
     const apd_block *head = &b.layout->blocks[b.layout->block_count - 1];
@@ -319,11 +293,7 @@ static void backward_unused_head_rows_are_zeroed_unless_accumulating(void **stat
     int64_t count = 6 * head->cols;
     for (int64_t i = 0; i < b.layout->size; i++)
         b.gradient[i] = 7.0f;
-    step(&b, 3, 4, NULL, true);
-    for (int64_t i = 0; i < count; i++)
-        assert_true(unused[i] == 7.0f);
-    assert_true(b.gradient[head->bias + 4] == 7.0f && b.gradient[head->bias + 9] == 7.0f);
-    step(&b, 3, 4, NULL, false);
+    step(&b, 3, 4, NULL);
     for (int64_t i = 0; i < count; i++)
         assert_true(unused[i] == 0.0f);
     assert_true(b.gradient[head->bias + 4] == 0.0f && b.gradient[head->bias + 9] == 0.0f);
@@ -351,13 +321,13 @@ static void see_block(void *context, int block) {
 static void backward_tells_finished_blocks_from_head_to_first(void **state) {
     (void)state;
     bench b = bench_open(small_input, small, COUNT(small));
-    step(&b, 4, 4, NULL, false);
+    step(&b, 4, 4, NULL);
     float *finished = copy_of(b.gradient, b.layout->size);
     witness seen = {.gradient = b.gradient, .layout = b.layout, .finished = finished};
     memset(b.gradient, 0, (size_t)b.layout->size * sizeof(float));
     apd_network_forward(b.network, b.theta, b.images, 4, 4, NULL, 0, b.workspace);
     apd_network_loss(b.network, b.labels, 0.125f, b.workspace);
-    apd_network_backward(b.network, b.theta, b.gradient, false, b.workspace, see_block, &seen);
+    apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, see_block, &seen);
     assert_int_equal(seen.count, 3);
     for (int k = 0; k < 3; k++)
         assert_int_equal(seen.blocks[k], 2 - k);
@@ -365,8 +335,7 @@ static void backward_tells_finished_blocks_from_head_to_first(void **state) {
     bench_close(&b);
 }
 
-/* --- loss
- * ----------------------------------------------------------------------------------------------------- */
+/* --- loss ------------------------------------------------------------------------------------------------ */
 
 /* A head on one input of value 1 makes its bias the logits. */
 static void loss_of_known_logits_is_known(void **state) {
@@ -376,24 +345,23 @@ static void loss_of_known_logits_is_known(void **state) {
     memset(b.theta, 0, (size_t)b.layout->size * sizeof(float));
     b.theta[head->bias + 1] = logf(3.0f);
     b.labels[0] = 1;
-    apd_score score = step(&b, 1, 2, NULL, false);
+    apd_score score = step(&b, 1, 2, NULL);
     assert_true(fabs(score.loss - log(4.0 / 3.0)) < 1e-7);
     assert_int_equal(score.correct, 1);
     assert_true(fabsf(b.gradient[head->bias] - 0.125f * 0.25f) < 1e-7f);
     assert_true(fabsf(b.gradient[head->bias + 1] + 0.125f * 0.25f) < 1e-7f);
     b.theta[head->bias + 1] = 0.0f; /* a tie: the first is chosen */
-    assert_int_equal(step(&b, 1, 2, NULL, false).correct, 0);
+    assert_int_equal(step(&b, 1, 2, NULL).correct, 0);
     b.labels[0] = 0;
-    assert_int_equal(step(&b, 1, 2, NULL, false).correct, 1);
+    assert_int_equal(step(&b, 1, 2, NULL).correct, 1);
     assert_int_equal(apd_network_score(b.network, b.labels, b.workspace).correct, 1);
     b.theta[head->bias + 1] = 3e4f; /* exp would overflow */
-    score = step(&b, 1, 2, NULL, false);
+    score = step(&b, 1, 2, NULL);
     assert_true(fabs(score.loss - 3e4) < 1.0);
     bench_close(&b);
 }
 
-/* --- dropout
- * -------------------------------------------------------------------------------------------------- */
+/* --- dropout --------------------------------------------------------------------------------------------- */
 
 enum { WIDE = 4000 };
 
@@ -425,6 +393,17 @@ static void dropout_numbers_follow_stream_layer_and_first(void **state) {
     bench_close(&b);
 }
 
+static void dropout_of_more_numbers_than_a_stream_has_is_a_usage_error(void **state) {
+    (void)state;
+    const apd_layer_spec specs[] = {{.kind = APD_LAYER_RELU}, {.kind = APD_LAYER_DROPOUT, .rate = 0.5f}};
+    bench b = bench_open((apd_image_shape){4, 16, 16}, specs, 2); /* 2^10 numbers an image */
+    apd_error error = {0};
+    assert_int_equal(apd_network_check_dropout(b.network, INT64_C(1) << 24, &error), APD_OK);
+    assert_int_equal(apd_network_check_dropout(b.network, (INT64_C(1) << 24) + 1, &error), APD_ERROR_USAGE);
+    assert_non_null(strstr(error.message, "layer 2 (dropout)"));
+    bench_close(&b);
+}
+
 static void dropout_in_evaluation_is_identity(void **state) {
     (void)state;
     bench b = bench_open(small_input, small, COUNT(small));
@@ -435,11 +414,11 @@ static void dropout_in_evaluation_is_identity(void **state) {
             without[depth++] = small[l];
     bench plain = bench_open(small_input, without, depth);
     apd_random dropout = apd_random_stream(1, APD_RANDOM_DROPOUT, 0, 1);
-    step(&b, 4, 4, &dropout, false);
+    step(&b, 4, 4, &dropout);
     assert_int_equal(b.layout->size, plain.layout->size);
-    step(&plain, 4, 4, NULL, false);
+    step(&plain, 4, 4, NULL);
     assert_memory_not_equal(b.gradient, plain.gradient, (size_t)b.layout->size * sizeof(float));
-    step(&b, 4, 4, NULL, false);
+    step(&b, 4, 4, NULL);
     assert_memory_equal(b.gradient, plain.gradient, (size_t)b.layout->size * sizeof(float));
     bench_close(&plain);
     bench_close(&b);
@@ -447,7 +426,7 @@ static void dropout_in_evaluation_is_identity(void **state) {
 
 /* --- factors ---------------------------------------------------------------------------------------------- */
 
-/* A block's gradient is what apd_network_backward wrote, bit by bit, whether it came as factors or not. */
+/* A block's gradient has the same bits, whether written whole or as factors. */
 static void check_block(const bench *b, const apd_gradient_layout *to, const float *gradient, int k) {
     const apd_block *block = &b->layout->blocks[k];
     int64_t count = block->rows * block->cols;
@@ -472,10 +451,10 @@ static void backward_factors_have_the_bits_of_the_whole_gradient(void **state) {
     float *gradient = apd_allocate(to->size, sizeof(float), "a gradient");
     for (int n = IMAGES; n >= 0; n -= 3) { /* fewer images than there is room for, too */
         int n_or_none = n == 1 ? 0 : n;
-        step(&b, n_or_none, 6, NULL, false);
+        step(&b, n_or_none, 6, NULL);
         for (int64_t i = 0; i < to->size; i++)
             gradient[i] = NAN;
-        apd_network_backward_factors(b.network, b.theta, to, gradient, b.workspace, NULL, NULL);
+        apd_network_backward(b.network, b.theta, to, gradient, b.workspace, NULL, NULL);
         for (int k = 0; k < b.layout->block_count; k++) {
             assert_int_equal(to->blocks[k].factored, factored[k]);
             check_block(&b, to, gradient, k);
@@ -486,7 +465,7 @@ static void backward_factors_have_the_bits_of_the_whole_gradient(void **state) {
     bench_close(&b);
 }
 
-/* Factors are for blocks that are more than twice as large, and for micro-batches of a known size. */
+/* Blocks are factored where the factors take at most half of the memory, and only for a known size of micro-batches. */
 static void gradient_layout_factors_only_where_it_saves(void **state) {
     (void)state;
     bench b = bench_open(lenet_input, lenet, COUNT(lenet));
@@ -515,12 +494,12 @@ int main(void) {
         cmocka_unit_test(initialise_has_he_statistics),
         cmocka_unit_test(initialise_rows_do_not_depend_on_slice),
         cmocka_unit_test(step_again_gives_same_bits_whatever_came_between),
-        cmocka_unit_test(backward_accumulate_adds_micro_batches),
-        cmocka_unit_test(backward_no_images_writes_zero_or_adds_nothing),
-        cmocka_unit_test(backward_unused_head_rows_are_zeroed_unless_accumulating),
+        cmocka_unit_test(backward_no_images_writes_zeros),
+        cmocka_unit_test(backward_unused_head_rows_are_zeroed),
         cmocka_unit_test(backward_tells_finished_blocks_from_head_to_first),
         cmocka_unit_test(loss_of_known_logits_is_known),
         cmocka_unit_test(dropout_numbers_follow_stream_layer_and_first),
+        cmocka_unit_test(dropout_of_more_numbers_than_a_stream_has_is_a_usage_error),
         cmocka_unit_test(dropout_in_evaluation_is_identity),
         cmocka_unit_test(backward_factors_have_the_bits_of_the_whole_gradient),
         cmocka_unit_test(gradient_layout_factors_only_where_it_saves),

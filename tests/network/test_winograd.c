@@ -71,7 +71,7 @@ static void bench_close(bench *b) {
     free(b->bias_gradient);
 }
 
-static apd_pass pass_of(const bench *b, bool accumulate) {
+static apd_pass pass_of(const bench *b) {
     return (apd_pass){.n = b->n,
                       .input = b->input,
                       .output = b->output,
@@ -81,8 +81,7 @@ static apd_pass pass_of(const bench *b, bool accumulate) {
                       .output_gradient = b->output_gradient,
                       .input_gradient = b->input_gradient,
                       .weight_gradient = b->weight_gradient,
-                      .bias_gradient = b->bias_gradient,
-                      .accumulate = accumulate};
+                      .bias_gradient = b->bias_gradient};
 }
 
 /* The pass of images first .. first+n-1 among all of the bench's. */
@@ -163,14 +162,14 @@ static void plain_clear(plain *p) {
     free(p->bias_gradient);
 }
 
-/* `used` of every `stride` numbers are compared, less `before` where it is not NULL. */
-static void compare(const char *what, const float *is, const float *before, const double *expected,
-                    int64_t count, int64_t stride, int64_t used) {
+/* Compares `used` of every `stride` numbers. */
+static void compare(const char *what, const float *is, const double *expected, int64_t count, int64_t stride,
+                    int64_t used) {
     double wrong = 0.0, size = 0.0;
     for (int64_t i = 0; i < count; i++) {
         if (i % stride >= used)
             continue;
-        double off = (double)is[i] - expected[i] - (before != NULL ? (double)before[i] : 0.0);
+        double off = (double)is[i] - expected[i];
         wrong += off * off;
         size += expected[i] * expected[i];
     }
@@ -179,28 +178,18 @@ static void compare(const char *what, const float *is, const float *before, cons
 }
 
 static void check(apd_image_shape in, int units, int kernel, apd_padding padding, int n) {
-    for (int accumulate = 0; accumulate <= 1; accumulate++) {
-        bench b = bench_open(in, units, kernel, padding, n);
-        const apd_image_shape out = b.layer.out;
-        plain expected = plain_of(&b);
-        float *weights = malloc((size_t)b.weight_count * sizeof(float));
-        float *bias = malloc((size_t)units * sizeof(float));
-        memcpy(weights, b.weight_gradient, (size_t)b.weight_count * sizeof(float));
-        memcpy(bias, b.bias_gradient, (size_t)units * sizeof(float));
-        apd_pass pass = pass_of(&b, accumulate != 0);
-        run_passes(&b, &pass, n);
-        compare("output", b.output, NULL, expected.output, n * apd_image_floats(out), b.out_stride, units);
-        compare("input's gradient", b.input_gradient, NULL, expected.input_gradient, n * apd_image_floats(in),
-                b.in_stride, in.channels);
-        compare("weights' gradient", b.weight_gradient, accumulate ? weights : NULL, expected.weight_gradient,
-                b.weight_count, 1, 1);
-        compare("bias's gradient", b.bias_gradient, accumulate ? bias : NULL, expected.bias_gradient, units,
-                1, 1);
-        free(weights);
-        free(bias);
-        plain_clear(&expected);
-        bench_close(&b);
-    }
+    bench b = bench_open(in, units, kernel, padding, n);
+    const apd_image_shape out = b.layer.out;
+    plain expected = plain_of(&b);
+    apd_pass pass = pass_of(&b);
+    run_passes(&b, &pass, n);
+    compare("output", b.output, expected.output, n * apd_image_floats(out), b.out_stride, units);
+    compare("input's gradient", b.input_gradient, expected.input_gradient, n * apd_image_floats(in),
+            b.in_stride, in.channels);
+    compare("weights' gradient", b.weight_gradient, expected.weight_gradient, b.weight_count, 1, 1);
+    compare("bias's gradient", b.bias_gradient, expected.bias_gradient, units, 1, 1);
+    plain_clear(&expected);
+    bench_close(&b);
 }
 
 static void every_geometry_matches_formula(void **state) {
@@ -229,11 +218,11 @@ static void bits_do_not_depend_on_how_many_images_come_together(void **state) {
     enum { IMAGES = 6 };
     const apd_image_shape in = {9, 14, 11};
     bench whole = bench_open(in, 10, 5, APD_PADDING_SAME, IMAGES);
-    apd_pass pass = pass_of(&whole, false);
+    apd_pass pass = pass_of(&whole);
     run_passes(&whole, &pass, IMAGES);
     for (int together = 1; together <= 3; together++) {
         bench b = bench_open(in, 10, 5, APD_PADDING_SAME, IMAGES);
-        pass = pass_of(&b, false);
+        pass = pass_of(&b);
         run_passes(&b, &pass, together);
         const size_t outputs = IMAGES * (size_t)apd_image_floats(b.layer.out);
         const size_t inputs = IMAGES * (size_t)apd_image_floats(b.layer.in);
@@ -250,10 +239,10 @@ static void input_gradient_is_left_alone_where_it_is_not_wanted(void **state) {
     (void)state;
     bench b = bench_open((apd_image_shape){8, 8, 8}, 8, 5, APD_PADDING_SAME, 1);
     plain expected = plain_of(&b);
-    apd_pass pass = pass_of(&b, false);
+    apd_pass pass = pass_of(&b);
     pass.input_gradient = NULL;
     run_passes(&b, &pass, 1);
-    compare("weights' gradient", b.weight_gradient, NULL, expected.weight_gradient, b.weight_count, 1, 1);
+    compare("weights' gradient", b.weight_gradient, expected.weight_gradient, b.weight_count, 1, 1);
     plain_clear(&expected);
     bench_close(&b);
 }
@@ -261,7 +250,7 @@ static void input_gradient_is_left_alone_where_it_is_not_wanted(void **state) {
 static void no_image_has_no_gradient(void **state) {
     (void)state;
     bench b = bench_open((apd_image_shape){8, 8, 8}, 8, 5, APD_PADDING_SAME, 0);
-    apd_pass pass = pass_of(&b, false);
+    apd_pass pass = pass_of(&b);
     run_passes(&b, &pass, 1);
     for (int64_t i = 0; i < b.weight_count; i++)
         assert_true(b.weight_gradient[i] == 0.0f);

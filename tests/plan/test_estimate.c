@@ -59,10 +59,11 @@ static void memory_of_the_measured_launch_holds_what_was_measured(void **state) 
                      4 * (160 * 3 + 6 * 11)); /* theta, two shards, the sum of the largest block */
     assert_int_equal(m.training, 4000 + 4 * 84);
     assert_int_equal(m.images, 8000);
-    /* 21 entries of 8 bytes; mask, bias and offset of ten rows; the head; three blocks */
-    assert_int_equal(m.tasks, 5 * (21 * 8 + 10 * (4 + 4 + 8) + 12 * 4 + 3 * (int)sizeof(apd_task_block)));
-    /* entries; cells and the columns' cells; masks */
-    assert_int_equal(m.retrained, 4 * 21 * 16 + 84 * (4 + 8 + 1) + 84 * 4 + 4 * 10 * 4);
+    /* 15 + 6 entries of 8 bytes; mask and bias of ten rows, 7 + 5 offsets; the head with its biases; three blocks */
+    assert_int_equal(m.tasks,
+                     5 * (21 * 8 + 10 * (4 + 4) + 12 * 8 + 15 * 4 + 3 * (int)sizeof(apd_task_block)));
+    /* entries of 16 bytes; column, start and flag of each weight; each column's index */
+    assert_int_equal(m.retrained, 4 * 21 * 16 + 84 * (4 + 8 + 1) + 84 * 4);
     assert_int_equal(m.gram, 0);
     assert_true(m.peak > facts.peak_bytes + m.tasks * 4 / 5);
     assert_true(m.peak < facts.peak_bytes + m.tasks + m.retrained + m.ending + m.slack + 1);
@@ -88,7 +89,7 @@ static void memory_of_joint_tasks_has_five_arrays_each(void **state) {
     facts.single = true;
     apd_memory single = apd_estimate_memory(&facts, &facts.present);
     assert_int_equal(single.retrained, 0);
-    assert_int_equal(single.tasks, 5 * (84 * 4 + 10 * 4 + 12 * 4 + 3 * (int)sizeof(apd_task_block)));
+    assert_int_equal(single.tasks, 5 * (84 * 4 + 10 * 4 + 15 * 4 + 3 * (int)sizeof(apd_task_block)));
 }
 
 static void memory_with_consolidation_has_gram_matrices(void **state) {

@@ -3,53 +3,20 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "method/solvers/adaptive.h"
-#include "method/solvers/cells.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A sparse matrix written row by row. */
-typedef struct writer {
-    apd_sparse sparse;
-    int64_t room, next;
-} writer;
-
-static void writer_begin(writer *w, int64_t rows) {
-    *w = (writer){0};
-    apd_sparse_resize(&w->sparse, rows, 0);
-}
-
-static void writer_put(writer *w, int32_t column, float value) {
-    if (w->next == w->room) {
-        int64_t room = w->room < 64 ? 64 : 2 * w->room;
-        w->sparse.columns =
-            apd_reallocate(w->sparse.columns, w->next, room, sizeof *w->sparse.columns, "tau's columns");
-        w->sparse.values =
-            apd_reallocate(w->sparse.values, w->next, room, sizeof *w->sparse.values, "tau's values");
-        w->room = room;
-    }
-    w->sparse.columns[w->next] = column;
-    w->sparse.values[w->next++] = value;
-}
-
-static apd_sparse writer_end(writer *w) {
-    w->sparse.columns =
-        apd_reallocate(w->sparse.columns, w->next, w->next, sizeof *w->sparse.columns, "tau's columns");
-    w->sparse.values =
-        apd_reallocate(w->sparse.values, w->next, w->next, sizeof *w->sparse.values, "tau's values");
-    return w->sparse;
-}
-
-/* What is known of one weight of a row over a cluster's members. */
+/* One weight of a row, over the members of a cluster. */
 typedef struct weight {
     double sum, least, most;
     int nonzero;  /* members with a != 0 */
     bool merged;  /* the members' tau becomes 0 */
-    float shared; /* the sigma_g it gets; 0: none, not merged or its mean is 0 */
+    float shared; /* the new sigma_g; 0: not merged, or the mean is 0 */
 } weight;
 
-/* One block on its way to new groups. */
+/* One block that gets new groups. */
 typedef struct merge {
     apd_decomposition *d;
     int block;
@@ -59,18 +26,18 @@ typedef struct merge {
     double beta;
     apd_merge_rule rule;
     apd_consolidation *report;
-    writer *tau;      /* (tasks) */
-    writer *shared;   /* (clusters) */
-    int *list;        /* (tasks) cluster after cluster, ascending within one */
-    int *first;       /* (clusters+1) where each cluster's members begin in the list */
-    weight *weights;  /* (C) */
-    uint64_t *seen;   /* (C/64+1) a bit a column: touched */
-    int32_t *touched; /* (C) columns that some member of the cluster has, ascending */
-    int32_t *columns; /* (C) a member's row */
-    double *values;   /* (C) */
+    apd_sparse_writer *tau;    /* (tasks) */
+    apd_sparse_writer *shared; /* (clusters) */
+    int *list;                 /* (tasks) cluster after cluster, ascending within one */
+    int *first;                /* (clusters+1) where each cluster's members begin in the list */
+    weight *weights;           /* (C) */
+    uint64_t *seen;            /* (C/64+1): a bit for each touched column */
+    int32_t *touched;          /* (C) columns in which some member has an entry, ascending */
+    int32_t *columns;          /* (C) a member's row */
+    double *values;            /* (C) */
 } merge;
 
-/* List the columns that are marked in `seen`, ascending, and unmark them. */
+/* List the columns marked in `seen`, ascending, and clear the marks. */
 static int64_t list_touched(merge *m) {
     int64_t touched = 0, words = m->cols / 64 + 1;
     for (int64_t word = 0; word < words; word++) {
@@ -81,7 +48,7 @@ static int64_t list_touched(merge *m) {
     return touched;
 }
 
-/* Gather a cluster's members in row r; returns how many columns they touch. */
+/* Collect a cluster's members in row r. Returns the number of touched columns. */
 static int64_t gather(merge *m, int cluster, int64_t r) {
     for (int i = m->first[cluster]; i < m->first[cluster + 1]; i++) {
         int64_t count = apd_adaptive_row(m->d, m->places[m->list[i]], m->block, r, m->columns, m->values);
@@ -105,7 +72,7 @@ static bool agreed(const merge *m, const weight *w, int members) {
     return members >= 2 && most - least <= m->beta && (m->rule == APD_MERGE_PLAIN || w->nonzero >= 2);
 }
 
-/* Decide row r's weights for a cluster and write sigma_g. */
+/* Decide which weights of the row are merged, and write sigma_g. */
 static void share_row(merge *m, int cluster, int64_t touched) {
     int members = m->first[cluster + 1] - m->first[cluster];
     for (int64_t k = 0; k < touched; k++) {
@@ -113,18 +80,18 @@ static void share_row(merge *m, int cluster, int64_t touched) {
         w->merged = agreed(m, w, members);
         w->shared = w->merged ? (float)(w->sum / members) : 0.0f;
         if (w->shared != 0.0f) {
-            writer_put(&m->shared[cluster], m->touched[k], w->shared);
+            apd_sparse_put(&m->shared[cluster], m->touched[k], w->shared);
             m->report->merged++;
         }
     }
 }
 
-/* How much a member's row changes. */
+/* Changes of a member's theta in a row. */
 typedef struct tally {
     int64_t changed, sum, largest;
 } tally;
 
-/* |after - before| in units of 2^-40, at most 1024: adding 2^52 leaves no room for a fraction. */
+/* |after - before| in units of 2^-40, at most 1024, rounded: adding 2^52 leaves no bits for a fraction. */
 static inline int64_t in_units(float after, float before) {
     double change = fabs((double)after - (double)before), most = 1024.0;
     double shifted = (change < most ? change : most) * 0x1p40 + 0x1p52, zero = 0x1p52;
@@ -134,7 +101,7 @@ static inline int64_t in_units(float after, float before) {
     return bits - none;
 }
 
-/* A merged weight of a member, whose theta was `before` and becomes `after`. */
+/* Count a merged weight whose theta was `before` and becomes `after`. */
 static inline void count_change(tally *t, float after, float before) {
     int64_t change = in_units(after, before);
     t->changed += !apd_same_bits(after, before);
@@ -142,7 +109,7 @@ static inline void count_change(tally *t, float after, float before) {
     t->largest = change > t->largest ? change : t->largest;
 }
 
-/* `count` weights, one after the other, of which the member had none of its own: mask * sigma gets `shared` added. */
+/* Count adjacent merged weights at which the member had no entry: theta = mask*sigma becomes mask*sigma + shared. */
 static void count_span(tally *t, const float *sigma, float mask, const float *shared, int64_t count) {
     tally sum = {0};
     for (int64_t k = 0; k < count; k++) {
@@ -164,49 +131,28 @@ static void report_row(merge *m, int i, const tally *t) {
     m->d->tasks[m->places[i]]->moved = true;
 }
 
-/* A run of a row's columns, ascending, and their values. */
-typedef struct entries {
-    const int32_t *columns;
-    const float *values;
-    int64_t left;
-} entries;
-
-static int32_t first_column(const entries *list) {
-    return list->left > 0 ? *list->columns : INT32_MAX;
-}
-
-static void pass_by(entries *list, int32_t column) {
-    if (first_column(list) == column) {
-        list->columns++;
-        list->values++;
-        list->left--;
-    }
-}
-
 static int32_t least_column(int32_t a, int32_t b) {
     return a < b ? a : b;
 }
 
-/* The first `count` entries of `shared`, of which the member has none: most often they are neighbours. */
-static void count_shared(tally *t, const float *sigma, float mask, entries *shared, int64_t count) {
+/* Count and skip the next `count` entries of `shared`, at which the member has none. Most often they are adjacent. */
+static void count_shared(tally *t, const float *sigma, float mask, apd_sparse_cursor *shared, int64_t count) {
     const int32_t *columns = shared->columns;
     if (count > 0 && columns[count - 1] - columns[0] == count - 1)
         count_span(t, sigma + columns[0], mask, shared->values, count);
     else
         for (int64_t k = 0; k < count; k++)
             count_span(t, sigma + columns[k], mask, shared->values + k, 1);
-    shared->columns += count;
-    shared->values += count;
-    shared->left -= count;
+    apd_sparse_skip(shared, count);
 }
 
-/* How many entries lie before `column`. */
-static int64_t count_before(const entries *list, int32_t column) {
+/* How many of the entries lie left of `column`. */
+static int64_t count_before(const apd_sparse_cursor *list, int32_t column) {
     int64_t count = 0;
     if (list->left == 0 || list->columns[list->left - 1] < column)
         return list->left;
     if (column - list->columns[0] <= list->left && column >= list->columns[0])
-        count = column - list->columns[0]; /* if all up to it are there; never too few */
+        count = column - list->columns[0]; /* an upper bound, exact if no column between is missing */
     while (count > 0 && list->columns[count - 1] >= column)
         count--;
     while (list->columns[count] < column)
@@ -214,49 +160,44 @@ static int64_t count_before(const entries *list, int32_t column) {
     return count;
 }
 
-/* Write member i's row of tau. Its theta differs from mask*sigma, now or afterwards, only where its tau, its
- * former group or its new one (`shared`) has an entry; where `shared` alone has, spans of it are counted. */
-static void keep_row(merge *m, int i, int64_t r, entries shared) {
+/* Write row r of member i's tau. Its theta differs from mask*sigma, before or after, only where its tau, its former group
+ * or its new one (`shared`) has an entry. Spans with entries of `shared` alone need no entry of tau. */
+static void rewrite_row(merge *m, int i, int64_t r, apd_sparse_cursor shared) {
     const apd_task_block *part = &m->d->tasks[m->places[i]]->blocks[m->block];
     const float *sigma = m->d->sigma[m->block] + r * m->cols, mask = part->mask[r];
-    int64_t e = part->tau.offsets[r];
-    entries own = {part->tau.columns + e, part->tau.values + e, part->tau.offsets[r + 1] - e};
-    entries group = {0};
+    apd_sparse_cursor tau = apd_sparse_row(&part->tau, r);
+    apd_sparse_cursor group = apd_group_cursor(m->d, m->block, part->group, r);
     tally changes = {0};
-    group.left = apd_group_entries(m->d, m->block, part->group, r, &group.columns, &group.values);
     for (;;) {
-        int32_t column = least_column(first_column(&own), first_column(&group));
+        int32_t column = least_column(apd_sparse_next(&tau), apd_sparse_next(&group));
         count_shared(&changes, sigma, mask, &shared, count_before(&shared, column));
         if (column == INT32_MAX)
             break;
-        float product = mask * sigma[column], before = product;
-        if (first_column(&group) == column)
-            before += *group.values;
-        if (first_column(&own) == column)
-            before = *own.values;
+        const float *theta = apd_sparse_take(&tau, column), *sigma_g = apd_sparse_take(&group, column);
+        float product = mask * sigma[column];
+        float before = theta != NULL ? *theta : sigma_g != NULL ? product + *sigma_g : product;
         const weight *w = &m->weights[column];
         if (w->merged)
             count_change(&changes, w->shared != 0.0f ? product + w->shared : product, before);
         else if (!apd_same_bits(before, product))
-            writer_put(&m->tau[i], column, before);
-        pass_by(&own, column);
-        pass_by(&group, column);
-        pass_by(&shared, column);
+            apd_sparse_put(&m->tau[i], column, before);
+        (void)apd_sparse_take(&shared, column);
     }
-    m->tau[i].sparse.offsets[r + 1] = m->tau[i].next;
+    apd_sparse_end_row(&m->tau[i], r);
     report_row(m, i, &changes);
 }
 
 static void merge_row(merge *m, int cluster, int64_t r) {
-    int64_t touched = gather(m, cluster, r), before = m->shared[cluster].next;
+    int64_t touched = gather(m, cluster, r), before = m->shared[cluster].count;
     share_row(m, cluster, touched);
-    const writer *made = &m->shared[cluster];
-    entries shared = {made->sparse.columns + before, made->sparse.values + before, made->next - before};
+    const apd_sparse_writer *made = &m->shared[cluster];
+    apd_sparse_cursor shared = {made->sparse.columns + before, made->sparse.values + before,
+                                made->count - before};
     for (int k = m->first[cluster]; k < m->first[cluster + 1]; k++)
-        keep_row(m, m->list[k], r, shared);
+        rewrite_row(m, m->list[k], r, shared);
     for (int64_t k = 0; k < touched; k++)
         m->weights[m->touched[k]] = (weight){0};
-    m->shared[cluster].sparse.offsets[r + 1] = m->shared[cluster].next;
+    apd_sparse_end_row(&m->shared[cluster], r);
 }
 
 static int64_t tau_entries(const merge *m) {
@@ -287,10 +228,10 @@ static void merge_begin(merge *m) {
     for (int i = 0; i < m->tasks; i++) {
         APD_ASSERT(m->cluster[i] >= 0 && m->cluster[i] < m->clusters);
         m->first[m->cluster[i] + 1]++;
-        writer_begin(&m->tau[i], m->rows);
+        m->tau[i] = apd_sparse_begin(m->rows, 0);
     }
     for (int g = 0, next = 0; g < m->clusters; g++) {
-        writer_begin(&m->shared[g], m->rows);
+        m->shared[g] = apd_sparse_begin(m->rows, 0);
         m->first[g + 1] += m->first[g];
         for (int i = 0; i < m->tasks; i++)
             if (m->cluster[i] == g)
@@ -307,10 +248,10 @@ static void merge_end(merge *m) {
     groups->count = m->clusters;
     groups->shared = apd_allocate(m->clusters, sizeof *groups->shared, "the locally shared parameters");
     for (int g = 0; g < m->clusters; g++)
-        groups->shared[g] = writer_end(&m->shared[g]);
+        groups->shared[g] = apd_sparse_end(&m->shared[g]);
     for (int i = 0; i < m->tasks; i++) {
         apd_task_part *part = m->d->tasks[m->places[i]];
-        apd_task_replace_tau(part, m->block, writer_end(&m->tau[i]));
+        apd_task_replace_tau(part, m->block, apd_sparse_end(&m->tau[i]));
         part->blocks[m->block].group = m->cluster[i];
     }
     apd_decomposition_revised(m->d, m->block);
@@ -342,7 +283,7 @@ void apd_consolidate(apd_decomposition *d, int block, const int *places, const i
     merge_end(&m);
 }
 
-/* How many tasks a group of block `block` has; `*last` is the last of them. */
+/* The number of tasks in a group; `*last` is the last of them. */
 static int count_members(const apd_decomposition *d, int block, int group, int *last) {
     int members = 0;
     for (int t = 0; t < d->task_count; t++)
@@ -353,22 +294,21 @@ static int count_members(const apd_decomposition *d, int block, int group, int *
     return members;
 }
 
-/* Give the task at `place` its full tau and empty its group. */
-static void fold(apd_decomposition *d, int block, int place, int group) {
+/* Dissolve a group: its last member, the task at `place`, gets its full tau. */
+static void dissolve(apd_decomposition *d, int block, int place, int group) {
     const apd_task_block *part = &d->tasks[place]->blocks[block];
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols;
     float *theta = apd_allocate(rows * cols, sizeof(float), "a member's theta");
     float *bias = apd_allocate(rows, sizeof(float), "a member's biases");
     apd_decomposition_theta(d, place, block, theta, bias);
-    writer tau;
-    writer_begin(&tau, rows);
+    apd_sparse_writer tau = apd_sparse_begin(rows, 0);
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t j = r * cols; j < (r + 1) * cols; j++)
             if (!apd_same_bits(theta[j], part->mask[r] * d->sigma[block][j]))
-                writer_put(&tau, (int32_t)(j - r * cols), theta[j]);
-        tau.sparse.offsets[r + 1] = tau.next;
+                apd_sparse_put(&tau, (int32_t)(j - r * cols), theta[j]);
+        apd_sparse_end_row(&tau, r);
     }
-    apd_task_replace_tau(d->tasks[place], block, writer_end(&tau));
+    apd_task_replace_tau(d->tasks[place], block, apd_sparse_end(&tau));
     apd_sparse_resize(&d->groups[block].shared[group], rows, 0);
     free(bias);
     free(theta);
@@ -376,7 +316,7 @@ static void fold(apd_decomposition *d, int block, int place, int group) {
 
 int apd_forget(apd_decomposition *d, int place) {
     APD_ASSERT(place >= 0 && place < d->task_count && d->tasks[place] != NULL);
-    int folded = 0;
+    int dissolved = 0;
     apd_task_part *forgotten = d->tasks[place];
     d->tasks[place] = NULL;
     for (int b = 0; b < d->layout->block_count; b++) {
@@ -386,12 +326,12 @@ int apd_forget(apd_decomposition *d, int place) {
             continue;
         int left = -1, members = count_members(d, b, group, &left);
         if (members == 1) {
-            fold(d, b, left, group);
-            folded++;
+            dissolve(d, b, left, group);
+            dissolved++;
         }
         if (members == 0)
             apd_sparse_resize(&d->groups[b].shared[group], apd_local_rows(d, b), 0);
     }
     apd_task_part_destroy(d, forgotten);
-    return folded;
+    return dissolved;
 }

@@ -1,16 +1,16 @@
-/* consolidate: what a cluster of tasks agrees on becomes locally shared (Yoon et al. 2020, section 3.2, eq.
- * 4).
+/* consolidate: what a cluster of tasks agrees on becomes locally shared (Yoon et al. 2020, section 3.2, eq. 4).
  *
- * In a cluster with two or more members, weight by weight, with a_i = tau_i + sigma_g(i) the members'
- * task-adaptive parameters: where max_i a_i - min_i a_i <= beta, sigma_g becomes their mean and every
- * member's tau 0; elsewhere sigma_g is 0 and the members keep theirs. No theta changes by more than beta in
- * any weight, and one that is not merged does not change in any bit. A task that changes its cluster, or is
- * alone in it, gets its full tau back.
+ * In a cluster of two or more tasks, weight by weight, with a_i = tau_i + sigma_g(i) from before:
+ *     max_i a_i - min_i a_i <= beta   sigma_g = mean_i a_i, tau_i = 0 for all members (the weight is merged)
+ *     else                            sigma_g = 0, theta_i unchanged in every bit
+ * A merge changes a theta by at most beta. A task alone in its cluster gets its full tau back.
  *
- * Two rules say which agreeing weights are merged:
- *   plain    all of them
- *   saving   those where at least two members have a_i != 0, so that one entry of sigma_g replaces two or
- * more of tau; where a single member has one, merging would move every other member's theta for nothing */
+ * Two rules say which of these weights are merged:
+ *     plain    all
+ *     saving   those where two or more members have a_i != 0, so that one entry of sigma_g replaces at least two of
+ *              tau; where only one has, merging would change every other member's theta and save nothing
+ *
+ * All functions are local. */
 #ifndef APD_METHOD_CLUSTERING_CONSOLIDATE_H
 #define APD_METHOD_CLUSTERING_CONSOLIDATE_H
 
@@ -18,23 +18,27 @@
 
 typedef enum apd_merge_rule { APD_MERGE_PLAIN, APD_MERGE_SAVING } apd_merge_rule;
 
-/* Sums over this slice, all of them integers or maxima, so that they can be added up over ranks in any order. */
+/* What a consolidation did to this slice. Integers, so that the sums over ranks do not depend on their order. */
 typedef struct apd_consolidation {
     int64_t merged;         /* weights at which some cluster's sigma_g is not zero */
-    int64_t changed;        /* thetas (a task's weight) that changed */
-    int64_t change_sum;     /* the sum of their changes, in units of 2^-40 */
+    int64_t changed;        /* weights of tasks whose theta changed */
+    int64_t change_sum;     /* sum of |change of theta|, in units of 2^-40 */
     int64_t largest_change; /* in units of 2^-40 */
     int64_t tau_before, tau_after, shared_before, shared_after; /* non-zeros */
 } apd_consolidation;
 
-/* Give block `block` the clusters `cluster` (0 .. clusters-1) of the tasks at `places` (`tasks` of them,
- * ascending, all decomposed: every task of the block that is). `beta` >= 0. Adds to `report`; sets `moved` of tasks whose theta changes. */
+/* Replace the groups of block `block` by those of a clustering, and the tasks' tau with them.
+ *   places     (tasks): all decomposed tasks of the block, ascending                     in
+ *   cluster    (tasks): the cluster of each, 0 .. clusters-1                             in
+ *   beta       >= 0
+ *   report     added to
+ * Sets `moved` of tasks whose theta changed. */
 void apd_consolidate(apd_decomposition *decomposition, int block, const int *places, const int *cluster,
                      int tasks, int clusters, double beta, apd_merge_rule rule, apd_consolidation *report);
 
-/* Forget the task at `place` for good: its mask, tau, biases and head are freed; no other task's theta
- * changes in any bit. A group that is left with one member gives that member its full tau back. Sigma keeps
- * what the task taught it. Returns how many groups were folded. */
+/* Delete the task at `place`: its mask, tau, biases and head. No other task's theta changes in any bit; sigma keeps what
+ * the task contributed. A group that is left with one member is dissolved: the member gets its full tau back. Returns
+ * how many groups were dissolved. */
 int apd_forget(apd_decomposition *decomposition, int place);
 
 #endif

@@ -58,7 +58,7 @@ static int farthest_task(const clustering *work) {
     return farthest;
 }
 
-/* Give every empty cluster of `next` a task; returns how many were empty. */
+/* Give every empty cluster of `next` a task. Returns how many were empty. */
 static int fill_empty(clustering *work) {
     int filled = 0;
     count_members(work, work->next);
@@ -75,7 +75,7 @@ static int fill_empty(clustering *work) {
     return filled;
 }
 
-/* --- first centroids --------------------------------------------------------------------------------- */
+/* --- initial centroids --------------------------------------------------------------------------------- */
 
 /* Vector `vector` becomes the centroid of cluster `cluster`: tasks strictly nearer to it than to all before
  * move there. */
@@ -118,7 +118,7 @@ static int draw_task(const clustering *work, const apd_random *random, int clust
 /* `next` from the nearest of `warm` given vectors and K - warm drawn tasks. */
 static void start_from_centroids(clustering *work, int warm, const apd_random *random) {
     double *column = apd_allocate(work->gram->vectors, sizeof *column, "a column of the Gram matrix");
-    bool *taken = apd_allocate(work->tasks, sizeof *taken, "K-means' first centroids");
+    bool *taken = apd_allocate(work->tasks, sizeof *taken, "K-means' initial centroids");
     for (int c = 0; c < work->clusters; c++) {
         int vector = c < warm ? work->tasks + c : draw_task(work, random, c, taken);
         if (vector < work->tasks)
@@ -163,7 +163,7 @@ static void assign_nearest(clustering *work) {
 }
 
 /* Make `next` the assignment; true when that changes nothing. */
-static bool settle(clustering *work) {
+static bool accept_next(clustering *work) {
     size_t bytes = (size_t)work->tasks * sizeof *work->assignment;
     bool same = memcmp(work->assignment, work->next, bytes) == 0;
     memcpy(work->assignment, work->next, bytes);
@@ -210,13 +210,13 @@ apd_kmeans_result apd_kmeans(const apd_gram_view *gram, const apd_kmeans_setting
     else
         start_from_centroids(&work, settings->warm, &settings->random);
     result.reseeded = fill_empty(&work);
-    (void)settle(&work);
+    (void)accept_next(&work);
     measure(&work);
     while (!result.converged && result.iterations < settings->most_iterations) {
         result.iterations++;
         assign_nearest(&work);
         result.reseeded += fill_empty(&work);
-        result.converged = settle(&work);
+        result.converged = accept_next(&work);
         if (!result.converged)
             measure(&work);
     }

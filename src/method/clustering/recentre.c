@@ -1,8 +1,8 @@
 #include "method/clustering/recentre.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/retroactive_update.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static float group_of(const weight *w, int i) {
     return w->groups != NULL ? w->groups[i] : 0.0f;
 }
 
-/* theta of task i at s when it needs no tau. */
+/* theta of task i without tau, if sigma is s. */
 static float plain_at(const weight *w, int i, float s) {
     float product = w->masks[i] * s, group = group_of(w, i);
     return group != 0.0f ? product + group : product;
@@ -35,14 +35,14 @@ static int zeros_at(const weight *w, float s) {
     return zeros;
 }
 
-static double subgradient_at(const weight *w, float s) {
+static double tau_sum_at(const weight *w, float s) {
     double sum = 0.0;
     for (int i = 0; i < w->count; i++)
         sum += fabs((double)w->values[i] - (double)w->masks[i] * (double)s - (double)group_of(w, i));
     return sum;
 }
 
-/* Task i's point, or the neighbour of it that gives back theta exactly, where there is one. */
+/* Task i's breakpoint, or the neighbouring float at which theta comes out exactly, if there is one. */
 static float exact_point_of(const weight *w, int i) {
     float point = point_of(w, i);
     const float tries[3] = {point, nextafterf(point, INFINITY), nextafterf(point, -INFINITY)};
@@ -55,23 +55,22 @@ static float exact_point_of(const weight *w, int i) {
 typedef struct choice {
     float sigma;
     int zeros;
-    double pull;
+    double tau_sum;
 } choice;
 
 static void consider(choice *best, const weight *w, float s) {
     int zeros = zeros_at(w, s);
     if (zeros < best->zeros)
         return;
-    double pull = subgradient_at(w, s);
-    if (zeros > best->zeros || pull < best->pull)
-        *best = (choice){s, zeros, pull};
+    double tau_sum = tau_sum_at(w, s);
+    if (zeros > best->zeros || tau_sum < best->tau_sum)
+        *best = (choice){s, zeros, tau_sum};
 }
 
-/* Tasks that share a sigma have theta = mask*sigma rounded, each its own way, and several floats give back
- * one task's theta: only among all neighbours of theta/mask is there the one that gives back all of theirs.
- */
+/* Tasks with the same sigma have theta = mask*sigma, each rounded differently, and several sigma give one task's theta: the
+ * one that gives all of theirs is found only among the neighbours of all breakpoints. */
 static float fewest_nonzeros(const weight *w, float sigma) {
-    choice best = {sigma, zeros_at(w, sigma), subgradient_at(w, sigma)};
+    choice best = {sigma, zeros_at(w, sigma), tau_sum_at(w, sigma)};
     for (int i = 0; i < w->count; i++) {
         float point = point_of(w, i);
         consider(&best, w, point);
@@ -94,9 +93,9 @@ static float weighted_median(const weight *w, float sigma, int *order) {
     for (int k = 0; k < w->count; k++) {
         passed += (double)w->masks[order[k]];
         if (2.0 * passed >= total) {
-            /* never worse than staying: several sigma may be medians, and rounding makes near ties */
+            /* only if better than the present sigma: several sigma may be medians, and rounding makes near ties */
             float median = exact_point_of(w, order[k]);
-            return subgradient_at(w, median) < subgradient_at(w, sigma) ? median : sigma;
+            return tau_sum_at(w, median) < tau_sum_at(w, sigma) ? median : sigma;
         }
     }
     return sigma;
@@ -108,7 +107,7 @@ float apd_recentre_weight(apd_recentre_rule rule, const float *values, const flo
     return rule == APD_RULE_COUNT ? fewest_nonzeros(&w, sigma) : weighted_median(&w, sigma, scratch);
 }
 
-/* The only decomposed task: sigma takes all of theta. */
+/* A single decomposed task: sigma takes over all of theta. */
 static int64_t absorb(apd_decomposition *d, int place, int block) {
     apd_task_block *part = &d->tasks[place]->blocks[block];
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, entries = 0;
@@ -124,47 +123,48 @@ static int64_t absorb(apd_decomposition *d, int place, int block) {
     return entries;
 }
 
-/* What the cells' weights are to become; the rest of sigma stays. */
-typedef struct cell_view {
+/* One weight at a time, gathered over all tasks. */
+typedef struct gathered {
     const apd_decomposition *d;
     int block, count;
     const int *places; /* (count) the decomposed tasks */
     int *index_of;     /* place -> 0 .. count-1 */
     float *values, *masks, *groups;
     int *scratch;
-} cell_view;
+} gathered;
 
-static void recentre_cell(cell_view *view, const apd_cell_row *cells, int64_t cell, int64_t row,
-                          apd_recentre_rule rule) {
-    const apd_decomposition *d = view->d;
-    int64_t off_centre = cells->starts[cell + 1] - cells->starts[cell];
-    if (rule == APD_RULE_COUNT && 2 * off_centre < view->count)
-        return; /* at most `off_centre` tasks could agree elsewhere: fewer than agree here */
-    float *sigma = d->sigma[view->block] + row * d->layout->blocks[view->block].cols + cells->columns[cell];
-    for (int i = 0; i < view->count; i++) {
-        const apd_task_block *part = &d->tasks[view->places[i]]->blocks[view->block];
-        float group = apd_group_value(d, view->block, part->group, row, cells->columns[cell]);
-        view->masks[i] = part->mask[row];
-        view->groups[i] = group;
-        view->values[i] = group != 0.0f ? part->mask[row] * *sigma + group : part->mask[row] * *sigma;
+/* Weight k of `tau`, which holds local row `row`. */
+static void recentre_weight(gathered *all, const apd_tau_row *tau, int64_t k, int64_t row,
+                            apd_recentre_rule rule) {
+    const apd_decomposition *d = all->d;
+    int64_t off_centre = tau->starts[k + 1] - tau->starts[k];
+    if (rule == APD_RULE_COUNT && 2 * off_centre < all->count)
+        return; /* at most `off_centre` tasks agree at another value: fewer than at the present one */
+    float *sigma = d->sigma[all->block] + row * d->layout->blocks[all->block].cols + tau->columns[k];
+    for (int i = 0; i < all->count; i++) {
+        const apd_task_block *part = &d->tasks[all->places[i]]->blocks[all->block];
+        float group = apd_group_value(d, all->block, part->group, row, tau->columns[k]);
+        all->masks[i] = part->mask[row];
+        all->groups[i] = group;
+        all->values[i] = group != 0.0f ? part->mask[row] * *sigma + group : part->mask[row] * *sigma;
     }
-    for (int64_t e = cells->starts[cell]; e < cells->starts[cell + 1]; e++)
-        view->values[view->index_of[cells->entries[e].task]] = cells->entries[e].theta;
-    *sigma = apd_recentre_weight(rule, view->values, view->masks, view->groups, view->count, *sigma,
-                                 view->scratch);
+    for (int64_t e = tau->starts[k]; e < tau->starts[k + 1]; e++)
+        all->values[all->index_of[tau->entries[e].task]] = tau->entries[e].theta;
+    *sigma =
+        apd_recentre_weight(rule, all->values, all->masks, all->groups, all->count, *sigma, all->scratch);
 }
 
-static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule rule, cell_view *view) {
+static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule rule, gathered *all) {
     int64_t size = apd_local_rows(d, block) * d->layout->blocks[block].cols;
     float *before = apd_allocate(size, sizeof(float), "sigma before re-centring");
     memcpy(before, d->sigma[block], (size_t)size * sizeof(float));
-    view->block = block;
+    all->block = block;
     for (int64_t r = 0; r < apd_local_rows(d, block); r++) {
-        apd_cell_row cells;
-        apd_cell_row_build(d, block, r, &cells);
-        for (int64_t k = 0; k < cells.count; k++)
-            recentre_cell(view, &cells, k, r, rule);
-        apd_cell_row_clear(&cells);
+        apd_tau_row tau;
+        apd_tau_row_build(d, block, r, &tau);
+        for (int64_t k = 0; k < tau.count; k++)
+            recentre_weight(all, &tau, k, r, rule);
+        apd_tau_row_clear(&tau);
     }
     int64_t moved = apd_retroactive_update(d, block, before, 0.0);
     free(before);
@@ -173,27 +173,27 @@ static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule
 
 int64_t apd_recentre_sigma(apd_decomposition *d, apd_recentre_rule rule) {
     int64_t moved = 0;
-    cell_view view = {.d = d};
+    gathered all = {.d = d};
     int *places = apd_allocate(d->task_count, sizeof(int), "the tasks to re-centre");
-    view.index_of = apd_allocate(d->task_count, sizeof(int), "the tasks to re-centre");
+    all.index_of = apd_allocate(d->task_count, sizeof(int), "the tasks to re-centre");
     for (int t = 0; t < d->task_count; t++)
         if (apd_task_is_decomposed(d, t, 0)) {
-            view.index_of[t] = view.count;
-            places[view.count++] = t;
+            all.index_of[t] = all.count;
+            places[all.count++] = t;
         }
-    view.places = places;
-    view.values = apd_allocate(view.count, sizeof(float), "a weight of all tasks");
-    view.masks = apd_allocate(view.count, sizeof(float), "a mask of all tasks");
-    view.groups = apd_allocate(view.count, sizeof(float), "a weight of all groups");
-    view.scratch = apd_allocate(view.count, sizeof(int), "an order of all tasks");
-    for (int b = 0; b < d->layout->block_count && view.count > 0; b++)
+    all.places = places;
+    all.values = apd_allocate(all.count, sizeof(float), "a weight of all tasks");
+    all.masks = apd_allocate(all.count, sizeof(float), "a mask of all tasks");
+    all.groups = apd_allocate(all.count, sizeof(float), "a weight of all groups");
+    all.scratch = apd_allocate(all.count, sizeof(int), "an order of all tasks");
+    for (int b = 0; b < d->layout->block_count && all.count > 0; b++)
         if (d->layout->blocks[b].decomposed)
-            moved += view.count == 1 ? absorb(d, places[0], b) : recentre_block(d, b, rule, &view);
-    free(view.scratch);
-    free(view.groups);
-    free(view.masks);
-    free(view.values);
-    free(view.index_of);
+            moved += all.count == 1 ? absorb(d, places[0], b) : recentre_block(d, b, rule, &all);
+    free(all.scratch);
+    free(all.groups);
+    free(all.masks);
+    free(all.values);
+    free(all.index_of);
     free(places);
     return moved;
 }

@@ -1,40 +1,30 @@
 #include "method/solvers/adaptive.h"
 
-#include <stddef.h>
-
-/* Walk a row's tau entries and its group's entries in one ascending order of columns. */
+/* Merges a row's tau entries and its group's entries in ascending order of columns. */
 int64_t apd_adaptive_row(const apd_decomposition *d, int place, int block, int64_t row, int32_t *columns,
                          double *values) {
     const apd_task_block *part = &d->tasks[place]->blocks[block];
-    const int64_t cols = d->layout->blocks[block].cols;
-    const float *sigma = d->sigma[block] + row * cols;
+    const float *sigma = d->sigma[block] + row * d->layout->blocks[block].cols;
     const double mask = (double)part->mask[row];
-    const int32_t *group_columns = NULL;
-    const float *group_values = NULL;
-    int64_t group_count = apd_group_entries(d, block, part->group, row, &group_columns, &group_values);
-    int64_t e = part->tau.offsets[row], end = part->tau.offsets[row + 1], g = 0, count = 0;
-    while (e < end || g < group_count) {
-        int32_t own = e < end ? part->tau.columns[e] : INT32_MAX;
-        int32_t shared = g < group_count ? group_columns[g] : INT32_MAX;
+    apd_sparse_cursor tau = apd_sparse_row(&part->tau, row);
+    apd_sparse_cursor group = apd_group_cursor(d, block, part->group, row);
+    int64_t count = 0;
+    while (tau.left > 0 || group.left > 0) {
+        int32_t own = apd_sparse_next(&tau), shared = apd_sparse_next(&group);
         int32_t column = own < shared ? own : shared;
-        double value = column == own ? (double)part->tau.values[e] - mask * (double)sigma[column]
-                                     : (double)group_values[g];
-        e += column == own;
-        g += column == shared;
+        const float *theta = apd_sparse_take(&tau, column), *sigma_g = apd_sparse_take(&group, column);
         columns[count] = column;
-        values[count++] = value;
+        values[count++] = theta != NULL ? (double)*theta - mask * (double)sigma[column] : (double)*sigma_g;
     }
     return count;
 }
 
 int64_t apd_group_row(const apd_decomposition *d, int group, int block, int64_t row, int32_t *columns,
                       double *values) {
-    const int32_t *from = NULL;
-    const float *shared = NULL;
-    int64_t count = apd_group_entries(d, block, group, row, &from, &shared);
-    for (int64_t e = 0; e < count; e++) {
-        columns[e] = from[e];
-        values[e] = (double)shared[e];
+    apd_sparse_cursor entries = apd_group_cursor(d, block, group, row);
+    for (int64_t e = 0; e < entries.left; e++) {
+        columns[e] = entries.columns[e];
+        values[e] = (double)entries.values[e];
     }
-    return count;
+    return entries.left;
 }

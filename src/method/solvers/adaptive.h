@@ -1,17 +1,17 @@
-/* adaptive: the task-adaptive parameters a_t = tau_t + sigma_g(t) of one block, row by row, as sparse rows:
- * what consolidation clusters, and the inner products of which make the Gram matrix. */
+/* adaptive: a task's task-adaptive parameters a_t = tau_t + sigma_g(t) in one block, as sparse rows of doubles.
+ *
+ * Consolidation merges them, and clusters tasks by their inner products. Local. */
 #ifndef APD_METHOD_SOLVERS_ADAPTIVE_H
 #define APD_METHOD_SOLVERS_ADAPTIVE_H
 
 #include "method/decomposition.h"
 
-/* Row `row` (local) of a_t of the task at `place` (decomposed): ascending columns and values (double: theta -
- * mask*sigma exactly as doubles give it) where the task has an entry of tau or its group one of sigma_g.
- * `columns` and `values` have room for C. Returns how many. */
+/* Local row `row` of a_t, a = theta - mask*sigma in double, wherever tau or sigma_g has an entry. The task at `place` must
+ * be decomposed. columns (C, ascending) and values (C) are written as far as needed. Returns the number of entries. */
 int64_t apd_adaptive_row(const apd_decomposition *decomposition, int place, int block, int64_t row,
                          int32_t *columns, double *values);
 
-/* The same for the locally shared parameters of group `group` of the block. */
+/* The same for sigma_g of group `group`. */
 int64_t apd_group_row(const apd_decomposition *decomposition, int group, int block, int64_t row,
                       int32_t *columns, double *values);
 

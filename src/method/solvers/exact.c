@@ -1,43 +1,48 @@
-/* exact: proximal Adam with the old tasks eliminated (see method/proximal.h for the one-dimensional problem).
+/* exact: proximal Adam in which the old tasks' tau are eliminated in closed form (proximal.h).
  *
- * A step, weight by weight, with G the gradient of theta, g = G + decay*theta, m the row's mask:
+ * A step, weight by weight, with G the gradient by theta, m the mask of the row and dir() Adam's direction:
+ *     g     =  G + decay*theta
  *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)
- *     sigma <- argmin_s (s - z)^2/(2*eta) + sum over old tasks h_i(s),   z = sigma - eta*dir(m*g)
+ *     z     =  sigma - eta*dir(m*g)
+ *     sigma <- argmin_s (s - z)^2/(2*eta) + sum over old tasks i of h_i(s)
  *     theta <- m*sigma + tau
- * For every weight we keep the piece on which the old tasks' derivative is linear and sigma lies. A run of
- * weights is first moved as if all stayed on their pieces, without branches; those that left theirs, few, are
- * then solved from scratch, for which their cells are made when they are first asked for. A task begins on the
- * pieces that apd_subgradient_sums tells. So a task's start and a step touch a constant number of bytes a weight, however
- * many tasks there are; a run whose weights all rest in their kinks, as most do, touches only half of a piece.
- */
-#include "method/solvers/internal.h"
-
+ *
+ * The derivative of sum_i h_i is piecewise linear. Each weight remembers the piece on which its sigma lies; a step first
+ * moves a span of weights as if all stayed on their pieces, without branches, and then solves the few that left theirs
+ * from scratch. Only these need the old tasks' breakpoints, which are sorted by weight on demand (tau_by_weight.h). The
+ * pieces at the begin of a task follow from subgradient_sums.h. So beginning a task and a step cost the same at any
+ * number of tasks, and a span whose weights all rest in kinks, as most do, reads only half of a piece. */
 #include "base/memory.h"
-#include "method/solvers/cells.h"
 #include "method/solvers/proximal.h"
 #include "method/solvers/retroactive_update.h"
+#include "method/solvers/solver.h"
+#include "method/solvers/state.h"
 #include "method/solvers/subgradient_sums.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN = 64, SPAN = 4 * RUN }; /* weights moved together, and taken together through the cache */
+enum {
+    SPAN = 64,       /* weights with one state */
+    CHUNK = 4 * SPAN /* weights that pass through the cache together */
+};
 
-/* What is known of a run of weights. It saves reading, and changes no bit. */
-typedef enum run_state {
-    RUN_UNKNOWN,
-    RUN_RESTS, /* every weight's piece is a kink, and sigma is there */
-    RUN_FREE   /* no weight's piece ends anywhere or subgradients */
-} run_state;
+/* What is known of a span of weights. Saves reading pieces; changes no bit. */
+typedef enum span_state {
+    UNKNOWN,
+    AT_KINKS,     /* every piece is a kink, and sigma is there */
+    UNCONSTRAINED /* every piece is the whole line with derivative 0 */
+} span_state;
 
 typedef struct exact_block {
-    float *low, *high, *a, *b;  /* (rows, C): the piece of each weight, as in apd_chunk; registered */
-    apd_huber_row *zones;       /* (rows): finite lambda2 with old tasks only, else NULL */
-    apd_row_cells *cells;       /* (rows) */
-    apd_off_centre *off_centre; /* room for one cell */
+    float *low, *high, *a, *b;  /* (rows, C): each weight's apd_linear_piece; tracked */
+    apd_huber_row *zones;       /* (rows): finite lambda2 with old tasks; else NULL */
+    apd_tau_row_cache *tau;     /* (rows): finished tasks' tau by weight */
+    apd_breakpoint *off_centre; /* (off_centre_capacity): those of one weight */
     int64_t off_centre_capacity;
-    uint8_t *states; /* (rows, runs of a row): run_state */
+    uint8_t *states; /* (rows, spans of a row): span_state */
 } exact_block;
 
 static exact_block *own_of(const apd_solver *solver, int block) {
@@ -48,7 +53,7 @@ static const apd_subgradient_sums *subgradients_of(const apd_solver *solver, int
     return solver->blocks[block].lasting;
 }
 
-/* (rows, C): sigma when the task began: the centre of all tasks that are no off_centre. */
+/* (rows, C): sigma when the task began, the breakpoint of all tasks that are not off-centre. */
 static const float *anchor_of(const apd_solver *solver, int block) {
     return solver->decomposition->sigma[block];
 }
@@ -57,8 +62,8 @@ static bool finite_lambda2(const apd_solver *solver) {
     return isfinite(solver->settings.lambda2);
 }
 
-static int64_t runs_of(const solver_block *block) {
-    return (block->cols + RUN - 1) / RUN;
+static int64_t spans_of(const solver_block *block) {
+    return (block->cols + SPAN - 1) / SPAN;
 }
 
 /* --- start and end of a task ------------------------------------------------------------------------- */
@@ -73,7 +78,7 @@ static void exact_destroy(apd_solver *solver, int b) {
     apd_subgradient_sums_clear(solver->blocks[b].lasting);
 }
 
-/* All old tasks' zones, row by row. */
+/* The quadratic zones of the old tasks' Huber functions, row by row. */
 static void begin_zones(apd_solver *solver, int b) {
     const apd_decomposition *d = solver->decomposition;
     exact_block *own = own_of(solver, b);
@@ -90,14 +95,14 @@ static void begin_zones(apd_solver *solver, int b) {
     free(masks);
 }
 
-/* A piece that holds nothing: the weight will be solved from scratch. */
+/* An empty piece: the weight will be solved from scratch. */
 static void set_unknown(exact_block *own, int64_t j) {
     own->low[j] = INFINITY;
     own->high[j] = -INFINITY;
     own->a[j] = own->b[j] = 0.0f;
 }
 
-/* lambda2 = inf, old tasks: a kink at the anchor wherever some task has its point there. */
+/* lambda2 = inf: a kink at the anchor of every weight at which some task has its breakpoint. */
 static void begin_kinks(apd_solver *solver, int b, int64_t r) {
     const apd_subgradient_sums *subgradients = subgradients_of(solver, b);
     const float *anchor = anchor_of(solver, b), lambda1 = (float)solver->settings.lambda1;
@@ -135,8 +140,8 @@ static void exact_begin_task(apd_solver *solver, int b) {
     static const char *const names[] = {"piece_low", "piece_high", "piece_a", "piece_b"};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         *arrays[i] = apd_solver_track(solver, b, names[i], block->cols, false);
-    own->cells = apd_allocate(block->rows, sizeof *own->cells, "the rows' cells");
-    own->states = apd_allocate(block->rows * runs_of(block), sizeof *own->states, "the runs' states");
+    own->tau = apd_allocate(block->rows, sizeof *own->tau, "tau by weight");
+    own->states = apd_allocate(block->rows * spans_of(block), sizeof *own->states, "the spans' states");
     apd_subgradient_sums_update(block->lasting, solver->decomposition, b);
     if (finite_lambda2(solver) && solver->settings.lambda1 > 0.0 && solver->decomposition->task_count > 0)
         begin_zones(solver, b);
@@ -148,58 +153,60 @@ static void exact_release(apd_solver *solver, int b) {
     for (int64_t r = 0; r < solver->blocks[b].rows; r++) {
         if (own->zones != NULL)
             apd_huber_row_clear(&own->zones[r]);
-        apd_row_cells_clear(&own->cells[r]);
+        apd_tau_row_cache_clear(&own->tau[r]);
     }
     free(own->zones);
-    free(own->cells);
+    free(own->tau);
     free(own->off_centre);
     free(own->states);
 }
 
 static void exact_rewritten(apd_solver *solver, int b) {
     const solver_block *block = &solver->blocks[b];
-    memset(own_of(solver, b)->states, RUN_UNKNOWN, (size_t)(block->rows * runs_of(block)));
+    memset(own_of(solver, b)->states, UNKNOWN, (size_t)(block->rows * spans_of(block)));
 }
 
-/* The subgradients, and the cells made so far; the rest is a few numbers a row. */
+/* Without the few numbers a row. */
 static int64_t exact_bytes(const apd_solver *solver, int b) {
     int64_t bytes = apd_subgradient_sums_bytes(solver->decomposition, b);
     for (int64_t r = 0; r < solver->blocks[b].rows && own_of(solver, b) != NULL; r++)
-        bytes += apd_row_cells_bytes(solver->decomposition, b, &own_of(solver, b)->cells[r]);
+        bytes += apd_tau_row_cache_bytes(solver->decomposition, b, &own_of(solver, b)->tau[r]);
     return bytes;
 }
 
 /* --- a weight from scratch --------------------------------------------------------------------------- */
 
-/* The off_centre of weight (r, c) into own->off_centre, in ascending order where that is worth it; returns how many. */
+/* List the off-centre tasks of weight (r, c) in own->off_centre; in ascending order of breakpoints where the proximal
+ * step wants it. Returns how many there are. */
 static int64_t list_off_centre(apd_solver *solver, int b, int64_t r, int64_t c) {
+    const apd_decomposition *d = solver->decomposition;
     exact_block *own = own_of(solver, b);
-    int64_t cell;
-    apd_cell_row *row = apd_row_cells_find(solver->decomposition, b, r, (int32_t)c, &own->cells[r], &cell);
-    if (cell < 0)
+    int64_t k;
+    apd_tau_row *row = apd_tau_row_cache_find(d, b, r, (int32_t)c, &own->tau[r], &k);
+    if (k < 0)
         return 0;
-    apd_cell_entry *entries = row->entries + row->starts[cell];
-    int64_t count = row->starts[cell + 1] - row->starts[cell];
+    apd_tau_entry *entries = row->entries + row->starts[k];
+    int64_t count = row->starts[k + 1] - row->starts[k];
     if (count > own->off_centre_capacity) {
         own->off_centre = apd_reallocate(own->off_centre, own->off_centre_capacity, count,
-                                         sizeof *own->off_centre, "a cell's tasks");
+                                         sizeof *own->off_centre, "off-centre tasks");
         own->off_centre_capacity = count;
     }
     if (own->zones != NULL || count <= APD_FEW_OFF_CENTRE)
-        apd_cell_row_sort(row, cell);
+        apd_tau_row_sort(row, k);
     for (int64_t e = 0; e < count; e++)
-        own->off_centre[e] =
-            (apd_off_centre){.point = (double)entries[e].point, .mask = (double)row->masks[entries[e].task]};
+        own->off_centre[e] = (apd_breakpoint){.point = (double)entries[e].point,
+                                              .mask = (double)d->tasks[entries[e].task]->blocks[b].mask[r]};
     return count;
 }
 
-/* Solve weight (r, c) from scratch and remember its piece. */
+/* Solve weight (r, c) from scratch; store its piece. */
 static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, float eta) {
     exact_block *own = own_of(solver, b);
     const apd_solver_settings *settings = &solver->settings;
     int64_t j = r * solver->blocks[b].cols + c, count = list_off_centre(solver, b, r, c);
     float anchor = anchor_of(solver, b)[j], s;
-    apd_chunk piece;
+    apd_linear_piece piece;
     if (own->zones != NULL) {
         s = apd_proximal_huber(z, eta, settings->lambda1, settings->lambda2, anchor, &own->zones[r],
                                own->off_centre, count, &piece);
@@ -218,17 +225,16 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
     return s;
 }
 
-/* --- a run of weights -------------------------------------------------------------------------------- */
+/* --- a span of weights -------------------------------------------------------------------------------- */
 
-/* Where a run's weights were to go without the old tasks, and how far a pull of 1 takes them. */
-typedef struct aim {
-    float z[SPAN], eta[SPAN];
-} aim;
+/* Adam's step of sigma without the old tasks: z and the rate eta of each weight. */
+typedef struct target {
+    float z[CHUNK], eta[CHUNK];
+} target;
 
-/* A piece that holds nothing may give a NaN, so both stay_ functions ask whether s lies on the piece, not
- * whether it lies off it. */
+/* An empty piece may give a NaN, so the functions below test whether s lies on the piece, not whether it lies off. */
 
-/* lambda2 = inf: sigma as if it stayed on its piece. Returns whether any weight of the run left its own. */
+/* lambda2 = inf: s = max(z - eta*b, min(high, z - eta*a)). Returns non-zero if any weight left its piece. */
 static int stay_absolute(const exact_block *own, int64_t j, const float *restrict z,
                          const float *restrict eta, int64_t count, float *sigma) {
     const float *restrict low = own->low + j, *restrict high = own->high + j;
@@ -245,7 +251,8 @@ static int stay_absolute(const exact_block *own, int64_t j, const float *restric
     return left;
 }
 
-/* Finite lambda2: the same; the derivative is a at the piece's finite end, with slope b. */
+/* Finite lambda2: derivative a + b*(s - end), end the finite end of the piece:
+ *     s = end + (z - end - eta*a)/(1 + eta*b) */
 static int stay_huber(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
                       int64_t count, float *sigma) {
     const float *restrict low = own->low + j, *restrict high = own->high + j;
@@ -261,7 +268,7 @@ static int stay_huber(const exact_block *own, int64_t j, const float *restrict z
     return left;
 }
 
-/* A resting run: whether each weight's kink holds it, which stay_absolute would find with low = high = sigma. */
+/* AT_KINKS: true if no weight leaves its kink; what stay_absolute finds with low = high = sigma. */
 static bool kinks_hold(const exact_block *own, int64_t j, const float *restrict z, const float *restrict eta,
                        int64_t count, const float *sigma) {
     const float *restrict a = own->a + j, *restrict b = own->b + j, *restrict at = sigma + j;
@@ -271,32 +278,32 @@ static bool kinks_hold(const exact_block *own, int64_t j, const float *restrict 
     return left == 0;
 }
 
-/* The state of a run that has just stayed on its pieces. */
-static run_state state_of(const exact_block *own, int64_t j, int64_t count, const float *sigma) {
+/* The state of a span that stayed on its pieces. */
+static span_state state_of(const exact_block *own, int64_t j, int64_t count, const float *sigma) {
     int moving = 0, bound = 0;
     for (int64_t i = j; i < j + count; i++) {
         moving |= !(own->low[i] == own->high[i]) | !(own->low[i] == sigma[i]);
         bound |=
             (own->low[i] > -INFINITY) | (own->high[i] < INFINITY) | (own->a[i] != 0.0f) | (own->b[i] != 0.0f);
     }
-    return moving == 0 ? RUN_RESTS : (bound == 0 ? RUN_FREE : RUN_UNKNOWN);
+    return moving == 0 ? AT_KINKS : (bound == 0 ? UNCONSTRAINED : UNKNOWN);
 }
 
-/* Sigma of the run at (r, c). */
-static void move_run(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, const float *z,
-                     const float *eta) {
+/* Step sigma in the span at (r, c). */
+static void step_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, const float *z,
+                      const float *eta) {
     const solver_block *block = &solver->blocks[b];
     exact_block *own = own_of(solver, b);
     int64_t j = r * block->cols + c;
-    uint8_t *state = &own->states[r * runs_of(block) + c / RUN];
+    uint8_t *state = &own->states[r * spans_of(block) + c / SPAN];
     float *sigma = block->sigma;
-    if (*state == RUN_RESTS && kinks_hold(own, j, z, eta, count, sigma))
+    if (*state == AT_KINKS && kinks_hold(own, j, z, eta, count, sigma))
         return;
-    if (*state == RUN_FREE) {
+    if (*state == UNCONSTRAINED) {
         memcpy(sigma + j, z, (size_t)count * sizeof *z);
         return;
     }
-    *state = RUN_UNKNOWN;
+    *state = UNKNOWN;
     bool huber = own->zones != NULL;
     int left = huber ? stay_huber(own, j, z, eta, count, sigma) : stay_absolute(own, j, z, eta, count, sigma);
     if (!left && !huber)
@@ -308,15 +315,16 @@ static void move_run(apd_solver *solver, int b, int64_t r, int64_t c, int64_t co
     }
 }
 
-/* Polishing: tau moves where it is not zero, sigma where it has left its anchor; nothing subgradients. */
+/* Polishing: sigma moves, unconstrained, where it has left its anchor. */
 static void move_freely(float *sigma, const float *anchor, const float *z, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         sigma[i] = sigma[i] != anchor[i] ? z[i] : sigma[i];
 }
 
-/* Adam's moments of sigma and tau, the proximal step of tau, and the aim of sigma's, of weights j .. */
+/* Weights j .. j+count-1: the moments of sigma and tau, the proximal step of tau (while polishing: on its support), and
+ * the target of sigma. */
 static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, int64_t count, float mask,
-                     const float *restrict g, aim *to) {
+                     const float *restrict g, target *to) {
     const adam_step adam = solver->adam;
     const float decay = (float)solver->settings.weight_decay;
     const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
@@ -340,18 +348,17 @@ static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, i
     }
 }
 
-/* Weights c .. c+count-1 of row r: everything but the mask, whose value before and after the step are given.
- * `gradient` and `theta` are theirs (count). */
-static void move_span(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
-                      float after, const float *gradient, float *theta) {
+/* Weights c .. c+count-1 of row r, with the mask before and after the step; gradient and theta (count). */
+static void step_chunk(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
+                       float after, const float *gradient, float *theta) {
     const solver_block *block = &solver->blocks[b];
     int64_t j = r * block->cols + c;
-    aim to;
+    target to;
     move_tau(solver, block, j, count, before, gradient, &to);
     if (solver->polishing)
         move_freely(block->sigma + j, anchor_of(solver, b) + j, to.z, count);
-    for (int64_t i = 0; i < count && !solver->polishing; i += RUN)
-        move_run(solver, b, r, c + i, count - i < RUN ? count - i : RUN, to.z + i, to.eta + i);
+    for (int64_t i = 0; i < count && !solver->polishing; i += SPAN)
+        step_span(solver, b, r, c + i, count - i < SPAN ? count - i : SPAN, to.z + i, to.eta + i);
     const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
     float *restrict out = theta;
     for (int64_t i = 0; i < count; i++)
@@ -365,38 +372,26 @@ static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gr
         float mask = block->mask[r];
         apd_solver_step_mask(solver, block, r,
                              mask * (1.0f - mask) * apd_dot(gradient, block->sigma + r * cols, cols));
-        for (int64_t c = 0; c < cols; c += SPAN)
-            move_span(solver, b, r, c, cols - c < SPAN ? cols - c : SPAN, mask, block->mask[r], gradient + c,
-                      theta + c);
+        for (int64_t c = 0; c < cols; c += CHUNK)
+            step_chunk(solver, b, r, c, cols - c < CHUNK ? cols - c : CHUNK, mask, block->mask[r],
+                       gradient + c, theta + c);
     }
 }
 
 static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
-    int64_t entries = 0;
-    for (int64_t j = 0; j < block->rows * block->cols; j++)
-        entries += block->tau[j] != 0.0f;
-    apd_sparse *tau = &part->blocks[b].tau;
-    apd_sparse_resize(tau, block->rows, entries);
-    bool *keep = apd_allocate(block->cols, sizeof *keep, "a row's support");
-    int64_t next = 0;
-    for (int64_t r = 0; r < block->rows; r++) {
-        for (int64_t c = 0; c < block->cols; c++)
-            keep[c] = block->tau[r * block->cols + c] != 0.0f;
-        next = apd_solver_store_row(block, r, keep, NULL, tau, next);
-    }
-    free(keep);
+    apd_solver_store_tau(block, 0.0, NULL, &part->blocks[b].tau);
     double threshold =
         finite_lambda2(solver) ? solver->settings.lambda1 / (2.0 * solver->settings.lambda2) : 0.0;
     (void)apd_retroactive_update(solver->decomposition, b, anchor, threshold);
 }
 
-const solver_kind apd_solver_exact = {.decomposed = true,
-                                      .create = exact_create,
-                                      .begin_task = exact_begin_task,
-                                      .step = exact_step,
-                                      .end_task = exact_end_task,
-                                      .release = exact_release,
-                                      .destroy = exact_destroy,
-                                      .rewritten = exact_rewritten,
-                                      .bytes = exact_bytes};
+const solver_operations apd_solver_exact = {.decomposed = true,
+                                            .create = exact_create,
+                                            .begin_task = exact_begin_task,
+                                            .step = exact_step,
+                                            .end_task = exact_end_task,
+                                            .release = exact_release,
+                                            .destroy = exact_destroy,
+                                            .rewritten = exact_rewritten,
+                                            .bytes = exact_bytes};

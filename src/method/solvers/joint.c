@@ -1,14 +1,12 @@
-/* joint: the paper's scheme (Yoon et al. 2020, eq. 2): Adam on sigma, the mask, tau_t and every old tau_i,
- * with the subgradient of |tau| (0 at 0) and the retroactive term lambda2*||theta*_i - (m_i*sigma +
- * tau_i)||^2.
+/* joint: the scheme of the paper (Yoon et al. 2020, eq. 2), kept for reproduction and as a check on the exact solver.
  *
- * A step costs in proportion to the number of old tasks, each of which needs its tau, its target and two
- * moments dense while a task trains. At the end every tau is cut at |tau| <= lambda1, as the authors' code
- * does. Kept for reproduction and as an oracle for the exact solver. */
-#include "method/solvers/internal.h"
-
+ * Adam on sigma, the mask, tau_t and every old tau_i, with the subgradient of |tau| (0 at 0) and the retroactive term
+ *     lambda2*||theta*_i - (m_i*sigma + sigma_g(i) + tau_i)||^2.
+ * A step costs in proportion to the number of old tasks; tau, moments and target of each are dense while a task trains.
+ * At the end every tau with |tau| <= lambda1 is set to 0, as the authors' code does. */
 #include "base/memory.h"
-#include "method/solvers/cells.h"
+#include "method/solvers/solver.h"
+#include "method/solvers/state.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,12 +40,10 @@ static void begin_old(apd_solver *solver, int b, int place, old_task *old) {
     apd_decomposition_theta(solver->decomposition, place, b, old->target, bias);
     free(bias);
     for (int64_t r = 0; r < block->rows; r++) {
-        const int32_t *columns = NULL;
-        const float *values = NULL;
-        int group = solver->decomposition->tasks[place]->blocks[b].group;
-        int64_t entries = apd_group_entries(solver->decomposition, b, group, r, &columns, &values);
-        for (int64_t e = 0; e < entries; e++)
-            old->shared[r * block->cols + columns[e]] = values[e];
+        int number = solver->decomposition->tasks[place]->blocks[b].group;
+        apd_sparse_cursor group = apd_group_cursor(solver->decomposition, b, number, r);
+        for (int64_t e = 0; e < group.left; e++)
+            old->shared[r * block->cols + group.columns[e]] = group.values[e];
         for (int64_t j = r * block->cols; j < (r + 1) * block->cols; j++)
             old->tau[j] = old->target[j] - (mask[r] * block->sigma[j] + old->shared[j]);
     }
@@ -81,7 +77,9 @@ static float sign_of(float x) {
     return (float)((x > 0.0f) - (x < 0.0f));
 }
 
-/* One old task's row: adds its pull on sigma to sigma_gradient and moves its tau. */
+/* A row of an old task: adds its share of the gradient by sigma, and steps its tau.
+ *     residual = m*sigma + sigma_g + tau - theta*
+ *     d/d sigma = 2*lambda2*m*residual,   d/d tau = 2*lambda2*residual + lambda1*sign(tau) */
 static void step_old_row(apd_solver *solver, const solver_block *block, old_task *old, float mask, int64_t j,
                          float *sigma_gradient) {
     const adam_step adam = solver->adam;
@@ -98,7 +96,7 @@ static void step_old_row(apd_solver *solver, const solver_block *block, old_task
     }
 }
 
-/* `gradient` (C) is the row's. */
+/* One row; `gradient` (C) is that of theta. */
 static void joint_step_row(apd_solver *solver, int b, int64_t r, const float *gradient, float *scratch) {
     solver_block *block = &solver->blocks[b];
     joint_block *own = block->own;
@@ -117,8 +115,8 @@ static void joint_step_row(apd_solver *solver, int b, int64_t r, const float *gr
                      solver->decomposition->tasks[own->tasks[i].place]->blocks[b].mask[r], j, sigma_gradient);
     adam_moments tau = {block->tau_moments.first + j, block->tau_moments.second + j};
     adam_moments sigma = {block->sigma_moments.first + j, block->sigma_moments.second + j};
-    apd_adam_update(&solver->adam, block->tau + j, &tau, tau_gradient, 0.0f, cols);
-    apd_adam_update(&solver->adam, block->sigma + j, &sigma, sigma_gradient, 0.0f, cols);
+    apd_adam_update(&solver->adam, block->tau + j, tau, tau_gradient, 0.0f, cols);
+    apd_adam_update(&solver->adam, block->sigma + j, sigma, sigma_gradient, 0.0f, cols);
     apd_solver_step_mask(solver, block, r, mask_slope);
 }
 
@@ -134,42 +132,25 @@ static void joint_step(apd_solver *solver, int b, apd_rows rows, const float *gr
     free(scratch);
 }
 
-/* Write `block`'s tau, cut at |tau| <= lambda1, into a task's sparse rows. `shared`: its sigma_g, or NULL. */
-static void store_cut(const apd_solver *solver, const solver_block *block, const float *shared,
-                      apd_sparse *tau) {
-    int64_t entries = 0;
-    bool *keep = apd_allocate(block->cols, sizeof *keep, "a row's support");
-    for (int64_t j = 0; j < block->rows * block->cols; j++)
-        entries += fabs((double)block->tau[j]) > solver->settings.lambda1;
-    apd_sparse_resize(tau, block->rows, entries);
-    int64_t next = 0;
-    for (int64_t r = 0; r < block->rows; r++) {
-        for (int64_t c = 0; c < block->cols; c++)
-            keep[c] = fabs((double)block->tau[r * block->cols + c]) > solver->settings.lambda1;
-        next = apd_solver_store_row(block, r, keep, shared, tau, next);
-    }
-    free(keep);
-}
-
 static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
     joint_block *own = block->own;
     (void)anchor;
-    store_cut(solver, block, NULL, &part->blocks[b].tau);
+    apd_solver_store_tau(block, solver->settings.lambda1, NULL, &part->blocks[b].tau);
     apd_decomposition_revised(solver->decomposition, b);
     for (int i = 0; i < own->count; i++) {
         apd_task_part *old = solver->decomposition->tasks[own->tasks[i].place];
         solver_block view = *block;
         view.tau = own->tasks[i].tau;
         view.mask = old->blocks[b].mask;
-        store_cut(solver, &view, own->tasks[i].shared, &old->blocks[b].tau);
+        apd_solver_store_tau(&view, solver->settings.lambda1, own->tasks[i].shared, &old->blocks[b].tau);
         old->moved = old->changed = true;
     }
 }
 
-const solver_kind apd_solver_joint = {.decomposed = true,
-                                      .begin_task = joint_begin_task,
-                                      .step = joint_step,
-                                      .end_task = joint_end_task,
-                                      .release = joint_release,
-                                      .bytes = joint_bytes};
+const solver_operations apd_solver_joint = {.decomposed = true,
+                                            .begin_task = joint_begin_task,
+                                            .step = joint_step,
+                                            .end_task = joint_end_task,
+                                            .release = joint_release,
+                                            .bytes = joint_bytes};

@@ -16,11 +16,11 @@ static float rounded_within(double s, double low, double high) {
     return result;
 }
 
-/* What is left of the search: the minimum lies between low and high, the off_centre between them are the first
- * `count`, and `derivative` is the old tasks' just above low. */
+/* A search: the minimum lies in low..high, the first `count` of off_centre have their points between them, and
+ * `derivative` is the old tasks' just above low. */
 typedef struct search {
-    double lambda1, centre, centre_subgradient; /* a pull of 0: the centre is not between low and high */
-    apd_off_centre *off_centre;
+    double lambda1, centre, centre_subgradient; /* 0: the centre is not between low and high */
+    apd_breakpoint *off_centre;
     int64_t count;
     double low, high, derivative;
 } search;
@@ -36,13 +36,13 @@ static void rises_to(const search *at, double point, double *before, double *her
     *here = 2.0 * (at->lambda1 * equal + (at->centre == point ? at->centre_subgradient : 0.0));
 }
 
-/* Go on below `point`, or above it, where the derivative is `derivative`. Strays keep their order. */
+/* Continue on one side of `point`; `derivative` is that just above it. The order of off-centre tasks stays. */
 static void keep_side(search *at, double point, bool above, double derivative) {
     int64_t kept = 0;
     for (int64_t k = 0; k < at->count; k++) {
-        const apd_off_centre stray = at->off_centre[k];
-        at->off_centre[kept] = stray;
-        kept += above ? stray.point > point : stray.point < point;
+        const apd_breakpoint task = at->off_centre[k];
+        at->off_centre[kept] = task;
+        kept += above ? task.point > point : task.point < point;
     }
     at->count = kept;
     at->centre_subgradient = (above ? at->centre > point : at->centre < point) ? at->centre_subgradient : 0.0;
@@ -51,7 +51,7 @@ static void keep_side(search *at, double point, bool above, double derivative) {
     at->derivative = above ? derivative : at->derivative;
 }
 
-/* Near the middle of the points, which are in no particular order. */
+/* A pivot: the median of the first, the middle and the last point. */
 static double middle_of_three(const search *at) {
     double a = at->off_centre[0].point, b = at->off_centre[at->count / 2].point,
            c = at->off_centre[at->count - 1].point;
@@ -61,16 +61,16 @@ static double middle_of_three(const search *at) {
 
 static void sort_off_centre(search *at) {
     for (int64_t k = 1; k < at->count; k++) {
-        const apd_off_centre stray = at->off_centre[k];
+        const apd_breakpoint task = at->off_centre[k];
         int64_t place = k;
-        for (; place > 0 && at->off_centre[place - 1].point > stray.point; place--)
+        for (; place > 0 && at->off_centre[place - 1].point > task.point; place--)
             at->off_centre[place] = at->off_centre[place - 1];
-        at->off_centre[place] = stray;
+        at->off_centre[place] = task;
     }
 }
 
-/* The next point on the way up, *next off_centre being passed, and how much the derivative rises there, ties
- * together; false at the end. */
+/* The next kink in ascending order, and by how much the derivative rises there, ties together; `*next` off-centre tasks
+ * lie below it. Returns false at the end. */
 static bool next_kink(search *at, int64_t *next, double *point, double *rise) {
     bool has_centre = at->centre_subgradient > 0.0;
     if (*next == at->count && !has_centre)
@@ -89,7 +89,7 @@ static bool next_kink(search *at, int64_t *next, double *point, double *rise) {
 }
 
 float apd_proximal_absolute(float z, float eta, double lambda1, float centre, double centre_subgradient,
-                            apd_off_centre *off_centre, int64_t count, apd_chunk *piece) {
+                            apd_breakpoint *off_centre, int64_t count, apd_linear_piece *piece) {
     search at = {lambda1, (double)centre, centre_subgradient, off_centre,
                  count,   -INFINITY,      INFINITY,           -centre_subgradient};
     double point, rise, before;
@@ -102,7 +102,7 @@ float apd_proximal_absolute(float z, float eta, double lambda1, float centre, do
         double below = at.derivative + before, above = below + rise;
         bool is_below = (double)z - (double)eta * below < point;
         if (!is_below && (double)z - (double)eta * above <= point) {
-            *piece = (apd_chunk){(float)point, (float)point, (float)below, (float)above};
+            *piece = (apd_linear_piece){(float)point, (float)point, (float)below, (float)above};
             return (float)point;
         }
         keep_side(&at, point, !is_below, above);
@@ -117,13 +117,13 @@ float apd_proximal_absolute(float z, float eta, double lambda1, float centre, do
         }
         double above = at.derivative + rise;
         if ((double)z - (double)eta * above <= point) {
-            *piece = (apd_chunk){(float)point, (float)point, (float)at.derivative, (float)above};
+            *piece = (apd_linear_piece){(float)point, (float)point, (float)at.derivative, (float)above};
             return (float)point;
         }
         at.derivative = above;
         at.low = point;
     }
-    *piece = (apd_chunk){(float)at.low, (float)at.high, (float)at.derivative, (float)at.derivative};
+    *piece = (apd_linear_piece){(float)at.low, (float)at.high, (float)at.derivative, (float)at.derivative};
     return rounded_within((double)z - (double)eta * at.derivative, at.low, at.high);
 }
 
@@ -135,14 +135,14 @@ static int ascending(const void *left, const void *right) {
 void apd_huber_row_init(apd_huber_row *row, double lambda1, double lambda2, const double *masks, int count) {
     *row = (apd_huber_row){.count = count};
     row->half = apd_allocate(count, sizeof(double), "a row's zones");
-    row->pull = apd_allocate(count + 1, sizeof(double), "a row's subgradients");
+    row->slope = apd_allocate(count + 1, sizeof(double), "a row's subgradients");
     row->curve = apd_allocate(count + 1, sizeof(double), "a row's curves");
     for (int k = 0; k < count; k++)
         row->half[k] = lambda1 / (2.0 * lambda2 * masks[k]);
     qsort(row->half, (size_t)count, sizeof(double), ascending);
     for (int k = 0; k < count; k++) {
         double mask = lambda1 / (2.0 * lambda2 * row->half[k]);
-        row->pull[k + 1] = row->pull[k] + lambda1 * mask;
+        row->slope[k + 1] = row->slope[k] + lambda1 * mask;
     }
     for (int k = count; k-- > 0;) {
         double mask = lambda1 / (2.0 * lambda2 * row->half[k]);
@@ -152,12 +152,12 @@ void apd_huber_row_init(apd_huber_row *row, double lambda1, double lambda2, cons
 
 void apd_huber_row_clear(apd_huber_row *row) {
     free(row->half);
-    free(row->pull);
+    free(row->slope);
     free(row->curve);
     *row = (apd_huber_row){0};
 }
 
-/* How many zones end at a distance of `distance` or less. */
+/* How many zones have a half-width of `distance` or less. */
 static int zones_left(const apd_huber_row *row, double distance) {
     int low = 0, high = row->count;
     while (low < high) {
@@ -172,7 +172,7 @@ static int zones_left(const apd_huber_row *row, double distance) {
 
 typedef struct huber {
     const apd_huber_row *row;
-    const apd_off_centre *off_centre;
+    const apd_breakpoint *off_centre;
     int64_t count;
     double lambda1, lambda2, centre;
 } huber;
@@ -182,23 +182,23 @@ static double one_derivative(const huber *h, double mask, double distance) {
     return fmax(-limit, fmin(limit, inside));
 }
 
-/* The derivative of the whole sum at s: all tasks at the centre, then the off_centre taken to where they are. */
+/* The derivative of the sum at s: as if all tasks were at the centre, corrected for the off-centre ones. */
 static double derivative_at(const huber *h, double s) {
     double distance = s - h->centre;
     int k = zones_left(h->row, fabs(distance));
-    double sum = copysign(h->row->pull[k], distance) + h->row->curve[k] * distance;
+    double sum = copysign(h->row->slope[k], distance) + h->row->curve[k] * distance;
     for (int64_t i = 0; i < h->count; i++)
         sum += one_derivative(h, h->off_centre[i].mask, s - h->off_centre[i].point) -
                one_derivative(h, h->off_centre[i].mask, distance);
     return sum;
 }
 
-/* Which side of s the minimum is on: the sign of (s - z)/eta + derivative, scaled by eta. */
+/* eta times the derivative of the objective at s; positive if the minimum lies below s. */
 static double balance(const huber *h, double z, double eta, double s) {
     return s - z + eta * derivative_at(h, s);
 }
 
-/* Narrow *low..*high (the minimum lies in it) by a breakpoint. */
+/* Narrow *low..*high, in which the minimum lies, at s. */
 static void narrow(const huber *h, double z, double eta, double s, double *low, double *high) {
     if (s <= *low || s >= *high)
         return;
@@ -208,7 +208,7 @@ static void narrow(const huber *h, double z, double eta, double s, double *low, 
         *low = s;
 }
 
-/* Narrow by the zone ends of the row's tasks on one side of the centre: a bisection among them. */
+/* Narrow at the ends of the row's zones on one side of the centre, by bisection. */
 static void narrow_by_row(const huber *h, double z, double eta, double side, double *low, double *high) {
     int first = 0, last = h->row->count;
     while (first < last) {
@@ -227,8 +227,8 @@ static void narrow_by_row(const huber *h, double z, double eta, double side, dou
 }
 
 float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, float centre,
-                         const apd_huber_row *row, const apd_off_centre *off_centre, int64_t count,
-                         apd_chunk *piece) {
+                         const apd_huber_row *row, const apd_breakpoint *off_centre, int64_t count,
+                         apd_linear_piece *piece) {
     huber h = {.row = row,
                .off_centre = off_centre,
                .count = count,
@@ -241,16 +241,16 @@ float apd_proximal_huber(float z, float eta, double lambda1, double lambda2, flo
         narrow(&h, (double)z, (double)eta, off_centre[i].point - half, &low, &high);
         narrow(&h, (double)z, (double)eta, off_centre[i].point + half, &low, &high);
     }
-    /* the centre itself is no breakpoint: sigma crosses it all the time, and would leave its piece */
+    /* not at the centre itself: sigma crosses it often, and would leave its piece each time */
     narrow_by_row(&h, (double)z, (double)eta, -1.0, &low, &high);
     narrow_by_row(&h, (double)z, (double)eta, 1.0, &low, &high);
 
-    /* linear between low and high; constant where one of them is infinite */
+    /* linear in low..high, constant where one of them is infinite */
     double origin = isfinite(low) ? low : (isfinite(high) ? high : (double)z);
     double level = derivative_at(&h, origin), slope = 0.0;
     if (isfinite(low) && isfinite(high))
         slope = (derivative_at(&h, high) - level) / (high - low);
     double s = origin + ((double)z - origin - (double)eta * level) / (1.0 + (double)eta * slope);
-    *piece = (apd_chunk){(float)low, (float)high, (float)level, (float)slope};
+    *piece = (apd_linear_piece){(float)low, (float)high, (float)level, (float)slope};
     return rounded_within(s, low, high);
 }

@@ -1,49 +1,19 @@
-#include "method/solvers/internal.h"
+#include "method/solvers/solver.h"
 
 #include "base/memory.h"
+#include "method/solvers/state.h"
+#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-float *apd_solver_track(apd_solver *solver, int block, const char *name, int64_t width, bool parameter) {
-    solver->arrays = apd_reallocate(solver->arrays, solver->array_count, solver->array_count + 1,
-                                    sizeof *solver->arrays, "the solver's arrays");
-    apd_solver_array *array = &solver->arrays[solver->array_count++];
-    *array = (apd_solver_array){.block = block,
-                                .rows = solver->blocks[block].rows,
-                                .width = width > 0 ? width : 1,
-                                .parameter = parameter};
-    (void)snprintf(array->name, sizeof array->name, "%s", name);
-    array->values = apd_allocate(array->rows * array->width, sizeof(float),
-                                 parameter ? "parameters in training" : "Adam's moments");
-    return array->values;
-}
-
-adam_moments apd_solver_track_moments(apd_solver *solver, int block, const char *name, int64_t width) {
-    char first[sizeof solver->arrays->name], second[sizeof solver->arrays->name];
-    (void)snprintf(first, sizeof first, "%s_first", name);
-    (void)snprintf(second, sizeof second, "%s_second", name);
-    float *moments = apd_solver_track(solver, block, first, width, false);
-    return (adam_moments){moments, apd_solver_track(solver, block, second, width, false)};
-}
-
-/* Forget the arrays from `count` on. */
-static void drop_arrays(apd_solver *solver, int count) {
-    for (int i = count; i < solver->array_count; i++) {
-        free(solver->arrays[i].kept);
-        free(solver->arrays[i].values);
-    }
-    solver->array_count = count;
-}
 
 static void create_block(apd_solver *solver, int b) {
     const apd_block *shape = &solver->decomposition->layout->blocks[b];
     solver_block *block = &solver->blocks[b];
     block->rows = apd_local_rows(solver->decomposition, b);
     block->cols = shape->cols;
-    if (shape->decomposed && solver->kind->decomposed) {
+    if (shape->decomposed && solver->operations->decomposed) {
         block->sigma = apd_solver_track(solver, b, "sigma", block->cols, true);
         block->tau = apd_solver_track(solver, b, "tau", block->cols, true);
         block->logit = apd_solver_track(solver, b, "logit", 0, true);
@@ -51,8 +21,8 @@ static void create_block(apd_solver *solver, int b) {
         block->sigma_moments = apd_solver_track_moments(solver, b, "sigma", block->cols);
         block->tau_moments = apd_solver_track_moments(solver, b, "tau", block->cols);
         block->logit_moments = apd_solver_track_moments(solver, b, "logit", 0);
-        if (solver->kind->create != NULL)
-            solver->kind->create(solver, b);
+        if (solver->operations->create != NULL)
+            solver->operations->create(solver, b);
     } else {
         block->dense = apd_solver_track(solver, b, "dense", block->cols, true);
         block->dense_moments = apd_solver_track_moments(solver, b, "dense", block->cols);
@@ -73,12 +43,16 @@ static void initialise_sigma(apd_solver *solver) {
     }
 }
 
-apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
+/* One network a task, plain Adam (STL). */
+static const solver_operations single = {.decomposed = false};
+
+apd_solver *apd_solver_create(apd_solver_kind kind, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings) {
-    static const solver_kind *const kinds[] = {
-        [APD_EXACT] = &apd_solver_exact, [APD_JOINT] = &apd_solver_joint, [APD_SINGLE] = &apd_solver_single};
+    static const solver_operations *const all[] = {[APD_SOLVER_EXACT] = &apd_solver_exact,
+                                                   [APD_SOLVER_JOINT] = &apd_solver_joint,
+                                                   [APD_SOLVER_SINGLE] = &single};
     apd_solver *solver = apd_allocate(1, sizeof *solver, "the solver");
-    solver->kind = kinds[name];
+    solver->operations = all[kind];
     solver->network = network;
     solver->decomposition = decomposition;
     solver->settings = *settings;
@@ -86,7 +60,7 @@ apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
     for (int b = 0; b < decomposition->layout->block_count; b++)
         create_block(solver, b);
     solver->lasting = solver->array_count;
-    if (decomposition->task_count == 0 && solver->kind->decomposed)
+    if (decomposition->task_count == 0 && solver->operations->decomposed)
         initialise_sigma(solver);
     return solver;
 }
@@ -94,11 +68,11 @@ apd_solver *apd_solver_create(apd_solver_name name, const apd_network *network,
 static void release_blocks(apd_solver *solver) {
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].own != NULL) {
-            solver->kind->release(solver, b);
+            solver->operations->release(solver, b);
             free(solver->blocks[b].own);
             solver->blocks[b].own = NULL;
         }
-    drop_arrays(solver, solver->lasting);
+    apd_solver_untrack(solver, solver->lasting);
 }
 
 void apd_solver_destroy(apd_solver *solver) {
@@ -107,10 +81,10 @@ void apd_solver_destroy(apd_solver *solver) {
     release_blocks(solver);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].lasting != NULL) {
-            solver->kind->destroy(solver, b);
+            solver->operations->destroy(solver, b);
             free(solver->blocks[b].lasting);
         }
-    drop_arrays(solver, 0);
+    apd_solver_untrack(solver, 0);
     free(solver->arrays);
     free(solver->blocks);
     free(solver);
@@ -149,17 +123,17 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     solver->task_id = task_id;
     solver->classes = classes;
     solver->steps = 0;
-    solver->polishing = solver->kept = false;
+    solver->polishing = solver->has_snapshot = false;
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
-        free(array->kept);
-        array->kept = NULL;
+        free(array->snapshot);
+        array->snapshot = NULL;
         memset(array->values, 0, (size_t)(array->rows * array->width) * sizeof(float));
     }
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         begin_block(solver, b);
-        if (solver->blocks[b].mask != NULL && solver->kind->begin_task != NULL)
-            solver->kind->begin_task(solver, b);
+        if (solver->blocks[b].mask != NULL && solver->operations->begin_task != NULL)
+            solver->operations->begin_task(solver, b);
     }
 }
 
@@ -178,50 +152,11 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
 void apd_solver_begin_step(apd_solver *solver, double learning_rate) {
     const apd_solver_settings *settings = &solver->settings;
     solver->steps++;
-    solver->adam = (adam_step){
-        .rate = (float)learning_rate,
-        .beta1 = (float)settings->beta1,
-        .beta2 = (float)settings->beta2,
-        .epsilon = (float)settings->epsilon,
-        .first_scale = (float)(1.0 / (1.0 - pow(settings->beta1, (double)solver->steps))),
-        .second_scale = (float)(1.0 / (1.0 - pow(settings->beta2, (double)solver->steps))),
-    };
+    solver->adam =
+        apd_adam_step(learning_rate, settings->beta1, settings->beta2, settings->epsilon, solver->steps);
 }
 
-float apd_dot(const float *a, const float *b, int64_t count) {
-    float sums[16] = {0};
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16)
-        for (int k = 0; k < 16; k++)
-            sums[k] += a[i + k] * b[i + k];
-    for (int k = 0; i < count; i++, k++)
-        sums[k] += a[i] * b[i];
-    for (int half = 8; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            sums[k] += sums[k + half];
-    return sums[0];
-}
-
-void apd_adam_update(const adam_step *adam, float *values, adam_moments *moments, const float *gradient,
-                     float decay, int64_t count) {
-    const adam_step step = *adam;
-    float *restrict value = values, *restrict first = moments->first, *restrict second = moments->second;
-    for (int64_t i = 0; i < count; i++) {
-        float direction, eta;
-        adam_direction(&step, &first[i], &second[i], gradient[i] + decay * value[i], &direction, &eta);
-        value[i] -= eta * direction;
-    }
-}
-
-void apd_solver_step_mask(apd_solver *solver, solver_block *block, int64_t row, float gradient) {
-    float direction, eta;
-    adam_direction(&solver->adam, &block->logit_moments.first[row], &block->logit_moments.second[row],
-                   gradient, &direction, &eta);
-    block->logit[row] -= eta * direction;
-    block->mask[row] = (float)(1.0 / (1.0 + exp(-(double)block->logit[row])));
-}
-
-/* How many of `rows` are in use: the head's beyond the task's classes stay zero whatever the decay. */
+/* How many of `rows` are in use: rows of the head beyond the task's classes stay 0. */
 static int64_t rows_in_use(const apd_solver *solver, int b, apd_rows rows) {
     int64_t used = solver->classes - solver->decomposition->rows[b].begin - rows.begin;
     if (!is_head(solver, b) || used > rows.end - rows.begin)
@@ -239,23 +174,16 @@ void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float 
     APD_ASSERT(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= block->rows);
     int64_t used = rows_in_use(solver, b, rows), count = rows.end - rows.begin;
     int64_t first = rows.begin * block->cols;
-    adam_moments moments = moments_at(block->bias_moments, rows.begin);
-    apd_adam_update(&solver->adam, block->bias + rows.begin, &moments, bias_gradient, 0.0f, used);
+    apd_adam_update(&solver->adam, block->bias + rows.begin, moments_at(block->bias_moments, rows.begin),
+                    bias_gradient, 0.0f, used);
     memcpy(bias, block->bias + rows.begin, (size_t)count * sizeof(float));
     if (block->dense == NULL) {
-        solver->kind->step(solver, b, rows, gradient, weights);
+        solver->operations->step(solver, b, rows, gradient, weights);
         return;
     }
-    moments = moments_at(block->dense_moments, first);
-    apd_adam_update(&solver->adam, block->dense + first, &moments, gradient,
+    apd_adam_update(&solver->adam, block->dense + first, moments_at(block->dense_moments, first), gradient,
                     (float)solver->settings.weight_decay, used * block->cols);
     memcpy(weights, block->dense + first, (size_t)(count * block->cols) * sizeof(float));
-}
-
-void apd_solver_step(apd_solver *solver, int b, const float *gradient, const float *bias_gradient,
-                     float *weights, float *bias) {
-    apd_solver_step_rows(solver, b, (apd_rows){0, solver->blocks[b].rows}, gradient, bias_gradient, weights,
-                         bias);
 }
 
 void apd_solver_begin_polish(apd_solver *solver) {
@@ -266,38 +194,34 @@ static size_t array_bytes(const apd_solver_array *array) {
     return (size_t)(array->rows * array->width) * sizeof(float);
 }
 
-/* Room for the copies. */
-static void make_copies(apd_solver *solver) {
+static void allocate_snapshots(apd_solver *solver) {
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
-        if (array->parameter && array->kept == NULL)
-            array->kept = apd_allocate(array->rows * array->width, sizeof(float), "a copy of the best epoch");
+        if (array->parameter && array->snapshot == NULL)
+            array->snapshot =
+                apd_allocate(array->rows * array->width, sizeof(float), "the snapshot of a task");
     }
-    solver->kept = true;
+    solver->has_snapshot = true;
 }
 
 void apd_solver_snapshot(apd_solver *solver) {
-    make_copies(solver);
+    allocate_snapshots(solver);
     for (int i = 0; i < solver->array_count; i++)
         if (solver->arrays[i].parameter)
-            memcpy(solver->arrays[i].kept, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
+            memcpy(solver->arrays[i].snapshot, solver->arrays[i].values, array_bytes(&solver->arrays[i]));
 }
 
-static void tell_rewritten(apd_solver *solver) {
+static void notify_rewritten(apd_solver *solver) {
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
-        if (solver->blocks[b].own != NULL && solver->kind->rewritten != NULL)
-            solver->kind->rewritten(solver, b);
+        if (solver->blocks[b].own != NULL && solver->operations->rewritten != NULL)
+            solver->operations->rewritten(solver, b);
 }
 
 void apd_solver_restore(apd_solver *solver) {
-    for (int i = 0; i < solver->array_count && solver->kept; i++)
+    for (int i = 0; i < solver->array_count && solver->has_snapshot; i++)
         if (solver->arrays[i].parameter)
-            memcpy(solver->arrays[i].values, solver->arrays[i].kept, array_bytes(&solver->arrays[i]));
-    tell_rewritten(solver);
-}
-
-const float *apd_solver_sigma(const apd_solver *solver, int block) {
-    return solver->blocks[block].sigma;
+            memcpy(solver->arrays[i].values, solver->arrays[i].snapshot, array_bytes(&solver->arrays[i]));
+    notify_rewritten(solver);
 }
 
 int apd_solver_array_count(const apd_solver *solver) {
@@ -309,34 +233,15 @@ const apd_solver_array *apd_solver_array_at(const apd_solver *solver, int index)
 }
 
 apd_solver_progress apd_solver_progress_of(const apd_solver *solver) {
-    return (apd_solver_progress){solver->steps, solver->polishing, solver->kept};
+    return (apd_solver_progress){solver->steps, solver->polishing, solver->has_snapshot};
 }
 
 void apd_solver_resume(apd_solver *solver, apd_solver_progress progress) {
     solver->steps = progress.steps;
     solver->polishing = progress.polishing != 0;
-    if (progress.kept != 0)
-        make_copies(solver);
-    tell_rewritten(solver);
-}
-
-int64_t apd_solver_store_row(const solver_block *block, int64_t row, const bool *keep, const float *shared,
-                             apd_sparse *tau, int64_t next) {
-    const float *sigma = block->sigma + row * block->cols, *own = block->tau + row * block->cols;
-    const float *group = shared != NULL ? shared + row * block->cols : NULL;
-    float mask = block->mask[row];
-    for (int64_t c = 0; c < block->cols; c++) {
-        float plain = mask * sigma[c];
-        if (group != NULL && group[c] != 0.0f)
-            plain += group[c];
-        float theta = plain + own[c];
-        if (!keep[c] || theta == plain)
-            continue;
-        tau->columns[next] = (int32_t)c;
-        tau->values[next++] = theta;
-    }
-    tau->offsets[row + 1] = next;
-    return next;
+    if (progress.has_snapshot != 0)
+        allocate_snapshots(solver);
+    notify_rewritten(solver);
 }
 
 static void end_decomposed(apd_solver *solver, int b, apd_task_part *part) {
@@ -346,13 +251,13 @@ static void end_decomposed(apd_solver *solver, int b, apd_task_part *part) {
     float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
     memcpy(anchor, sigma, bytes);
     memcpy(sigma, block->sigma, bytes);
-    solver->kind->end_task(solver, b, anchor, part);
+    solver->operations->end_task(solver, b, anchor, part);
     free(anchor);
 }
 
 void apd_solver_end_task(apd_solver *solver) {
     apd_decomposition *d = solver->decomposition;
-    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->kind->decomposed);
+    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->operations->decomposed);
     for (int b = 0; b < d->layout->block_count; b++) {
         const solver_block *block = &solver->blocks[b];
         apd_task_block *stored = &part->blocks[b];
@@ -371,9 +276,20 @@ void apd_solver_end_task(apd_solver *solver) {
 int64_t apd_solver_bytes(const apd_solver *solver) {
     int64_t bytes = (int64_t)sizeof *solver;
     for (int i = 0; i < solver->array_count; i++)
-        bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].kept != NULL ? 2 : 1);
+        bytes += (int64_t)array_bytes(&solver->arrays[i]) * (solver->arrays[i].snapshot != NULL ? 2 : 1);
     for (int b = 0; b < solver->decomposition->layout->block_count; b++)
         if (solver->blocks[b].own != NULL || solver->blocks[b].lasting != NULL)
-            bytes += solver->kind->bytes(solver, b);
+            bytes += solver->operations->bytes(solver, b);
     return bytes;
+}
+
+/* Arrays of the joint solver for an old task: tau and its two moments, tracked; target and sigma_g. */
+enum { JOINT_ARRAYS = 5 };
+
+int64_t apd_solver_finished_bytes(apd_solver_kind kind, int64_t weights, int64_t tasks, int64_t entries) {
+    switch (kind) {
+    case APD_SOLVER_EXACT: return apd_tau_row_bytes(weights, entries < weights ? entries : weights, entries);
+    case APD_SOLVER_JOINT: return JOINT_ARRAYS * tasks * weights * (int64_t)sizeof(float);
+    default: return 0;
+    }
 }

@@ -1,13 +1,12 @@
 #include "method/solvers/subgradient_sums.h"
 
 #include "base/memory.h"
-#include "method/solvers/cells.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHED   8192 /* weights whose sums and sigma stay in a cache of 128 kB */
-#define LOOK_UPS 16   /* entries added one after the other in the time of a look for one */
+#define CACHED   8192 /* weights whose sums and sigma fit in 128 kB of cache */
+#define LOOK_UPS 16   /* entries added in the time of one bisection */
 
 void apd_subgradient_sums_init(apd_subgradient_sums *subgradients, const apd_decomposition *decomposition,
                                int block) {
@@ -30,7 +29,7 @@ void apd_subgradient_sums_clear(apd_subgradient_sums *subgradients) {
     *subgradients = (apd_subgradient_sums){0};
 }
 
-static void forget_all(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block) {
+static void start_over(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block) {
     int64_t rows = apd_local_rows(d, block), size = rows * d->layout->blocks[block].cols;
     memcpy(subgradients->sigma, d->sigma[block], (size_t)size * sizeof *subgradients->sigma);
     memset(subgradients->masks, 0, (size_t)rows * sizeof *subgradients->masks);
@@ -40,7 +39,7 @@ static void forget_all(apd_subgradient_sums *subgradients, const apd_decompositi
     subgradients->revision = d->revisions[block];
 }
 
-/* One entry of a task: theta `value` at weight j, where its group has `group`. */
+/* Add an entry of a task: theta `value` at weight j, where sigma_g is `group`. */
 static void add_entry(apd_subgradient_sums *subgradients, int64_t j, float value, float group, float mask) {
     float sigma = subgradients->sigma[j], point = (value - group) / mask;
     if (point == sigma)
@@ -53,15 +52,16 @@ static void add_row(apd_subgradient_sums *subgradients, const apd_decomposition 
                     const apd_task_block *part, int64_t r) {
     int64_t first = r * d->layout->blocks[block].cols;
     float mask = part->mask[r];
-    apd_group_walk group = apd_group_walk_begin(d, block, part->group, r);
+    apd_sparse_cursor group = apd_group_cursor(d, block, part->group, r);
     subgradients->masks[r] += mask;
     for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
         int32_t c = part->tau.columns[e];
-        add_entry(subgradients, first + c, part->tau.values[e], apd_group_walk_at(&group, c), mask);
+        const float *sigma_g = apd_sparse_seek(&group, c);
+        add_entry(subgradients, first + c, part->tau.values[e], sigma_g != NULL ? *sigma_g : 0.0f, mask);
     }
 }
 
-/* Rows `begin` .. `end-1` of all tasks that are not in the sums yet. */
+/* Add rows begin .. end-1 of the tasks that are not in the sums yet. */
 static void add_tasks(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block,
                       int64_t begin, int64_t end) {
     for (int t = subgradients->tasks; t < d->task_count; t++)
@@ -69,9 +69,9 @@ static void add_tasks(apd_subgradient_sums *subgradients, const apd_decompositio
             add_row(subgradients, d, block, &d->tasks[t]->blocks[block], r);
 }
 
-/* What task part `part` has at weight (r, c) where sigma moved, j of its block. */
-static void look_up(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block,
-                    const apd_task_block *part, int64_t j) {
+/* Add the entry of task `part` at weight j, if it has one. */
+static void add_weight(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block,
+                       const apd_task_block *part, int64_t j) {
     int64_t cols = d->layout->blocks[block].cols, r = j / cols;
     int32_t c = (int32_t)(j % cols);
     int64_t end = part->tau.offsets[r + 1];
@@ -82,7 +82,7 @@ static void look_up(apd_subgradient_sums *subgradients, const apd_decomposition 
                   part->mask[r]);
 }
 
-/* The sums of the tasks that are in them, where sigma moved: `count` of `size` weights. */
+/* Recompute the sums at the `count` of `size` weights where sigma moved. */
 static void follow_sigma(apd_subgradient_sums *subgradients, const apd_decomposition *d, int block,
                          int64_t size, int64_t count) {
     const float *sigma = d->sigma[block];
@@ -96,7 +96,7 @@ static void follow_sigma(apd_subgradient_sums *subgradients, const apd_decomposi
     }
     for (int t = 0; t < subgradients->tasks; t++)
         for (int64_t k = 0; k < count && apd_task_is_decomposed(d, t, block); k++)
-            look_up(subgradients, d, block, &d->tasks[t]->blocks[block], moved[k]);
+            add_weight(subgradients, d, block, &d->tasks[t]->blocks[block], moved[k]);
     free(moved);
 }
 
@@ -105,10 +105,10 @@ void apd_subgradient_sums_update(apd_subgradient_sums *subgradients, const apd_d
     for (int64_t j = 0; j < rows * cols; j++)
         moved += !apd_same_bits(d->sigma[block][j], subgradients->sigma[j]);
     if (subgradients->revision != d->revisions[block] || moved > rows * cols / LOOK_UPS)
-        forget_all(subgradients, d, block);
+        start_over(subgradients, d, block);
     else if (moved > 0)
         follow_sigma(subgradients, d, block, rows * cols, moved);
-    /* many tasks: a few rows of all, whose sums stay in the cache */
+    /* several new tasks: take a few rows of all of them at a time, whose sums stay in the cache */
     int64_t few = d->task_count - subgradients->tasks > 1 ? 1 + CACHED / cols : rows;
     for (int64_t r = 0; r < rows; r += few)
         add_tasks(subgradients, d, block, r, r + few < rows ? r + few : rows);

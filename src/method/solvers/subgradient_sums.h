@@ -1,14 +1,13 @@
-/* subgradients: how all finished tasks together pull on each weight of sigma where it is, kept from task to task.
+/* subgradient_sums: the subdifferential of the finished tasks' l1 penalty at the current sigma.
  *
- * With lambda2 = inf an old task subgradients sigma[j] towards its breakpoint by lambda1*mask. Most tasks have theirs
- * at sigma[j] itself; of the others, the off_centre, only two sums matter as long as sigma[j] stays: of their
- * masks, and of the masks of those below less those above. So a new task can start with the finished ones'
- * joint pull, however many they are, and need not look at any of them until sigma[j] moves.
+ * With lambda2 = inf, finished task i adds lambda1*mask_i*|sigma[j] - p_i[j]|, where
+ *     p_i[j] = (theta_i[j] - sigma_g[j])/mask_i.
+ * At sigma[j] their sum has the subdifferential
+ *     lambda1*[below - centre, below + centre],   centre = masks - off_centre,
+ * so a step costs O(1) a weight at any number of tasks. Tasks with p_i[j] != sigma[j] are *off-centre*.
  *
- * A task that arrives is added. Where sigma moved, the finished tasks are looked up at these weights, which are
- * few. Anything else that happens to finished tasks (apd_decomposition_revised) makes all be added anew. Sums
- * are taken in the order of tasks, so all ways give the same bits: what the sums are follows from the
- * decomposition alone. */
+ * update() adds new tasks and recomputes the weights where sigma moved; after a revision, or when over 1/16 of them
+ * moved, it starts over. Every path adds in task order, so that all give the same bits. */
 #ifndef APD_METHOD_SOLVERS_SUBGRADIENT_SUMS_H
 #define APD_METHOD_SOLVERS_SUBGRADIENT_SUMS_H
 
@@ -20,16 +19,16 @@ typedef struct apd_subgradient_sums {
     int64_t revision;  /* of the block when they were taken */
     float *sigma;      /* (rows, C): sigma when they were taken */
     float *masks;      /* (rows): sum of all masks */
-    float *off_centre; /* (rows, C): sum of the off_centre' masks */
-    float *below;      /* (rows, C): sum of the masks of off_centre below sigma, less those above */
+    float *off_centre; /* (rows, C): sum of the masks of off-centre tasks */
+    float *below;      /* (rows, C): sum of the masks of those below sigma less those above */
 } apd_subgradient_sums;
 
 void apd_subgradient_sums_init(apd_subgradient_sums *subgradients, const apd_decomposition *decomposition,
                                int block);
 void apd_subgradient_sums_clear(apd_subgradient_sums *subgradients);
 
-/* Bring the sums up to date. Cost: the entries of the tasks that came since, or of all after a revision; and a
- * look into each task for each weight whose sigma moved. */
+/* Bring the sums up to date. Cost: the entries of new tasks, and a bisection in each task for each weight whose sigma
+ * moved; after a revision the entries of all tasks. */
 void apd_subgradient_sums_update(apd_subgradient_sums *subgradients, const apd_decomposition *decomposition,
                                  int block);
 

@@ -1,7 +1,7 @@
-/* lanes: the machine's vector of floats and its multiply-add, with one spelling.
+/* lanes: the machine's vector of floats and its multiply-add.
  *
- * Fusing is asked for here by name, where the processor has it, because the compiler is told not to fuse
- * anything on its own (-ffp-contract=off). */
+ * The compiler may not fuse multiplications and additions on its own (-ffp-contract=off); these functions do, where the
+ * processor can. */
 #ifndef APD_NETWORK_KERNELS_LANES_H
 #define APD_NETWORK_KERNELS_LANES_H
 
@@ -25,7 +25,7 @@ typedef float apd_lanes __attribute__((vector_size(APD_LANES * 4)));
 
 typedef int32_t apd_lane_ints __attribute__((vector_size(APD_LANES * 4)));
 
-/* in memory, aligned as floats are */
+/* in memory, with the alignment of a float */
 typedef float apd_lanes_at __attribute__((vector_size(APD_LANES * 4), aligned(4), may_alias));
 typedef int32_t apd_lane_ints_at __attribute__((vector_size(APD_LANES * 4), aligned(4), may_alias));
 
@@ -45,7 +45,7 @@ static inline void apd_lane_ints_store(int32_t *to, apd_lane_ints value) {
     *(apd_lane_ints_at *)to = value;
 }
 
-/* Lane by lane: yes where which is -1, no where it is 0. */
+/* Lane by lane: `yes` where which is -1, `no` where it is 0. */
 static inline apd_lanes apd_lanes_choose(apd_lane_ints which, apd_lanes yes, apd_lanes no) {
 #if APD_LANES == 8
     return (apd_lanes)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)which);
@@ -65,7 +65,7 @@ static inline apd_lanes apd_lanes_larger(apd_lanes a, apd_lanes b) {
 #endif
 }
 
-/* APD_LANES rows of as many floats, `step` apart, to columns, `out_step` apart. */
+/* Transpose APD_LANES rows of APD_LANES floats, `step` apart; the rows of `out` are out_step apart. */
 static inline void apd_lanes_transpose(const float *rows, int64_t step, float *out, int64_t out_step) {
 #if APD_LANES == 16
     __m512 in[16], pair[16], four[4][4];

@@ -1,13 +1,13 @@
 /* points: polynomials of degree below 8 by their values at eight points, for fast convolution (winograd.h).
  *
- * The points are 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, where a polynomial's value is its leading
- * coefficient. They are the ones that lose the fewest bits: a 5x5 convolution done through them is off by some
- * 2e-6 of its size in single precision, a plain sum by 1e-7. In the order above, with f the factor of a point,
- *     values      t[p] = sum_k p^k y[k]                        (count coefficients in, 8 out)
- *     transposed  y[k] = sum_p p^k t[p]
- *     windows     the transpose of interpolation, scaled: what makes
- *                 values_transposed(windows(d) * factors * values(g)) the correlation of d (8) with g
- * Each works on vectors of lanes; `count` is a constant after inlining. */
+ * The points are 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, where the value is the leading coefficient. They lose the fewest
+ * bits: a 5x5 convolution in single precision has an error of about 2e-6 of its size, direct sums 1e-7. With p the points in
+ * this order, f their factors and `count` coefficients y:
+ *     values       t[p] = sum_k p^k y[k]
+ *     transposed   y[k] = sum_p p^k t[p]
+ *     windows      the transpose of interpolation, scaled: it makes
+ *                  transposed(windows(d) * f * values(g)) the correlation of d (8) with g
+ * All work on vectors of lanes. `count` is a constant after inlining. */
 #ifndef APD_NETWORK_KERNELS_POINTS_H
 #define APD_NETWORK_KERNELS_POINTS_H
 
@@ -17,8 +17,8 @@
 
 #define APD_POINTS_INLINE static inline __attribute__((always_inline))
 
-/* The factor of +-1, +-2 and +-1/2: one over the product of the differences to the other finite points. That
- * of 0 and of infinity is 1 (0's sign is in the windows). */
+/* The factors of +-1, +-2 and +-1/2: one over the product of the differences to the other finite points. Those of 0 and
+ * infinity are 1 (the sign of 0's is in the windows). */
 #define APD_FACTOR_1    (-2.0f / 9.0f)
 #define APD_FACTOR_2    (1.0f / 90.0f)
 #define APD_FACTOR_HALF (32.0f / 45.0f)
@@ -27,7 +27,7 @@ APD_POINTS_INLINE apd_lanes apd_points_all(float value) {
     return (apd_lanes){0} + value;
 }
 
-/* t[p], t[-p] of y: even and odd powers apart. */
+/* t[p] and t[-p] of y, even and odd powers apart. */
 APD_POINTS_INLINE void apd_points_pair(const int count, const apd_lanes *y, float p, float factor,
                                        apd_lanes *plus, apd_lanes *minus) {
     apd_lanes even = y[0] * apd_points_all(factor), odd = y[1] * apd_points_all(factor * p);
@@ -43,7 +43,7 @@ APD_POINTS_INLINE void apd_points_pair(const int count, const apd_lanes *y, floa
     *minus = even - odd;
 }
 
-/* Values of the polynomial y (count) at the points; `scaled`: times the points' factors. count >= 2 */
+/* The values of polynomial y (count >= 2) at the points; `scaled`: times the factors. */
 APD_POINTS_INLINE void apd_points_values(const int count, const int scaled, const apd_lanes *y,
                                          apd_lanes *t) {
     t[0] = y[0];
@@ -89,7 +89,7 @@ APD_POINTS_INLINE apd_lanes apd_points_sum3(apd_lanes a, float b_times, apd_lane
     return apd_lanes_multiply_add(apd_lanes_multiply_add(a, b_times, b), c_times, c);
 }
 
-/* Eight neighbours d to eight numbers t, one a point. */
+/* windows: eight adjacent numbers d to t, one for each point. */
 APD_POINTS_INLINE void apd_points_windows(const apd_lanes *d, apd_lanes *t) {
     t[0] = apd_lanes_multiply_add(d[0] - d[6], 5.25f, d[4] - d[2]);
     t[7] = apd_lanes_multiply_add(d[7] - d[1], 5.25f, d[3] - d[5]);

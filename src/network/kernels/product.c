@@ -5,13 +5,12 @@
 
 #include <string.h>
 
-/* Sizes of blocks. What is used over and over stays in a first-level cache of 32 kB, the rest of a block in a
- * second-level one. */
+/* Sizes of blocks. What is reused most fits in a first-level cache of 32 kB, the rest of a block in a second-level cache. */
 #define LANES  ((int64_t)APD_LANES)
 #define IMAGES INT64_C(96)  /* forward: images taken together, or up to a register more */
 #define GROUP  INT64_C(24)  /* units taken together; whole tiles of any width */
 #define TERMS  INT64_C(256) /* forward: terms of a sum at a time */
-#define ASIDE  4            /* forward: most images beyond whole registers that go by themselves */
+#define ASIDE  4            /* forward: images beyond whole registers that are taken one at a time, at most */
 #define WIDTH  (APD_LANES == 16 ? 4 : 2) /* gradients: registers of a tile */
 #define INPUTS \
     (APD_LANES == 16 ? INT64_C(1024) : INT64_C(384)) /* gradients: inputs of a block, whole tiles */
@@ -94,8 +93,8 @@ static void write_units(const float *sums, int64_t units, int64_t lanes, int64_t
         }
 }
 
-/* sums (units, images) += weights (units, terms; w_step apart) * x (images, terms; x_step apart)^T, along the terms:
- * for the few images that would leave most of a register empty. Both counts are constants after inlining. */
+/* sums (units, images) += weights (units, terms; w_step apart) * x (images, terms; x_step apart)^T, with lanes along the
+ * terms: for the few images that would leave most of a register empty. Both counts are constants after inlining. */
 static inline __attribute__((always_inline)) void dots(const int units, const int images, const float *x,
                                                        int64_t x_step, const float *weights, int64_t w_step,
                                                        int64_t terms, float *sums) {
@@ -158,7 +157,7 @@ static void add_dots(const float *x, int images, int64_t x_step, const float *we
         kinds[images].one(x, x_step, weights + u * w_step, w_step, terms, sums + u * images);
 }
 
-/* Of `images`, how many go by themselves. */
+/* How many of the images are taken one at a time. */
 static int images_aside(int64_t images) {
     int64_t rest = images % LANES;
     return rest <= ASIDE && 2 * rest <= LANES ? (int)rest : 0;
@@ -219,8 +218,7 @@ static void pack_rows(const float *rows, int64_t terms, int64_t step, int64_t in
     }
 }
 
-/* (images, GROUP) of a group of units, close together: a power of two apart they would share few lines of the
- * cache. */
+/* (images, GROUP) of a group of units, contiguous: a power of two apart they would map to a few lines of the cache. */
 static void pack_units(const float *y, int64_t images, int64_t step, int64_t units, float *packed) {
     for (int64_t i = 0; i < images; i++)
         for (int64_t u = 0; u < units; u++)
@@ -239,8 +237,8 @@ static void pack_transposed(const float *y, int64_t images, int64_t step, int64_
 typedef struct tile_place {
     float *out;
     int64_t out_step;
-    int64_t inputs; /* that are left: a tile at the right edge may be wider */
-    bool begin;     /* out has no sums yet */
+    int64_t inputs; /* up to the right edge: a tile may be wider */
+    bool begin;     /* write, do not add */
 } tile_place;
 
 /* A tile at the right edge. */
@@ -264,14 +262,14 @@ static void gradient_tile(int width, int points, const float *const *x, const ap
                  to->begin ? 0 : to->out_step, to->out, to->out_step);
 }
 
-typedef struct apd_gradient {
+typedef struct product_sums {
     float *out; /* (rows, inputs), out_step apart */
     int64_t rows, inputs, out_step;
-    bool begin; /* out has no sums yet */
-} apd_gradient;
+    bool begin; /* write, do not add */
+} product_sums;
 
 /* out = or += group (terms, GROUP) of `rows` columns, transposed, * panels of `terms` rows */
-static void add_products(const apd_gradient *g, const float *group, const float *panels, int64_t terms) {
+static void add_products(const product_sums *g, const float *group, const float *panels, int64_t terms) {
     for (int64_t first = 0; first < g->inputs; first += WIDTH * LANES) {
         int width = panel_width(g->inputs - first), points = apd_tile_points(width);
         apd_tile_walk walk = {.rows = 1, .run = terms, .step = GROUP, .w_step = width * LANES};
@@ -287,19 +285,21 @@ static void add_products(const apd_gradient *g, const float *group, const float 
 }
 
 void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float *x, float *weights,
-                          bool accumulate, float *scratch) {
+                          float *scratch) {
     float *group = scratch + DEPTH * INPUTS;
+    if (s->n == 0)
+        memset(weights, 0, (size_t)(s->units * s->cols) * sizeof *weights);
     for (int64_t c = 0; c < s->cols; c += INPUTS) {
         int64_t inputs = least(INPUTS, s->cols - c);
         for (int64_t i = 0; i < s->n; i += DEPTH) {
             int64_t images = least(DEPTH, s->n - i);
             pack_rows(x + i * s->x_step + c, images, s->x_step, inputs, scratch);
             for (int64_t r = 0; r < s->units; r += GROUP) {
-                apd_gradient gradient = {.out = weights + r * s->cols + c,
+                product_sums gradient = {.out = weights + r * s->cols + c,
                                          .rows = least(GROUP, s->units - r),
                                          .inputs = inputs,
                                          .out_step = s->cols,
-                                         .begin = i == 0 && !accumulate};
+                                         .begin = i == 0};
                 pack_units(y + i * s->y_step + r, images, s->y_step, gradient.rows, group);
                 add_products(&gradient, group, scratch, images);
             }
@@ -309,7 +309,7 @@ void apd_dense_by_weights(const apd_dense_shape *s, const float *y, const float 
 
 /* --- a gradient's factors -------------------------------------------------------------------------------- */
 
-/* The number of images, in as much room as keeps the rest aligned; x's panels of (n, width of a tile); y's groups of
+/* The layout of factors: the number of images, padded to APD_ALIGNMENT; x in panels of (n, width of a tile); y in groups of
  * (n, GROUP). */
 enum { HEAD = APD_ALIGNMENT / sizeof(float) };
 
@@ -376,7 +376,7 @@ static void by_inputs(const apd_dense_shape *s, const float *y, int64_t images, 
             int64_t terms = least(DEPTH, units - u);
             pack_rows(weights + u * s->cols + c, terms, s->cols, inputs, scratch);
             for (int64_t i = 0; i < images; i += GROUP) {
-                apd_gradient gradient = {.out = x + i * s->x_step + c,
+                product_sums gradient = {.out = x + i * s->x_step + c,
                                          .rows = least(GROUP, images - i),
                                          .inputs = inputs,
                                          .out_step = s->x_step,

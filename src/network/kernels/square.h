@@ -1,7 +1,7 @@
 /* square: the transforms of points.h along both sides of a square of 8 x 8 points, for winograd.h.
  *
- * Each works on one register of channels: pixels (rows, columns, APD_LANES) as the grid says; values (points,
- * APD_LANES), `step` floats apart, the point (y, x) at y*8 + x. */
+ * Each works on one register of channels. Pixels (rows, columns, APD_LANES) lie as an apd_square_grid says; values (points,
+ * APD_LANES) are `step` floats apart, point (y, x) at index y*8 + x. */
 #ifndef APD_NETWORK_KERNELS_SQUARE_H
 #define APD_NETWORK_KERNELS_SQUARE_H
 
@@ -11,24 +11,24 @@
 
 #define APD_SQUARE_POINTS ((int64_t)APD_POINTS * APD_POINTS)
 
-/* Pixels of a tile: where they are, and how many of its rows and columns there are. */
+/* The pixels of a tile. Tiles at the edge of an image have fewer rows or columns. */
 typedef struct apd_square_grid {
     int64_t row_step, step; /* floats */
     int64_t rows, columns;
 } apd_square_grid;
 
-/* (8, 8) windows of pixels, all of them there, to `out`. */
+/* Transform 8 x 8 pixels, all of them present, to values. */
 void apd_square_windows(const float *pixels, const apd_square_grid *at, float *out, int64_t out_step);
 
-/* The transpose: pixels += */
+/* The transpose, added to pixels. */
 void apd_square_add_windows(const float *in, int64_t in_step, float *pixels, const apd_square_grid *at);
 
-/* (count, count) pixels, zero beyond those that are there, to values at the points. Kernels have 3 or 5 taps a side
- * and their tiles 6 or 4 outputs, so the count says which of the two it is; weights take the points' factors. */
+/* Transform count x count pixels, those missing taken as 0, to values. count 3 or 5: the taps of a kernel, whose values get
+ * the factors of points.h; count 6 or 4: the outputs of its tile. */
 void apd_square_values(int count, const float *pixels, const apd_square_grid *at, float *out,
                        int64_t out_step);
 
-/* The transpose: pixels = start (APD_LANES) +, where they are. */
+/* The transpose plus `start` (APD_LANES), written to the pixels that are present. */
 void apd_square_pixels(int count, const float *in, int64_t in_step, const float *start, float *pixels,
                        const apd_square_grid *at);
 

@@ -1,12 +1,12 @@
-/* tile: the one inner loop of convolutions, a small block of sums held in registers.
+/* tile: a small block of sums held in registers, the inner loop of all products.
  *
- * A convolution's output, its gradient by the input and its gradient by the weights are all sums
- *     out[p][v] = start[p][v] + sum over rows y < walk.rows, steps i < walk.run of
+ *     out[p][v] = start[p][v] + sum over rows y < walk.rows, terms i < walk.run of
  *                 x[p][y*walk.row_step + i*walk.step] * w[(y*walk.run + i)*walk.w_step + v]
- * over p (pixels, or weights) and v (channels, the vector's lanes). Reading x in place from a zero-padded
- * image spares the patch matrix of im2col, which costs a third of the time of the products it feeds; and
- * twelve registers of sums for seven or eight loads keep both multiply-add units of a core busy. Where there are 32
- * registers, 24 sums for ten loads spare the core other work. */
+ *
+ * over p (pixels, or weights) and v (channels, the lanes of a vector). A convolution and both its gradients have this form.
+ * x is read in place from a zero-padded image; the patch matrix of im2col would cost a third of the time of the products.
+ * Twelve registers of sums for seven or eight loads keep both multiply-add units of a core busy; with 32 registers there
+ * are 24 sums for ten loads. */
 #ifndef APD_NETWORK_KERNELS_TILE_H
 #define APD_NETWORK_KERNELS_TILE_H
 
@@ -24,22 +24,22 @@ typedef struct apd_tile_walk {
     int64_t w_step;         /* floats of w from one term to the next */
 } apd_tile_walk;
 
-/* Points of a tile of `width` registers, 4 to 8; no more than half of them cost about half. */
+/* Points of a tile of `width` registers, 4 to 8. Up to half of them cost about half. */
 int apd_tile_points(int width);
 
-/* Registers of the next tile when `lanes` floats (whole registers) are left: widths that leave no single
- * register behind, which would waste a third of a tile's speed. */
+/* Width in registers of the next tile if `lanes` floats (whole registers) remain. Avoids a last tile of one register, which
+ * would run at two thirds of the speed. */
 int apd_tile_width(int64_t lanes);
 
-/* One tile: `width` registers of lanes, `points` in 1 .. apd_tile_points(width).
- *   x      (points) where each point's walk begins
+/* Compute a tile of `width` registers and `points` points, 1 .. apd_tile_points(width).
+ *   x      (points) where the terms of each point begin
  *   w      (rows*run, width*APD_LANES), walk.w_step apart
- *   start  (points, width*APD_LANES), start_step apart: 0 for the same start everywhere
+ *   start  (points, width*APD_LANES), start_step apart; 0: the same for all points
  *   out    (points, width*APD_LANES), out_step apart; may be start */
 void apd_tile(int width, int points, const float *const *x, const apd_tile_walk *walk, const float *w,
               const float *start, int64_t start_step, float *out, int64_t out_step);
 
-/* A start of zeros for any width, with start_step 0. */
+/* Zeros, as a start of any width with start_step 0. */
 extern const float apd_tile_zeros[APD_TILE_WIDTH * APD_LANES];
 
 #endif

@@ -1,4 +1,4 @@
-/* ReLU and dropout, in place. */
+/* activation: ReLU and dropout, in place. */
 #include "network/layers/layer.h"
 
 #include <stddef.h>
@@ -7,7 +7,7 @@ static void relu_forward(const apd_layer *layer, const apd_pass *pass) {
     int64_t count = pass->n * apd_image_floats(layer->out);
     float *values = pass->output;
     for (int64_t i = 0; i < count; i++)
-        values[i] = values[i] < 0.0f ? 0.0f : values[i]; /* so a NaN goes on, to be seen in the loss */
+        values[i] = values[i] < 0.0f ? 0.0f : values[i]; /* NaN passes, and shows in the loss */
 }
 
 static void relu_backward(const apd_layer *layer, const apd_pass *pass) {
@@ -25,21 +25,22 @@ static apd_status dropout_shape(apd_layer *layer, apd_error *error) {
     return apd_layer_same_shape(layer, error);
 }
 
-/* A factor an element: 0 or 1/(1-rate). */
+/* A factor for each element: 0 or 1/(1-rate). */
 static int64_t dropout_kept_bytes(const apd_layer *layer) {
     return apd_image_floats(layer->out) * (int64_t)sizeof(float);
 }
 
-/* Each dropout layer has a stream of its own: its number beside the purpose, which is below 2^8. */
+/* A stream for each dropout layer: its number goes above the purpose, which is below 2^8. */
 static apd_random stream_of_layer(const apd_layer *layer, const apd_random *dropout) {
     apd_random stream = *dropout;
     stream.purpose += (uint32_t)layer->number << 8;
     return stream;
 }
 
-/* Element e, in the order (image, row, column, channel), uses number first+e. */
+/* factor[e] = u < rate ? 0 : 1/(1-rate), u being number first+e, e in the order (image, row, column, channel). */
 static void draw_factors(const apd_layer *layer, const apd_pass *pass, float *factors) {
-    APD_ASSERT(pass->first >= 0 && pass->first + pass->n * apd_features(layer->out) <= (INT64_C(1) << 34));
+    /* apd_network_check_dropout has refused larger batches */
+    APD_ASSERT(pass->first >= 0 && pass->first + pass->n * apd_features(layer->out) <= APD_RANDOM_NUMBERS);
     apd_random stream = stream_of_layer(layer, pass->dropout);
     int64_t stride = apd_channel_stride(layer->out.channels);
     int64_t number = pass->first;

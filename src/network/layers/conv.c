@@ -1,9 +1,9 @@
-/* Three sums of tiles (tile.h) over one image at a time:
- *     output[pixel][r]       sum over (ky, kx, c) of the padded input around the pixel, times weights
- *     input_gradient[pixel]  the same over the padded, stride-spread output gradient and the mirrored weights
- *     weight_gradient[tap]   sum over output pixels of the padded input at the tap, times the output gradient
- * Images are padded into scratch without padding lanes, so that a kernel's row (kx, c) is one run of floats.
- */
+/* conv: convolutions, as three sums of tiles (tile.h) over one image at a time:
+ *     output[pixel][r]        sum over (ky, kx, c) of the padded input around the pixel times weights
+ *     input_gradient[pixel]   the same over the padded output gradient, spread by the stride, and mirrored weights
+ *     weight_gradient[tap]    sum over output pixels of the padded input at the tap times the output gradient
+ * Images are padded into scratch without padding channels, so that a row (kx, c) of the kernel is contiguous. Layers that
+ * gain by it use winograd.h instead. */
 #include "network/kernels/tile.h"
 #include "network/layers/layer.h"
 #include "network/layers/winograd.h"
@@ -33,7 +33,7 @@ static correlation forward_correlation(const apd_layer *layer) {
                          .out_channels = layer->out.channels};
 }
 
-/* Output gradients lie `stride` apart in the padded image, zeros between them. */
+/* Output gradients lie `stride` apart in the padded image, with zeros between. */
 static correlation mirrored_correlation(const apd_layer *layer) {
     const apd_layer_spec *spec = &layer->spec;
     return (correlation){.channels = layer->out.channels,
@@ -60,7 +60,7 @@ static int64_t packed_floats(const correlation *sum) {
     return taps(sum) * apd_channel_stride(sum->out_channels);
 }
 
-/* What a layer that gains by Winograd's products becomes. */
+/* The operations of a layer for which Winograd's algorithm is faster. */
 static const apd_layer_operation by_winograd = {
     .name = "conv",
     .on_image = true,
@@ -82,24 +82,20 @@ static apd_status shape(apd_layer *layer, apd_error *error) {
     return APD_OK;
 }
 
-/* Where things lie in scratch. */
-typedef struct room {
+/* The division of scratch. */
+typedef struct buffers {
     float *padded;  /* one padded image of the layer's input */
-    float *spread;  /* alike: of its output's gradient */
-    float *packed;  /* weights of the correlation at hand, by tile: (tile, taps, width of the tile) */
+    float *spread;  /* the same for the gradient by its output */
+    float *packed;  /* weights of the present correlation: (tile, taps, width of the tile) */
     float *bias;    /* (channel stride of out): the bias, or its gradient */
     float *zeros;   /* (channel stride of in) */
     float *sums;    /* weight gradient by tile, as packed */
     float *factors; /* output gradient of an image by tile: (pixels, width of the tile) */
-} room;
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
+} buffers;
 
 static int64_t weight_floats(const apd_layer *layer) {
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
-    return larger(packed_floats(&sum), packed_floats(&mirrored));
+    return apd_larger(packed_floats(&sum), packed_floats(&mirrored));
 }
 
 static int64_t factor_floats(const apd_layer *layer) {
@@ -113,9 +109,9 @@ static int64_t scratch_floats(const apd_layer *layer) {
            padded_floats(&mirrored);
 }
 
-static room room_in(const apd_layer *layer, float *scratch) {
+static buffers buffers_in(const apd_layer *layer, float *scratch) {
     correlation sum = forward_correlation(layer);
-    room made = {.packed = scratch};
+    buffers made = {.packed = scratch};
     made.sums = made.packed + weight_floats(layer);
     made.bias = made.sums + weight_floats(layer);
     made.zeros = made.bias + apd_channel_stride(layer->out.channels);
@@ -125,8 +121,7 @@ static room room_in(const apd_layer *layer, float *scratch) {
     return made;
 }
 
-/* Spread an image's rows and columns `step` apart into the padded image, from (top, left) on. What lies
- * between stays as it was: zero. */
+/* Copy an image into the padded image from (top, left) on, its rows and columns `step` apart. The rest stays zero. */
 static void pad_image(const correlation *sum, apd_image_shape shape, const float *image, int top, int left,
                       int step_h, int step_w, float *padded) {
     int64_t stride = apd_channel_stride(shape.channels);
@@ -140,10 +135,6 @@ static void pad_image(const correlation *sum, apd_image_shape shape, const float
             for (int64_t c = 0; c < shape.channels; c++)
                 to[c] = from[c];
     }
-}
-
-static void clear(float *floats, int64_t count) {
-    memset(floats, 0, (size_t)count * sizeof(float));
 }
 
 /* out (pixels, channel stride) of one image. */
@@ -177,8 +168,7 @@ static void correlate(const correlation *sum, const float *padded, const float *
     }
 }
 
-/* Where weight (output channel `to`, kernel row, kernel column, channel `from`) of the sum lies in the
- * (R, (c, ky, kx)) weights. */
+/* The index in the weights (R, (c, ky, kx)) of the correlation's weight from channel `from` at (ky, kx) to channel `to`. */
 typedef int64_t (*weight_index)(const correlation *sum, int64_t to, int64_t ky, int64_t kx, int64_t from);
 
 static int64_t plain_index(const correlation *sum, int64_t to, int64_t ky, int64_t kx, int64_t from) {
@@ -212,16 +202,16 @@ static void pack(const correlation *sum, const float *weights, weight_index inde
 
 static void begin_forward(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
-    room in = room_in(layer, pass->scratch);
+    buffers in = buffers_in(layer, pass->scratch);
     pack(&sum, pass->weights, plain_index, in.packed);
-    clear(in.padded, padded_floats(&sum));
-    clear(in.bias, apd_channel_stride(layer->out.channels));
+    apd_clear_floats(in.padded, padded_floats(&sum));
+    apd_clear_floats(in.bias, apd_channel_stride(layer->out.channels));
     memcpy(in.bias, pass->bias, (size_t)layer->out.channels * sizeof(float));
 }
 
 static void forward(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
-    room in = room_in(layer, pass->scratch);
+    buffers in = buffers_in(layer, pass->scratch);
     for (int64_t image = 0; image < pass->n; image++) {
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
                   layer->pad_left, 1, 1, in.padded);
@@ -232,7 +222,7 @@ static void forward(const apd_layer *layer, const apd_pass *pass) {
 static void backward_input(const apd_layer *layer, const apd_pass *pass) {
     const apd_layer_spec *spec = &layer->spec;
     correlation sum = mirrored_correlation(layer);
-    room in = room_in(layer, pass->scratch);
+    buffers in = buffers_in(layer, pass->scratch);
     for (int64_t image = 0; image < pass->n; image++) {
         pad_image(&sum, layer->out, pass->output_gradient + image * apd_image_floats(layer->out),
                   spec->kernel_h - 1 - layer->pad_top, spec->kernel_w - 1 - layer->pad_left, spec->stride_h,
@@ -242,8 +232,7 @@ static void backward_input(const apd_layer *layer, const apd_pass *pass) {
     }
 }
 
-/* sums (taps, lanes) of one tile of output channels += one image's share. `factors` (pixels, lanes), w_step
- * apart. */
+/* sums (taps, lanes) of one tile of output channels += one image's. `factors` (pixels, lanes), w_step apart. */
 static void add_weight_tile(const correlation *sum, const float *padded, const float *factors, int64_t w_step,
                             int width, float *sums) {
     apd_tile_walk walk = {.rows = sum->out_h,
@@ -265,7 +254,7 @@ static void add_weight_tile(const correlation *sum, const float *padded, const f
     }
 }
 
-static void add_weights_of_image(const apd_layer *layer, const correlation *sum, const room *in,
+static void add_weights_of_image(const apd_layer *layer, const correlation *sum, const buffers *in,
                                  const float *output_gradient) {
     int64_t stride = apd_channel_stride(layer->out.channels);
     for (int64_t channel = 0; channel < stride;) {
@@ -280,7 +269,7 @@ static void add_weights_of_image(const apd_layer *layer, const correlation *sum,
     }
 }
 
-/* bias (channel stride) += one image's share */
+/* bias (channel stride) += one image's */
 static void add_bias_of_image(const apd_layer *layer, const float *output_gradient, float *bias) {
     int64_t stride = apd_channel_stride(layer->out.channels), pixels = apd_pixels(layer->out);
     for (int64_t channel = 0; channel < stride; channel += APD_LANES) {
@@ -291,32 +280,28 @@ static void add_bias_of_image(const apd_layer *layer, const float *output_gradie
     }
 }
 
-/* sums of one tile, whose first output channel is `to`, into rows of the (R, (c, ky, kx)) gradient. */
-static void unpack_tile(const correlation *sum, const float *sums, int64_t to, int lanes, bool accumulate,
-                        float *gradient) {
+/* Write the sums of the tile that begins at output channel `to` to the gradient (R, (c, ky, kx)). */
+static void unpack_tile(const correlation *sum, const float *sums, int64_t to, int lanes, float *gradient) {
     for (int64_t ky = 0; ky < sum->kernel_h; ky++)
         for (int64_t kx = 0; kx < sum->kernel_w; kx++)
             for (int64_t from = 0; from < sum->channels; from++, sums += lanes)
-                for (int lane = 0; lane < lanes && to + lane < sum->out_channels; lane++) {
-                    float *at = &gradient[plain_index(sum, to + lane, ky, kx, from)];
-                    *at = accumulate ? *at + sums[lane] : sums[lane];
-                }
+                for (int lane = 0; lane < lanes && to + lane < sum->out_channels; lane++)
+                    gradient[plain_index(sum, to + lane, ky, kx, from)] = sums[lane];
 }
 
-static void unpack(const correlation *sum, const room *in, const apd_pass *pass) {
+static void unpack(const correlation *sum, const buffers *in, const apd_pass *pass) {
     int64_t stride = apd_channel_stride(sum->out_channels);
     for (int64_t to = 0; to < stride;) {
         int lanes = apd_tile_width(stride - to) * APD_LANES;
-        unpack_tile(sum, in->sums + to * taps(sum), to, lanes, pass->accumulate, pass->weight_gradient);
+        unpack_tile(sum, in->sums + to * taps(sum), to, lanes, pass->weight_gradient);
         to += lanes;
     }
-    for (int r = 0; r < sum->out_channels; r++)
-        pass->bias_gradient[r] = pass->accumulate ? pass->bias_gradient[r] + in->bias[r] : in->bias[r];
+    memcpy(pass->bias_gradient, in->bias, (size_t)sum->out_channels * sizeof(float));
 }
 
 static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
-    room in = room_in(layer, pass->scratch);
+    buffers in = buffers_in(layer, pass->scratch);
     for (int64_t image = 0; image < pass->n; image++) {
         const float *output_gradient = pass->output_gradient + image * apd_image_floats(layer->out);
         pad_image(&sum, layer->in, pass->input + image * apd_image_floats(layer->in), layer->pad_top,
@@ -328,15 +313,15 @@ static void backward_weights(const apd_layer *layer, const apd_pass *pass) {
 
 static void begin_backward(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer), mirrored = mirrored_correlation(layer);
-    room in = room_in(layer, pass->scratch);
-    clear(in.sums, packed_floats(&sum));
-    clear(in.bias, apd_channel_stride(layer->out.channels));
-    clear(in.padded, padded_floats(&sum));
+    buffers in = buffers_in(layer, pass->scratch);
+    apd_clear_floats(in.sums, packed_floats(&sum));
+    apd_clear_floats(in.bias, apd_channel_stride(layer->out.channels));
+    apd_clear_floats(in.padded, padded_floats(&sum));
     if (pass->input_gradient == NULL)
         return;
     pack(&mirrored, pass->weights, mirrored_index, in.packed);
-    clear(in.zeros, apd_channel_stride(layer->in.channels));
-    clear(in.spread, padded_floats(&mirrored));
+    apd_clear_floats(in.zeros, apd_channel_stride(layer->in.channels));
+    apd_clear_floats(in.spread, padded_floats(&mirrored));
 }
 
 static void backward(const apd_layer *layer, const apd_pass *pass) {
@@ -347,7 +332,7 @@ static void backward(const apd_layer *layer, const apd_pass *pass) {
 
 static void end_backward(const apd_layer *layer, const apd_pass *pass) {
     correlation sum = forward_correlation(layer);
-    room in = room_in(layer, pass->scratch);
+    buffers in = buffers_in(layer, pass->scratch);
     unpack(&sum, &in, pass);
 }
 

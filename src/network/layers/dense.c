@@ -1,5 +1,5 @@
-/* Rows times columns, by product.h. An image of more than one pixel is brought into (channel, row, column) order
- * first, which is also the order that other tools flatten in. */
+/* dense: dense layers, by product.h. An image of more than one pixel is first flattened in the order (channel, row, column),
+ * as other tools do. */
 #include "network/kernels/product.h"
 #include "network/layers/layer.h"
 
@@ -12,7 +12,7 @@ static apd_status shape(apd_layer *layer, apd_error *error) {
     return APD_OK;
 }
 
-/* The flattened input (n, C) and its gradient, where the input is not flat already. */
+/* The flattened input (n, C) and its gradient, unless the input is flat already. */
 static int64_t kept_bytes(const apd_layer *layer) {
     return apd_pixels(layer->in) > 1 ? 2 * layer->cols * (int64_t)sizeof(float) : 0;
 }
@@ -38,7 +38,7 @@ static int64_t scratch_floats(const apd_layer *layer) {
     return apd_dense_scratch(layer->cols);
 }
 
-/* The layer's input as (n, C) `step` apart. */
+/* The input as (n, C), rows `step` apart. */
 static const float *flat_input(const apd_layer *layer, const apd_pass *pass, int *step) {
     bool flat = apd_pixels(layer->in) == 1;
     *step = (int)(flat ? apd_channel_stride(layer->in.channels) : layer->cols);
@@ -69,16 +69,10 @@ static void backward_input(const apd_layer *layer, const apd_pass *pass) {
 }
 
 static void backward_bias(const apd_pass *pass) {
-    if (!pass->accumulate)
-        memset(pass->bias_gradient, 0, (size_t)pass->units * sizeof(float));
+    memset(pass->bias_gradient, 0, (size_t)pass->units * sizeof(float));
     for (int64_t image = 0; image < pass->n; image++)
         for (int r = 0; r < pass->units; r++)
             pass->bias_gradient[r] += pass->output_gradient[image * pass->stride + r];
-}
-
-static void clear_weights(const apd_layer *layer, const apd_pass *pass) {
-    if (!pass->accumulate)
-        memset(pass->weight_gradient, 0, (size_t)(pass->units * layer->cols) * sizeof(float));
 }
 
 /* weight_gradient (units, C) = output_gradient^T (units, n) * input (n, C) */
@@ -89,11 +83,8 @@ static void backward(const apd_layer *layer, const apd_pass *pass) {
     backward_bias(pass);
     if (pass->factored)
         apd_dense_pack_factors(&shape, pass->output_gradient, input, pass->weight_gradient);
-    else if (pass->n > 0)
-        apd_dense_by_weights(&shape, pass->output_gradient, input, pass->weight_gradient, pass->accumulate,
-                             pass->scratch);
     else
-        clear_weights(layer, pass);
+        apd_dense_by_weights(&shape, pass->output_gradient, input, pass->weight_gradient, pass->scratch);
     if (pass->input_gradient != NULL && pass->n > 0)
         backward_input(layer, pass);
 }

@@ -28,7 +28,7 @@ apd_status apd_layer_same_shape(apd_layer *layer, apd_error *error) {
     return APD_OK;
 }
 
-/* One direction of a window; SAME pads as TensorFlow does: the odd pixel goes to the end. */
+/* One direction of a window; SAME pads as TensorFlow: the odd pixel goes to the end. */
 static void window_extent(apd_padding padding, int size, int kernel, int stride, int *out, int *pad) {
     if (padding == APD_PADDING_VALID) {
         *out = (size - kernel) / stride + 1;
@@ -76,8 +76,9 @@ static apd_status check_sizes(const apd_layer *layer, apd_error *error) {
 static apd_status resolve(apd_layer *layer, bool flat, apd_error *error) {
     if (flat && layer->operation->on_image)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "layer %d (%s): it works on images and cannot follow a dense layer", layer->number,
-                        layer->operation->name);
+                        "layer %d (%s): it works on images and cannot follow a dense layer; put it ahead of "
+                        "all dense layers",
+                        layer->number, layer->operation->name);
     if (layer->operation->trained)
         APD_TRY(apd_layer_range(layer, "units", layer->spec.units, MOST_UNITS, error));
     APD_TRY(layer->operation->shape(layer, error));
@@ -99,8 +100,8 @@ static apd_status check_input(apd_image_shape input, int max_classes, apd_error 
     return APD_OK;
 }
 
-/* Which spec comes at place l. A ReLU goes behind the max-pooling that follows it: both give the same
- * numbers and gradients in either order, and the pooled image is smaller. */
+/* The index of the spec at place l. A ReLU and the max-pooling that follows it are exchanged: outputs and gradients are the
+ * same in either order, and the pooled image is smaller. */
 static int spec_at(const apd_layer_spec *specs, int count, int l) {
     for (int first = l - 1; first <= l && first + 1 < count; first++)
         if (first >= 0 && specs[first].kind == APD_LAYER_RELU && specs[first + 1].kind == APD_LAYER_MAX_POOL)
@@ -120,9 +121,9 @@ apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs
         int place = spec_at(specs, count, l);
         apd_layer_spec spec = l < count ? specs[place] : head;
         if ((int)spec.kind < 0 || (int)spec.kind >= kinds)
-            return apd_fail(error, APD_ERROR_USAGE, "layer %d: kind %d is none that is known", place + 1,
+            return apd_fail(error, APD_ERROR_USAGE, "layer %d: kind %d does not exist", place + 1,
                             (int)spec.kind);
-        if (l == 0 && spec.kind == APD_LAYER_DENSE) /* images come in the order in which it flattens them */
+        if (l == 0 && spec.kind == APD_LAYER_DENSE) /* images come flattened already */
             shape = (apd_image_shape){(int)apd_features(input), 1, 1};
         layers[l] = (apd_layer){
             .operation = operation_of_kind[spec.kind], .spec = spec, .number = place + 1, .in = shape};

@@ -1,4 +1,4 @@
-/* Local response normalisation (Krizhevsky et al. 2012, section 3.3), pixel by pixel:
+/* norm: local response normalisation (Krizhevsky et al. 2012, section 3.3), pixel by pixel:
  *     s_c = bias + alpha * sum over |j-c| <= radius of x_j^2,   p_c = s_c^-beta,   y_c = x_c * p_c
  *     dx_c = dy_c * p_c - 2*alpha*beta * x_c * sum over |j-c| <= radius of dy_j * x_j * p_j / s_j
  * s and p are kept for the backward pass. */
@@ -44,7 +44,7 @@ static void windowed_sums(const float *restrict terms, int channels, int radius,
             sums[c] += terms[c + shift];
 }
 
-/* x^-beta; the usual 3/4 by square roots, which vectorise. */
+/* x^-beta; for the usual 3/4 by square roots, which vectorise. */
 static void negative_power(const float *restrict x, int count, float beta, float *restrict out) {
     if (beta == 0.75f) {
         for (int i = 0; i < count; i++) {
@@ -81,7 +81,7 @@ static void pixel_backward(const apd_layer *layer, const float *x, const float *
         dx[c] = dy[c] * p[c] - factor * x[c] * sums[c];
 }
 
-/* Scratch for one pixel: the terms, with their zeros, and then the sums. */
+/* Scratch for one pixel: the terms between zeros, then the sums. Returns the terms. */
 static float *clear_terms(const apd_layer *layer, float *scratch) {
     memset(scratch, 0, (size_t)scratch_floats(layer) * sizeof(float));
     return scratch + radius_of(layer);

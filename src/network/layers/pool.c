@@ -1,5 +1,5 @@
-/* Max-pooling. The window is clipped to the image once a pixel, so the loops over channels have no tests;
- * which tap won (the first, on ties) is kept for the backward pass. */
+/* pool: max-pooling. The window is clipped to the image once a pixel, so loops over channels have no tests. The winning tap
+ * (the first, on ties) is kept for the backward pass. */
 #include "network/layers/layer.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ typedef struct holders {
     int64_t first, last;
 } holders;
 
-/* Of the input `at` from those of the one before. */
+/* From those of input at-1 to those of input `at`. */
 static void advance(holders *held, int64_t at, int pad, int kernel, int stride, int64_t outputs) {
     while (held->last + 1 < outputs && (held->last + 1) * stride - pad <= at)
         held->last++;
@@ -88,7 +88,7 @@ static void add_if_won(const float *output_gradient, const int32_t *winners, int
     }
 }
 
-/* One image. Every pixel collects from the windows that hold it, in their order, so it is written once. */
+/* One image. Each pixel sums over the windows that hold it, in order, and is written once. */
 static void backward_image(const apd_layer *layer, const float *output_gradient, const int32_t *winners,
                            float *input_gradient) {
     const apd_layer_spec *spec = &layer->spec;

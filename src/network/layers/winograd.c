@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define TRANSFORM  1000                  /* what a tile costs a channel to transform, in multiplications */
+#define TRANSFORM  1000                  /* cost of transforming a tile, in multiplications a channel */
 #define CACHE      (INT64_C(256) * 1024) /* bytes of a group of tiles */
 #define GROUP_STEP INT64_C(12)           /* tiles: whole tiles of sums, whatever their width */
 
@@ -16,7 +16,7 @@ typedef struct plan {
     int64_t in_stride, out_stride;
     int64_t across, tiles;           /* tiles in a row, in an image */
     int64_t padded_rows, row_floats; /* of a padded image */
-    int64_t group;                   /* tiles that go through together */
+    int64_t group;                   /* tiles that pass together */
     int64_t in_step, out_step;       /* floats from a transformed tile to the next */
 } plan;
 
@@ -32,7 +32,7 @@ static plan plan_of(const apd_layer *layer) {
     p.tiles = down * p.across;
     p.padded_rows = down * p.side + p.kernel - 1;
     p.row_floats = (p.across * p.side + p.kernel - 1) * p.in_stride;
-    /* not a power of two apart, or all tiles would share few lines of the cache */
+    /* not a power of two apart: all tiles would map to a few lines of the cache */
     p.in_step = APD_SQUARE_POINTS * p.in_stride + 16;
     p.out_step = APD_SQUARE_POINTS * p.out_stride + 16;
     p.group = CACHE / ((p.in_step + p.out_step) * (int64_t)sizeof(float)) / GROUP_STEP * GROUP_STEP;
@@ -54,51 +54,44 @@ bool apd_winograd_suits(const apd_layer *layer) {
 
 /* --- scratch ----------------------------------------------------------------------------------------- */
 
-typedef struct room {
+typedef struct buffers {
     float *inputs;   /* (group, points, Cs) */
     float *outputs;  /* (group, points, Ks) */
     float *weights;  /* (points, in, Ks) forward, (points, out, Cs) backward */
     float *sums;     /* (points, in, Ks): the weights' gradient */
     float *padded;   /* an image, (padded rows, row) */
-    float *gradient; /* alike: its gradient */
+    float *gradient; /* its gradient, (padded rows, row) */
     float *bias;     /* (Ks) */
     float *zeros;    /* (the larger stride) */
-} room;
+} buffers;
 
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-/* Deal `floats` out of *scratch; counts only where *scratch is NULL. */
-static float *deal(float *scratch, int64_t *used, int64_t floats) {
-    float *dealt = scratch != NULL ? scratch + *used : NULL;
+/* Take `floats` floats of scratch; if it is NULL, only count. */
+static float *take(float *scratch, int64_t *used, int64_t floats) {
+    float *taken = scratch != NULL ? scratch + *used : NULL;
     *used += (floats + 15) / 16 * 16;
-    return dealt;
+    return taken;
 }
 
-static room room_in(const plan *p, float *scratch, int64_t *used) {
-    room r;
+static buffers buffers_in(const plan *p, float *scratch, int64_t *used) {
+    buffers r;
     *used = 0;
-    r.inputs = deal(scratch, used, p->group * p->in_step);
-    r.outputs = deal(scratch, used, p->group * p->out_step);
-    r.weights = deal(scratch, used, APD_SQUARE_POINTS * larger(p->in * p->out_stride, p->out * p->in_stride));
-    r.sums = deal(scratch, used, APD_SQUARE_POINTS * p->in * p->out_stride);
-    r.padded = deal(scratch, used, p->padded_rows * p->row_floats);
-    r.gradient = deal(scratch, used, p->padded_rows * p->row_floats);
-    r.bias = deal(scratch, used, p->out_stride);
-    r.zeros = deal(scratch, used, larger(p->in_stride, p->out_stride));
+    r.inputs = take(scratch, used, p->group * p->in_step);
+    r.outputs = take(scratch, used, p->group * p->out_step);
+    r.weights =
+        take(scratch, used, APD_SQUARE_POINTS * apd_larger(p->in * p->out_stride, p->out * p->in_stride));
+    r.sums = take(scratch, used, APD_SQUARE_POINTS * p->in * p->out_stride);
+    r.padded = take(scratch, used, p->padded_rows * p->row_floats);
+    r.gradient = take(scratch, used, p->padded_rows * p->row_floats);
+    r.bias = take(scratch, used, p->out_stride);
+    r.zeros = take(scratch, used, apd_larger(p->in_stride, p->out_stride));
     return r;
 }
 
 int64_t apd_winograd_scratch_floats(const apd_layer *layer) {
     plan p = plan_of(layer);
     int64_t used;
-    (void)room_in(&p, NULL, &used);
+    (void)buffers_in(&p, NULL, &used);
     return used;
-}
-
-static void clear(float *floats, int64_t count) {
-    memset(floats, 0, (size_t)count * sizeof(float));
 }
 
 /* --- weights ----------------------------------------------------------------------------------------- */
@@ -141,7 +134,7 @@ static void transform_weights(const plan *p, weight_order order, const float *we
 }
 
 /* The gradient by the weights from the sums over all tiles. */
-static void write_weights(const plan *p, const room *r, const apd_pass *pass) {
+static void write_weights(const plan *p, const buffers *r, const apd_pass *pass) {
     float taps[5 * 5 * APD_LANES];
     int count = p->kernel * p->kernel;
     apd_square_grid at = taps_grid(p);
@@ -153,12 +146,10 @@ static void write_weights(const plan *p, const room *r, const apd_pass *pass) {
             for (int lane = 0; lane < APD_LANES && first + lane < order.lanes; lane++) {
                 float *to = pass->weight_gradient + row * order.row_step + (first + lane) * order.lane_step;
                 for (int tap = 0; tap < count; tap++)
-                    to[tap] = pass->accumulate ? to[tap] + taps[tap * APD_LANES + lane]
-                                               : taps[tap * APD_LANES + lane];
+                    to[tap] = taps[tap * APD_LANES + lane];
             }
         }
-    for (int64_t k = 0; k < p->out; k++)
-        pass->bias_gradient[k] = r->bias[k] + (pass->accumulate ? pass->bias_gradient[k] : 0.0f);
+    memcpy(pass->bias_gradient, r->bias, (size_t)p->out * sizeof(float));
 }
 
 /* --- products ---------------------------------------------------------------------------------------- */
@@ -192,7 +183,7 @@ static void multiply(const product *m) {
     }
 }
 
-static void multiply_forward(const plan *p, const room *r, int64_t count) {
+static void multiply_forward(const plan *p, const buffers *r, int64_t count) {
     for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = count,
                             .terms = p->in,
@@ -207,7 +198,7 @@ static void multiply_forward(const plan *p, const room *r, int64_t count) {
                             .out_step = p->out_step});
 }
 
-static void multiply_for_weights(const plan *p, const room *r, int64_t count) {
+static void multiply_for_weights(const plan *p, const buffers *r, int64_t count) {
     for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = p->in,
                             .terms = count,
@@ -222,7 +213,7 @@ static void multiply_for_weights(const plan *p, const room *r, int64_t count) {
 }
 
 /* A tile's value at the point (1, 1) is the sum of its pixels. */
-static void add_biases(const plan *p, const room *r, int64_t count) {
+static void add_biases(const plan *p, const buffers *r, int64_t count) {
     for (int64_t c = 0; c < p->out_stride; c += APD_LANES) {
         apd_lanes sum = apd_lanes_load(r->bias + c);
         for (int64_t i = 0; i < count; i++)
@@ -231,7 +222,7 @@ static void add_biases(const plan *p, const room *r, int64_t count) {
     }
 }
 
-static void multiply_for_input(const plan *p, const room *r, int64_t count) {
+static void multiply_for_input(const plan *p, const buffers *r, int64_t count) {
     for (int64_t point = 0; point < APD_SQUARE_POINTS; point++)
         multiply(&(product){.count = count,
                             .terms = p->out,
@@ -293,13 +284,13 @@ static void pad_image(const apd_layer *layer, const plan *p, const float *image,
 static void cut_image(const apd_layer *layer, const plan *p, const float *padded, float *image) {
     const float *from = padded + layer->pad_top * p->row_floats + layer->pad_left * p->in_stride;
     if (rows_inside(layer, p) < layer->in.height || p->row_floats < layer->in.width * p->in_stride)
-        clear(image, apd_image_floats(layer->in));
+        apd_clear_floats(image, apd_image_floats(layer->in));
     for (int64_t y = 0; y < rows_inside(layer, p); y++)
         memcpy(image + y * layer->in.width * p->in_stride, from + y * p->row_floats, bytes_inside(layer, p));
 }
 
 /* Windows of tiles first .. first+count-1; r->padded holds the image of the tile before. */
-static void read_inputs(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
+static void read_inputs(const apd_layer *layer, const plan *p, const buffers *r, const apd_pass *pass,
                         int64_t first, int64_t count) {
     apd_square_grid window = inputs_grid(p);
     for (int64_t i = 0; i < count; i++) {
@@ -312,7 +303,7 @@ static void read_inputs(const apd_layer *layer, const plan *p, const room *r, co
     }
 }
 
-static void write_outputs(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
+static void write_outputs(const apd_layer *layer, const plan *p, const buffers *r, const apd_pass *pass,
                           int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
@@ -324,8 +315,8 @@ static void write_outputs(const apd_layer *layer, const plan *p, const room *r, 
     }
 }
 
-static void read_output_gradients(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
-                                  int64_t first, int64_t count) {
+static void read_output_gradients(const apd_layer *layer, const plan *p, const buffers *r,
+                                  const apd_pass *pass, int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
         apd_square_grid outputs = outputs_grid(layer, p, at);
@@ -336,13 +327,13 @@ static void read_output_gradients(const apd_layer *layer, const plan *p, const r
 }
 
 /* r->gradient collects an image's tiles and is written with the last of them. */
-static void write_input_gradients(const apd_layer *layer, const plan *p, const room *r, const apd_pass *pass,
-                                  int64_t first, int64_t count) {
+static void write_input_gradients(const apd_layer *layer, const plan *p, const buffers *r,
+                                  const apd_pass *pass, int64_t first, int64_t count) {
     apd_square_grid window = inputs_grid(p);
     for (int64_t i = 0; i < count; i++) {
         place at = place_of(p, first + i);
         if ((first + i) % p->tiles == 0)
-            clear(r->gradient, p->padded_rows * p->row_floats);
+            apd_clear_floats(r->gradient, p->padded_rows * p->row_floats);
         float *to = r->gradient + at.y * p->row_floats + at.x * p->in_stride;
         for (int64_t c = 0; c < p->in_stride; c += APD_LANES)
             apd_square_add_windows(r->inputs + i * p->in_step + c, p->in_stride, to + c, &window);
@@ -357,17 +348,17 @@ static int64_t group_at(const plan *p, int64_t first, int64_t all) {
     return all - first < p->group ? all - first : p->group;
 }
 
-/* Frames of padded images and lanes without a channel are zero throughout a direction. */
-static void clear_frames(const plan *p, const room *r) {
-    clear(r->padded, p->padded_rows * p->row_floats);
-    clear(r->zeros, larger(p->in_stride, p->out_stride));
-    clear(r->bias, p->out_stride);
+/* The borders of padded images and the padding channels stay zero throughout a direction. */
+static void clear_frames(const plan *p, const buffers *r) {
+    apd_clear_floats(r->padded, p->padded_rows * p->row_floats);
+    apd_clear_floats(r->zeros, apd_larger(p->in_stride, p->out_stride));
+    apd_clear_floats(r->bias, p->out_stride);
 }
 
 void apd_winograd_begin_forward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used;
-    room r = room_in(&p, pass->scratch, &used);
+    buffers r = buffers_in(&p, pass->scratch, &used);
     clear_frames(&p, &r);
     memcpy(r.bias, pass->bias, (size_t)p.out * sizeof(float));
     transform_weights(&p, forward_order(&p), pass->weights, r.weights);
@@ -376,7 +367,7 @@ void apd_winograd_begin_forward(const apd_layer *layer, const apd_pass *pass) {
 void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used, all = pass->n * p.tiles;
-    room r = room_in(&p, pass->scratch, &used);
+    buffers r = buffers_in(&p, pass->scratch, &used);
     for (int64_t first = 0; first < all; first += p.group) {
         int64_t count = group_at(&p, first, all);
         read_inputs(layer, &p, &r, pass, first, count);
@@ -388,9 +379,9 @@ void apd_winograd_forward(const apd_layer *layer, const apd_pass *pass) {
 void apd_winograd_begin_backward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used;
-    room r = room_in(&p, pass->scratch, &used);
+    buffers r = buffers_in(&p, pass->scratch, &used);
     clear_frames(&p, &r);
-    clear(r.sums, APD_SQUARE_POINTS * p.in * p.out_stride);
+    apd_clear_floats(r.sums, APD_SQUARE_POINTS * p.in * p.out_stride);
     if (pass->input_gradient != NULL)
         transform_weights(&p, backward_order(&p), pass->weights, r.weights);
 }
@@ -398,7 +389,7 @@ void apd_winograd_begin_backward(const apd_layer *layer, const apd_pass *pass) {
 void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used, all = pass->n * p.tiles;
-    room r = room_in(&p, pass->scratch, &used);
+    buffers r = buffers_in(&p, pass->scratch, &used);
     for (int64_t first = 0; first < all; first += p.group) {
         int64_t count = group_at(&p, first, all);
         read_inputs(layer, &p, &r, pass, first, count);
@@ -415,6 +406,6 @@ void apd_winograd_backward(const apd_layer *layer, const apd_pass *pass) {
 void apd_winograd_end_backward(const apd_layer *layer, const apd_pass *pass) {
     plan p = plan_of(layer);
     int64_t used;
-    room r = room_in(&p, pass->scratch, &used);
+    buffers r = buffers_in(&p, pass->scratch, &used);
     write_weights(&p, &r, pass);
 }

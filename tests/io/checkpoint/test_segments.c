@@ -377,8 +377,8 @@ static void fill_arrays(apd_solver *solver, const apd_decomposition *d, float se
             for (int64_t c = 0; c < array->width; c++) {
                 int64_t row = d->rows[array->block].begin + r;
                 array->values[r * array->width + c] = number(i, (int)seed, row, c);
-                if (array->kept != NULL)
-                    array->kept[r * array->width + c] = number(i + 50, (int)seed, row, c);
+                if (array->snapshot != NULL)
+                    array->snapshot[r * array->width + c] = number(i + 50, (int)seed, row, c);
             }
     }
 }
@@ -388,14 +388,14 @@ static bool same_arrays(const apd_solver *a, const apd_solver *b) {
     for (int i = 0; equal && i < apd_solver_array_count(a); i++) {
         const apd_solver_array *x = apd_solver_array_at(a, i), *y = apd_solver_array_at(b, i);
         equal = strcmp(x->name, y->name) == 0 && same(x->values, y->values, x->rows * x->width, 4) &&
-                (x->kept != NULL) == (y->kept != NULL) &&
-                (x->kept == NULL || same(x->kept, y->kept, x->rows * x->width, 4));
+                (x->snapshot != NULL) == (y->snapshot != NULL) &&
+                (x->snapshot == NULL || same(x->snapshot, y->snapshot, x->rows * x->width, 4));
     }
     return equal;
 }
 
 /* A run of no task yet, one half way; saved, and loaded by another process's objects. */
-static void half_way_comes_back(apd_solver_name name, bool kept) {
+static void half_way_comes_back(apd_solver_kind name, bool kept) {
     apd_network *network = make_network();
     const apd_layout *layout = apd_network_layout(network);
     sketch s = {layout, 0, false};
@@ -422,7 +422,7 @@ static void half_way_comes_back(apd_solver_name name, bool kept) {
                                             .epoch_loss = 2.5,
                                             .epoch_correct = 3.0,
                                             .epoch_images = 8.0,
-                                            .progress = {.steps = 14, .polishing = 1, .kept = kept},
+                                            .progress = {.steps = 14, .polishing = 1, .has_snapshot = kept},
                                             .tally_count = 3 * SHARDS};
     f.state.training.tallies = apd_allocate(3 * SHARDS, sizeof(double), "tallies");
     for (int i = 0; i < 3 * SHARDS; i++)
@@ -456,10 +456,10 @@ static void half_way_comes_back(apd_solver_name name, bool kept) {
 
 static void half_way_task_of_every_solver_comes_back(void **state) {
     (void)state;
-    half_way_comes_back(APD_EXACT, false);
-    half_way_comes_back(APD_EXACT, true);
-    half_way_comes_back(APD_JOINT, true);
-    half_way_comes_back(APD_SINGLE, false);
+    half_way_comes_back(APD_SOLVER_EXACT, false);
+    half_way_comes_back(APD_SOLVER_EXACT, true);
+    half_way_comes_back(APD_SOLVER_JOINT, true);
+    half_way_comes_back(APD_SOLVER_SINGLE, false);
 }
 
 int main(int argc, char **argv) {

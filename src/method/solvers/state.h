@@ -1,0 +1,81 @@
+/* state: a solver's state and what its kinds have in common. Private to this room.
+ *
+ * Every array that a step changes is registered once (apd_solver_track), so that snapshots, sizes and checkpoints are
+ * loops over one list, whatever the kind. */
+#ifndef APD_METHOD_SOLVERS_STATE_H
+#define APD_METHOD_SOLVERS_STATE_H
+
+#include "method/decomposition.h"
+#include "method/solvers/adam.h"
+#include "method/solvers/types.h"
+#include "network/network.h"
+
+struct apd_solver;
+
+/* One block of the task in training: (local rows, C) unless said otherwise; NULL where the block has no such array. */
+typedef struct solver_block {
+    int64_t rows, cols;
+    float *sigma; /* in training; the decomposition keeps the sigma from the task's begin */
+    float *tau;
+    float *logit, *mask; /* (rows): v and sigmoid(v) */
+    float *dense;        /* theta of the head, or of a single task */
+    float *bias;         /* (rows) */
+    adam_moments sigma_moments, tau_moments, logit_moments, dense_moments, bias_moments;
+    void *own;     /* the kind's data for this task, from begin_task on; else NULL */
+    void *lasting; /* the kind's data from task to task; or NULL */
+} solver_block;
+
+/* A kind of solver. Functions are called for decomposed blocks only. */
+typedef struct solver_operations {
+    bool decomposed; /* false: every block is dense, no function is called */
+    void (*create)(struct apd_solver *solver, int block);     /* track arrays, make `lasting`; or NULL */
+    void (*begin_task)(struct apd_solver *solver, int block); /* make `own` */
+    /* `gradient` and `theta` (rows, C) are those of local rows rows.begin .. rows.end-1. */
+    void (*step)(struct apd_solver *solver, int block, apd_rows rows, const float *gradient, float *theta);
+    /* Write part->blocks[block].tau and update the old tasks. `anchor` (rows, C) is sigma from before the task; the
+     * decomposition has the new one already. */
+    void (*end_task)(struct apd_solver *solver, int block, const float *anchor, apd_task_part *part);
+    void (*release)(struct apd_solver *solver, int block);        /* free what `own` holds */
+    void (*destroy)(struct apd_solver *solver, int block);        /* free what `lasting` holds; or NULL */
+    void (*rewritten)(struct apd_solver *solver, int block);      /* arrays were set from outside; or NULL */
+    int64_t (*bytes)(const struct apd_solver *solver, int block); /* of `own` (may be NULL) and `lasting` */
+} solver_operations;
+
+struct apd_solver {
+    const solver_operations *operations;
+    const apd_network *network;
+    apd_decomposition *decomposition;
+    apd_solver_settings settings;
+    int task_id, classes;
+    int64_t steps;
+    bool polishing, has_snapshot;
+    adam_step adam;
+    solver_block *blocks; /* (B) */
+    apd_solver_array *arrays;
+    int array_count, lasting; /* the first `lasting` arrays stay from task to task */
+};
+
+extern const solver_operations apd_solver_exact, apd_solver_joint;
+
+/* Register a new array of zeros, (local rows, width); width 0: (local rows). Arrays registered in begin_task are freed
+ * when the task ends. */
+float *apd_solver_track(struct apd_solver *solver, int block, const char *name, int64_t width,
+                        bool parameter);
+
+/* Moments of the array `name`, registered as NAME_first and NAME_second. */
+adam_moments apd_solver_track_moments(struct apd_solver *solver, int block, const char *name, int64_t width);
+
+/* Free the arrays from index `count` on. */
+void apd_solver_untrack(struct apd_solver *solver, int count);
+
+/* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
+float apd_dot(const float *a, const float *b, int64_t count);
+
+/* An Adam step of a row's mask; `gradient` is that by its logit v. */
+void apd_solver_step_mask(struct apd_solver *solver, solver_block *block, int64_t row, float gradient);
+
+/* Store tau where |tau| > limit, as values of theta (decomposition.h). Entries that rounding makes equal to theta
+ * without tau are left out. `shared` (rows, C): sigma_g, or NULL. Replaces `out`. */
+void apd_solver_store_tau(const solver_block *block, double limit, const float *shared, apd_sparse *out);
+
+#endif

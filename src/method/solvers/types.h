@@ -1,0 +1,35 @@
+/* types: what a solver, its callers and the checkpoint share. */
+#ifndef APD_METHOD_SOLVERS_TYPES_H
+#define APD_METHOD_SOLVERS_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In the order in which run descriptions name them. */
+typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE } apd_solver_kind;
+
+typedef struct apd_solver_settings {
+    double lambda1;      /* weight of the l1 penalty on tau; >= 0 */
+    double lambda2;      /* weight of the retroactive term; > 0, or INFINITY (exact only) */
+    double mask_init;    /* in (0, 1) */
+    double weight_decay; /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
+    double beta1, beta2, epsilon; /* Adam's */
+    uint64_t seed;
+} apd_solver_settings;
+
+/* An array that steps change: (rows, width) of a block's slice. `name` is unique within the block. */
+typedef struct apd_solver_array {
+    char name[48]; /* "tau", "tau_first", "sigma", "old000003_tau", ... */
+    int block;
+    int64_t rows, width;
+    float *values;
+    float *snapshot; /* the copy made by apd_solver_snapshot; NULL: none */
+    bool parameter;  /* part of a snapshot; moments and such are not */
+} apd_solver_array;
+
+typedef struct apd_solver_progress {
+    int64_t steps;                   /* of the task in training so far */
+    int32_t polishing, has_snapshot; /* 0 or 1 */
+} apd_solver_progress;
+
+#endif
