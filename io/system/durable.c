@@ -86,7 +86,8 @@ static apd_status make_one_folder(const char *path, apd_error *error) {
     if (stat(path, &found) != 0)
         return refused(error, "make the folder", path);
     if (!S_ISDIR(found.st_mode))
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot make the folder: a file of that name is there", path);
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot make the folder: a file of that name is there",
+                        path);
     return APD_OK;
 }
 
