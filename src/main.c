@@ -22,7 +22,8 @@ static void usage(FILE *file) {
                       commands[i]->summary);
     (void)fputs(
         "\n\"apd COMMAND --help\" says more; \"apd train --help-keys\" lists the keys of a run description.\n"
-        "Exit status: 0 done, 2 usage, 65 bad data, 70 internal, 74 input/output, 75 to be requeued.\n",
+        "Exit status: 0 done, 2 usage, 65 bad data, 69 run in use, 70 internal, 74 input/output, 75 to be "
+        "requeued.\n",
         file);
 }
 

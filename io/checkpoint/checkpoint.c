@@ -6,10 +6,12 @@
 #include "io/checkpoint/read.h"
 #include "io/hdf5/guard.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 char *apd_checkpoint_path(const char *run) {
     struct stat info;
@@ -18,6 +20,17 @@ char *apd_checkpoint_path(const char *run) {
     char *path = apd_allocate((int64_t)room, 1, "a path");
     (void)snprintf(path, room, "%s%s", run, ending);
     return path;
+}
+
+bool apd_checkpoint_is_run(const char *path) {
+    static const char *const names[] = {"checkpoint.h5", "checkpoint.previous.h5", "run.lock"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
+        char *other = apd_segment_path(path, names[i]);
+        found = access(other, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+        free(other);
+    }
+    return found;
 }
 
 void apd_run_state_clear(apd_run_state *state) {

@@ -46,10 +46,10 @@
  * stale or changed part is found. h5py and h5dump read it alone, following the links.
  * Writing: the tasks whose parameters changed since the last commit, in parts of some 16 MB that the ranks write
  * side by side; sigma when a task ended and the task in training when one is half way, which rank 0 writes. Each
- * segment is closed and read back while the disk still works on it: every byte is compared with what was written
- * (h5_pages.h), and one task of each part goes through the reader, digest and all; then the same for PATH.tmp, which a
- * rename makes the newest commit when all is on the disk; the one before stays as PATH's .previous; segments that
- * neither links to go, a thread giving back their room.
+ * segment is closed; a thread syncs it and compares every byte that the disk returns with what was written
+ * (io/hdf5/pages.h), while one task of each part goes through the reader, digest and all; then the same for PATH.tmp,
+ * which a rename makes the newest commit (io/checkpoint/write.h); the one before stays as PATH's .previous; segments
+ * that neither links to are removed, a thread giving back their room.
  *
  * The files: checkpoint_save and _load move rows between ranks (_parcel, _training); tasks go to files through
  * _tasks_out and _parts, everything else through _write (all over _put and _sink, and h5_driver, which survives a full disk),
@@ -122,7 +122,12 @@ typedef struct apd_run_state {
     uint64_t shared_digest;      /* of these groups; rank 0 */
     int64_t written;             /* bytes of the last save's files */
     apd_checkpoint_links *links; /* NULL: none yet; rank 0 */
+    struct apd_lock *lock; /* of the run (io/system/lock.h), not owned; NULL: nobody else can write; rank 0 */
 } apd_run_state;
+
+/* Whether the folder that has the entry `path` is a run's: it has a commit, the commit before, or a lock. A folder that
+ * cannot be searched is taken for one. Local. */
+bool apd_checkpoint_is_run(const char *path);
 
 void apd_run_state_clear(apd_run_state *state);
 
@@ -130,11 +135,11 @@ void apd_run_state_clear(apd_run_state *state);
  * NULL. What did not change since the last save or load is linked to, not written: tasks whose part says so, and
  * while a task is half way sigma and the clusters if no task ended since then. Tasks forgotten since then make the
  * commit `alone`: every segment that held them is written anew without them, and nothing older is kept. Records and
- * parts note where they lie now. On failure the former commit is untouched, and state->commit what it was. (If the
- * removal of old files alone fails, the new commit is in place already; if the folder cannot be brought to the disk
- * after the renaming, the new one loses its segments, does not verify, and the former is what apd_checkpoint_choose
- * finds.) A task whose part is NULL is saved as forgotten. All ranks return the same. Collective. Statuses: IO
- * naming path and step (with what the system said), INTERNAL. */
+ * parts note where they lie now. On failure the former commit is untouched, and state->commit what it was. (If only the
+ * sync of the folder after the rename, or the removal of old files, fails, the new commit is in place already.) On
+ * success the commit and the removals are safe from a power loss. A task whose part is NULL is saved as forgotten. All
+ * ranks return the same. Collective. Statuses: IO, or REQUEUE, naming path and step (with what the system said);
+ * LOCKED when another job has taken the run's lock or committed; INTERNAL. */
 apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partition, const char *path,
                                apd_decomposition *decomposition, apd_run_state *state,
                                const apd_solver *solver, apd_error *error);

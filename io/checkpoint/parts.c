@@ -5,6 +5,7 @@
 #include "io/checkpoint/read.h"
 #include "io/checkpoint/segment.h"
 #include "io/checkpoint/tasks_out.h"
+#include "io/system/durable.h"
 
 #include <stdlib.h>
 
@@ -87,7 +88,7 @@ apd_status apd_parts_end_task(apd_parts *parts, apd_error *error) {
 apd_status apd_parts_finish(apd_parts *parts, apd_error *error) {
     apd_checkpoint_file *file = last_file(parts);
     APD_TRY(apd_checkpoint_file_finish(file, &parts->bytes, error));
-    /* All bytes are read back; that they mean what they should is shown by one task, as all are written alike. */
+    /* All bytes are compared; that they mean what they should is shown by one task, as all are written alike. */
     apd_error found = {0};
     apd_checkpoint_part part = {.path = apd_checkpoint_file_path(file),
                                 .layout = parts->layout,
@@ -95,17 +96,17 @@ apd_status apd_parts_finish(apd_parts *parts, apd_error *error) {
                                 .digests = parts->digests,
                                 .places = parts->places,
                                 .count = parts->place_count > 0};
-    if (apd_checkpoint_file_check(file, &found) != APD_OK ||
-        apd_checkpoint_reader_check_part(&part, &found) != APD_OK)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", parts->path,
-                        found.message);
-    return APD_OK;
+    apd_status status = apd_checkpoint_reader_check_part(&part, &found);
+    if (status == APD_OK)
+        return APD_OK;
+    return apd_fail(error, status == APD_REQUEUE ? status : APD_ERROR_IO,
+                    "%s: cannot verify what was written: %s", parts->path, found.message);
 }
 
 apd_status apd_parts_wait(apd_parts *parts, apd_error *error) {
     for (int i = 0; i < parts->count; i++)
         APD_TRY(apd_checkpoint_file_wait(parts->files[i], error));
-    return APD_OK;
+    return parts->count > 0 ? apd_sync_folder_of(apd_checkpoint_file_path(parts->files[0]), error) : APD_OK;
 }
 
 void apd_parts_release(apd_parts *parts) {

@@ -1,7 +1,7 @@
 /* checkpoint_parts: the parts of a commit's segment of tasks that one process writes.
  *
- * Order of calls: create; for each part begin, its tasks (as io/checkpoint_tasks_out has them), finish; then wait, and
- * release when the commit stands. What is not released goes when it is destroyed. Statuses as apd_checkpoint_save.
+ * Order of calls: create; for each part begin, its tasks (as io/checkpoint/tasks_out.h has them), finish; then wait, and
+ * release when the commit is published. A part that is not released is removed when it is destroyed. Statuses as apd_checkpoint_save.
  * Local. */
 #ifndef APD_IO_CHECKPOINT_PARTS_H
 #define APD_IO_CHECKPOINT_PARTS_H
@@ -21,10 +21,10 @@ apd_status apd_parts_begin_task(apd_parts *parts, int place, const apd_checkpoin
 void apd_parts_task_block(apd_parts *parts, int block, int64_t rows, const apd_task_block *run);
 apd_status apd_parts_end_task(apd_parts *parts, apd_error *error);
 
-/* Close the part, and read it back while it goes to the disk. */
+/* Close the part; while a thread syncs and compares it, read one of its tasks. */
 apd_status apd_parts_finish(apd_parts *parts, apd_error *error);
 
-/* Wait until all are on the disk. */
+/* Wait until all parts are synced and compared, and sync their folder. */
 apd_status apd_parts_wait(apd_parts *parts, apd_error *error);
 void apd_parts_release(apd_parts *parts);
 

@@ -7,7 +7,9 @@
 #include "io/checkpoint/history.h"
 #include "io/checkpoint/parcel.h"
 #include "io/checkpoint/write.h"
+#include "io/system/durable.h"
 #include "io/system/fault.h"
+#include "io/system/lock.h"
 
 #include <stdlib.h>
 
@@ -179,14 +181,19 @@ static apd_status save_tasks(const saving *s, apd_error *error) {
 
 /* Collective. All ranks leave together. */
 static apd_status save_all(const saving *s, apd_error *error) {
+    apd_status status = APD_OK;
     APD_TRY(apd_team_agree(s->team, save_shared(s, false, error), error));
-    APD_TRY(save_tasks(s, error));
     if (s->state->consolidations > 0)
         APD_TRY(apd_team_agree(s->team, save_shared(s, true, error), error));
+    if (s->writer != NULL)
+        status = apd_checkpoint_writer_finish_shared(s->writer, error);
+    APD_TRY(apd_team_agree(s->team, status, error));
+    APD_TRY(save_tasks(s, error));
     if (s->state->half_way)
         APD_TRY(apd_team_agree(s->team, save_training(s, error), error));
     APD_TRY(apd_team_agree(s->team, apd_parts_wait(s->parts, error), error));
-    apd_status status = s->writer != NULL ? apd_checkpoint_writer_commit(s->writer, error) : APD_OK;
+    if (s->writer != NULL)
+        status = apd_checkpoint_writer_commit(s->writer, error);
     return apd_team_agree(s->team, status, error);
 }
 
@@ -245,6 +252,23 @@ static void check_arguments(const apd_decomposition *decomposition, const apd_ru
         APD_ASSERT(decomposition->groups[b].count == 0 || state->consolidations > 0);
 }
 
+/* Whether the commit failed after the rename, so that checkpoint.h5 refers to the parts already. Collective. */
+static bool is_published(const saving *s) {
+    int64_t published = s->writer != NULL && apd_checkpoint_writer_published(s->writer);
+    apd_team_maximum(s->team, &published, 1);
+    return published != 0;
+}
+
+/* Remove what neither commit needs. Removals are safe on return: a certificate of forgetting relies on it. Rank 0. */
+static apd_status remove_unneeded(saving *s, apd_error *error) {
+    APD_TRY(apd_lock_check(s->state->lock, error));
+    APD_TRY(apd_checkpoint_tidy(s->path, s->state, &s->needed, error));
+    char *folder = apd_segment_path(s->path, "segments");
+    apd_status status = apd_sync_folder(folder, error);
+    free(folder);
+    return status == APD_OK && s->state->alone != 0 ? apd_sync_folder_of(s->path, error) : status;
+}
+
 static apd_status save(saving *s, apd_error *error) {
     apd_status status = APD_OK;
     s->parts = apd_parts_create(s->path, s->decomposition->layout, s->state);
@@ -281,10 +305,12 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
         note_places(&s, decomposition, state);
         apd_parts_release(s.parts);
         apd_checkpoint_needs(&s.needed, state);
-        status = s.writer != NULL ? apd_checkpoint_tidy(path, state, &s.needed, error) : APD_OK;
+        status = s.writer != NULL ? remove_unneeded(&s, error) : APD_OK;
         apd_fault_point("checkpoint.tidied");
         status = apd_team_agree(team, status, error);
     } else {
+        if (is_published(&s))
+            apd_parts_release(s.parts);
         state->commit--;
         state->alone = alone;
     }

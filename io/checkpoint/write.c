@@ -11,8 +11,11 @@
 #include "io/checkpoint/sink.h"
 #include "io/checkpoint/tasks_out.h"
 #include "io/checkpoint/training.h"
+#include "io/system/durable.h"
 #include "io/system/fault.h"
+#include "io/system/lock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,7 @@ struct apd_checkpoint_writer {
     const char *path;
     const apd_layout *layout;
     const apd_run_state *state;
+    apd_lock *lock; /* of the run; NULL: none, or a whole file, which is no commit */
     apd_checkpoint_file *main,
         *segments[APD_SEGMENT_KINDS]; /* of tasks: none, or io/checkpoint_parts has them */
     uint64_t *digests;                /* (T): of the tasks' groups */
@@ -31,7 +35,7 @@ struct apd_checkpoint_writer {
     apd_tasks_out tasks;              /* of a whole file */
     const int *
         parts; /* (T): of this commit's segment of tasks, in which the group is; -1: in none. NULL: a whole file */
-    bool shared_written;
+    bool shared_written, shared_finished;
     int64_t bytes;
 };
 
@@ -45,7 +49,9 @@ static apd_status open_main(apd_checkpoint_writer *writer, apd_run_state *state,
     char *temporary = apd_allocate((int64_t)room, 1, "a path");
     (void)snprintf(temporary, room, "%s.tmp", writer->path);
     apd_status status = APD_OK;
-    if (!is_whole(writer))
+    if (unlink(temporary) != 0 && errno != ENOENT) /* a killed writer's */
+        status = apd_fail_errno(error, errno, "%s: cannot delete", temporary);
+    if (status == APD_OK && !is_whole(writer))
         status = apd_checkpoint_links_update(state, writer->parts, temporary, error);
     if (status == APD_OK)
         status = apd_checkpoint_file_create(temporary, is_whole(writer) ? NULL : &state->links->image,
@@ -63,6 +69,7 @@ apd_status apd_checkpoint_writer_open(const char *path, const int *parts, const 
     writer->parts = parts;
     writer->layout = layout;
     writer->state = state;
+    writer->lock = is_whole(writer) ? NULL : state->lock;
     writer->digests = apd_allocate(state->task_count, sizeof *writer->digests, "digests");
     apd_tasks_out_init(&writer->tasks, layout, state);
     writer->group.id = -1;
@@ -202,6 +209,12 @@ apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int bloc
     return end_shared(writer, error);
 }
 
+apd_status apd_checkpoint_writer_finish_shared(apd_checkpoint_writer *writer, apd_error *error) {
+    apd_checkpoint_file *segment = writer->segments[APD_SEGMENT_SHARED];
+    writer->shared_finished = segment != NULL;
+    return segment != NULL ? apd_checkpoint_file_finish(segment, &writer->bytes, error) : APD_OK;
+}
+
 /* --- tasks ---------------------------------------------------------------------------------------------- */
 
 apd_status apd_checkpoint_writer_link_task(apd_checkpoint_writer *writer, int place, uint64_t digest,
@@ -320,16 +333,32 @@ static apd_status put_root(const apd_checkpoint_writer *writer, apd_checkpoint_o
     return put_layout(writer, root, error);
 }
 
-/* What is read back, not what we meant to write, decides whether the former commit may go; meanwhile the disk writes. */
-static apd_status check(apd_checkpoint_writer *writer, apd_error *error) {
+/* Close all files, and while threads sync and compare them, read what they mean. */
+static apd_status finish(apd_checkpoint_writer *writer, apd_error *error) {
     int groups;
+    apd_error found = {0};
     apd_checkpoint_choice written = {writer->shared_written, writer->parts};
     for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
-        if (writer->segments[kind] != NULL)
-            APD_TRY(apd_checkpoint_file_check(writer->segments[kind], error));
-    APD_TRY(apd_checkpoint_file_check(writer->main, error));
-    return apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
-                                       is_whole(writer) ? NULL : &written, &groups, error);
+        if (writer->segments[kind] != NULL && !(kind == APD_SEGMENT_SHARED && writer->shared_finished))
+            APD_TRY(apd_checkpoint_file_finish(writer->segments[kind], &writer->bytes, error));
+    APD_TRY(apd_checkpoint_file_finish(writer->main, &writer->bytes, error));
+    apd_status status = apd_checkpoint_reader_check(apd_checkpoint_file_path(writer->main),
+                                                    is_whole(writer) ? NULL : &written, &groups, &found);
+    if (status == APD_OK)
+        return APD_OK;
+    return apd_fail(error, status == APD_REQUEUE ? status : APD_ERROR_IO,
+                    "%s: cannot verify what was written: %s", writer->path, found.message);
+}
+
+/* Everything that the new checkpoint.h5 refers to is safe afterwards, and so is its own content. */
+static apd_status wait(apd_checkpoint_writer *writer, apd_error *error) {
+    const apd_checkpoint_file *segment = NULL;
+    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++) {
+        APD_TRY(apd_checkpoint_file_wait(writer->segments[kind], error));
+        segment = writer->segments[kind] != NULL ? writer->segments[kind] : segment;
+    }
+    APD_TRY(apd_checkpoint_file_wait(writer->main, error));
+    return segment != NULL ? apd_sync_folder_of(apd_checkpoint_file_path(segment), error) : APD_OK;
 }
 
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error) {
@@ -340,26 +369,22 @@ apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error
     apd_checkpoint_out *root = apd_checkpoint_file_root(writer->main);
     APD_TRY(put_root(writer, root, error));
     APD_TRY(apd_checkpoint_put_close(root, error));
-    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
-        if (writer->segments[kind] != NULL)
-            APD_TRY(apd_checkpoint_file_finish(writer->segments[kind], &writer->bytes, error));
-    APD_TRY(apd_checkpoint_file_finish(writer->main, &writer->bytes, error));
-    apd_error found = {0};
-    if (check(writer, &found) != APD_OK)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot verify what was written: %s", writer->path,
-                        found.message);
-    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
-        APD_TRY(apd_checkpoint_file_wait(writer->segments[kind], error));
-    APD_TRY(apd_checkpoint_file_wait(writer->main, error));
+    APD_TRY(finish(writer, error));
+    APD_TRY(wait(writer, error));
     apd_fault_point("checkpoint.verified");
+    APD_TRY(apd_lock_check(writer->lock, error));
     if (!is_whole(writer))
         APD_TRY(apd_checkpoint_keep_former(writer->path, error));
     apd_fault_point("checkpoint.former");
-    APD_TRY(apd_checkpoint_file_publish(writer->main, writer->path, error));
+    apd_status status = apd_checkpoint_file_publish(writer->main, writer->path, error);
     apd_fault_point("checkpoint.renamed");
-    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
+    for (int kind = 0; kind < APD_SEGMENT_KINDS && apd_checkpoint_writer_published(writer); kind++)
         apd_checkpoint_file_release(writer->segments[kind]);
-    return APD_OK;
+    return status == APD_OK ? apd_lock_note(writer->lock, writer->path, error) : status;
+}
+
+bool apd_checkpoint_writer_published(const apd_checkpoint_writer *writer) {
+    return apd_checkpoint_file_stays(writer->main);
 }
 
 uint64_t apd_checkpoint_writer_task_digest(const apd_checkpoint_writer *writer, int place) {

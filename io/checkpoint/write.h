@@ -1,13 +1,17 @@
 /* checkpoint_write: one process writes a commit, piece by piece, and makes it the newest.
  *
- * Order of calls: open; shared parameters either kept, or sigma of every decomposed block here and clusters below;
- * then for every place link_task; then, if the shared parameters are written and the tasks have been consolidated,
- * for every decomposed block clusters and each cluster; then, if a task is half way, begin_training and every array;
- * then commit.
- * Groups go to the commit's segments and checkpoint.h5 gets links; a `whole` writer puts all into one file
- * instead, tasks among them: forgotten, or begin_task, task_block of every block, end_task. Checkpoint and links go to
- * PATH.tmp. Commit closes all, reads back what was written, brings it to the disk and renames. After a failure only
- * destroy may follow; it removes what the commit wrote.
+ * Order of calls: open; shared parameters either kept, or sigma of every decomposed block; for every place link_task;
+ * before or after these, if the shared parameters are written and the tasks have been consolidated, for every decomposed
+ * block clusters and each cluster; then, if a task is half way, begin_training and every array; then commit.
+ * Groups go to the commit's segments, and checkpoint.h5 links to them; a `whole` writer puts all into one file
+ * instead, tasks among them: forgotten, or begin_task, task_block of every block, end_task.
+ *
+ * A commit, and what a crash or a power loss leaves:
+ *   1. close, sync and compare the segments and PATH.tmp     the former commit, stray files
+ *   2. check the lock, link the former to its other name     the same
+ *   3. rename PATH.tmp to PATH, sync the folder              the former or the new commit, whole
+ * After a failure only destroy may follow, which removes what the commit wrote; but once the rename is done nothing is
+ * removed: should syncing the folder fail, the new commit is in place, and both are whole whichever a power loss leaves.
  * Statuses as apd_checkpoint_save. Local. */
 #ifndef APD_IO_CHECKPOINT_WRITE_H
 #define APD_IO_CHECKPOINT_WRITE_H
@@ -49,6 +53,9 @@ apd_status apd_checkpoint_writer_clusters(apd_checkpoint_writer *writer, int blo
 apd_status apd_checkpoint_writer_cluster(apd_checkpoint_writer *writer, int block, int cluster,
                                          const apd_sparse *shared, apd_error *error);
 
+/* Optional: no shared parameters follow. Their segment is synced and compared while the tasks are written. */
+apd_status apd_checkpoint_writer_finish_shared(apd_checkpoint_writer *writer, apd_error *error);
+
 /* The task half way: its attributes from the state; then its arrays by name, whole (rows, width). `names` must
  * outlive the writer. */
 apd_status apd_checkpoint_writer_begin_training(apd_checkpoint_writer *writer,
@@ -62,6 +69,9 @@ void apd_checkpoint_writer_begin_array(apd_checkpoint_writer *writer, const char
 apd_status apd_checkpoint_writer_end_array(apd_checkpoint_writer *writer, apd_error *error);
 
 apd_status apd_checkpoint_writer_commit(apd_checkpoint_writer *writer, apd_error *error);
+
+/* Whether the rename was done, also by a commit that failed after it. */
+bool apd_checkpoint_writer_published(const apd_checkpoint_writer *writer);
 
 /* After the commit: the digest of the group of the task at `place`, that of the shared parameters, and the bytes
  * of all files that were written. */

@@ -4,6 +4,7 @@
 #include "io/data/dataset.h"
 #include "io/data/pixels.h"
 #include "io/hdf5/h5.h"
+#include "io/system/durable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +118,7 @@ apd_status apd_dataset_write(const char *path, const apd_dataset_content *conten
         apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", path);
     apd_status status = write_file(temporary, content, &written, error);
     if (status == APD_OK)
-        status = apd_h5_publish(temporary, path, error);
+        status = apd_rename_durably(temporary, path, error);
     if (status == APD_OK && digest != NULL)
         *digest = written;
     if (status != APD_OK)

@@ -94,8 +94,8 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     if (fault == NULL)
         return NULL;
     bool anew = (*fault)->begin != NULL;
-    int mode = O_RDWR | O_CLOEXEC | (anew || flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
-               (anew || flags & H5F_ACC_CREAT ? O_CREAT : 0);
+    int mode = O_RDWR | O_CLOEXEC | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
+               (anew || flags & H5F_ACC_CREAT ? O_CREAT : 0) | (anew || flags & H5F_ACC_EXCL ? O_EXCL : 0);
     int descriptor = open(name, mode, 0666);
     struct stat facts;
     if (descriptor < 0 || fstat(descriptor, &facts) != 0) {
@@ -108,7 +108,11 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     file->descriptor = descriptor;
     file->end = (haddr_t)facts.st_size;
     file->fault = *fault;
-    file->fault->number = 0; /* HDF5 first tries to open what is not there yet */
+    file->fault->number = 0;
+    if (file->fault->closed) /* HDF5 may open a file to see whether it is there, and once more to write it */
+        (void)close(file->fault->descriptor);
+    file->fault->closed = false;
+    file->fault->descriptor = descriptor;
     if (file->fault->pages != NULL)
         apd_h5_pages_clear(file->fault->pages);
     if (anew)
@@ -118,9 +122,7 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
 
 static herr_t driver_close(H5FD_t *base) {
     open_file *file = (open_file *)base;
-    errno = 0;
-    if (close(file->descriptor) != 0)
-        note(file);
+    file->fault->closed = true;
     if (file->fault->pages != NULL)
         file->fault->pages->size = (int64_t)file->end;
     while (file->first != NULL) {

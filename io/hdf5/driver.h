@@ -6,6 +6,9 @@
  * the writer learns of the fault by asking for it, after each step or at the end. Metadata that could not be
  * written are kept in memory, where HDF5 may read them again; elements of data sets, which may be gigabytes
  * and are not read while writing, are dropped.
+ * HDF5's close leaves the file's descriptor open: an fsync of the descriptor that wrote is told of every write that
+ * failed later, in the background; one of a descriptor opened afterwards may not be.
+ * H5Fcreate with H5F_ACC_EXCL, and H5Fopen with `begin`, make the file exclusively: number EEXIST when there is one.
  * There is no file locking, which cluster file systems often lack: the file is new and ours alone. */
 #ifndef APD_IO_HDF5_DRIVER_H
 #define APD_IO_HDF5_DRIVER_H
@@ -13,6 +16,7 @@
 #include "io/hdf5/pages.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 
 /* The bytes of a whole HDF5 file. */
 typedef struct apd_h5_image {
@@ -20,15 +24,17 @@ typedef struct apd_h5_image {
     int64_t size;
 } apd_h5_image;
 
-/* The first refusal. Start with {0}; must outlive the file. */
+/* The first refusal, and what is left of the file when HDF5 has closed it. Start with {0}; must outlive the file. */
 typedef struct apd_h5_fault {
-    int number;          /* errno, 0 while all is well */
-    apd_h5_pages *pages; /* where to note what is written; may be NULL */
+    int number;          /* errno; 0 while all is well */
+    apd_h5_pages *pages; /* in: where to note what is written; may be NULL */
     const apd_h5_image
-        *begin; /* what an opened file is made to hold first, whatever it held; NULL: nothing */
+        *begin;     /* in: the first bytes of a file that H5Fopen makes; NULL: H5Fcreate makes an empty one */
+    bool closed;    /* HDF5 has closed the file: */
+    int descriptor; /* of the file; once it is closed by HDF5 the caller syncs and closes this */
 } apd_h5_fault;
 
-/* Make `access` (a file access list) use this driver, reporting to `fault`. Negative on failure. */
+/* Make `access` (a file access list) use this driver, reporting to `fault`. Negative on failure. Local. */
 herr_t apd_h5_driver_use(hid_t access, apd_h5_fault *fault);
 
 /* Whom the open file `file`, which must have been made with this driver, reports to. NULL on failure. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/hdf5/driver.h"
+#include "io/system/durable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,7 @@ static apd_status fail_file(apd_error *error, apd_status status, const char *pat
 
 static apd_status fail_system(apd_error *error, const char *path, const char *what,
                               const apd_h5_fault *fault) {
-    return apd_fail(error, APD_ERROR_IO, "%s: cannot %s: %s", path, what, strerror(fault->number));
+    return apd_fail_errno(error, fault->number, "%s: cannot %s", path, what);
 }
 
 apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
@@ -95,8 +96,11 @@ apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
     else
         status = fail_file(error, APD_ERROR_IO, path, "create the file");
     (void)H5Pclose(list);
-    if (status != APD_OK)
+    if (status != APD_OK) {
+        if (fault->closed)
+            (void)close(fault->descriptor);
         free(fault);
+    }
     return status;
 }
 
@@ -134,6 +138,15 @@ static apd_h5_fault *fault_of(hid_t file) {
     return apd_h5_driver_fault(file);
 }
 
+/* Sync what was written without a fault, and close it. */
+static apd_status end_file(int descriptor, const char *path, apd_status status, apd_error *error) {
+    if (status == APD_OK)
+        status = apd_sync_file(descriptor, path, error);
+    if (close(descriptor) != 0 && status == APD_OK)
+        status = apd_fail_errno(error, errno, "%s: cannot close the file", path);
+    return status;
+}
+
 apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error) {
     if (*file < 0)
         return APD_OK;
@@ -145,46 +158,11 @@ apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error) {
         status = fail_system(error, path, "write the file", fault);
     else if (closed < 0)
         status = fail_file(error, APD_ERROR_IO, path, "close the file");
+    if (fault != NULL && fault->closed)
+        status = end_file(fault->descriptor, path, status, error);
     if (closed >= 0) /* else the driver may still be asked to write */
         free(fault);
     return status;
-}
-
-static apd_status sync_path(const char *path, int flags, apd_error *error) {
-    int handle = open(path, flags | O_CLOEXEC);
-    if (handle < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot open for fsync: %s", path, strerror(errno));
-    int result = fsync(handle);
-    int sync_error = errno;
-    (void)close(handle);
-    /* Some file systems cannot sync a folder and say EINVAL; the rename is as safe there as they make it. */
-    if (result != 0 && !(sync_error == EINVAL && (flags & O_DIRECTORY) != 0))
-        return apd_fail(error, APD_ERROR_IO, "%s: fsync: %s", path, strerror(sync_error));
-    return APD_OK;
-}
-
-static apd_status sync_folder_of(const char *path, apd_error *error) {
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return sync_path(".", O_RDONLY | O_DIRECTORY, error);
-    char *folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (folder == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", path);
-    apd_status status = sync_path(folder, O_RDONLY | O_DIRECTORY, error);
-    free(folder);
-    return status;
-}
-
-apd_status apd_h5_sync(const char *path, apd_error *error) {
-    APD_TRY(sync_path(path, O_RDONLY, error));
-    return sync_folder_of(path, error);
-}
-
-apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error) {
-    APD_TRY(sync_path(temporary, O_RDONLY, error));
-    if (rename(temporary, path) != 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot rename to %s: %s", temporary, path, strerror(errno));
-    return sync_folder_of(path, error);
 }
 
 /* --- groups and links -------------------------------------------------------------------------------- */

@@ -34,19 +34,13 @@ apd_status apd_h5_fail(apd_error *error, apd_status status, hid_t place, const c
 void apd_h5_locate(hid_t place, const char *name, char *text, size_t size);
 
 /* Files. Create replaces what is there; open is read-only and says IO for a file that is missing or
- * unreadable, DATA for one that is not HDF5. Close takes handles below 0 and sets *file to -1. What the system
- * refuses while a created file is written (no space, ...) is told by its close alone, as IO with what the
- * system said: io/h5_driver says why. Every created file must be closed with it. */
+ * unreadable, DATA for one that is not HDF5. Close takes handles below 0 and sets *file to -1; it syncs a created file,
+ * so that a rename may follow (io/system/durable.h). What the system refuses while a created file is written (no
+ * space, ...) is told by its close alone, with what the system said: io/hdf5/driver.h says why. Every created file
+ * must be closed with it. */
 apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error);
 apd_status apd_h5_close(hid_t *file, const char *path, apd_error *error);
-
-/* Bring a closed file and its entry in its folder to the disk. Status IO naming the step. */
-apd_status apd_h5_sync(const char *path, apd_error *error);
-
-/* Make the closed file `temporary` be `path`: fsync, rename, fsync of the folder. Status IO naming the step;
- * the temporary file is left to the caller then. */
-apd_status apd_h5_publish(const char *temporary, const char *path, apd_error *error);
 
 /* The access list for data sets, groups or links by name: links into other files are followed as apd_h5_exists
  * says. Not to be closed. */

@@ -90,13 +90,15 @@ static bool is_right(const apd_h5_page *page, const unsigned char *bytes, int64_
 static apd_status compare(const apd_h5_pages *pages, int descriptor, unsigned char *bytes, const char *path,
                           apd_error *error) {
     struct stat facts;
-    if (fstat(descriptor, &facts) == 0 && facts.st_size != pages->size)
+    if (fstat(descriptor, &facts) != 0)
+        return apd_fail_errno(error, errno, "%s: cannot read it back", path);
+    if (facts.st_size != pages->size)
         return apd_fail(error, APD_ERROR_IO, "%s: has %" PRId64 " bytes where %" PRId64 " were written", path,
                         (int64_t)facts.st_size, pages->size);
     for (int64_t address = 0; address < pages->size; address += PIECE * PAGE) {
         int64_t got = read_some(descriptor, address, PIECE * PAGE, bytes);
         if (got < 0)
-            return apd_fail(error, APD_ERROR_IO, "%s: cannot read it back: %s", path, strerror(errno));
+            return apd_fail_errno(error, errno, "%s: cannot read it back", path);
         for (int64_t at = 0, p = address / PAGE; at < got && p < pages->count; at += PAGE, p++)
             if (!is_right(&pages->pages[p], bytes + at, got - at < PAGE ? got - at : PAGE))
                 return apd_fail(error, APD_ERROR_IO, "%s: holds other bytes at %" PRId64 " than were written",
@@ -105,13 +107,12 @@ static apd_status compare(const apd_h5_pages *pages, int descriptor, unsigned ch
     return APD_OK;
 }
 
-apd_status apd_h5_pages_check(const apd_h5_pages *pages, const char *path, apd_error *error) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot read it back: %s", path, strerror(errno));
-    unsigned char *bytes = apd_allocate(PIECE * PAGE, 1, "pages of a file");
+apd_status apd_h5_pages_check(const apd_h5_pages *pages, int descriptor, bool synced, const char *path,
+                              apd_error *error) {
+    if (synced)
+        (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+    unsigned char *bytes = apd_allocate_bytes(PIECE * PAGE, "pages of a file");
     apd_status status = compare(pages, descriptor, bytes, path, error);
     free(bytes);
-    (void)close(descriptor);
     return status;
 }

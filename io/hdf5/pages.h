@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct apd_h5_page apd_h5_page;
@@ -24,8 +25,17 @@ void apd_h5_pages_clear(apd_h5_pages *pages);
 /* `size` bytes were written at `address` of the file open at `descriptor`. */
 void apd_h5_pages_note(apd_h5_pages *pages, int descriptor, int64_t address, int64_t size, const void *bytes);
 
-/* Read `path` and compare its size and bytes; those that were never written may be anything. Status: IO, naming the
- * path. */
-apd_status apd_h5_pages_check(const apd_h5_pages *pages, const char *path, apd_error *error);
+/* Read the file open at `descriptor` back and compare its size and bytes; those that were never written may be anything.
+ * `synced`: it was synced, and the system is asked to drop it from its page cache first (posix_fadvise), so that the
+ * bytes come from the disk, or from the server. Then this
+ *
+ * Finds  wrong bytes of HDF5, the driver, the kernel, the file system, or the way to the disk; a full disk that was told
+ *        late; a disk that returns other bytes than it got.
+ * Not    what a cache further down answers for the medium: the disk's own, a server's, a virtual machine's host. Where
+ *        the system keeps the pages all the same (tmpfs; pages that are being read by another process) they are
+ *        compared in memory.
+ * Local. Statuses: IO or REQUEUE, naming `path`, when a byte differs or reading fails. */
+apd_status apd_h5_pages_check(const apd_h5_pages *pages, int descriptor, bool synced, const char *path,
+                              apd_error *error);
 
 #endif

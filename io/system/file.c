@@ -37,10 +37,10 @@ apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *
     int64_t size = 0;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return apd_fail_errno(error, errno, "cannot open %s", path);
+        return apd_fail_errno(error, errno, "%s: cannot open", path);
     apd_status status = APD_OK;
     if (!read_all(file, limit, &content, &size))
-        status = apd_fail_errno(error, errno, "cannot read %s", path);
+        status = apd_fail_errno(error, errno, "%s: cannot read", path);
     else if (size > limit)
         status = apd_fail(error, APD_ERROR_DATA, "%s is longer than %" PRId64 " bytes", path, limit);
     (void)close(file);

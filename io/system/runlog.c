@@ -1,7 +1,7 @@
 #include "io/system/runlog.h"
 
 #include "base/memory.h"
-#include "io/system/fault.h"
+#include "io/system/durable.h"
 #include "io/system/json.h"
 
 #include <errno.h>
@@ -9,129 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static apd_status refused(apd_error *error, const char *step, const char *path) {
-    return apd_fail(error, APD_ERROR_IO, "cannot %s %s: %s", step, path, strerror(errno));
+    return apd_fail_errno(error, errno, "%s: cannot %s", path, step);
 }
-
-static char *join_path(const char *folder, const char *name, const char *ending) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s%s", folder, name, ending) < 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory making a path in %s", folder);
-    return path;
-}
-
-static bool write_all(int file, const char *text, int64_t bytes) {
-    while (bytes > 0) {
-        size_t allowed = apd_fault_write((size_t)bytes);
-        ssize_t wrote = allowed == 0 ? -1 : write(file, text, allowed);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        text += wrote;
-        bytes -= wrote;
-    }
-    return true;
-}
-
-/* --- folders and whole files
- * -------------------------------------------------------------------------------- */
-
-/* One folder; an existing one is as good, so two programs may make it at the same time. */
-static apd_status make_one_folder(const char *path, apd_error *error) {
-    struct stat found;
-    if (mkdir(path, 0777) == 0)
-        return APD_OK;
-    if (errno != EEXIST)
-        return refused(error, "make the folder", path);
-    if (stat(path, &found) != 0)
-        return refused(error, "make the folder", path);
-    if (!S_ISDIR(found.st_mode))
-        return apd_fail(error, APD_ERROR_IO, "cannot make the folder %s: a file of that name is there", path);
-    return APD_OK;
-}
-
-apd_status apd_make_folder(const char *path, apd_error *error) {
-    struct stat found;
-    apd_status status = APD_OK;
-    if (*path == '\0')
-        return apd_fail(error, APD_ERROR_IO, "cannot make a folder without a name");
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
-        return APD_OK;
-    char *part = apd_duplicate_text(path);
-    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        APD_GO(make_one_folder(part, error));
-        *slash = '/';
-    }
-    APD_GO(make_one_folder(part, error));
-out:
-    free(part);
-    return status;
-}
-
-/* A rename is sure only once its folder is on the disk. Some file systems cannot sync a folder: EINVAL. */
-static apd_status sync_folder(const char *folder, apd_error *error) {
-    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0)
-        return refused(error, "open the folder", folder);
-    apd_status status = APD_OK;
-    if (fsync(file) != 0 && errno != EINVAL)
-        status = refused(error, "sync the folder", folder);
-    (void)close(file);
-    return status;
-}
-
-/* Write `path`, a file that is opened with `flags`, and have it on the disk. */
-static apd_status write_synced(const char *path, int flags, const char *text, int64_t bytes,
-                               apd_error *error) {
-    int file = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
-    if (file < 0)
-        return refused(error, flags == O_APPEND ? "open" : "make", path);
-    apd_status status = APD_OK;
-    if (!write_all(file, text, bytes))
-        status = refused(error, "write", path);
-    else if (fsync(file) != 0)
-        status = refused(error, "sync", path);
-    if (close(file) != 0 && status == APD_OK)
-        status = refused(error, "close", path);
-    return status;
-}
-
-apd_status apd_write_file(const char *folder, const char *name, const char *text, int64_t bytes,
-                          apd_error *error) {
-    char *path = join_path(folder, name, "");
-    char *temporary = join_path(folder, name, ".tmp");
-    apd_status status = APD_OK;
-    APD_GO(write_synced(temporary, O_CREAT | O_TRUNC, text, bytes, error));
-    if (rename(temporary, path) != 0) {
-        status =
-            apd_fail(error, APD_ERROR_IO, "cannot rename %s to %s: %s", temporary, path, strerror(errno));
-        goto out;
-    }
-    APD_GO(sync_folder(folder, error));
-out:
-    if (status != APD_OK)
-        (void)unlink(temporary);
-    free(temporary);
-    free(path);
-    return status;
-}
-
-apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
-                           apd_error *error) {
-    char *path = join_path(folder, name, "");
-    apd_status status = write_synced(path, O_APPEND, text, bytes, error);
-    free(path);
-    return status;
-}
-
-/* --- metrics.jsonl
- * ------------------------------------------------------------------------------------------ */
 
 struct apd_runlog {
     char *path;
@@ -151,10 +34,14 @@ static bool ends_torn(int file) {
 
 apd_status apd_runlog_open(const char *folder, apd_runlog **out, apd_error *error) {
     APD_TRY(apd_make_folder(folder, error));
-    char *path = join_path(folder, "metrics.jsonl", "");
+    char *path = NULL;
+    if (asprintf(&path, "%s/metrics.jsonl", folder) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory making a path in %s", folder);
     int file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0) {
-        apd_status status = refused(error, "open", path);
+    apd_status status = file < 0 ? refused(error, "open", path) : apd_sync_folder(folder, error);
+    if (status != APD_OK) {
+        if (file >= 0)
+            (void)close(file);
         free(path);
         return status;
     }
@@ -171,7 +58,8 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
     if (log == NULL)
         return APD_OK;
     APD_ASSERT(log->json.file == NULL);
-    if (close(log->file) != 0)
+    status = apd_sync_file(log->file, log->path, error);
+    if (close(log->file) != 0 && status == APD_OK)
         status = refused(error, "close", log->path);
     free(log->path);
     free(log);
@@ -214,7 +102,8 @@ apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
     if (fclose(log->json.file) != 0 || failed)
         apd_fatal(APD_ERROR_INTERNAL, "out of memory writing a line of %s", log->path);
     apd_status status = APD_OK;
-    if ((log->torn && !write_all(log->file, "\n", 1)) || !write_all(log->file, log->text, (int64_t)log->size))
+    if ((log->torn && !apd_write_all(log->file, "\n", 1)) ||
+        !apd_write_all(log->file, log->text, (int64_t)log->size))
         status = refused(error, "write", log->path);
     log->torn = status != APD_OK;
     free(log->text);

@@ -4,8 +4,9 @@
  *   metrics.jsonl   one JSON object a line: {"event": "step" | "epoch" | "task" | "checkpoint" | ..., ...}
  *   accuracy.csv    the matrix R: one row a finished task, one column a task of the stream
  *   tasks.csv       one row a task
- * Only rank 0 has one. Lines of metrics.jsonl are flushed one by one; the whole files are written new and
- * renamed, but that accuracy.csv grows by rows. */
+ * Only rank 0 has one. Lines of metrics.jsonl reach the system one by one, so that a killed program loses none; a power
+ * loss may take those since the log was opened. The other files are replaced (io/system/durable.h), but accuracy.csv
+ * grows by rows. */
 #ifndef APD_IO_SYSTEM_RUNLOG_H
 #define APD_IO_SYSTEM_RUNLOG_H
 
@@ -16,9 +17,12 @@
 
 typedef struct apd_runlog apd_runlog;
 
-/* Make the folder (and those above it) when missing, open metrics.jsonl for appending. Status: IO. */
+/* Make the folder (and those above it) where missing, open metrics.jsonl for appending; its name in the folder is safe
+ * from a power loss then. Statuses as in io/system/durable.h. */
 apd_status apd_runlog_open(const char *folder, apd_runlog **out, apd_error *error);
-apd_status apd_runlog_close(apd_runlog *log, apd_error *error); /* Takes NULL. */
+
+/* fsync metrics.jsonl and close it: its lines are safe from a power loss then. Takes NULL. */
+apd_status apd_runlog_close(apd_runlog *log, apd_error *error);
 
 /* One line of metrics.jsonl: begin, fields, end. Every line also has "time" (ISO 8601, UTC).
  * Doubles are printed with 17 digits; nan and inf as null. A failed write is reported by _end: IO. */
@@ -27,17 +31,5 @@ void apd_runlog_text(apd_runlog *log, const char *key, const char *value); /* es
 void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value);
 void apd_runlog_number(apd_runlog *log, const char *key, double value);
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
-
-/* A whole small file, written as NAME.tmp, flushed, fsynced, renamed, folder fsynced. `folder`/`name`.
- * Status: IO. */
-apd_status apd_write_file(const char *folder, const char *name, const char *text, int64_t bytes,
-                          apd_error *error);
-
-/* More text at the end of `folder`/`name`, which must be there, flushed and fsynced. Status: IO. */
-apd_status apd_append_file(const char *folder, const char *name, const char *text, int64_t bytes,
-                           apd_error *error);
-
-/* Make a folder and those above it. Status: IO. */
-apd_status apd_make_folder(const char *path, apd_error *error);
 
 #endif

@@ -93,6 +93,11 @@ static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit
 /* A first commit of all but the last of `row`'s tasks, and one of that one. Collective. */
 static apd_status time_commits(apd_run *run, const apd_bench_result *result, const char *folder,
                                apd_bench_tasks *row, apd_error *error) {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
+    apd_status status =
+        apd_run_speaks(run) ? apd_checkpoint_remove(path, error) : APD_OK; /* the former row's */
+    APD_TRY(apd_team_agree(run->team, status, error));
     pretend(run, result, row->scan.earlier - 1);
     APD_TRY(time_commit(run, folder, &row->first_commit, error));
     pretend_one_more(run, result);

@@ -3,7 +3,7 @@
 #include "commands/commands.h"
 #include "commands/compare_runs.h"
 #include "io/system/csv.h"
-#include "io/system/runlog.h"
+#include "io/system/durable.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,9 +2,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands/commands.h"
+#include "engine/claim.h"
 #include "engine/evaluator.h"
 #include "engine/forgetting.h"
 #include "engine/results.h"
+#include "io/system/durable.h"
 #include "method/clustering/recentre.h"
 
 #include <errno.h>
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 static apd_cli_list tasks, settings;
-static bool again = false, history = false;
+static bool again = false, history = false, break_lock = false;
 
 static const apd_cli_option options[] = {
     {.name = "task",
@@ -27,6 +29,9 @@ static const apd_cli_option options[] = {
     {.name = "keep-history",
      .help = "keep the commit from before; nothing is claimed to be erased",
      .flag = &history},
+    {.name = "break-lock",
+     .help = "take the run over from a job that is surely dead (the refused start names it)",
+     .flag = &break_lock},
     {.name = "set",
      .argument = "KEY=VALUE",
      .help = "overrides the run's description (data.file, say)",
@@ -99,6 +104,8 @@ static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
         else
             (void)printf("deleted the older commit %s\n", found.gl_pathv[i]);
     }
+    if (status == APD_OK) /* the certificate is printed when the removals are safe */
+        status = apd_sync_folder(run->description->output, error);
     globfree(&found);
     free(pattern);
     return status;
@@ -164,6 +171,8 @@ static apd_status settle(apd_run *run, const char *path, apd_error *error) {
     apd_status status = APD_OK;
     if (apd_run_speaks(run))
         status = apd_checkpoint_settle(newest, run->checkpoint, error);
+    if (status == APD_OK)
+        status = apd_run_guard(run, newest, error);
     free(run->checkpoint);
     run->checkpoint = newest;
     if (run->state.half_way)
@@ -194,10 +203,23 @@ static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_er
     return APD_OK;
 }
 
+/* Where there is a run, it is this job's from now on. Collective. */
+static apd_status claim(apd_run *run, const char *path, apd_error *error) {
+    char *newest = apd_checkpoint_path(path), *folder = apd_parent_folder(newest);
+    bool found = apd_run_speaks(run) && (access(newest, F_OK) == 0 || apd_checkpoint_is_run(newest));
+    apd_team_broadcast(run->team, &found, (int64_t)sizeof found);
+    apd_status status = found ? apd_run_claim(run, folder, break_lock, error) : APD_OK;
+    free(folder);
+    free(newest);
+    return status;
+}
+
 static apd_status run_forget(int count, const char *const *arguments, apd_error *error) {
     (void)count;
     apd_run run;
     apd_status status = apd_run_begin(&run, error);
+    if (status == APD_OK)
+        status = claim(&run, arguments[0], error);
     if (status == APD_OK)
         status = apd_run_open(&run, arguments[0], settings.values, settings.count, error);
     if (status == APD_OK)

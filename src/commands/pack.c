@@ -1,6 +1,8 @@
 /* apd verify and apd pack: a commit read through, and copied into one file. Both work while the run goes on. */
 #include "commands/commands.h"
+#include "engine/run.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/system/lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +37,29 @@ static const apd_cli_option pack_options[] = {
     {0},
 };
 
+/* A file in a run's folder is written under that run's lock; elsewhere pack needs none. */
+static apd_status claim(apd_lock **lock, apd_error *error) {
+    apd_process self;
+    if (!apd_checkpoint_is_run(output))
+        return APD_OK;
+    char *folder = apd_parent_folder(output);
+    apd_process_self(&self);
+    apd_status status = apd_lock_open(folder, &self, 1, false, lock, error);
+    free(folder);
+    return status;
+}
+
 static apd_status run_pack(int count, const char *const *arguments, apd_error *error) {
     (void)count;
     if (output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed: where is the packed file to go?");
     char *path = apd_checkpoint_path(arguments[0]);
     int groups = 0;
-    apd_status status = apd_checkpoint_pack(path, output, &groups, error);
+    apd_lock *lock = NULL;
+    apd_status status = claim(&lock, error);
+    if (status == APD_OK)
+        status = apd_checkpoint_pack(path, output, &groups, error);
+    apd_lock_close(lock);
     if (status == APD_OK)
         (void)printf("%s: %d groups of %s in one file, every digest is right\n", output, groups, path);
     free(path);

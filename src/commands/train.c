@@ -2,10 +2,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands/commands.h"
+#include "engine/claim.h"
 #include "engine/requests.h"
 #include "engine/results.h"
 #include "engine/run.h"
 #include "engine/trainer.h"
+#include "io/system/durable.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 
 static apd_cli_list settings;
 static const char *time_limit = NULL;
-static bool fresh = false, force = false, keys = false, markdown = false;
+static bool fresh = false, force = false, break_lock = false, keys = false, markdown = false;
 
 static const apd_cli_option options[] = {
     {.name = "set",
@@ -27,6 +29,9 @@ static const apd_cli_option options[] = {
      .argument = "TIME",
      .help = "commit and stop (exit 75) in time: MINUTES, H:M:S or D-H:M:S; default: the Slurm job's",
      .value = &time_limit},
+    {.name = "break-lock",
+     .help = "take the run over from a job that is surely dead (the refused start names it)",
+     .flag = &break_lock},
     {.name = "help-keys",
      .help = "list the keys of a run description, with ranges and defaults",
      .flag = &keys},
@@ -118,11 +123,20 @@ static apd_status choose_commit(apd_run *run, const char *newest, bool *found, a
     return APD_OK;
 }
 
+/* The run is this job's from now on, before anybody looks for commits. Collective. */
+static apd_status claim(apd_run *run, apd_error *error) {
+    const char *folder = run->description->output;
+    apd_status status = apd_run_speaks(run) ? apd_make_folder(folder, error) : APD_OK;
+    APD_TRY(apd_team_agree(run->team, status, error));
+    return apd_run_claim(run, folder, break_lock, error);
+}
+
 /* Rank 0 decides whether there is a commit to go on from; `shards` is then the commit's. Collective. */
 static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error *error) {
     apd_status status = APD_OK;
     *shards = run->description->shards;
     char *newest = apd_join_path(run->description->output, "checkpoint.h5");
+    APD_GO(claim(run, error));
     APD_GO(choose_commit(run, newest, resume, error));
     if (apd_run_speaks(run) && *resume)
         status = check_commit(run, newest, shards, error);
@@ -181,7 +195,8 @@ static apd_status clear_folder(const apd_run *run, apd_error *error) {
         (void)unlink(path);
         free(path);
     }
-    return apd_checkpoint_remove(run->checkpoint, error);
+    APD_TRY(apd_checkpoint_remove(run->checkpoint, error));
+    return apd_sync_folder(run->description->output, error);
 }
 
 /* The folder, run.yaml and the log; rank 0 writes, all agree. */
@@ -194,6 +209,8 @@ static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
         free(stopped);
         if (!resume)
             status = clear_folder(run, error);
+        if (status == APD_OK)
+            status = apd_run_guard(run, run->checkpoint, error);
         if (status == APD_OK)
             status = apd_runlog_open(folder, &run->log, error);
         if (status == APD_OK)

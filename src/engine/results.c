@@ -1,6 +1,7 @@
 #include "engine/results.h"
 
 #include "io/system/csv.h"
+#include "io/system/durable.h"
 
 #include "base/blas.h"
 #include "base/log.h"

@@ -147,7 +147,7 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
                     (unsigned long long)run->state.data_digest);
 }
 
-static char *parent_folder(const char *path) {
+char *apd_parent_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *folder = apd_duplicate_text(slash != NULL ? path : ".");
     if (slash != NULL)
@@ -173,7 +173,7 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
     apd_run_state_clear(&state);
     if (status == APD_OK) { /* the folder may have been moved since */
         free(run->description->output);
-        run->description->output = parent_folder(run->checkpoint);
+        run->description->output = apd_parent_folder(run->checkpoint);
         status = apd_run_prepare(run, shards, error);
     }
     if (status == APD_OK)
@@ -279,5 +279,6 @@ void apd_run_end(apd_run *run) {
     apd_dataset_close(run->dataset);
     apd_description_destroy(run->description);
     apd_team_destroy(run->team);
+    apd_lock_close(run->lock); /* when no rank writes any more */
     *run = (apd_run){0};
 }

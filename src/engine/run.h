@@ -8,6 +8,7 @@
 #include "io/data/loader.h"
 #include "io/data/stream.h"
 #include "io/description/description.h"
+#include "io/system/lock.h"
 #include "io/system/runlog.h"
 #include "method/metrics.h"
 #include "method/solvers/solver.h"
@@ -35,6 +36,7 @@ typedef struct apd_run {
     int batch_room;   /* images that fit in what follows */
     float *images;    /* (batch_room, C, H, W) */
     int32_t *labels;  /* (batch_room) */
+    apd_lock *lock;   /* writers only (engine/claim.h); NULL on a rank that does not see the folder */
     char *checkpoint; /* path of the commit in use: checkpoint.h5, or the one before */
     double started;
 } apd_run;
@@ -71,6 +73,9 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
 
 /* folder/name; free it. */
 char *apd_join_path(const char *folder, const char *name);
+
+/* The folder that has the entry `path`, "." for a plain name; free it. */
+char *apd_parent_folder(const char *path);
 
 /* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL. */
 apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);

@@ -70,7 +70,7 @@ environment=(SLURM_ARRAY_JOB_ID=5 SLURM_ARRAY_TASK_ID=2)
 job 75 train.sbatch mine.yaml
 asked "requeue 5_2"
 environment=(A=b)
-for status in 2 65 70 74 137 138; do
+for status in 2 65 69 70 74 137 138; do
     pretend apd "exit $status"
     job $status train.sbatch mine.yaml
     says "failed with exit status $status; it is not requeued"
@@ -92,7 +92,7 @@ for code in 137 70 205; do
     job 75 train.sbatch mine.yaml
     says "died after a commit (exit status $code)"
 done
-for code in 2 65 74; do
+for code in 2 65 69 74; do
     environment=(status="$code")
     job $code train.sbatch mine.yaml
     says "it is not requeued"

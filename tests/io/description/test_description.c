@@ -13,7 +13,7 @@
 
 #include "description_cases.h"
 #include "io/description/yaml.h"
-#include "io/system/runlog.h"
+#include "io/system/durable.h"
 
 /* --- defaults and forms ------------------------------------------------------------------------------------
  */
@@ -467,10 +467,10 @@ static void read_missing_or_long_file_says_so(void **state) {
     apd_description *d = NULL;
     apd_error error = {0};
     assert_int_equal(apd_description_read("none.yaml", NULL, 0, &d, &error), APD_ERROR_IO);
-    assert_string_equal(error.message, "cannot open none.yaml: No such file or directory");
+    assert_string_equal(error.message, "none.yaml: cannot open: No such file or directory");
     error = (apd_error){0};
     assert_int_equal(apd_description_read(".", NULL, 0, &d, &error), APD_ERROR_IO);
-    assert_string_equal(error.message, "cannot read .: Is a directory");
+    assert_string_equal(error.message, ".: cannot read: Is a directory");
     put(".", "big.yaml", "");
     assert_int_equal(truncate("big.yaml", APD_YAML_BYTES + 1), 0);
     error = (apd_error){0};

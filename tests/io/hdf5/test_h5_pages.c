@@ -2,13 +2,16 @@
 #include "io/hdf5/pages.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -54,13 +57,13 @@ static void write_at(bed *b, int64_t address, int64_t size, int turn) {
 
 static void check_good(const bed *b) {
     apd_error error = {0};
-    if (apd_h5_pages_check(&b->pages, b->path, &error) != APD_OK)
+    if (apd_h5_pages_check(&b->pages, b->file, true, b->path, &error) != APD_OK)
         fail_msg("%s", error.message);
 }
 
 static void check_bad(const bed *b, const char *text) {
     apd_error error = {0};
-    assert_int_equal(apd_h5_pages_check(&b->pages, b->path, &error), APD_ERROR_IO);
+    assert_int_equal(apd_h5_pages_check(&b->pages, b->file, true, b->path, &error), APD_ERROR_IO);
     assert_memory_equal(error.message, b->path, strlen(b->path));
     if (strstr(error.message, text) == NULL)
         fail_msg("\"%s\" is not in \"%s\"", text, error.message);
@@ -168,13 +171,47 @@ static void gaps_may_hold_anything(void **state) {
     bed_close(&b);
 }
 
-static void check_of_a_missing_file_says_so(void **state) {
+static void check_of_an_unreadable_file_says_so(void **state) {
     (void)state;
     bed b;
     bed_open(&b);
     write_at(&b, 0, PAGE, 0);
-    assert_int_equal(unlink(b.path), 0);
-    check_bad(&b, "cannot read it back: No such file or directory");
+    (void)close(b.file);
+    b.file = open(b.path, O_WRONLY);
+    check_bad(&b, "cannot read it back: Bad file descriptor");
+    bed_close(&b);
+}
+
+/* How many pages of the file are in memory once the check has asked the system to drop them; -1: it has not. */
+static long resident = -1;
+
+int __real_posix_fadvise(int descriptor, off_t begin, off_t length, int advice);
+int __wrap_posix_fadvise(int descriptor, off_t begin, off_t length, int advice);
+int __wrap_posix_fadvise(int descriptor, off_t begin, off_t length, int advice) {
+    static unsigned char in_memory[SIZE / 4096 + 2];
+    int answer = __real_posix_fadvise(descriptor, begin, length, advice);
+    void *bytes = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, descriptor, 0);
+    resident = 0;
+    if (bytes == MAP_FAILED || mincore(bytes, SIZE, in_memory) != 0)
+        return answer;
+    for (long page = 0; page < (SIZE + sysconf(_SC_PAGESIZE) - 1) / sysconf(_SC_PAGESIZE); page++)
+        resident += in_memory[page] & 1;
+    (void)munmap(bytes, SIZE);
+    return answer;
+}
+
+static void check_of_a_synced_file_reads_past_the_page_cache(void **state) {
+    (void)state;
+    bed b;
+    struct statfs facts;
+    bed_open(&b);
+    fill(&b);
+    assert_int_equal(fsync(b.file), 0);
+    resident = -1;
+    check_good(&b);
+    assert_int_equal(fstatfs(b.file, &facts), 0);
+    if (facts.f_type != TMPFS_MAGIC)
+        assert_int_equal(resident, 0);
     bed_close(&b);
 }
 
@@ -185,7 +222,8 @@ int main(void) {
         cmocka_unit_test(check_tells_a_cut_and_a_longer_file),
         cmocka_unit_test(later_writes_count),
         cmocka_unit_test(gaps_may_hold_anything),
-        cmocka_unit_test(check_of_a_missing_file_says_so),
+        cmocka_unit_test(check_of_an_unreadable_file_says_so),
+        cmocka_unit_test(check_of_a_synced_file_reads_past_the_page_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
