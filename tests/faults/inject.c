@@ -162,6 +162,14 @@ int creat(const char *path, mode_t mode) {
     return name_fails("create", AT_FDCWD, path) ? -1 : REAL(creat)(path, mode);
 }
 
+int mkstemp(char *path) {
+    return name_fails("create", AT_FDCWD, path) ? -1 : REAL(mkstemp)(path);
+}
+
+int mkostemp(char *path, int flags) {
+    return name_fails("create", AT_FDCWD, path) ? -1 : REAL(mkostemp)(path, flags);
+}
+
 int close(int file) {
     bool failed = file_fails("close", file);
     int number = errno, result = REAL(close)(file);

@@ -62,6 +62,11 @@ class Lab:
         else:
             given = [f"{key}={value}" for key, value in extra.items()]
             command = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), "env", *given, *command]
+        with tempfile.TemporaryDirectory(prefix="t", dir=self.work) as own:  # Open MPI's: jobs that share one disturb each other
+            environment["TMPDIR"] = own
+            return self.wait(command, environment, timeout)
+
+    def wait(self, command, environment, timeout):
         with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True) as job:
             try:
