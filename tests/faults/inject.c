@@ -1,7 +1,7 @@
 /* inject: a library to preload, with which chosen file calls of a program fail.
  *
- * Every call below INJECT_FOLDER has a number, from 1, and a kind. INJECT_FAULTS is a list of faults with commas between
- * them, where E is an errno and K a call's number:
+ * Every call below INJECT_FOLDER has a number, from 1, and a kind. INJECT_FAULTS is a list of faults, separated by
+ * commas, where E is an errno and K a call's number:
  *   K:E        call K fails, once
  *   K+:E       call K and all after it fail
  *   KIND+:E    all calls of that kind fail

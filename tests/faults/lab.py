@@ -61,8 +61,9 @@ class Lab:
             environment.update(extra)
         else:
             given = [f"{key}={value}" for key, value in extra.items()]
-            command = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), "env", *given, *command]
-        with tempfile.TemporaryDirectory(prefix="t", dir=self.work) as own:  # Open MPI's: jobs that share one disturb each other
+            command = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), "env", *given,
+                       *command]
+        with tempfile.TemporaryDirectory(prefix="t", dir=self.work) as own:  # else jobs disturb one another
             environment["TMPDIR"] = own
             return self.wait(command, environment, timeout)
 
@@ -82,7 +83,7 @@ class Lab:
 
     def must(self, ended, status=0):
         if ended.status != status:
-            raise SystemExit(f"the tiny run cannot be prepared: exit status {ended.status}: {ended.error}{ended.output}")
+            raise SystemExit(f"the tiny run fails: exit status {ended.status}: {ended.error}{ended.output}")
         return ended
 
 
@@ -165,7 +166,7 @@ def files_of(folder):
 
 
 def normalised(text, *folders):
-    """Without the folders' names, numbers and HDF5's own words, so that like messages fall together."""
+    """Without paths, numbers and HDF5's own words, so that like messages fall together."""
     for folder in folders:
-        text = text.replace(str(folder), "RUN")
+        text = re.sub(re.escape(str(folder)) + r"[^\s:,;]*", "FILE", text)
     return re.sub(r"\d+", "N", text.split(" (HDF5:")[0])

@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Cut the power after every call of a recorded run, and see that what was announced is there.
 
-    powerloss.py APD RECORD.so [--long] [--mixtures N] [--seed N] [--only SCENARIO] [--model loose|ordered] [--no-proof]
+    powerloss.py APD RECORD.so [--long] [--mixtures N] [--seed N] [--only SCENARIO] [--model MODEL] [--no-proof]
     powerloss.py APD RECORD.so --only SCENARIO --show IMAGE-FOLDER --at CALL [--fate "all lost"]
 
-Each scenario is recorded once (record.c); disk.py makes the images that the disk may hold after each call. README.md says
-what counts as wrong. Then, for each sync of the log, images are made as if it alone had not taken place: one of them
-must be found wrong, or the sync protects nothing that was announced, and must be listed here with the reason.
+Each scenario is recorded once (record.c); disk.py makes the images that the disk may hold after each call. README.md
+says what counts as wrong. Then, for each sync of the log, images are made as if it alone had not taken place: one of
+them must be found wrong, or the sync protects nothing that was announced, and must be listed here with the reason.
 Exit status 1 when anything was wrong.
 """
 import argparse
@@ -72,14 +72,15 @@ class Scenario:
     def check_recording(self):
         """All records together make the folder that the run left: nothing was missed."""
         *_, (_, state) = self.replayed()
-        image = {path: content for path, content in state.image(lambda c: True, lambda r: "kept").items() if content is not None}
+        image = state.image(lambda change: True, lambda record: "kept")
+        image = {path: content for path, content in image.items() if content is not None}
         there = lab.files_of(self.world)
         if image != there:
             differing = [path for path in sorted(set(image) | set(there)) if image.get(path) != there.get(path)]
             raise SystemExit(f"{self.name}: the recording is not complete: {', '.join(differing)}")
 
     def promises(self):
-        """What was announced after so many records: a list of (commit, whether a certificate or the like was printed)."""
+        """What was announced after so many records: a list of (commit, whether the last announcement was made)."""
         committed, printed, said = self.commit_before(), False, b""
         found = [(committed, printed)]
         for record in self.records:
@@ -111,7 +112,7 @@ class Scenario:
         known = len(lab.events(folder / RUN))
         ended = self.start(folder)
         if ended.status != 0:
-            return f"an image cannot be gone on with: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
+            return f"a run cannot go on: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
         starts = [entry for entry in lab.events(folder / RUN)[known:] if entry["event"] == "start"]
         if starts and starts[-1]["commit"] < promise[0]:
             return "a run went on from an older commit than was announced"
@@ -152,7 +153,7 @@ class Forget(Scenario):
     def resume(self, folder, promise):
         ended = self.start(folder)
         if ended.status != 0 and "forgotten already" not in ended.error:
-            return f"cannot be forgotten any more: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
+            return f"cannot forget any more: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
         if found := lab.remains(lab.files_of(folder), self.secrets):
             return f"forgotten again, but bytes of the task are in {lab.normalised(found)}"
         return None if lab.contents(folder / self.newest) == self.expected else "another end than the undisturbed one"
@@ -178,7 +179,7 @@ class Pack(Scenario):
     def resume(self, folder, promise):
         ended = self.start(folder)
         if ended.status != 0:
-            return f"cannot be packed any more: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
+            return f"cannot pack any more: exit status {ended.status}: {lab.normalised(ended.last_line(), folder)}"
         return None if lab.contents(folder / self.newest) == self.expected else "another packed file"
 
 
@@ -212,8 +213,8 @@ class Checker:
         return self.known[key]
 
     def commit(self, image):
-        """The commit that a start would use, and why it is not a newer one: the newest, or the one before if the newest is
-        damaged or missing."""
+        """The commit that a start would use: the newest, or the one before if that is damaged or missing; and why it is
+        not a newer one."""
         if RUN not in image:
             return 0, "the run's folder is gone"
         why = "there is none"
@@ -289,9 +290,9 @@ def every_prefix(scenario, checker, chosen, outcome):
                 bad += 1
                 outcome.add(reason, f"{scenario.name}, {place(scenario, number)}: {name}")
     syncs = sum(record.kind == "sync" for record in scenario.records)
-    print(f"{scenario.name}: {len(scenario.records)} calls, {syncs} syncs, {promises[-1][0]} commits announced; {images} images, "
-          f"{len(cases)} of them different, {len(some)} gone on with; {bad} wrong", flush=True)
-    return bad == 0
+    print(f"{scenario.name} ({chosen.model}): {len(scenario.records)} calls, {syncs} syncs, commit {promises[-1][0]} "
+          f"announced; {images} images, {len(cases)} of them different, {len(some)} gone on with; "
+          f"{bad} wrong", flush=True)
 
 
 # --- the proof: without a sync something is wrong ----------------------------------------------------------------
@@ -302,12 +303,12 @@ def at_risk(state, target, path):
     if isinstance(target, disk.File):
         return list(target.pending), [], [path.rpartition("/")[2]] if target.pending else []
     changes = [change for change in state.pending if any(folder is target for folder, _ in change.keys())]
-    return [], changes, [name if node else f"deleted {name}" for change in changes for (folder, name), node in change.names
-                         if folder is target]
+    return [], changes, [name if node else f"deleted {name}" for change in changes
+                         for (folder, name), node in change.names if folder is target]
 
 
 def pairs(without, full, writes, changes):
-    """Pairs of images, without the sync and with it: what it would have made sure is lost, or garbage; or all is lost."""
+    """Pairs of images, without the sync and with it: what it makes sure is lost, or garbage; or all is lost."""
     for fate in "lost", "garbage":
         yield (without.image(lambda change: not any(change is other for other in changes),
                              lambda record: fate if any(record is other for other in writes) else "kept"),
@@ -332,7 +333,8 @@ def proof_of(scenario, checker, model, missing):
         gone = records[number - 1].kind in ("unlink", "rename", "rmdir")
         if upcoming is None or gone or promises[number] != promises[number - 1]:
             for image, right in pairs(without, full, writes, changes):
-                if scenario.judge(checker, image, promises[number]) and not scenario.judge(checker, right, promises[number]):
+                promise = promises[number]
+                if scenario.judge(checker, image, promise) and not scenario.judge(checker, right, promise):
                     return "needed", names
         if upcoming is not None and upcoming.kind == "sync" and without.node(upcoming.path) is target:
             return "another sync of it comes before anything rests on it", names
@@ -354,11 +356,11 @@ def prove(scenario, checker, chosen, outcome):
         if answer == "nothing that was announced rests on it":
             answer = why_not_needed(names) or answer
             if answer == "nothing that was announced rests on it":
-                outcome.add(f"without the sync of {path} ({', '.join(sorted(map(lab.normalised, names)))}) nothing is wrong: it is "
-                            "superfluous, or the harness is blind", f"{scenario.name}, call {i + 1}")
+                outcome.add(f"without the sync of {path} nothing is wrong: it is superfluous, or the harness is blind",
+                            f"{scenario.name}, call {i + 1}, which makes sure {', '.join(names)}")
         if answer != "needed":
             others[path, answer] += 1
-    print(f"{scenario.name}: {needed} of {len(syncs)} syncs are needed: without any one of them an image is wrong", flush=True)
+    print(f"{scenario.name}: {needed} of {len(syncs)} syncs are needed: without any one an image is wrong", flush=True)
     for (path, reason), count in sorted(others.items()):
         print(f"    not needed: {count} x {path}: {reason}")
 
@@ -370,7 +372,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("apd")
     parser.add_argument("library")
-    parser.add_argument("--long", action="store_true", help="20 mixtures after each call, both models, two ranks, many starts")
+    parser.add_argument("--long", action="store_true", help="20 mixtures after each call, both models, two ranks")
     parser.add_argument("--mixtures", type=int, default=3)
     parser.add_argument("--resumed", type=int, default=8, help="images a scenario that are gone on with")
     parser.add_argument("--seed", type=int, default=1)
