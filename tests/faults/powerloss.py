@@ -2,6 +2,7 @@
 """Cut the power after every call of a recorded run, and see that what was announced is there.
 
     powerloss.py APD RECORD.so [--long] [--mixtures N] [--seed N] [--only SCENARIO] [--model MODEL] [--no-proof]
+                 [--without CALL]
     powerloss.py APD RECORD.so --only SCENARIO --show IMAGE-FOLDER --at CALL [--fate "all lost"]
 
 Each scenario is recorded once (record.c); disk.py makes the images that the disk may hold after each call. README.md
@@ -262,7 +263,8 @@ class Outcome:
 def every_prefix(scenario, checker, chosen, outcome):
     """All images after each call; some of them are gone on with."""
     promises, images, seen = scenario.promises(), 0, {}
-    for number, state in scenario.replayed(chosen.model):
+    without = chosen.without - 1 if chosen.without else None
+    for number, state in scenario.replayed(chosen.model, without):
         for name, image in state.images(chosen.mixtures, f"{chosen.seed} {scenario.name} {number}"):
             images += 1
             key = (hashlib.sha256(repr(sorted(image.items())).encode()).digest(), promises[number])
@@ -381,7 +383,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="a scenario's name")
     parser.add_argument("--model", choices=("loose", "ordered"), default="loose")
-    parser.add_argument("--no-proof", action="store_true")
+    parser.add_argument("--no-proof", action="store_true", help="leave out no sync")
+    parser.add_argument("--without", type=int, metavar="CALL", help="as if this sync had not taken place")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--at", type=int, help="write the image after this call")
     parser.add_argument("--fate", default="all lost")
