@@ -67,8 +67,24 @@ class Scenario:
         shutil.copytree(self.ready, folder)
         self.lab.must(self.start(folder))
         self.expected = lab.contents(folder / "run/checkpoint.h5")
+        self.tables = tables(lab.files_of(folder / "run"))
         self.begin = lab.commit_of(self.ready / "run/checkpoint.h5")
         return folder
+
+    def compare(self, folder, first, again):
+        """The end, after both starts, is the undisturbed one's."""
+        if lab.contents(folder / "run/checkpoint.h5") != self.expected:
+            yield "another end than the undisturbed one's"
+        if again.status == 0 and tables(lab.files_of(folder / "run")) != self.tables:
+            yield "other tables than the undisturbed ones"
+        elif first.status == 0 and tables(first.files) != self.tables:
+            yield "exit status 0, but other tables than the undisturbed ones"
+
+
+def tables(files):
+    """A run's tables without the seconds in them."""
+    rows = files.get("tasks.csv", b"").splitlines()
+    return files.get("accuracy.csv"), [row.split(b",")[:7] for row in rows]
 
 
 class Train(Scenario):
@@ -94,8 +110,7 @@ class Train(Scenario):
         for task in 1, 2:
             if f"task   {task} of 3" in said + again.output + again.error:
                 yield f"task {task} was trained again"
-        if lab.contents(run / "checkpoint.h5") != self.expected:
-            yield "another end than the undisturbed run's"
+        yield from self.compare(folder, first, again)
 
 
 class Forget(Scenario):
@@ -121,8 +136,7 @@ class Forget(Scenario):
             return
         if found := lab.remains(lab.files_of(run), self.secrets):
             yield f"forgotten, but bytes remain in {lab.normalised(found)}"
-        if lab.contents(run / "checkpoint.h5") != self.expected:
-            yield "another end than the undisturbed one's"
+        yield from self.compare(folder, first, again)
 
 
 class Pack(Scenario):
