@@ -153,6 +153,12 @@ typedef struct apd_bench_result {
     apd_prediction prediction; /* of the measured launch */
 } apd_bench_result;
 
+/* For every row of the result that is not skipped and has earlier tasks: the time of a commit of them in the folder
+ * TMPDIR (or /tmp), which is removed again, and of a consolidation into as many clusters as a run that consolidates
+ * every five tasks would use by then. Leaves the decomposition changed. Collective. Status: IO. */
+apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool commits, bool consolidation,
+                                   apd_error *error);
+
 void apd_bench_fit(apd_bench_result *result, const apd_machine *machine);
 
 /* --- the report ------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
-#include "bench/tasks.h"
+/* What a run with many tasks does once in a while, timed on synthetic tasks: a commit, a consolidation. */
+#include "bench/bench.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -84,7 +85,7 @@ static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit
     double started = apd_seconds();
     APD_TRY(
         apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, NULL, error));
-    commit->seconds = apd_slowest(run->team, apd_seconds() - started);
+    commit->seconds = apd_team_slowest(run->team, apd_seconds() - started);
     commit->bytes = (double)run->state.written;
     commit->plain = apd_run_speaks(run) ? time_plain_write(folder, run->state.written) : 0.0;
     return APD_OK;
@@ -112,7 +113,7 @@ static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_err
     apd_team_barrier(run->team);
     double started = apd_seconds();
     apd_status status = apd_consolidate_run(run, &consolidator, error);
-    row->consolidation = apd_slowest(run->team, apd_seconds() - started);
+    row->consolidation = apd_team_slowest(run->team, apd_seconds() - started);
     apd_consolidator_clear(&consolidator, run);
     return status;
 }

@@ -30,7 +30,7 @@ void apd_forget_place(apd_run *run, int place) {
     record->segment = 0;
     record->normalisation = (apd_normalisation){0};
     for (int i = 0; i < state->task_count; i++)
-        state->accuracy[i * state->task_count + place] = NAN;
+        *apd_run_accuracy(run, i, place) = NAN;
     run->listed = 0;
 }
 

@@ -45,6 +45,17 @@ static inline bool apd_run_speaks(const apd_run *run) {
     return apd_team_rank(run->team) == 0;
 }
 
+/* R[after][place]: the accuracy (0..1) of the task at `place` once the one at `after` was learned. NaN if it was forgotten
+ * or is not evaluated yet. */
+static inline double *apd_run_accuracy(const apd_run *run, int after, int place) {
+    return &run->state.accuracy[(int64_t)after * run->state.task_count + place];
+}
+
+/* Tasks whose end is complete. */
+static inline int apd_run_tasks_done(const apd_run *run) {
+    return run->state.task_count - (run->state.ending != APD_ENDING_COMPLETE);
+}
+
 /* Start MPI; refuse ranks on unlike processors or of unlike builds (app/startup). Collective; comes first. */
 apd_status apd_run_begin(apd_run *run, apd_error *error);
 
@@ -76,12 +87,6 @@ char *apd_join_path(const char *folder, const char *name);
 
 /* The folder that has the entry `path`, "." for a plain name; free it. */
 char *apd_parent_folder(const char *path);
-
-/* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL. */
-apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);
-
-/* A digest of a task's theta and biases in all layers (of sigma: place < 0), the same at every P. Collective. */
-uint64_t apd_run_digest(const apd_run *run, int place);
 
 /* Release everything and end MPI. Collective. */
 void apd_run_end(apd_run *run);

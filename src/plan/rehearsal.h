@@ -48,13 +48,4 @@ void apd_rehearsal_show_tasks(apd_rehearsal *rehearsal, int count);
 /* End the task: a finished task more. Returns the slowest rank's seconds. Collective. */
 double apd_rehearsal_end_task(apd_rehearsal *rehearsal);
 
-/* The largest of the ranks' seconds, on every rank. Collective. */
-double apd_slowest(const apd_team *team, double seconds);
-
-/* The mean of the ranks' seconds, to the nanosecond, on every rank. Collective. */
-double apd_mean_seconds(const apd_team *team, double seconds);
-
-/* The largest resident set so far, in bytes, of this process. Local. */
-int64_t apd_peak_bytes(void);
-
 #endif
