@@ -68,7 +68,7 @@ static apd_status commit_half_way(const apd_training *t, int epoch, int step, ap
 
 apd_status apd_training_stop(const apd_run *run, const apd_requests *requests, apd_error *error) {
     return apd_fail(error, APD_REQUEUE,
-                    "stopped (%s) after commit %d, %d of %s done; start it again with the same command",
+                    "stopped (%s) after commit %d, %d of %s done; the same command resumes the run",
                     requests->reason, run->state.commit, apd_run_tasks_done(run),
                     apd_count(run->stream->task_count, "task").text);
 }

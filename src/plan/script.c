@@ -1,7 +1,7 @@
 /* The planned run as a job for Slurm. */
 #include "plan/plan.h"
 
-#include "train_sbatch.h" /* made by CMake of jobs/train.sbatch */
+#include "train_sbatch.h" /* made by CMake from jobs/train.sbatch */
 
 #include <inttypes.h>
 #include <math.h>
@@ -77,9 +77,8 @@ void apd_plan_write_script(const apd_plan *plan, const char *program, const char
         plan->run->description->name);
     (void)fputs("#SBATCH --job-name=apd\n", file);
     write_resources(plan, "#SBATCH ", "\n", file);
-    (void)fputs("#SBATCH --signal=B:USR1@120\n#SBATCH --requeue\n#SBATCH --open-mode=append\n"
-                "#SBATCH --output=apd-%j.log\ncd ",
-                file);
+    (void)fprintf(file, "%s\n#SBATCH --requeue\n#SBATCH --open-mode=append\n#SBATCH --output=apd-%%j.log\ncd ",
+                  apd_train_signal);
     write_word(file, folder);
     (void)fputs(" || exit 74\nAPD=", file);
     write_word(file, program);

@@ -4,14 +4,14 @@
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-# prepare EPOCHS: data, run.yaml with tasks of so many epochs (a fifth of it under the sanitizers, which take longer),
-# and an undisturbed run's fingerprint
+# prepare EPOCHS [METHOD KEY]: data, run.yaml with tasks of so many epochs (a fifth of many under the sanitizers, which
+# take longer), and an undisturbed run's fingerprint
 prepare() {
     epochs=$1
-    [ -z "${APD_SANITIZED-}" ] || epochs=$((epochs / 5))
+    [ -z "${APD_SANITIZED-}" ] || [ "$epochs" -lt 20 ] || epochs=$((epochs / 5))
     make_data
     describe run
-    sed -i "s/epochs: 4,/epochs: $epochs,/; s/polish_epochs: 1/polish_epochs: 1, consolidate_every: 2, beta: 0.05/" run.yaml
+    sed -i "s/epochs: 4,/epochs: $epochs,/; s/polish_epochs: 1/polish_epochs: 1, consolidate_every: 2, beta: 0.05${2:+, $2}/" run.yaml
     ranks 2 train run.yaml --set "output=$work/peace" >peace.txt 2>&1 || fail "$(cat peace.txt)"
     fingerprint peace >undisturbed
 }
@@ -57,14 +57,14 @@ case_signals() {
     kill -0 "$job" || fail "SIGUSR2 ended the job"
     kill -USR1 "$job"
     ended 75
-    grep -q '^apd train: stopped (SIGUSR1) after commit .* goes on from there' log.txt || fail "$(cat log.txt)"
+    grep -q '^apd train: stopped (SIGUSR1) after commit .* the same command resumes the run' log.txt || fail "$(cat log.txt)"
     "$APD" inspect run >out.txt 2>&1 || fail "$(cat out.txt)"
-    grep -q 'is half way: epoch' out.txt || fail "inspect: $(cat out.txt)"
+    grep -q 'is in training: epoch' out.txt || fail "inspect: $(cat out.txt)"
     "$APD" verify run | grep -q 'every digest is right' || fail "verify"
     ranks 2 evaluate run >out.txt 2>&1 || fail "evaluate: $(cat out.txt)"
     : >log.txt
     in_background 1
-    wait_for 'going on from commit .* is in epoch' log.txt
+    wait_for 'resuming from commit .* is in epoch' log.txt
     sleep 0.5
     kill -TERM "$(pgrep -P "$job" -x apd)"
     ended 75
@@ -88,7 +88,7 @@ case_kept_copy() {
     kill -USR1 "$job"
     ended 75
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'going on from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
+    grep -q 'resuming from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
     same_end
 }
 
@@ -132,6 +132,67 @@ case_time_limit() {
     done
 }
 
+# stopped_at POINT P Q TEXT: a run on P ranks that gets SIGUSR1 at this point stops there with a commit, which inspect
+# describes so; resumed on Q ranks it has the undisturbed run's bits
+stopped_at() {
+    local status=0
+    rm -rf run
+    APD_FAULT="stop=$1" ranks "$2" train run.yaml >log.txt 2>&1 || status=$?
+    [ "$status" = 75 ] || fail "$1 on $2 ranks: exit status $status: $(cat log.txt)"
+    grep -q '^apd train: stopped (SIGUSR1) after commit' log.txt || fail "$1: $(cat log.txt)"
+    "$APD" inspect run >out.txt 2>&1 || fail "$1: $(cat out.txt)"
+    grep -q "$4" out.txt || fail "$1: inspect does not say '$4': $(cat out.txt)"
+    "$APD" verify run | grep -q 'every digest is right' || fail "$1: verify"
+    ranks "$3" evaluate run >out.txt 2>&1 || fail "$1: $(cat out.txt)"
+    grep -q 'all as recorded' out.txt || fail "$1: $(cat out.txt)"
+    ranks "$3" train run.yaml >log.txt 2>&1 || fail "$1: $(cat log.txt)"
+    same_end
+}
+
+# A stop between a task's last step and its commit: before its evaluation, between the evaluations of old tasks (which
+# move, as lambda2 is finite), before and in a consolidation, and between the evaluations after it.
+case_task_end() {
+    prepare 6 'lambda2: 10, clusters_added: 1, merge: plain'
+    stopped_at evaluation:1 1 2 'is trained but not evaluated'
+    stopped_at evaluation:2 2 1 'is trained but not evaluated'
+    stopped_at evaluated:1 2 2 '1 of 4 tasks done'
+    stopped_at evaluated:2 1 1 'is trained but not evaluated'
+    stopped_at evaluated:3 2 3 'is trained but not evaluated' # before the consolidation
+    stopped_at consolidation:1 2 2 'is consolidated but not evaluated'
+    stopped_at consolidation:1 1 2 'is consolidated but not evaluated'
+    stopped_at evaluated:4 2 1 'is consolidated but not evaluated'
+    stopped_at evaluated:14 3 2 'is consolidated but not evaluated' # at the last task's end
+    # every start is stopped in its first or second evaluation
+    local starts=0 status=75
+    rm -rf run
+    while [ "$status" = 75 ]; do
+        status=0
+        APD_FAULT="stop=evaluated:$((1 + starts % 2))" ranks $((1 + starts % 2)) train run.yaml >log.txt 2>&1 || status=$?
+        [ $((starts += 1)) -lt 40 ] || fail "forty starts"
+    done
+    [ "$status" = 0 ] || fail "exit status $status: $(cat log.txt)"
+    [ "$starts" -gt 8 ] || fail "only $starts starts"
+    same_end
+}
+
+# Forgetting in a run that stopped before the evaluations at a task's end, and resuming it.
+case_forget_at_task_end() {
+    local status=0 task
+    prepare 6 'lambda2: 10, clusters_added: 1, merge: plain'
+    for task in 0 2; do # an old one, and the one that ends
+        rm -rf run
+        status=0
+        APD_FAULT=stop=evaluated:7 ranks 2 train run.yaml >log.txt 2>&1 || status=$?
+        [ "$status" = 75 ] || fail "exit status $status: $(cat log.txt)"
+        task=$("$APD" inspect run | awk -v place="$task" '$1 == place && NF > 4 { print $2; exit }')
+        ranks 1 forget run --task "$task" >out.txt 2>&1 || fail "$(cat out.txt)"
+        ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
+        "$APD" inspect run | grep -q 'is trained but not evaluated' || fail "$("$APD" inspect run)"
+        ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+        ranks 1 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
+    done
+}
+
 # checkpoint.minutes commits on the way, without a change to any bit.
 case_interval() {
     prepare 200
@@ -168,7 +229,7 @@ case_several_tasks() {
     kill -USR1 "$job"
     ended 75
     ranks 1 train run.yaml --set checkpoint.tasks=2 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'going on from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
+    grep -q 'resuming from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
     same_run peace run
 }
 
@@ -182,7 +243,7 @@ case_changed_description() {
     refused 2 "stream.order is B now and was A" ranks 2 train run.yaml --set stream.order=B
     refused 2 "method.lambda1 is" ranks 2 train run.yaml --set stream.order=A --set method.lambda1=2e-3
     ranks 3 train run.yaml --set stream.order=A --set log.interval=7 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'stream.tasks is 4 now and was 2: the stream goes on behind its former end' log.txt || fail "$(cat log.txt)"
+    grep -q 'stream.tasks is 4 now and was 2: the stream continues past its former end' log.txt || fail "$(cat log.txt)"
     ranks 2 train run.yaml --set stream.order=A --set "output=$work/whole" >whole.txt 2>&1 || fail "$(cat whole.txt)"
     diff <(fingerprint run | grep -v '"step"') <(fingerprint whole | grep -v '"step"') || fail "not the whole stream's bits"
     rm -rf run log.txt
@@ -192,7 +253,7 @@ case_changed_description() {
     touch run/stop
     ended 75
     ranks 2 train run.yaml --set training.epochs=12 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'training.epochs is 12 now and was '"$epochs"': .* the one half way keeps what it had' log.txt || fail "$(cat log.txt)"
+    grep -q 'training.epochs is 12 now and was '"$epochs"': .* the task in training keeps its number' log.txt || fail "$(cat log.txt)"
     cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx "epochs $epochs 12 12 12 " || fail "epochs: $(cat run/tasks.csv)"
 }
 

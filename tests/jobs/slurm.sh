@@ -66,8 +66,8 @@ done_after() {
 # says LOG TEXT
 says() { grep -qF -- "$2" "$1" || fail "$1 does not say '$2'"; }
 
-# goes_on LOG: from whichever commit was the last when it was stopped
-goes_on() { grep -qE "going on from commit [1-9]" "$1" || fail "$1 does not say that it goes on"; }
+# resumes LOG: from whichever commit was the last
+resumes() { grep -qE "resuming from commit [1-9]" "$1" || fail "$1 does not say that it resumes"; }
 
 # interrupted EPOCHS PLACE STOP SBATCH-OPTION...: a run across two nodes, stopped by the command STOP in its task at
 # this place (from 0), requeued, and finished with the bits of a run that nobody disturbed
@@ -87,7 +87,7 @@ interrupted() {
     done_after 1200 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
     says run.log "the run is done"
-    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    grep -qE '^resuming from commit .* is in epoch' run.log || fail "it did not resume in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
     cat run.log
@@ -143,7 +143,7 @@ case_node_down() {
     done_after 240 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 1"
     says run.log "2 tasks on 2 nodes (h[1,3]), start 2"
-    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    grep -qE '^resuming from commit .* is in epoch' run.log || fail "it did not resume in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
     cat run.log
@@ -160,7 +160,7 @@ case_rank_killed() {
     start_again "$job"
     done_after 240 "$job"
     says run.log "a rank or a node died after a commit"
-    goes_on run.log
+    resumes run.log
     says run.log "the run is done"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
