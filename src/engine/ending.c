@@ -128,9 +128,10 @@ static apd_status log_commit(const ending *e, double seconds, apd_error *error) 
     const char *reason = e->training->requests->reason;
     if (!apd_run_speaks(run))
         return APD_OK;
-    apd_log("commit %d: task %d (%s) is %s but not evaluated, %.1f MB in %.1f s (%s)", run->state.commit,
-            e->training->id, run->state.records[e->place].name,
-            run->state.ending == APD_ENDING_TRAINED ? "trained" : "consolidated",
+    apd_log("commit %d at the end of task %d of %d (%s), %s: %.1f MB in %.1f s (%s)", run->state.commit,
+            e->place + 1, run->stream->task_count, run->state.records[e->place].name,
+            run->state.ending == APD_ENDING_TRAINED ? "not evaluated yet"
+                                                    : "consolidated but not evaluated yet",
             (double)run->state.written / 1e6, seconds, reason);
     apd_runlog_begin(run->log, "commit");
     apd_runlog_integer(run->log, "commit", run->state.commit);

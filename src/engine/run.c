@@ -1,6 +1,7 @@
 #include "engine/run.h"
 
 #include "base/blas.h"
+#include "base/counted.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -24,7 +25,7 @@ apd_status apd_run_begin(apd_run *run, apd_error *error) {
     return apd_startup_check(run->team, copies, error);
 }
 
-/* Rank 0's text on every rank; free it. NULL stays NULL. */
+/* Rank 0's text on every rank; free it. NULL gives NULL. Collective. */
 static char *share_text(const apd_team *team, char *text) {
     int64_t bytes = text != NULL ? (int64_t)strlen(text) + 1 : 0;
     apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
@@ -92,11 +93,8 @@ static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
     APD_TRY(apd_partition_init(&run->partition, shards, apd_team_size(run->team), apd_team_rank(run->team),
                                error));
     if (described->training.batch < shards)
-        return apd_fail(
-            error, APD_ERROR_USAGE,
-            "training.batch is %d, which gives some of the %d shards no image; a batch of at least %d "
-            "is needed",
-            described->training.batch, shards, shards);
+        return apd_fail(error, APD_ERROR_USAGE, "training.batch is %d, too small for %s; make it at least %d",
+                        described->training.batch, apd_count(shards, "shard").text, shards);
     int64_t largest = apd_partition_micro_batch(&run->partition, described->training.batch, 0);
     return apd_network_check_dropout(run->network, shards * largest, error);
 }
@@ -110,7 +108,8 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (status != APD_OK)
         return status;
     if (!apd_team_same(run->team, run->dataset->digest))
-        return apd_fail(error, APD_ERROR_DATA, "%s: the ranks see different data under this path",
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: the ranks see different data; put one file where all nodes see it",
                         run->description->data.file);
     if (run->description->shards == 0)
         apd_description_set_shards(run->description, shards);
@@ -134,15 +133,17 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
     (void)apd_heartbeat_phase("load commit");
     APD_TRY(apd_checkpoint_load(run->team, &run->partition, run->checkpoint, apd_network_layout(run->network),
                                 &run->decomposition, &run->state, error));
-    for (int t = 0; t < run->decomposition->task_count; t++) /* what a commit holds has been measured */
+    for (int t = 0; t < run->decomposition->task_count;
+         t++) /* the commit's accuracies say what is not measured */
         if (run->decomposition->tasks[t] != NULL)
             run->decomposition->tasks[t]->moved = false;
     if (run->state.data_digest == run->dataset->digest)
         return APD_OK;
-    return apd_fail(error, APD_ERROR_DATA,
-                    "%s: these are not the data that %s was trained on (digest %016llx, not %016llx)",
-                    run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
-                    (unsigned long long)run->state.data_digest);
+    return apd_fail(
+        error, APD_ERROR_DATA,
+        "%s: not the data that %s was trained on (digest %016llx, not %016llx); set data.file to those",
+        run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
+        (unsigned long long)run->state.data_digest);
 }
 
 char *apd_parent_folder(const char *path) {
@@ -159,7 +160,7 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
     bool found = false;
     APD_TRY(apd_run_choose(run, path, &found, error));
     apd_status status = APD_OK;
-    if (apd_run_speaks(run)) /* where there is none, this says so */
+    if (apd_run_speaks(run)) /* fails if there is none */
         status = apd_checkpoint_read_state(run->checkpoint, &state, error);
     status = apd_team_agree(run->team, status, error);
     int shards = state.shards;
@@ -169,7 +170,7 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
                                   count, error);
     }
     apd_run_state_clear(&state);
-    if (status == APD_OK) { /* the folder may have been moved since */
+    if (status == APD_OK) { /* the folder may have been moved */
         free(run->description->output);
         run->description->output = apd_parent_folder(run->checkpoint);
         status = apd_run_prepare(run, shards, error);

@@ -40,8 +40,8 @@ static apd_status log_half_way(const apd_training *t, double seconds, apd_error 
     const apd_training_state *half = &run->state.training;
     if (!apd_run_speaks(run))
         return APD_OK;
-    apd_log("commit %d: task %d (%s) half way, epoch %d of %d, %.1f MB in %.1f s (%s)", run->state.commit,
-            t->place + 1, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
+    apd_log("commit %d in task %d of %d (%s), epoch %d of %d: %.1f MB in %.1f s (%s)", run->state.commit,
+            t->place + 1, run->stream->task_count, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
             (double)run->state.written / 1e6, seconds, t->requests->reason);
     apd_runlog_begin(run->log, "commit");
     apd_runlog_integer(run->log, "commit", run->state.commit);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs that are stopped, changed and damaged: tests/commands/interrupt.sh CASE, with APD naming the program. Run by ctest,
-# once a case. Kills are tests/commands/kills.py's business.
+# Runs that are stopped, changed and damaged: tests/commands/interrupt.sh CASE, with APD naming the program. ctest runs
+# each case as a test. Kills are in tests/commands/kills.py.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -16,16 +16,16 @@ prepare() {
     fingerprint peace >undisturbed
 }
 
-# in_background P ARGUMENT...: apd train on P ranks; its process is $job
+# in_background P ARGUMENT...: start apd train on P ranks as process $job
 in_background() {
     local count=$1
     shift
-    # not a function in the background: the job's number has to be mpirun's
+    # not through a function: $! must be mpirun
     mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
     job=$!
 }
 
-# wait_for TEXT FILE: until the text is in the file, a minute at most
+# wait_for TEXT FILE: wait until the text is in the file, at most a minute
 wait_for() {
     for _ in $(seq 1200); do
         ! grep -qs -- "$1" "$2" || return 0
@@ -34,19 +34,19 @@ wait_for() {
     fail "no $1 in $2 after a minute: $(cat log.txt)"
 }
 
-# ended STATUS: the job in the background ended so
+# ended STATUS: the background job ends with this exit status
 ended() {
     local status=0
     wait "$job" || status=$?
     [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
 }
 
-# same_end: the run in the folder run has the undisturbed run's bits
+# same_end: the folder run has the undisturbed run's bits
 same_end() {
     fingerprint run | diff - undisturbed >difference || fail "another end: $(head -20 difference)"
 }
 
-# A signal to mpirun reaches every rank; the run is gone on with on another number of them.
+# A signal to mpirun reaches every rank; the run resumes on another number of ranks.
 case_signals() {
     prepare 300
     : >log.txt
@@ -72,8 +72,8 @@ case_signals() {
     same_end
 }
 
-# A rate this high spoils the network, so that the copy kept of an early epoch is the task's end: it and its accuracy
-# have to come back.
+# With this high a rate an early epoch is the best, so its snapshot is the task's end: the snapshot and its accuracy must
+# survive the stop.
 case_kept_copy() {
     local epochs=200
     [ -z "${APD_SANITIZED-}" ] || epochs=60
@@ -88,11 +88,11 @@ case_kept_copy() {
     kill -USR1 "$job"
     ended 75
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'resuming from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
+    grep -q 'resuming from commit .* is in epoch' log.txt || fail "not in the middle of a task: $(cat log.txt)"
     same_end
 }
 
-# The file stop ends a run at its next step and becomes stopped, which the next start removes.
+# The file stop ends a run and is renamed to stopped, which the next start removes.
 case_stop_file() {
     prepare 300
     : >log.txt
@@ -107,11 +107,11 @@ case_stop_file() {
     same_end
 }
 
-# Before its time is over a run commits and stops; started again and again it gets to its end.
+# A run commits and stops before its time limit; started again and again it gets to its end.
 case_time_limit() {
     local began=$SECONDS starts=0 status=75 limit
     prepare 500
-    limit=$(((SECONDS - began) / 2)) # less than the run takes; half of a short limit is worked
+    limit=$(((SECONDS - began) / 2)) # less than the run takes; at least half of a limit is worked
     [ "$limit" -ge 2 ] || limit=2
     while [ "$status" = 75 ]; do
         status=0
@@ -162,6 +162,7 @@ case_task_end() {
     stopped_at consolidation:1 1 2 'is consolidated but not evaluated'
     stopped_at evaluated:4 2 1 'is consolidated but not evaluated'
     stopped_at evaluated:14 3 2 'is consolidated but not evaluated' # at the last task's end
+    [ -z "${APD_SANITIZED-}" ] || return 0 # which takes minutes
     # every start is stopped in its first or second evaluation
     local starts=0 status=75
     rm -rf run
@@ -193,7 +194,7 @@ case_forget_at_task_end() {
     done
 }
 
-# checkpoint.minutes commits on the way, without a change to any bit.
+# checkpoint.minutes commits on the way and changes no bit.
 case_interval() {
     prepare 200
     ranks 2 train run.yaml --set checkpoint.minutes=0.0002 >log.txt 2>&1 || fail "$(cat log.txt)"
@@ -202,12 +203,12 @@ case_interval() {
     [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
 }
 
-# committed: the places of the tasks that were committed when they ended, in order
+# committed: the places of the tasks that were committed at their end, in order
 committed() {
     grep '"event": *"task"' run/metrics.jsonl | grep '"commit_seconds"' | sed 's/.*"place": *\([0-9]*\).*/\1/' | tr '\n' ' '
 }
 
-# checkpoint.tasks commits after several tasks, and when asked, with all that ended since the last commit.
+# With checkpoint.tasks a commit, due or asked for, holds all tasks that ended since the last one.
 case_several_tasks() {
     prepare 200
     ranks 2 train run.yaml --set checkpoint.tasks=3 >log.txt 2>&1 || fail "$(cat log.txt)"
@@ -233,7 +234,7 @@ case_several_tasks() {
     same_run peace run
 }
 
-# What a description may change between two starts, and what not.
+# What may change in a description between two starts, and what not.
 case_changed_description() {
     prepare 100
     ranks 2 train run.yaml --set stream.tasks=2 --set stream.order=A --set 'output=run' >log.txt 2>&1 ||
@@ -257,7 +258,8 @@ case_changed_description() {
     cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx "epochs $epochs 12 12 12 " || fail "epochs: $(cat run/tasks.csv)"
 }
 
-# The newest commit damaged: the one before is used, and said so; both: refused, and nothing is thrown away.
+# If the newest commit is damaged, the one before is used, with a warning; if both are, the run is refused and nothing
+# deleted.
 case_damaged_commit() {
     prepare 100
     : >log.txt
@@ -291,7 +293,7 @@ case_damaged_commit() {
     diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
 }
 
-# Packing and checking a run that goes on; the packed file serves as a run.
+# Packing and verifying a run that trains; the packed file serves as a run.
 case_pack() {
     prepare 300
     : >log.txt
@@ -304,7 +306,7 @@ case_pack() {
         "$APD" verify run >out.txt 2>&1 || fail "verify of the running run: $(cat out.txt)"
         rounds=$((rounds + 1))
     done
-    [ "$rounds" -gt 2 ] || fail "the run was over at once"
+    [ "$rounds" -gt 2 ] || fail "the run ended at once"
     ended 0
     "$APD" pack run --output packed.h5 >out.txt || fail "pack"
     ranks 2 evaluate packed.h5 --set "data.file=$work/glyphs.h5" | grep -q 'all as recorded' || fail "evaluate packed.h5"
@@ -317,7 +319,7 @@ case_pack() {
     refused 74 "no-such-run" "$APD" pack no-such-run --output packed.h5
 }
 
-# Forgetting while a task is half way: that task begins anew, the other finished ones stay equal.
+# Forgetting while a task trains: that task starts again, and the other finished ones stay equal.
 case_forget_half_way() {
     prepare 300
     : >log.txt

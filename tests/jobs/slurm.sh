@@ -82,7 +82,7 @@ interrupted() {
     $stop "$job"
     start_again "$job"
     says run.log "SIGUSR1 came"
-    says run.log "half way"
+    grep -qE "^commit [0-9]+ in task" run.log || fail "no commit in the middle of a task"
     says run.log "committed and stopped (exit status 75)"
     done_after 1200 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
@@ -137,7 +137,7 @@ case_node_down() {
     submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
     scancel --signal=USR2 --batch "$job"
-    until_true 60 grep -q "half way" run.log || fail "no commit on SIGUSR2"
+    until_true 60 grep -qE "^commit [0-9]+ in task" run.log || fail "no commit on SIGUSR2"
     node_kill 2
     start_again "$job"
     done_after 240 "$job"
@@ -199,7 +199,7 @@ case_srun() {
     describe run
     small 1 4
     srun --mpi=pmix --nodes=2 --ntasks=2 "$APD" train run.yaml >pmix.log 2>&1 || fail "srun --mpi=pmix"
-    says pmix.log "2 ranks"
+    says pmix.log "on 2 ranks"
     ! srun --mpi=none --nodes=2 --ntasks=2 "$APD" inspect run >none.log 2>&1 || fail "copies ran"
     [ "$(grep -c "^warning: srun started 2 copies without PMIx; .*use 'srun --mpi=pmix'" none.log)" = 1 ] ||
         fail "no help, or twice"
