@@ -133,7 +133,7 @@ static apd_request own_reasons(apd_requests *requests, apd_stretch next, double 
         (void)snprintf(requests->reason, sizeof requests->reason, "the file stop");
         return APD_STOP;
     }
-    if (limit_is_near(requests, next, now)) {
+    if (requests->worked && limit_is_near(requests, next, now)) {
         (void)snprintf(requests->reason, sizeof requests->reason, "the time limit in %.0f s",
                        requests->limit - now);
         return APD_STOP;
@@ -185,6 +185,7 @@ apd_request apd_requests_ask(apd_requests *requests, apd_stretch next) {
                        answers[0] == APD_COMMIT ? "SIGUSR2"
                        : number == SIGTERM      ? "SIGTERM"
                                                 : "SIGUSR1");
+    requests->worked = true;
     requests->stretch = next;
     requests->asked = apd_seconds();
     requests->steps = 0;
