@@ -34,8 +34,8 @@ typedef struct apd_requests {
     double commit_seconds;         /* of the longest commit; before the first one, an estimate */
     bool estimated;                /* commit_seconds is the estimate */
     double longest[APD_STRETCHES]; /* seconds; 0: none of this kind yet */
-    bool worked;                   /* ranks have asked before: each start makes some progress, however short the limit */
-    apd_stretch stretch;           /* under way since `asked` */
+    bool worked; /* ranks have asked before: each start makes some progress, however short the limit */
+    apd_stretch stretch; /* under way since `asked` */
     double asked;
     int64_t steps, next; /* steps since `asked`, and after how many to ask again */
     char reason[128];    /* of the last request; rank 0 */
