@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a trained run in a minute or two: set-up, build, data, training, results.
-# Needs no download of data and no argument; may be run again, and then goes on from where it was.
+# Needs no downloaded data and no arguments. Run again, it resumes the run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +13,7 @@ step() {
     printf '\n== %s\n' "$*"
 }
 
-# OpenBLAS's threads would only get in the way of the ranks.
+# OpenBLAS's threads would compete with the ranks.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -25,8 +25,8 @@ configure() {
     cmake --preset release "${options[@]}"
 }
 
-# What a cluster's modules or Spack give is as good as packages: only when the build cannot be configured, or
-# there is no mpirun, is anything installed.
+# Modules of a cluster or Spack serve as well as packages: install only if the build cannot be configured or there is no
+# mpirun.
 ready() {
     command -v cmake >/dev/null && command -v ninja >/dev/null && command -v mpirun >/dev/null &&
         configure >"$log" 2>&1

@@ -1,4 +1,4 @@
-/* main: the table of commands, and how a command's failure becomes one line and an exit code. */
+/* main: the table of commands; turns a failure into one line on stderr and an exit status. */
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "commands/commands.h"
@@ -27,7 +27,7 @@ static void usage(FILE *file) {
         file);
 }
 
-/* Whether this process is a rank other than 0 of a job, before MPI has been started. */
+/* Whether this process is a rank other than 0, found out without MPI. */
 static bool is_other_rank(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -47,24 +47,24 @@ static const apd_command *find_command(const char *name) {
 
 static int run_command(const apd_command *command, int argc, char **argv) {
     const char **arguments = apd_allocate(command->most, sizeof *arguments, "the arguments");
+    void *options = apd_allocate_bytes((int64_t)command->options_size, "the options");
     int count = 0;
     bool help = false, speaks = !is_other_rank();
     apd_error error = {0};
-    apd_status status = apd_options_parse(command, argc, argv, arguments, &count, &help, &error);
-    if (status == APD_OK && help) {
-        if (speaks)
-            apd_options_usage(command, stdout);
-        free((void *)arguments);
-        return APD_OK;
-    }
-    if (status == APD_OK && (command->parallel || speaks))
-        status = command->run(count, arguments, &error);
+    if (command->options_size > 0)
+        memcpy(options, command->defaults, command->options_size);
+    apd_status status = apd_options_parse(command, argc, argv, options, arguments, &count, &help, &error);
+    if (status == APD_OK && help && speaks)
+        apd_options_usage(command, stdout);
+    if (status == APD_OK && !help && (command->parallel || speaks))
+        status = command->run(options, count, arguments, &error);
     if (status == APD_OK && speaks && fflush(stdout) != 0)
         status = apd_fail(&error, APD_ERROR_IO, "writing to the standard output failed");
     if (status != APD_OK && speaks && error.message[0] != '\0')
         (void)fprintf(stderr, "apd %s: %s\n", command->name, error.message);
+    free(options);
     free((void *)arguments);
-    /* mpirun ends a job as soon as one process fails: rank 0 alone does so, after it has spoken */
+    /* mpirun ends the job as soon as one process fails: only rank 0 does, once it has printed the line */
     return speaks ? (int)status : APD_OK;
 }
 

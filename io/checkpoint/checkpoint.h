@@ -6,8 +6,9 @@
  *
  *   /                      attributes: format "apd-checkpoint", format_version, commit, config_digest,
  *                          data_digest, shards, seed, task_count, alone (1: tasks were forgotten, no commit
- *                          from before may be kept), consolidations (from the first one on), digest (over all
- *                          groups, in this order)
+ *                          from before may be kept), consolidations (from the first one on), ending (while the
+ *                          last task's end is not complete: apd_ending), digest (over all groups, in this
+ *                          order)
  *   /run_yaml              the description as resolved (string)
  *   /digests               uint64 (T): of the groups of tasks, by place
  *   /layout/               what the blocks are, in order: name (strings), rows, cols (int64), decomposed
@@ -101,6 +102,14 @@ typedef struct apd_training_state {
         tallies; /* (S, 3): sums since the last logged step, by shard; rank 0's when saving, all when loaded */
 } apd_training_state;
 
+/* How far the end of the run's last task has come. Until it is complete the last row of `accuracy` is NaN for the tasks
+ * that are still to be evaluated. */
+typedef enum apd_ending {
+    APD_ENDING_COMPLETE,
+    APD_ENDING_TRAINED,     /* not yet all evaluated; after that consolidated, if a consolidation is due */
+    APD_ENDING_CONSOLIDATED /* not yet all evaluated again */
+} apd_ending;
+
 /* Kept from commit to commit by the rank that writes (io/checkpoint_links.h). */
 typedef struct apd_checkpoint_links apd_checkpoint_links;
 
@@ -112,6 +121,7 @@ typedef struct apd_run_state {
     int shards;
     int task_count;
     int consolidations;       /* how many have been done */
+    apd_ending ending;        /* of the last task; COMPLETE while the next one trains */
     apd_task_record *records; /* (task_count) by place in the stream */
     double *accuracy;         /* (task_count, task_count), NaN above the diagonal */
     char *run_yaml;

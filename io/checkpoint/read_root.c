@@ -62,6 +62,19 @@ static apd_status read_consolidations(apd_checkpoint_in *root, int *consolidatio
     return APD_OK;
 }
 
+/* There is none once the last task's end is complete. */
+static apd_status read_ending(apd_checkpoint_in *root, apd_run_state *state, apd_error *error) {
+    int32_t ending = 0;
+    apd_checkpoint_shape number = apd_checkpoint_scalar(APD_CHECKPOINT_INT32);
+    if (H5Aexists(root->id, "ending") <= 0)
+        return APD_OK;
+    APD_TRY(apd_checkpoint_get_attribute(root, "ending", &number, &ending, error));
+    if (state->task_count < 1 || ending < APD_ENDING_TRAINED || ending > APD_ENDING_CONSOLIDATED)
+        return apd_checkpoint_get_fail(root, "ending", "must be 1 or 2, and there must be a task", error);
+    state->ending = (apd_ending)ending;
+    return APD_OK;
+}
+
 /* Without records yet, should the caller have to clear. */
 static apd_status read_numbers(apd_checkpoint_in *root, apd_run_state *state, int *tasks, uint64_t *training,
                                apd_error *error) {
@@ -72,6 +85,8 @@ static apd_status read_numbers(apd_checkpoint_in *root, apd_run_state *state, in
         status = read_consolidations(root, &state->consolidations, error);
     if (status == APD_OK)
         status = check_tasks(root, state, error);
+    if (status == APD_OK)
+        status = read_ending(root, state, error);
     *tasks = state->task_count;
     state->task_count = 0;
     APD_TRY(status);

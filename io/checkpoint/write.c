@@ -312,7 +312,8 @@ out:
 static apd_status put_root(const apd_checkpoint_writer *writer, apd_checkpoint_out *root, apd_error *error) {
     const apd_run_state *state = writer->state;
     const char format[16] = APD_CHECKPOINT_FORMAT;
-    const int32_t version = APD_CHECKPOINT_VERSION, consolidations = state->consolidations;
+    const int32_t version = APD_CHECKPOINT_VERSION, consolidations = state->consolidations,
+                  ending = (int32_t)state->ending;
     const char *yaml = state->run_yaml != NULL ? state->run_yaml : "";
     size_t length = strlen(yaml);
     apd_checkpoint_shape text = apd_checkpoint_text(sizeof format);
@@ -326,6 +327,8 @@ static apd_status put_root(const apd_checkpoint_writer *writer, apd_checkpoint_o
                                       state, error));
     if (consolidations > 0)
         APD_TRY(apd_checkpoint_put_attribute(root, "consolidations", &number, &consolidations, error));
+    if (state->ending != APD_ENDING_COMPLETE)
+        APD_TRY(apd_checkpoint_put_attribute(root, "ending", &number, &ending, error));
     APD_TRY(apd_checkpoint_put_attribute(root, "shared_digest", &digest, &writer->shared, error));
     APD_TRY(apd_checkpoint_put_attribute(root, "training_digest", &digest, &writer->training, error));
     APD_TRY(apd_checkpoint_put_data(root, "digests", &digests, writer->digests, error));

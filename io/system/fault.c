@@ -15,7 +15,8 @@
 static struct {
     bool read;
     char point[64];
-    long passings; /* left until the kill */
+    long passings; /* left until the signal */
+    int signal;
     double chance;
     uint64_t seed;
     int64_t writes, write_after; /* so far; -1: never */
@@ -28,9 +29,11 @@ static void read_plan(void) {
     plan.read = true;
     for (; text != NULL; text = strchr(text, ','), text = text != NULL ? text + 1 : NULL) {
         char name[sizeof plan.point];
-        if (sscanf(text, "kill=%63[^:,]:%ld", name, &plan.passings) == 2)
+        char kind[8];
+        if (sscanf(text, "%7[a-z]=%63[^:,]:%ld", kind, name, &plan.passings) == 3) {
             (void)snprintf(plan.point, sizeof plan.point, "%s", name);
-        else if (strncmp(text, "write=", 6) == 0)
+            plan.signal = strcmp(kind, "stop") == 0 ? SIGUSR1 : SIGKILL;
+        } else if (strncmp(text, "write=", 6) == 0)
             plan.chance = strtod(text + 6, NULL);
         else if (strncmp(text, "write_after=", 12) == 0)
             plan.write_after = strtol(text + 12, NULL, 10);
@@ -47,7 +50,7 @@ void apd_fault_point(const char *name) {
     if (!plan.read)
         read_plan();
     if (strcmp(name, plan.point) == 0 && --plan.passings == 0)
-        (void)raise(SIGKILL);
+        (void)raise(plan.signal);
 }
 
 int64_t apd_fault_part(int64_t bytes) {

@@ -200,6 +200,18 @@ void apd_team_maximum(const apd_team *team, int64_t *values, int count) {
     APD_MPI(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_MAX, team->everyone));
 }
 
+double apd_team_slowest(const apd_team *team, double seconds) {
+    int64_t nanoseconds = (int64_t)(1e9 * seconds);
+    apd_team_maximum(team, &nanoseconds, 1);
+    return 1e-9 * (double)nanoseconds;
+}
+
+double apd_team_mean_seconds(const apd_team *team, double seconds) {
+    int64_t nanoseconds = (int64_t)(1e9 * seconds);
+    apd_team_sum(team, &nanoseconds, 1);
+    return 1e-9 * (double)nanoseconds / apd_team_size(team);
+}
+
 /* --- gather and scatter ------------------------------------------------------------------------------ */
 
 /* The sizes of all ranks' parts on rank 0, to be freed; NULL elsewhere. */

@@ -58,6 +58,10 @@ bool apd_team_same(const apd_team *team, uint64_t value); /* True if equal on al
 void apd_team_sum(const apd_team *team, int64_t *values, int count);
 void apd_team_maximum(const apd_team *team, int64_t *values, int count);
 
+/* The largest and the mean of the ranks' seconds, to the nanosecond, on every rank. Collective. */
+double apd_team_slowest(const apd_team *team, double seconds);
+double apd_team_mean_seconds(const apd_team *team, double seconds);
+
 /* Concatenate all ranks' parts, in rank order, on rank 0. `part` has `bytes` >= 0 bytes, which may differ between
  * ranks. On rank 0 `*all` (caller frees) has `*total` bytes; elsewhere NULL and 0. Collective. */
 void apd_team_gather(const apd_team *team, const void *part, int64_t bytes, void **all, int64_t *total);

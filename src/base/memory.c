@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -80,4 +81,9 @@ char *apd_duplicate_text(const char *text) {
     char *copy = apd_allocate((int64_t)bytes, 1, "a text");
     memcpy(copy, text, bytes);
     return copy;
+}
+
+int64_t apd_peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
 }

@@ -1,10 +1,9 @@
-/* apd bench: what a step costs, where its time goes, and what that says about other machines' sizes. */
+/* apd bench: what a step costs, where its time goes, and what to expect of more ranks. */
 #include "bench/bench.h"
 
 #include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/tasks.h"
 #include "io/system/memory_limit.h"
 #include "plan/synthetic.h"
 
@@ -14,51 +13,62 @@
 #include <string.h>
 #include <unistd.h>
 
-static apd_cli_list settings;
-static const char *presets = "lenet,lenet-large,mlp,mlp-1024", *tasks = "0,10,100,1000", *time_given = "2",
-                  *repeat = "5", *density = "0.015", *ranks_a_node = "64", *json_file = NULL;
-static bool weak = false, with_scaling = false, with_consolidation = false, with_commits = false;
+typedef struct bench_options {
+    apd_cli_list settings;
+    const char *presets, *tasks, *seconds, *repeat, *density, *ranks_a_node, *json;
+    bool weak, scaling, consolidation, commits;
+} bench_options;
 
-static const apd_cli_option options[] = {
+static const bench_options defaults = {.presets = "lenet,lenet-large,mlp,mlp-1024",
+                                       .tasks = "0,10,100,1000",
+                                       .seconds = "2",
+                                       .repeat = "5",
+                                       .density = "0.015",
+                                       .ranks_a_node = "64"};
+
+#define HOLDS(member) APD_CLI_HOLDS(bench_options, member)
+#define SETS(member)  APD_CLI_SETS(bench_options, member)
+static const apd_cli_option table[] = {
     {.name = "preset",
      .argument = "LIST",
-     .help = "networks: lenet, lenet-large, mlp, mlp-1024 (default all four)",
-     .value = &presets},
+     .help = "networks: lenet, lenet-large, mlp, mlp-1024 (default: all four)",
+     HOLDS(presets)},
     {.name = "tasks",
      .argument = "LIST",
-     .help = "numbers of earlier tasks (default 0,10,100,1000)",
-     .value = &tasks},
+     .help = "numbers of earlier tasks to measure (default 0,10,100,1000)",
+     HOLDS(tasks)},
     {.name = "density",
      .argument = "SHARE",
-     .help = "of the weights at which an earlier task's tau is not zero (default 0.015)",
-     .value = &density},
+     .help = "the share of weights at which an earlier task's tau is not zero (default 0.015)",
+     HOLDS(density)},
     {.name = "seconds",
      .argument = "N",
-     .help = "of steps for each of them (default 2)",
-     .value = &time_given},
+     .help = "of steps for each number of tasks (default 2)",
+     HOLDS(seconds)},
     {.name = "repeat",
      .argument = "N",
-     .help = "rounds in which they take turns (default 5)",
-     .value = &repeat},
-    {.name = "weak", .help = "training.batch images a rank, not in all", .flag = &weak},
+     .help = "rounds of interleaved measurements (default 5)",
+     HOLDS(repeat)},
+    {.name = "weak", .help = "training.batch images for each rank, not in all", SETS(weak)},
     {.name = "scaling",
-     .help = "also steps on 1, 2, 4, ... of the ranks while the others rest, strong and weak",
-     .flag = &with_scaling},
-    {.name = "consolidation", .help = "also consolidate the earlier tasks", .flag = &with_consolidation},
-    {.name = "commits", .help = "also commit them, in the folder TMPDIR or /tmp", .flag = &with_commits},
+     .help = "also measure steps on 1, 2, 4, ... of the ranks while the others rest, strong and weak",
+     SETS(scaling)},
+    {.name = "consolidation", .help = "also consolidate the earlier tasks", SETS(consolidation)},
+    {.name = "commits", .help = "also commit them, in the folder TMPDIR or /tmp", SETS(commits)},
     {.name = "ranks-a-node",
      .argument = "N",
-     .help = "of the predictions (default 64)",
-     .value = &ranks_a_node},
-    {.name = "json", .argument = "FILE", .help = "write all figures as JSON, too", .value = &json_file},
+     .help = "for the predictions (default 64)",
+     HOLDS(ranks_a_node)},
+    {.name = "json", .argument = "FILE", .help = "also write all figures as JSON", HOLDS(json)},
     {.name = "set",
      .argument = "KEY=VALUE",
      .help = "a key of the run description, as in apd train; may be repeated",
-     .list = &settings},
+     APD_CLI_COLLECTS(bench_options, settings)},
     {0},
 };
 
 typedef struct bench_choice {
+    const bench_options *options;
     const apd_bench_preset *presets[16];
     int preset_count;
     int tasks[APD_MOST_SCANS]; /* ascending */
@@ -81,7 +91,7 @@ static bool next_item(const char **list, char *item, size_t room) {
 
 static apd_status read_presets(bench_choice *choice, apd_error *error) {
     char item[64];
-    for (const char *list = presets; next_item(&list, item, sizeof item);) {
+    for (const char *list = choice->options->presets; next_item(&list, item, sizeof item);) {
         const apd_bench_preset *found = apd_bench_find_preset(item);
         if (found == NULL)
             return apd_fail(error, APD_ERROR_USAGE,
@@ -94,6 +104,7 @@ static apd_status read_presets(bench_choice *choice, apd_error *error) {
 }
 
 static apd_status read_tasks(bench_choice *choice, apd_error *error) {
+    const char *tasks = choice->options->tasks;
     char item[64];
     for (const char *list = tasks; next_item(&list, item, sizeof item);) {
         long value = 0;
@@ -108,13 +119,14 @@ static apd_status read_tasks(bench_choice *choice, apd_error *error) {
 }
 
 static apd_status read_options(bench_choice *choice, apd_error *error) {
+    const bench_options *options = choice->options;
     long rounds = 0, node = 0;
     APD_TRY(read_presets(choice, error));
     APD_TRY(read_tasks(choice, error));
-    APD_TRY(apd_cli_integer("repeat", repeat, 1, 1000, &rounds, error));
-    APD_TRY(apd_cli_integer("ranks-a-node", ranks_a_node, 1, 65536, &node, error));
-    APD_TRY(apd_cli_number("seconds", time_given, 0.01, 3600.0, &choice->seconds, error));
-    APD_TRY(apd_cli_number("density", density, 0.0, 1.0, &choice->density, error));
+    APD_TRY(apd_cli_integer("repeat", options->repeat, 1, 1000, &rounds, error));
+    APD_TRY(apd_cli_integer("ranks-a-node", options->ranks_a_node, 1, 65536, &node, error));
+    APD_TRY(apd_cli_number("seconds", options->seconds, 0.01, 3600.0, &choice->seconds, error));
+    APD_TRY(apd_cli_number("density", options->density, 0.0, 1.0, &choice->density, error));
     choice->rounds = (int)rounds;
     choice->ranks_a_node = (int)node;
     return APD_OK;
@@ -176,7 +188,8 @@ static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const be
                           const apd_machine *machine, apd_bench_result *result, apd_error *error) {
     apd_rehearsal rehearsal = {0};
     apd_status status = APD_OK;
-    APD_TRY(apd_bench_describe(run, chosen, &settings, weak ? apd_team_size(run->team) : 1, error));
+    int times = choice->options->weak ? apd_team_size(run->team) : 1;
+    APD_TRY(apd_bench_describe(run, chosen, &choice->options->settings, times, error));
     APD_GO(apd_run_prepare(run, run->description->shards, error));
     APD_GO(apd_rehearsal_init(&rehearsal, run, error));
     int ranks = apd_team_size(run->team), nodes = apd_team_nodes(run->team);
@@ -194,7 +207,8 @@ static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const be
     APD_GO(apd_kernels_measure(&rehearsal, 2 * choice->rounds + 1, &result->kernels, error));
     measure_tasks(result, &rehearsal, choice);
     apd_bench_fit(result, machine);
-    APD_GO(apd_bench_tasks_measure(run, result, with_commits, with_consolidation, error));
+    APD_GO(apd_bench_tasks_measure(run, result, choice->options->commits, choice->options->consolidation,
+                                   error));
 out:
     apd_rehearsal_clear(&rehearsal);
     apd_bench_remove_data(run);
@@ -204,9 +218,9 @@ out:
 static apd_status measure_ranks(const apd_team *team, const apd_bench_preset *chosen,
                                 const bench_choice *choice, apd_bench_scaling *scaling, apd_error *error) {
     apd_bench_turns turns = {choice->rounds, choice->seconds};
-    if (!with_scaling)
+    if (!choice->options->scaling)
         return APD_OK;
-    return apd_bench_scaling_measure(team, chosen, &settings, &turns, scaling, error);
+    return apd_bench_scaling_measure(team, chosen, &choice->options->settings, &turns, scaling, error);
 }
 
 static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choice *choice,
@@ -233,25 +247,25 @@ static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choic
 
 /* --- the command ----------------------------------------------------------------------------------------- */
 
-static apd_status open_json(const apd_team *team, apd_json *json, apd_error *error) {
+static apd_status open_json(const apd_team *team, const char *path, apd_json *json, apd_error *error) {
     apd_status status = APD_OK;
-    if (json_file != NULL && apd_team_rank(team) == 0) {
-        json->file = fopen(json_file, "w");
+    if (path != NULL && apd_team_rank(team) == 0) {
+        json->file = fopen(path, "w");
         if (json->file == NULL)
-            status = apd_fail(error, APD_ERROR_IO, "cannot write %s: %s", json_file, strerror(errno));
+            status = apd_fail(error, APD_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
     }
     return apd_team_agree(team, status, error);
 }
 
-static apd_status close_json(const apd_json *json, apd_status status, apd_error *error) {
+static apd_status close_json(const apd_json *json, const char *path, apd_status status, apd_error *error) {
     if (json->file == NULL)
         return status;
     bool bad = ferror(json->file) != 0;
     bad = fclose(json->file) != 0 || bad;
     if (status != APD_OK)
-        (void)unlink(json_file); /* half a text is none */
+        (void)unlink(path); /* rather no file than half of one */
     else if (bad)
-        status = apd_fail(error, APD_ERROR_IO, "cannot write %s: %s", json_file, strerror(errno));
+        status = apd_fail(error, APD_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
     return status;
 }
 
@@ -278,17 +292,18 @@ static apd_status bench(const apd_team *team, const bench_choice *choice, apd_js
     return status;
 }
 
-static apd_status run_bench(int count, const char *const *arguments, apd_error *error) {
+static apd_status run_bench(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const bench_options *options = given;
     (void)count;
     (void)arguments;
-    bench_choice choice = {0};
+    bench_choice choice = {.options = options};
     APD_TRY(read_options(&choice, error));
     apd_json json = {0};
     apd_team *team = apd_team_create(NULL, NULL); /* keeps MPI through several runs */
-    apd_status status = open_json(team, &json, error);
+    apd_status status = open_json(team, options->json, &json, error);
     if (status == APD_OK)
         status = bench(team, &choice, &json, error);
-    status = close_json(&json, status, error);
+    status = close_json(&json, options->json, status, error);
     apd_team_destroy(team);
     return status;
 }
@@ -297,10 +312,12 @@ const apd_command apd_command_bench = {
     .name = "bench",
     .arguments = "",
     .summary = "measure this machine: kernels, steps, earlier tasks, and a model of more ranks",
-    .details = "Synthetic images in memory, networks of known shapes, the run's own steps. Figures are "
-               "medians, or means "
-               "of the\nmiddle half, over repeats that take turns. Predictions are marked as such.",
-    .options = options,
+    .details = "Trains networks of known shapes on random images, with the steps of apd train. Figures are "
+               "medians, or\n"
+               "means of the middle half, over interleaved repeats. Predictions are marked as such.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .parallel = true,
     .run = run_bench,
 };

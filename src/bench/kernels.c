@@ -126,7 +126,7 @@ static void measure_stages(bench_passes *p) {
 }
 
 static double mean_of_median(const apd_team *team, double *seconds, int count) {
-    return apd_mean_seconds(team, fmax(apd_median(seconds, count), 0.0));
+    return apd_team_mean_seconds(team, fmax(apd_median(seconds, count), 0.0));
 }
 
 /* Multiply-adds of an image in stage s. A stage that has the first trained layer makes no input gradient. */

@@ -23,7 +23,7 @@ static double measure_sgemm(const apd_team *team, int repeats) {
         if (i >= 0)
             seconds[i] = apd_seconds() - started;
     }
-    double rate = 2.0 * SIDE * SIDE * SIDE / apd_mean_seconds(team, apd_median(seconds, repeats));
+    double rate = 2.0 * SIDE * SIDE * SIDE / apd_team_mean_seconds(team, apd_median(seconds, repeats));
     free(seconds);
     free(a);
     return rate;
@@ -45,7 +45,7 @@ static double measure_memory(const apd_team *team, int repeats) {
         if (i >= 0)
             seconds[i] = apd_seconds() - started;
     }
-    double rate = 3.0 * sizeof(float) * STREAM / apd_mean_seconds(team, apd_median(seconds, repeats));
+    double rate = 3.0 * sizeof(float) * STREAM / apd_team_mean_seconds(team, apd_median(seconds, repeats));
     free(seconds);
     free(a);
     return rate;

@@ -1,7 +1,8 @@
-/* The figures as a table for people and as JSON for programs. */
+/* The model's fit, and the figures as a table and as JSON. */
 #include "bench/bench.h"
 
 #include "base/blas.h"
+#include "base/counted.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +10,7 @@
 
 /* --- the fit --------------------------------------------------------------------------------------------- */
 
-/* Between nodes where none was measured: a modest network. */
+/* Between nodes if there was one node: a modest network. */
 static const double assumed_latency = 2e-6, assumed_bandwidth = 10e9;
 
 static double all_weights(const apd_layout *layout) {
@@ -41,8 +42,8 @@ void apd_bench_fit(apd_bench_result *result, const apd_machine *machine) {
 static const int predicted_ranks[] = {1, 2, 8, 64, 512, 4096};
 enum { PREDICTED = sizeof predicted_ranks / sizeof predicted_ranks[0] };
 
-/* A step on `ranks` ranks: of the measured batch (strong; below 0 when that has too few images) or of the measured
- * images a rank (weak). One shard a rank. */
+/* A step on `ranks` ranks with one shard a rank: of the measured batch (strong; compute is below 0 if the batch has too
+ * few images), or of the measured number of images a rank (weak). */
 static apd_prediction predict(const apd_bench_result *result, int ranks, bool weak) {
     apd_launch launch = {.ranks = ranks, .ranks_a_node = result->predicted_a_node, .shards = ranks};
     int64_t batch = weak ? (int64_t)result->batch * ranks / result->launch.ranks : result->batch;
@@ -53,7 +54,7 @@ static apd_prediction predict(const apd_bench_result *result, int ranks, bool we
     return apd_model_predict(&result->model, result->layout, &launch, batch);
 }
 
-/* Of the time that one rank would take: T(1)/(P*T(P)) for one batch, T(1)/T(P) for images a rank. */
+/* Strong: T(1)/(P*T(P)). Weak: T(1)/T(P). */
 static double efficiency(const apd_bench_result *result, int ranks, bool weak, double seconds) {
     apd_prediction one = predict(result, 1, weak);
     return apd_prediction_seconds(&one) / (seconds * (weak ? 1 : ranks));
@@ -62,20 +63,20 @@ static double efficiency(const apd_bench_result *result, int ranks, bool weak, d
 /* --- the table ------------------------------------------------------------------------------------------- */
 
 void apd_bench_print_machine(const apd_machine *machine, const char *hosts, FILE *file) {
-    (void)fprintf(file, "%d rank%s on %d node%s (%.60s), BLAS core %s, apd %s %s\n", machine->ranks,
-                  machine->ranks == 1 ? "" : "s", machine->nodes, machine->nodes == 1 ? "" : "s", hosts,
-                  apd_blas_core(), APD_VERSION, APD_BUILD_TYPE);
-    (void)fprintf(file, "a rank, all at work: sgemm %.1f GFLOP/s, memory %.1f GB/s", machine->sgemm / 1e9,
+    (void)fprintf(file, "%s on %s (%.60s), BLAS core %s, apd %s %s\n", apd_count(machine->ranks, "rank").text,
+                  apd_count(machine->nodes, "node").text, hosts, apd_blas_core(), APD_VERSION,
+                  APD_BUILD_TYPE);
+    (void)fprintf(file, "one rank while all work: sgemm %.1f GFLOP/s, memory %.1f GB/s", machine->sgemm / 1e9,
                   machine->memory / 1e9);
     if (machine->ranks > 1)
-        (void)fprintf(file, "; between ranks %s: %.2f us, %.2f GB/s, all meet in %.2f us",
+        (void)fprintf(file, "; between ranks %s: %.2f us, %.2f GB/s, barrier %.2f us",
                       machine->ping.between_nodes ? "of two nodes" : "of one node",
                       1e6 * machine->ping.latency, machine->ping.bandwidth / 1e9,
                       1e6 * machine->ping.barrier);
     (void)fputc('\n', file);
 }
 
-/* Work a second; a time too short to be told from its neighbours' says nothing. */
+/* Work a second; NaN if the time was too short to be measured. */
 static double rate_of(double work, double seconds) {
     return work > 0.0 && seconds > 0.0 ? work / seconds : NAN;
 }
@@ -101,22 +102,23 @@ static void print_traffic(const char *what, const apd_traffic *traffic, const ap
 
 static void print_kernels(const apd_bench_result *result, const apd_machine *machine, FILE *file) {
     const apd_kernels *kernels = &result->kernels;
-    (void)fprintf(file, "\n  kernels, a rank, micro-batch of %d images\n", kernels->images);
+    (void)fprintf(file, "\n  kernels of one rank, micro-batch of %s\n",
+                  apd_count(kernels->images, "image").text);
     for (int s = 0; s < kernels->stage_count; s++) {
         const apd_bench_stage *stage = &kernels->stages[s];
         print_product(stage->name, "forward", stage->forward, stage->forward_work, machine, file);
         print_product(stage->name, "backward", stage->backward, stage->backward_work, machine, file);
     }
     if (kernels->products_work > 0.0)
-        print_product("by factors", "", kernels->products, kernels->products_work, machine, file);
-    print_traffic("batch made", &kernels->gather, machine, file);
+        print_product("factors", "", kernels->products, kernels->products_work, machine, file);
+    print_traffic("making batches", &kernels->gather, machine, file);
     print_traffic("sum over shards", &kernels->reduction, machine, file);
     print_traffic("solver's update", &kernels->update, machine, file);
 }
 
 static void print_scan(const apd_bench_result *result, const apd_bench_tasks *row, FILE *file) {
     if (row->skipped) {
-        (void)fprintf(file, "  %7d   not measured: %.1f GB a rank are too much here\n", row->scan.earlier,
+        (void)fprintf(file, "  %7d   not measured: too little memory for %.1f GB a rank\n", row->scan.earlier,
                       row->wants_bytes / 1e9);
         return;
     }
@@ -153,9 +155,9 @@ static void print_scaling(const apd_bench_scaling *scaling, FILE *file) {
     if (scaling->count == 0)
         return;
     (void)fputs(
-        "\n  steps on some of the ranks, the others at rest, in ms; eff.: of a perfect speed-up against the "
-        "mean of the first\n  rank and the last alone, and against the slower of them; medians over "
-        "rounds\n"
+        "\n  steps in ms on some ranks while the others rest; eff.: share of a perfect speed-up, against the "
+        "mean "
+        "of the first\n  and the last rank alone, and against the slower of them; medians over rounds\n"
         "    ranks           batch shards      step      eff.  of slower",
         file);
     for (int phase = 0; phase < APD_PHASES; phase++)
@@ -171,8 +173,8 @@ static void print_commit(const char *what, const apd_bench_commit *commit, FILE 
         (void)fprintf(file, " (plain write %.3f s)", commit->plain);
 }
 
-/* What happens once a task or less, where it was measured. */
-static void print_now_and_then(const apd_bench_result *result, FILE *file) {
+/* Commits and consolidations, if they were measured. */
+static void print_occasional(const apd_bench_result *result, FILE *file) {
     for (int i = 0; i < result->task_count; i++) {
         const apd_bench_tasks *row = &result->tasks[i];
         if (row->commit.bytes == 0.0 && row->consolidation == 0.0)
@@ -180,7 +182,7 @@ static void print_now_and_then(const apd_bench_result *result, FILE *file) {
         (void)fprintf(file, "  %7d", row->scan.earlier);
         if (row->commit.bytes > 0.0) {
             print_commit("first commit", &row->first_commit, file);
-            print_commit("of one task more", &row->commit, file);
+            print_commit("of one more task", &row->commit, file);
         }
         if (row->consolidation > 0.0)
             (void)fprintf(file, "   consolidation %.3f s", row->consolidation);
@@ -201,17 +203,19 @@ static void print_prediction(const apd_bench_result *result, int ranks, bool wea
 static void print_model(const apd_bench_result *result, FILE *file) {
     const apd_prediction *p = &result->prediction;
     double seconds = apd_prediction_seconds(p), measured = apd_step_seconds(&result->tasks[0].scan.step);
-    (void)fprintf(
-        file,
-        "\n  model: compute %.3f + memory %.3f + messages %.3f = %.3f ms; measured with %d earlier tasks "
-        "%.3f ms (%.2f of the model)\n",
-        1e3 * p->compute, 1e3 * p->memory, 1e3 * p->messages, 1e3 * seconds, result->tasks[0].scan.earlier,
-        1e3 * measured, measured / seconds);
+    (void)fprintf(file,
+                  "\n  model: compute %.3f + memory %.3f + messages %.3f = %.3f ms; measured with %s: %.3f "
+                  "ms (%.2f of the "
+                  "model)\n",
+                  1e3 * p->compute, 1e3 * p->memory, 1e3 * p->messages, 1e3 * seconds,
+                  apd_count(result->tasks[0].scan.earlier, "earlier task").text, 1e3 * measured,
+                  measured / seconds);
     (void)fprintf(
         file,
         "  PREDICTED, not measured: one shard a rank, %d ranks a node, each as fast as here; between nodes "
-        "%.1f us, %.1f GB/s (%s);\n  nothing overlaps, nobody is late\n"
-        "    ranks   a batch of %d: step, messages, eff.   %.3g images a rank: step, messages, eff.\n",
+        "%.1f us, "
+        "%.1f GB/s (%s);\n  no overlap, no late ranks\n"
+        "    ranks   batch of %d: step, messages, eff.     %.3g images a rank: step, messages, eff.\n",
         result->predicted_a_node, 1e6 * result->model.latency, result->model.bandwidth / 1e9,
         result->network_assumed ? "assumed" : "measured", result->batch,
         (double)result->batch / result->launch.ranks);
@@ -224,14 +228,14 @@ static void print_model(const apd_bench_result *result, FILE *file) {
 }
 
 void apd_bench_print(const apd_bench_result *result, const apd_machine *machine, FILE *file) {
-    (void)fprintf(file, "\n%s: %d x %d x %d, %d classes, %.2f M decomposed weights, batch %d, %d shards\n",
-                  result->preset, result->shape.channels, result->shape.height, result->shape.width,
-                  result->classes, (double)result->layout->decomposed / 1e6, result->batch,
-                  result->launch.shards);
+    (void)fprintf(file, "\n%s: %d x %d x %d, %s, %.2f M decomposed weights, batch %d, %s\n", result->preset,
+                  result->shape.channels, result->shape.height, result->shape.width,
+                  apd_count(result->classes, "class").text, (double)result->layout->decomposed / 1e6,
+                  result->batch, apd_count(result->launch.shards, "shard").text);
     print_kernels(result, machine, file);
     print_scaling(&result->scaling, file);
     print_scans(result, file);
-    print_now_and_then(result, file);
+    print_occasional(result, file);
     print_model(result, file);
 }
 

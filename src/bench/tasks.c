@@ -1,4 +1,5 @@
-#include "bench/tasks.h"
+/* What a run with many tasks does once in a while, timed on synthetic tasks: a commit, a consolidation. */
+#include "bench/bench.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EVERY = 5 }; /* tasks from one consolidation to the next, where the description says none */
+enum { EVERY = 5 }; /* tasks between consolidations, unless the description says */
 
 /* The record of a synthetic task. */
 static void fill_record(apd_task_record *record, const apd_bench_result *result, int place) {
@@ -25,7 +26,7 @@ static void fill_record(apd_task_record *record, const apd_bench_result *result,
         record->normalisation.deviation[channel] = 1.0f;
 }
 
-/* The state of a run that has finished the first `count` tasks, nothing of it on disk. */
+/* Make run->state that of a run that has finished the first `count` tasks and has not committed. */
 static void pretend(apd_run *run, const apd_bench_result *result, int count) {
     apd_run_state_clear(&run->state);
     run->decomposition->task_count = count;
@@ -41,7 +42,7 @@ static void pretend(apd_run *run, const apd_bench_result *result, int count) {
         fill_record(&run->state.records[t], result, t);
 }
 
-/* One more of the decomposition's tasks is finished. */
+/* Finish one more of the decomposition's tasks. */
 static void pretend_one_more(apd_run *run, const apd_bench_result *result) {
     apd_run_state *state = &run->state;
     int count = state->task_count;
@@ -53,7 +54,7 @@ static void pretend_one_more(apd_run *run, const apd_bench_result *result) {
     state->task_count = run->decomposition->task_count = count + 1;
 }
 
-/* Seconds to write `bytes` bytes in large pieces, with fsync, as dd does. Rank 0; 0 when that fails. */
+/* Seconds to write `bytes` bytes in large chunks, with fsync; 0 on failure. Rank 0. */
 static double time_plain_write(const char *folder, int64_t bytes) {
     enum { PIECE = 4 << 20 };
     char path[512];
@@ -76,7 +77,7 @@ static double time_plain_write(const char *folder, int64_t bytes) {
     return good ? seconds : 0.0;
 }
 
-/* One commit; rank 0 adds what its bytes take without HDF5. Collective. */
+/* Time one commit, and on rank 0 a plain write of as many bytes. Collective. */
 static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit *commit, apd_error *error) {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
@@ -84,13 +85,13 @@ static apd_status time_commit(apd_run *run, const char *folder, apd_bench_commit
     double started = apd_seconds();
     APD_TRY(
         apd_checkpoint_save(run->team, &run->partition, path, run->decomposition, &run->state, NULL, error));
-    commit->seconds = apd_slowest(run->team, apd_seconds() - started);
+    commit->seconds = apd_team_slowest(run->team, apd_seconds() - started);
     commit->bytes = (double)run->state.written;
     commit->plain = apd_run_speaks(run) ? time_plain_write(folder, run->state.written) : 0.0;
     return APD_OK;
 }
 
-/* A first commit of all but the last of `row`'s tasks, and one of that one. Collective. */
+/* Time a first commit of all but the last of the row's tasks, and one of the last. Collective. */
 static apd_status time_commits(apd_run *run, const apd_bench_result *result, const char *folder,
                                apd_bench_tasks *row, apd_error *error) {
     char path[512];
@@ -112,12 +113,12 @@ static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_err
     apd_team_barrier(run->team);
     double started = apd_seconds();
     apd_status status = apd_consolidate_run(run, &consolidator, error);
-    row->consolidation = apd_slowest(run->team, apd_seconds() - started);
+    row->consolidation = apd_team_slowest(run->team, apd_seconds() - started);
     apd_consolidator_clear(&consolidator, run);
     return status;
 }
 
-/* A folder of rank 0, for the log and for commits. Collective. */
+/* Make a folder for the log and the commits. Collective. */
 static apd_status open_folder(apd_run *run, char *folder, size_t room, apd_error *error) {
     const char *parent = getenv("TMPDIR");
     apd_status status = APD_OK;

@@ -1,4 +1,5 @@
-/* apd compare: orders and seeds of one stream side by side; how much a task depends on its place. */
+/* apd compare: orders and seeds of one stream side by side, and how much each task depends on the order. */
+#include "base/counted.h"
 #include "base/memory.h"
 #include "commands/commands.h"
 #include "commands/compare_runs.h"
@@ -10,17 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *csv = NULL;
+typedef struct compare_options {
+    const char *csv;
+} compare_options;
 
-static const apd_cli_option options[] = {
+static const compare_options defaults = {0};
+
+static const apd_cli_option table[] = {
     {.name = "csv",
      .argument = "FILE",
-     .help = "write the same numbers as CSV, a row a number",
-     .value = &csv},
+     .help = "write the same numbers as CSV, one a row",
+     APD_CLI_HOLDS(compare_options, csv)},
     {0},
 };
 
-/* A figure of a run: a column of the table on the terminal, and a measure of the CSV. */
+/* A figure of a run: a column of the printed table, and a measure in the CSV file. */
 typedef struct figure {
     const char *measure, *heading;
     double (*of)(const apd_compared_run *run);
@@ -52,7 +57,7 @@ static const figure figures[] = {
 };
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 
-/* What stands for an order: the letter that one of its runs gave, or its number. */
+/* The name of an order: the letter in the description of one of its runs, or its number. */
 typedef struct label {
     char text[16];
 } label;
@@ -66,9 +71,9 @@ static label label_of(const apd_comparison *c, int order) {
     return made;
 }
 
-/* --- for a person ------------------------------------------------------------------------------------ */
+/* --- printed ------------------------------------------------------------------------------------ */
 
-/* A share as per cent, right-aligned behind a space; "-" where there is none. */
+/* Print a share in per cent, right-aligned after a space; "-" for NaN. */
 static void percent(int width, double share) {
     if (isnan(share))
         (void)printf(" %*s", width, "-");
@@ -96,7 +101,7 @@ static void print_tasks(const apd_comparison *c) {
     for (int t = 0; t < c->task_count; t++) {
         (void)printf("%5d  %-30s", c->tasks[t], apd_comparison_record(c, 0, t)->name);
         for (int o = 0; o < c->order_count; o++)
-            percent(8, c->means[o * c->task_count + t]);
+            percent(8, c->means[(int64_t)o * c->task_count + t]);
         percent(8, c->opd[t]);
         (void)putchar('\n');
     }
@@ -125,25 +130,25 @@ static void print_left_out(const apd_comparison *c) {
 
 static void print_spread(const apd_comparison *c) {
     const apd_order_spread *spread = &c->spread;
-    char seeds[48];
+    char seeds[64];
     if (spread->least_runs == spread->most_runs)
-        (void)snprintf(seeds, sizeof seeds, "%d %s each", spread->most_runs,
-                       spread->most_runs == 1 ? "seed" : "seeds");
+        (void)snprintf(seeds, sizeof seeds, "%s each", apd_count(spread->most_runs, "seed").text);
     else
         (void)snprintf(seeds, sizeof seeds, "%d to %d seeds each", spread->least_runs, spread->most_runs);
     if (c->order_count < 2)
-        (void)printf("\nAOPD and MOPD need runs in at least two orders; here is one order, %s\n", seeds);
+        (void)printf("\nAOPD and MOPD need runs in at least two orders; these have one order, %s\n", seeds);
     else if (spread->tasks == 0)
-        (void)printf("\nno task is left for AOPD and MOPD; %d orders, %s\n", c->order_count, seeds);
+        (void)printf("\nno task is left for AOPD and MOPD; %s, %s\n", apd_count(c->order_count, "order").text,
+                     seeds);
     else
-        (void)printf("\nAOPD %.2f %%   MOPD %.2f %% (task %d)   over %d tasks, %d orders, %s\n",
-                     100.0 * spread->average, 100.0 * spread->largest, c->tasks[spread->task], spread->tasks,
-                     c->order_count, seeds);
+        (void)printf("\nAOPD %.2f %%   MOPD %.2f %% (task %d)   over %s, %s, %s\n", 100.0 * spread->average,
+                     100.0 * spread->largest, c->tasks[spread->task], apd_count(spread->tasks, "task").text,
+                     apd_count(c->order_count, "order").text, seeds);
 }
 
-/* --- for a machine: one row a number ----------------------------------------------------------------- */
+/* --- CSV: one number a row ----------------------------------------------------------------- */
 
-/* scope,order,run,seed,task,name,measure,value: what does not apply is empty (order, run and task: below 0). */
+/* scope,order,run,seed,task,name,measure,value; cells that do not apply are empty (order, run, task: below 0). */
 static void row(FILE *file, const apd_comparison *c, const char *scope, int order, int run, int task,
                 const char *measure, double value) {
     (void)fprintf(file, "%s,", scope);
@@ -174,10 +179,10 @@ static void write_rows(FILE *file, const apd_comparison *c) {
     (void)fputs("scope,order,run,seed,task,name,measure,value\n", file);
     for (int r = 0; r < c->run_count; r++)
         for (int t = 0; t < tasks; t++)
-            row(file, c, "run_task", c->order_of[r], r, t, "accuracy", c->accuracy[r * tasks + t]);
+            row(file, c, "run_task", c->order_of[r], r, t, "accuracy", c->accuracy[(int64_t)r * tasks + t]);
     for (int o = 0; o < c->order_count; o++)
         for (int t = 0; t < tasks; t++)
-            row(file, c, "order_task", o, -1, t, "accuracy", c->means[o * tasks + t]);
+            row(file, c, "order_task", o, -1, t, "accuracy", c->means[(int64_t)o * tasks + t]);
     for (int t = 0; t < tasks; t++)
         row(file, c, "task", -1, -1, t, "opd", c->opd[t]);
     for (int r = 0; r < c->run_count; r++)
@@ -210,7 +215,8 @@ static apd_status write_csv(const apd_comparison *c, const char *path, apd_error
     return status;
 }
 
-static apd_status run(int count, const char *const *arguments, apd_error *error) {
+static apd_status run(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const compare_options *options = given;
     apd_comparison comparison;
     APD_TRY(apd_comparison_make(arguments, count, &comparison, error));
     for (int o = 0; o < comparison.order_count; o++)
@@ -219,7 +225,7 @@ static apd_status run(int count, const char *const *arguments, apd_error *error)
     print_runs(&comparison);
     print_spread(&comparison);
     print_left_out(&comparison);
-    apd_status status = csv != NULL ? write_csv(&comparison, csv, error) : APD_OK;
+    apd_status status = options->csv != NULL ? write_csv(&comparison, options->csv, error) : APD_OK;
     apd_comparison_clear(&comparison);
     return status;
 }
@@ -228,16 +234,17 @@ const apd_command apd_command_compare = {
     .name = "compare",
     .arguments = "RUN RUN ...",
     .summary = "orders and seeds of one stream side by side: OPD, AOPD, MOPD",
-    .details = "RUN is a run's folder, or a checkpoint. The runs may differ in seed and stream.order only; "
-               "runs with\n"
-               "the same order of tasks are averaged over their seeds. OPD of a task: its largest less its "
-               "smallest\n"
-               "final accuracy over the orders; AOPD and MOPD: the mean and the largest of these. BWT: "
-               "accuracy now\n"
-               "less accuracy when learned. Capacity: non-zeros of sigma, tau and masks over one network's "
-               "weights;\n"
-               "+heads: with heads and biases; bytes: the checkpoint over one dense network.",
-    .options = options,
+    .details =
+        "RUN is a run's folder or a checkpoint. The runs may differ only in seed and stream.order; runs "
+        "with\n"
+        "the same order of tasks are averaged over their seeds. OPD of a task: its largest minus its\n"
+        "smallest final accuracy over the orders; AOPD and MOPD: the mean and the largest of these.\n"
+        "BWT: accuracy now minus accuracy when learned. Capacity: non-zeros of sigma, tau and masks,\n"
+        "divided by one network's weights; +heads: with heads and biases; bytes: the checkpoint's size\n"
+        "divided by that of one dense network.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .least = 1,
     .most = 1024,
     .run = run,

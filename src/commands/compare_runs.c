@@ -138,7 +138,7 @@ static apd_status place_run(apd_comparison *c, int r, identity *found, apd_error
                             c->runs[0].name, run->name, tasks,
                             found[t].id < c->tasks[t] ? found[t].id : c->tasks[t]);
         c->tasks[t] = found[t].id;
-        c->places[r * tasks + t] = found[t].place;
+        c->places[(int64_t)r * tasks + t] = found[t].place;
     }
     return APD_OK;
 }
@@ -147,7 +147,7 @@ static void find_orders(apd_comparison *c) {
     int *sequences = apd_allocate((int64_t)c->run_count * c->task_count, sizeof *sequences, "the orders");
     for (int r = 0; r < c->run_count; r++)
         for (int p = 0; p < c->task_count; p++)
-            sequences[r * c->task_count + p] = c->runs[r].state.records[p].id;
+            sequences[(int64_t)r * c->task_count + p] = c->runs[r].state.records[p].id;
     c->order_count = apd_order_group(sequences, c->run_count, c->task_count, c->order_of);
     free(sequences);
 }
@@ -163,13 +163,13 @@ static void leave_out_forgotten(apd_comparison *c) {
         c->left_out[t] = -1;
         for (int r = c->run_count - 1; r >= 0; r--)
             if (apd_comparison_record(c, r, t)->class_count == 0 ||
-                isnan(last_row(&c->runs[r])[c->places[r * c->task_count + t]]))
+                isnan(last_row(&c->runs[r])[c->places[(int64_t)r * c->task_count + t]]))
                 c->left_out[t] = r;
         for (int r = 0; r < c->run_count; r++) {
-            double *final = last_row(&c->runs[r]) + c->places[r * c->task_count + t];
+            double *final = last_row(&c->runs[r]) + c->places[(int64_t)r * c->task_count + t];
             if (c->left_out[t] >= 0)
                 *final = NAN;
-            c->accuracy[r * c->task_count + t] = *final;
+            c->accuracy[(int64_t)r * c->task_count + t] = *final;
         }
     }
 }
@@ -177,9 +177,9 @@ static void leave_out_forgotten(apd_comparison *c) {
 static apd_status lay_out(apd_comparison *c, apd_error *error) {
     int64_t runs = c->run_count, tasks = c->task_count = c->runs[0].state.task_count;
     c->tasks = apd_allocate(tasks, sizeof *c->tasks, "the tasks");
-    c->places = apd_allocate(runs * tasks, sizeof *c->places, "the tasks' places");
+    c->places = apd_allocate((int64_t)runs * tasks, sizeof *c->places, "the tasks' places");
     c->order_of = apd_allocate(runs, sizeof *c->order_of, "the runs' orders");
-    c->accuracy = apd_allocate(runs * tasks, sizeof *c->accuracy, "the accuracies");
+    c->accuracy = apd_allocate((int64_t)runs * tasks, sizeof *c->accuracy, "the accuracies");
     c->left_out = apd_allocate(tasks, sizeof *c->left_out, "the tasks");
     identity *found = apd_allocate(tasks, sizeof *found, "the tasks");
     apd_status status = APD_OK;

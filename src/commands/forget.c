@@ -1,8 +1,10 @@
-/* apd forget: delete tasks from a finished or stopped run for good, with a certificate of what did not change. */
+/* apd forget: delete tasks from a run for good, and certify that no other task changed. */
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands/commands.h"
 #include "engine/claim.h"
+#include "engine/counts.h"
 #include "engine/evaluator.h"
 #include "engine/forgetting.h"
 #include "engine/results.h"
@@ -17,27 +19,39 @@
 #include <string.h>
 #include <unistd.h>
 
-static apd_cli_list tasks, settings;
-static bool again = false, history = false, break_lock = false;
+typedef struct forget_options {
+    apd_cli_list tasks, settings;
+    bool recentre, keep_history, break_lock;
+} forget_options;
 
-static const apd_cli_option options[] = {
+static const forget_options defaults = {0};
+
+static const apd_cli_option table[] = {
     {.name = "task",
      .argument = "TASK",
      .help = "a task's number or name (required); may be repeated",
-     .list = &tasks},
-    {.name = "recentre", .help = "re-centre sigma without the task afterwards", .flag = &again},
+     APD_CLI_COLLECTS(forget_options, tasks)},
+    {.name = "recentre",
+     .help = "re-centre sigma without the task afterwards",
+     APD_CLI_SETS(forget_options, recentre)},
     {.name = "keep-history",
-     .help = "keep the commit from before; nothing is claimed to be erased",
-     .flag = &history},
+     .help = "keep the commit from before; the task is then not erased",
+     APD_CLI_SETS(forget_options, keep_history)},
     {.name = "break-lock",
      .help = "take the run over from a job that is surely dead (the refused start names it)",
-     .flag = &break_lock},
+     APD_CLI_SETS(forget_options, break_lock)},
     {.name = "set",
      .argument = "KEY=VALUE",
-     .help = "overrides the run's description (data.file, say)",
-     .list = &settings},
+     .help = "override the run's description, for example data.file; may be repeated",
+     APD_CLI_COLLECTS(forget_options, settings)},
     {0},
 };
+
+/* The tasks to be forgotten. */
+typedef struct chosen {
+    int places[sizeof((apd_cli_list *)0)->values / sizeof((apd_cli_list *)0)->values[0]];
+    int count;
+} chosen;
 
 /* What the certificate states of a task. */
 typedef struct evidence {
@@ -45,7 +59,7 @@ typedef struct evidence {
     double accuracy;
 } evidence;
 
-/* Digest and accuracy of every task that is there. Collective. */
+/* Digest and accuracy of every task that is not forgotten. Collective. */
 static apd_status take_evidence(apd_run *run, evidence *found, apd_error *error) {
     for (int t = 0; t < run->state.task_count; t++) {
         if (run->decomposition->tasks[t] == NULL)
@@ -56,26 +70,28 @@ static apd_status take_evidence(apd_run *run, evidence *found, apd_error *error)
     return APD_OK;
 }
 
-static apd_status find_places(const apd_run *run, int *places, apd_error *error) {
-    if (tasks.count == 0)
+static apd_status find_places(const apd_run *run, const apd_cli_list *tasks, chosen *found,
+                              apd_error *error) {
+    if (tasks->count == 0)
         return apd_fail(error, APD_ERROR_USAGE, "--task TASK is needed: which task is to be forgotten?");
-    for (int i = 0; i < tasks.count; i++) {
-        places[i] = apd_find_task(&run->state, tasks.values[i]);
-        if (places[i] < 0)
+    for (int i = 0; i < tasks->count; i++) {
+        int place = found->places[i] = apd_find_task(&run->state, tasks->values[i]);
+        if (place < 0)
             return apd_fail(error, APD_ERROR_USAGE,
-                            "--task %s: no such task among the %d of %s (apd inspect lists them)",
-                            tasks.values[i], run->state.task_count, run->checkpoint);
+                            "--task %s: %s has no such task; apd inspect lists those that it has",
+                            tasks->values[i], run->checkpoint);
         bool twice = false;
         for (int j = 0; j < i; j++)
-            twice = twice || places[j] == places[i];
-        if (run->decomposition->tasks[places[i]] == NULL || twice)
-            return apd_fail(error, APD_ERROR_USAGE, "--task %s: this task %s", tasks.values[i],
+            twice = twice || found->places[j] == place;
+        if (run->decomposition->tasks[place] == NULL || twice)
+            return apd_fail(error, APD_ERROR_USAGE, "--task %s: this task %s", tasks->values[i],
                             twice ? "is named twice" : "has been forgotten already");
     }
+    found->count = tasks->count;
     return APD_OK;
 }
 
-/* With --keep-history the commit from before gets a name of its own. Rank 0. */
+/* With --keep-history: copy the present commit to a file of its own. Rank 0. */
 static apd_status keep_commit(const apd_run *run, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "checkpoint-%06d.h5", run->state.commit);
@@ -88,7 +104,8 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     return status;
 }
 
-/* Commits that an earlier --keep-history kept hold the tasks too: they go, once the new commit is there. Rank 0. */
+/* Delete the commits that an earlier --keep-history kept, which hold the tasks too. Called after the new commit.
+ * Rank 0. */
 static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
     char *pattern = apd_join_path(run->description->output, "checkpoint-[0-9]*.h5");
     glob_t found = {0};
@@ -111,12 +128,12 @@ static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
     return status;
 }
 
-static void print_certificate(const apd_run *run, const evidence *before, const evidence *after,
-                              const int *places) {
+static void print_certificate(const apd_run *run, const forget_options *options, const chosen *forgotten,
+                              const evidence *before, const evidence *after) {
     (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
-    for (int i = 0; i < tasks.count; i++)
-        (void)printf("forgotten: task %d (%s)\n", run->state.records[places[i]].id,
-                     run->state.records[places[i]].name);
+    for (int i = 0; i < forgotten->count; i++)
+        (void)printf("forgotten: task %d (%s)\n", run->state.records[forgotten->places[i]].id,
+                     run->state.records[forgotten->places[i]].name);
     (void)printf(" task  name                            digest before     digest after      accuracy "
                  "before, after\n");
     for (int t = 0; t < run->state.task_count; t++)
@@ -127,10 +144,10 @@ static void print_certificate(const apd_run *run, const evidence *before, const 
                          before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy
                              ? "equal"
                              : "DIFFERS");
-    (void)printf("%s\n", history ? "Older commits were kept: the task is NOT erased from this folder."
-                                 : "No byte of the task's parameters remains in the run's checkpoint.");
-    (void)printf(
-        "Sigma and what other tasks learned from it keep what the task taught them; logs keep its name.\n");
+    (void)printf("%s\n", options->keep_history
+                             ? "Older commits were kept: the task is NOT erased from this folder."
+                             : "No byte of the task's parameters remains in the run's checkpoint.");
+    (void)printf("What the task changed in sigma and in other tasks stays; logs keep its name.\n");
 }
 
 static bool all_equal(const apd_run *run, const evidence *before, const evidence *after) {
@@ -142,20 +159,21 @@ static bool all_equal(const apd_run *run, const evidence *before, const evidence
 }
 
 /* Commit, audit lines and tables. Collective. */
-static apd_status commit(apd_run *run, const int *places, apd_error *error) {
+static apd_status commit(apd_run *run, const forget_options *options, const chosen *forgotten,
+                         apd_error *error) {
     apd_status status = APD_OK;
-    if (apd_run_speaks(run) && history)
+    if (apd_run_speaks(run) && options->keep_history)
         status = keep_commit(run, error);
     APD_TRY(apd_team_agree(run->team, status, error));
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
                                 NULL, error));
-    if (apd_run_speaks(run) && !history)
+    if (apd_run_speaks(run) && !options->keep_history)
         status = delete_kept_commits(run, error);
     APD_TRY(apd_team_agree(run->team, status, error));
     if (apd_run_speaks(run)) {
         status = apd_runlog_open(run->description->output, &run->log, error);
-        for (int i = 0; i < tasks.count && status == APD_OK; i++)
-            status = apd_forget_log(run, places[i], !history, error);
+        for (int i = 0; i < forgotten->count && status == APD_OK; i++)
+            status = apd_forget_log(run, forgotten->places[i], !options->keep_history, error);
         apd_status closed = apd_runlog_close(run->log, error);
         status = status != APD_OK ? status : closed;
         run->log = NULL;
@@ -164,8 +182,8 @@ static apd_status commit(apd_run *run, const int *places, apd_error *error) {
     return apd_results_write(run, error);
 }
 
-/* The run's newest commit is to be the one that was opened. A task half way begins anew: the old tasks that it
- * was trained beside are not the same any more. Collective. */
+/* Make the commit that was opened the newest. A task in training starts again, since the old tasks that it was trained
+ * beside have changed. Collective. */
 static apd_status settle(apd_run *run, const char *path, apd_error *error) {
     char *newest = apd_checkpoint_path(path);
     apd_status status = APD_OK;
@@ -176,35 +194,39 @@ static apd_status settle(apd_run *run, const char *path, apd_error *error) {
     free(run->checkpoint);
     run->checkpoint = newest;
     if (run->state.half_way)
-        apd_log("task %d is half way: it will begin anew", run->state.training.id);
+        apd_log("task %d is in training; it will start again from its first step", run->state.training.id);
     run->state.half_way = false;
     return apd_team_agree(run->team, status, error);
 }
 
-static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_error *error) {
-    int places[sizeof tasks.values / sizeof tasks.values[0]];
-    APD_TRY(find_places(run, places, error));
+static apd_status forget(apd_run *run, const forget_options *options, evidence *before, evidence *after,
+                         apd_error *error) {
+    chosen forgotten = {.count = 0};
+    APD_TRY(find_places(run, &options->tasks, &forgotten, error));
     if (apd_run_speaks(run))
-        (void)printf("%s: %d of %d tasks are to be forgotten; the commit that holds them will be %s\n",
-                     run->checkpoint, tasks.count, run->state.task_count,
-                     history ? "kept (--keep-history)" : "deleted");
+        (void)printf("%s: forgetting %d of %s; the present commit will be %s\n", run->checkpoint,
+                     forgotten.count, apd_count(run->state.task_count, "task").text,
+                     options->keep_history ? "kept (--keep-history)" : "deleted");
     APD_TRY(take_evidence(run, before, error));
-    for (int i = 0; i < tasks.count; i++)
-        apd_forget_place(run, places[i]);
-    if (again)
+    for (int i = 0; i < forgotten.count; i++)
+        apd_forget_place(run, forgotten.places[i]);
+    if (options->recentre)
         (void)apd_recentre_sigma(run->decomposition, APD_RULE_COUNT);
     APD_TRY(take_evidence(run, after, error));
-    APD_TRY(commit(run, places, error));
+    APD_TRY(commit(run, options, &forgotten, error));
     if (apd_run_speaks(run))
-        print_certificate(run, before, after, places);
+        print_certificate(run, options, &forgotten, before, after);
     if (!all_equal(run, before, after))
-        return apd_fail(error, APD_ERROR_INTERNAL,
-                        "another task changed: this must not happen; please report it");
+        return apd_fail(
+            error, APD_ERROR_INTERNAL,
+            "%s: forgetting changed another task, which is a fault of the program; restore the run "
+            "from a copy and report this",
+            run->checkpoint);
     return APD_OK;
 }
 
-/* Where there is a run, it is this job's from now on. Collective. */
-static apd_status claim(apd_run *run, const char *path, apd_error *error) {
+/* Lock the run, if there is one. Collective. */
+static apd_status claim(apd_run *run, const char *path, bool break_lock, apd_error *error) {
     char *newest = apd_checkpoint_path(path), *folder = apd_parent_folder(newest);
     bool found = apd_run_speaks(run) && (access(newest, F_OK) == 0 || apd_checkpoint_is_run(newest));
     apd_team_broadcast(run->team, &found, (int64_t)sizeof found);
@@ -214,20 +236,21 @@ static apd_status claim(apd_run *run, const char *path, apd_error *error) {
     return status;
 }
 
-static apd_status run_forget(int count, const char *const *arguments, apd_error *error) {
+static apd_status run_forget(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const forget_options *options = given;
     (void)count;
     apd_run run;
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
-        status = claim(&run, arguments[0], error);
+        status = claim(&run, arguments[0], options->break_lock, error);
     if (status == APD_OK)
-        status = apd_run_open(&run, arguments[0], settings.values, settings.count, error);
+        status = apd_run_open(&run, arguments[0], options->settings.values, options->settings.count, error);
     if (status == APD_OK)
         status = settle(&run, arguments[0], error);
     if (status == APD_OK) {
         evidence *before = apd_allocate(run.state.task_count, sizeof *before, "the certificate");
         evidence *after = apd_allocate(run.state.task_count, sizeof *after, "the certificate");
-        status = forget(&run, before, after, error);
+        status = forget(&run, options, before, after, error);
         free(after);
         free(before);
     }
@@ -239,11 +262,14 @@ const apd_command apd_command_forget = {
     .name = "forget",
     .arguments = "RUN",
     .summary = "delete tasks from a run for good; no other task changes by a bit",
-    .details = "RUN is the run's folder. The task's mask, tau, biases, head and place in its clusters are "
-               "deleted, a new\n"
-               "commit is written, and a certificate states every other task's digest and accuracy before "
-               "and after.",
-    .options = options,
+    .details =
+        "RUN is the run's folder. The task's mask, tau, biases, head and membership in clusters are "
+        "deleted,\n"
+        "a new commit is written, and a certificate lists every other task's digest and accuracy before and\n"
+        "after.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .least = 1,
     .most = 1,
     .parallel = true,

@@ -1,28 +1,37 @@
-/* apd import: somebody else's data format into ours. */
+/* apd import: make a data file from another format. */
 #include "io/images/import.h"
+#include "base/counted.h"
 #include "base/log.h"
 #include "commands/commands.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const char *output = NULL;
+typedef struct import_options {
+    const char *output;
+} import_options;
 
-static const apd_cli_option options[] = {
-    {.name = "output", .argument = "FILE", .help = "the data file to write (required)", .value = &output},
+static const import_options defaults = {0};
+
+static const apd_cli_option table[] = {
+    {.name = "output",
+     .argument = "FILE",
+     .help = "the data file to write (required)",
+     APD_CLI_HOLDS(import_options, output)},
     {0},
 };
 
 static void say(const char *path, const apd_dataset_content *content, uint64_t digest) {
-    (void)printf("%s: %" PRId64 " training and %" PRId64 " test images, %d x %d x %d, %d classes", path,
-                 content->count[APD_SPLIT_TRAIN], content->count[APD_SPLIT_TEST], content->shape.channels,
-                 content->shape.height, content->shape.width, content->classes);
+    (void)printf("%s: %" PRId64 " training and %s, %d x %d x %d, %s", path, content->count[APD_SPLIT_TRAIN],
+                 apd_count(content->count[APD_SPLIT_TEST], "test image").text, content->shape.channels,
+                 content->shape.height, content->shape.width, apd_count(content->classes, "class").text);
     if (content->coarse_classes > 0)
-        (void)printf(" in %d groups", content->coarse_classes);
+        (void)printf(" in %s", apd_count(content->coarse_classes, "group").text);
     (void)printf(", digest %016" PRIx64 "\n", digest);
 }
 
-static apd_status run(int count, const char *const *arguments, apd_error *error) {
+static apd_status run(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const char *output = ((const import_options *)given)->output;
     (void)count;
     const apd_importer *row = apd_importers;
     while (row->name != NULL && strcmp(row->name, arguments[0]) != 0)
@@ -46,14 +55,18 @@ static apd_status run(int count, const char *const *arguments, apd_error *error)
 const apd_command apd_command_import = {
     .name = "import",
     .arguments = "FORMAT SOURCE",
-    .summary = "make a data file of CIFAR-100, MNIST, Omniglot or a folder of PNG images",
+    .summary = "make a data file from CIFAR-100, MNIST, Omniglot or a folder of PNG images",
     .details =
         "FORMAT and SOURCE:\n"
         "  cifar100 FOLDER   train.bin and test.bin of the binary version (also .gz, .xz, or in parts)\n"
         "  mnist FOLDER      the four idx files of MNIST or Fashion-MNIST (also .gz, .xz)\n"
         "  omniglot FOLDER   images_background/ and images_evaluation/, unpacked\n"
-        "  images FOLDER     a folder a class, in train/ and test/ or without (one in six becomes test)",
-    .options = options,
+        "  images FOLDER     a folder of images for each class, in train/ and test/; without these, one "
+        "image in six is "
+        "for testing",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .least = 2,
     .most = 2,
     .run = run,

@@ -1,4 +1,5 @@
-/* apd inspect: what a run has learned so far. apd verify: whether its checkpoint is whole. */
+/* apd inspect: what a run has learned so far. */
+#include "base/counted.h"
 #include "commands/commands.h"
 #include "engine/results.h"
 #include "engine/run.h"
@@ -6,14 +7,34 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static bool layers = false;
+typedef struct inspect_options {
+    bool layers;
+} inspect_options;
 
-static const apd_cli_option options[] = {
-    {.name = "layers", .help = "non-zeros of sigma and tau for each layer too", .flag = &layers},
+static const inspect_options defaults = {0};
+
+static const apd_cli_option table[] = {
+    {.name = "layers",
+     .help = "also print the non-zeros of sigma and tau in each layer",
+     APD_CLI_SETS(inspect_options, layers)},
     {0},
 };
 
-static apd_status run_inspect(int count, const char *const *arguments, apd_error *error) {
+static void print_head(const apd_run *run) {
+    const apd_run_state *state = &run->state;
+    (void)printf("%s: commit %d, %d of %s done, seed %" PRIu64 ", %s\n", run->checkpoint, state->commit,
+                 apd_run_tasks_done(run), apd_count(run->stream->task_count, "task").text, state->seed,
+                 apd_count(state->shards, "shard").text);
+    if (state->half_way)
+        (void)printf("task %d is in training: epoch %d of %d, step %d\n", state->training.id,
+                     state->training.epoch + 1, state->training.epochs, state->training.step);
+    if (state->ending != APD_ENDING_COMPLETE)
+        (void)printf("task %d is %s but not evaluated\n", state->records[state->task_count - 1].id,
+                     state->ending == APD_ENDING_TRAINED ? "trained" : "consolidated");
+}
+
+static apd_status run_inspect(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const inspect_options *options = given;
     (void)count;
     apd_run run;
     apd_status status = apd_run_begin(&run, error);
@@ -21,13 +42,8 @@ static apd_status run_inspect(int count, const char *const *arguments, apd_error
         status = apd_run_open(&run, arguments[0], NULL, 0, error);
     if (status == APD_OK) {
         if (apd_run_speaks(&run))
-            (void)printf("%s: commit %d, %d of %d tasks done, seed %" PRIu64 ", %d shards\n", run.checkpoint,
-                         run.state.commit, run.state.task_count, run.stream->task_count, run.state.seed,
-                         run.state.shards);
-        if (apd_run_speaks(&run) && run.state.half_way)
-            (void)printf("task %d is half way: epoch %d of %d, step %d\n", run.state.training.id,
-                         run.state.training.epoch + 1, run.state.training.epochs, run.state.training.step);
-        apd_results_print(&run, layers);
+            print_head(&run);
+        apd_results_print(&run, options->layers);
     }
     apd_run_end(&run);
     return status;
@@ -37,7 +53,9 @@ const apd_command apd_command_inspect = {
     .name = "inspect",
     .arguments = "RUN",
     .summary = "print what a run has learned: tasks, accuracies, capacity",
-    .options = options,
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .least = 1,
     .most = 1,
     .parallel = true,

@@ -11,42 +11,45 @@ static const apd_cli_option *find_option(const apd_cli_option *options, const ch
     return NULL;
 }
 
-static apd_status take_value(const apd_cli_option *row, const char *value, apd_error *error) {
-    if (row->value != NULL) {
-        *row->value = value;
+static apd_status take_value(const apd_cli_option *row, void *options, const char *value, apd_error *error) {
+    void *member = (char *)options + row->offset;
+    if (row->kind == APD_CLI_VALUE) {
+        *(const char **)member = value;
         return APD_OK;
     }
-    const int room = (int)(sizeof row->list->values / sizeof row->list->values[0]);
-    if (row->list->count == room)
+    apd_cli_list *list = member;
+    const int room = (int)(sizeof list->values / sizeof list->values[0]);
+    if (list->count == room)
         return apd_fail(error, APD_ERROR_USAGE, "--%s is given more than %d times", row->name, room);
-    row->list->values[row->list->count++] = value;
+    list->values[list->count++] = value;
     return APD_OK;
 }
 
-/* One option at argv[*at]; moves *at past a value that stands in the next word. */
-static apd_status take_option(const apd_command *command, int argc, char **argv, int *at, apd_error *error) {
+/* Take the option at argv[*at], and move *at past its value if that is the next word. */
+static apd_status take_option(const apd_command *command, int argc, char **argv, void *options, int *at,
+                              apd_error *error) {
     const char *name = argv[*at] + 2, *equals = strchr(name, '=');
     size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
     const apd_cli_option *row = find_option(command->options, name, length);
     if (row == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--%.*s is not an option (apd %s --help lists them)",
                         (int)length, name, command->name);
-    if (row->flag != NULL) {
+    if (row->kind == APD_CLI_FLAG) {
         if (equals != NULL)
             return apd_fail(error, APD_ERROR_USAGE, "--%s takes no value", row->name);
-        *row->flag = true;
+        *(bool *)((char *)options + row->offset) = true;
         return APD_OK;
     }
     if (equals != NULL)
-        return take_value(row, equals + 1, error);
+        return take_value(row, options, equals + 1, error);
     if (*at + 1 >= argc)
         return apd_fail(error, APD_ERROR_USAGE, "--%s needs a value: --%s %s", row->name, row->name,
                         row->argument);
-    return take_value(row, argv[++*at], error);
+    return take_value(row, options, argv[++*at], error);
 }
 
-apd_status apd_options_parse(const apd_command *command, int argc, char **argv, const char **arguments,
-                             int *count, bool *help, apd_error *error) {
+apd_status apd_options_parse(const apd_command *command, int argc, char **argv, void *options,
+                             const char **arguments, int *count, bool *help, apd_error *error) {
     *count = 0;
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
@@ -54,7 +57,7 @@ apd_status apd_options_parse(const apd_command *command, int argc, char **argv, 
             return APD_OK;
         }
         if (strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0') {
-            APD_TRY(take_option(command, argc, argv, &i, error));
+            APD_TRY(take_option(command, argc, argv, options, &i, error));
             continue;
         }
         if (*count == command->most)

@@ -1,4 +1,5 @@
-/* apd verify and apd pack: a commit read through, and copied into one file. Both work while the run goes on. */
+/* apd verify and apd pack: check a commit, and copy it into one file. Both work while the run continues. */
+#include "base/counted.h"
 #include "commands/commands.h"
 #include "engine/run.h"
 #include "io/checkpoint/checkpoint.h"
@@ -9,13 +10,14 @@
 
 static const apd_cli_option no_options[] = {{0}};
 
-static apd_status run_verify(int count, const char *const *arguments, apd_error *error) {
+static apd_status run_verify(const void *options, int count, const char *const *arguments, apd_error *error) {
+    (void)options;
     (void)count;
     char *path = apd_checkpoint_path(arguments[0]);
     int groups = 0;
     apd_status status = apd_checkpoint_verify(path, &groups, error);
     if (status == APD_OK)
-        (void)printf("%s: %d groups, every digest is right\n", path, groups);
+        (void)printf("%s: %s, every digest is right\n", path, apd_count(groups, "group").text);
     free(path);
     return status;
 }
@@ -23,22 +25,29 @@ static apd_status run_verify(int count, const char *const *arguments, apd_error 
 const apd_command apd_command_verify = {
     .name = "verify",
     .arguments = "RUN",
-    .summary = "read a checkpoint through and check every digest",
+    .summary = "read a whole checkpoint and check every digest",
     .options = no_options,
     .least = 1,
     .most = 1,
     .run = run_verify,
 };
 
-static const char *output = NULL;
+typedef struct pack_options {
+    const char *output;
+} pack_options;
 
-static const apd_cli_option pack_options[] = {
-    {.name = "output", .argument = "FILE", .help = "the file to write (required)", .value = &output},
+static const pack_options pack_defaults = {0};
+
+static const apd_cli_option pack_table[] = {
+    {.name = "output",
+     .argument = "FILE",
+     .help = "the file to write (required)",
+     APD_CLI_HOLDS(pack_options, output)},
     {0},
 };
 
 /* A file in a run's folder is written under that run's lock; elsewhere pack needs none. */
-static apd_status claim(apd_lock **lock, apd_error *error) {
+static apd_status claim(const char *output, apd_lock **lock, apd_error *error) {
     apd_process self;
     if (!apd_checkpoint_is_run(output))
         return APD_OK;
@@ -49,19 +58,21 @@ static apd_status claim(apd_lock **lock, apd_error *error) {
     return status;
 }
 
-static apd_status run_pack(int count, const char *const *arguments, apd_error *error) {
+static apd_status run_pack(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const pack_options *options = given;
     (void)count;
-    if (output == NULL)
+    if (options->output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed: where is the packed file to go?");
     char *path = apd_checkpoint_path(arguments[0]);
     int groups = 0;
     apd_lock *lock = NULL;
-    apd_status status = claim(&lock, error);
+    apd_status status = claim(options->output, &lock, error);
     if (status == APD_OK)
-        status = apd_checkpoint_pack(path, output, &groups, error);
+        status = apd_checkpoint_pack(path, options->output, &groups, error);
     apd_lock_close(lock);
     if (status == APD_OK)
-        (void)printf("%s: %d groups of %s in one file, every digest is right\n", output, groups, path);
+        (void)printf("%s: %s of %s in one file, every digest is right\n", options->output,
+                     apd_count(groups, "group").text, path);
     free(path);
     return status;
 }
@@ -70,9 +81,10 @@ const apd_command apd_command_pack = {
     .name = "pack",
     .arguments = "RUN",
     .summary = "copy a run's newest commit into one self-contained file",
-    .details =
-        "RUN is the run's folder or a checkpoint. The packed file serves as RUN wherever one is asked for.",
-    .options = pack_options,
+    .details = "RUN is the run's folder or a checkpoint. Every command takes the packed file as RUN.",
+    .options = pack_table,
+    .defaults = &pack_defaults,
+    .options_size = sizeof pack_defaults,
     .least = 1,
     .most = 1,
     .run = run_pack,

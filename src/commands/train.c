@@ -1,4 +1,5 @@
-/* apd train: start a run, or go on with it. */
+/* apd train: start a run, or resume it from its last commit. */
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands/commands.h"
@@ -14,46 +15,55 @@
 #include <string.h>
 #include <unistd.h>
 
-static apd_cli_list settings;
-static const char *time_limit = NULL;
-static bool fresh = false, force = false, break_lock = false, keys = false, markdown = false;
+typedef struct train_options {
+    apd_cli_list settings;
+    const char *time_limit;
+    bool fresh, force, help_keys, markdown, print_folder, break_lock;
+} train_options;
 
-static const apd_cli_option options[] = {
+static const train_options defaults = {0};
+
+static const apd_cli_option table[] = {
     {.name = "set",
      .argument = "KEY=VALUE",
-     .help = "overrides the description; may be repeated",
-     .list = &settings},
-    {.name = "fresh", .help = "start anew instead of going on from the run's last commit", .flag = &fresh},
-    {.name = "force", .help = "with --fresh: throw an existing commit away", .flag = &force},
+     .help = "override the description; may be repeated",
+     APD_CLI_COLLECTS(train_options, settings)},
+    {.name = "fresh",
+     .help = "start a new run instead of resuming from the last commit",
+     APD_CLI_SETS(train_options, fresh)},
+    {.name = "force", .help = "with --fresh: delete existing commits", APD_CLI_SETS(train_options, force)},
     {.name = "time-limit",
      .argument = "TIME",
-     .help = "commit and stop (exit 75) in time: MINUTES, H:M:S or D-H:M:S; default: the Slurm job's",
-     .value = &time_limit},
+     .help = "commit and stop (exit status 75) in time: MINUTES, H:M:S or D-H:M:S; default: the Slurm job's",
+     APD_CLI_HOLDS(train_options, time_limit)},
+    {.name = "print-folder",
+     .help = "print the run's folder and exit; needs no mpirun, makes nothing",
+     APD_CLI_SETS(train_options, print_folder)},
     {.name = "break-lock",
      .help = "take the run over from a job that is surely dead (the refused start names it)",
-     .flag = &break_lock},
+     APD_CLI_SETS(train_options, break_lock)},
     {.name = "help-keys",
      .help = "list the keys of a run description, with ranges and defaults",
-     .flag = &keys},
+     APD_CLI_SETS(train_options, help_keys)},
     {.name = "markdown",
      .help = "with --help-keys: as Markdown (docs/run-descriptions.md)",
-     .flag = &markdown},
+     APD_CLI_SETS(train_options, markdown)},
     {0},
 };
 
-/* Keys that may change from one start to the next although results depend on them. */
+/* Keys that may change between two starts although results depend on them. */
 static const char *const changeable[] = {"training.epochs", "stream.tasks", NULL};
 
 static apd_status refuse_change(const apd_run *run, const char *key, const char *now, const char *before,
                                 const char *why, apd_error *error) {
     return apd_fail(
         error, APD_ERROR_USAGE,
-        "%s was trained with another description: %s is %s now and was %s; %sput it back, give this "
-        "run another output, or start anew with --fresh --force",
+        "%s was trained with another description: %s is %s now and was %s; %sput it back, choose another "
+        "output, or start a new run with --fresh --force",
         run->checkpoint, key, now, before, why);
 }
 
-/* The changeable keys: epochs of the tasks ahead, and tasks behind the end of the stream. Rank 0. */
+/* Accept changes of the changeable keys: epochs of later tasks, and tasks at the end of the stream. Rank 0. */
 static apd_status take_changes(const apd_run *run, const apd_description *before, bool half_way,
                                apd_error *error) {
     const apd_description *now = run->description;
@@ -64,17 +74,15 @@ static apd_status take_changes(const apd_run *run, const apd_description *before
         (void)snprintf(texts[1], sizeof texts[1], "%d", former);
         if (tasks != 0 && (former == 0 || tasks < former))
             return refuse_change(run, "stream.tasks", texts[0], texts[1], "a stream can only grow; ", error);
-        apd_log("stream.tasks is %d now and was %d: the stream goes on behind its former end", tasks, former);
+        apd_log("stream.tasks is %d now and was %d: the stream continues past its former end", tasks, former);
     }
     if (now->training.epochs != before->training.epochs)
-        apd_log("training.epochs is %d now and was %d: this holds for tasks not yet begun%s",
-                now->training.epochs, before->training.epochs,
-                half_way ? "; the one half way keeps what it had" : "");
+        apd_log("training.epochs is %d now and was %d, for tasks that have not begun%s", now->training.epochs,
+                before->training.epochs, half_way ? "; the task in training keeps its number" : "");
     return APD_OK;
 }
 
-/* A commit belongs to one description: most values that results depend on must not have changed. `state` is the
- * commit's. Rank 0. */
+/* Refuse to resume if a value that results depend on has changed since the commit, whose state is `state`. Rank 0. */
 static apd_status compare_description(const apd_run *run, const apd_run_state *state, apd_error *error) {
     apd_description *before = NULL;
     apd_description_difference found;
@@ -85,13 +93,13 @@ static apd_status compare_description(const apd_run *run, const apd_run_state *s
     apd_status status = APD_OK;
     if (apd_description_differs(run->description, before, changeable, &found))
         status = refuse_change(run, found.key, found.first, found.second, "", error);
-    else /* nothing differs when the digest is another program's, which knew fewer keys */
+    else /* nothing may differ: a program that knew fewer keys computed another digest */
         status = take_changes(run, before, state->half_way, error);
     apd_description_destroy(before);
     return status;
 }
 
-/* Whether the run's commit can be gone on from, before anything is built on the description. Rank 0. */
+/* Check that the commit can be resumed, before anything is built from the description. Rank 0. */
 static apd_status check_commit(apd_run *run, const char *newest, int *shards, apd_error *error) {
     APD_TRY(apd_checkpoint_settle(newest, run->checkpoint, error));
     free(run->checkpoint);
@@ -107,37 +115,39 @@ static apd_status check_commit(apd_run *run, const char *newest, int *shards, ap
     return status;
 }
 
-/* A damaged commit can be thrown away like any other. */
-static apd_status choose_commit(apd_run *run, const char *newest, bool *found, apd_error *error) {
+/* --fresh --force deletes damaged commits, too. Collective. */
+static apd_status choose_commit(apd_run *run, const train_options *options, const char *newest, bool *found,
+                                apd_error *error) {
     apd_error damaged = {0};
     apd_status status = apd_run_choose(run, newest, found, &damaged);
     *found = *found || status != APD_OK;
-    if (fresh && force)
+    if (options->fresh && options->force)
         *found = false;
-    else if (fresh && *found)
+    else if (options->fresh && *found)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "%s holds a commit; --fresh --force throws it away, or choose another output",
+                        "%s holds a commit; delete it with --fresh --force, or choose another output",
                         newest);
     else if (status != APD_OK)
         return apd_fail(error, status, "%s", damaged.message);
     return APD_OK;
 }
 
-/* The run is this job's from now on, before anybody looks for commits. Collective. */
-static apd_status claim(apd_run *run, apd_error *error) {
+/* Lock the run, before anything looks for commits. Collective. */
+static apd_status claim(apd_run *run, bool break_lock, apd_error *error) {
     const char *folder = run->description->output;
     apd_status status = apd_run_speaks(run) ? apd_make_folder(folder, error) : APD_OK;
     APD_TRY(apd_team_agree(run->team, status, error));
     return apd_run_claim(run, folder, break_lock, error);
 }
 
-/* Rank 0 decides whether there is a commit to go on from; `shards` is then the commit's. Collective. */
-static apd_status find_commit(apd_run *run, bool *resume, int *shards, apd_error *error) {
+/* Rank 0 decides whether there is a commit to resume from; `shards` is then the commit's. Collective. */
+static apd_status find_commit(apd_run *run, const train_options *options, bool *resume, int *shards,
+                              apd_error *error) {
     apd_status status = APD_OK;
     *shards = run->description->shards;
     char *newest = apd_join_path(run->description->output, "checkpoint.h5");
-    APD_GO(claim(run, error));
-    APD_GO(choose_commit(run, newest, resume, error));
+    APD_GO(claim(run, options->break_lock, error));
+    APD_GO(choose_commit(run, options, newest, resume, error));
     if (apd_run_speaks(run) && *resume)
         status = check_commit(run, newest, shards, error);
     APD_GO(apd_team_agree(run->team, status, error));
@@ -149,7 +159,7 @@ out:
     return status;
 }
 
-/* The commit's tasks are the first of this stream, in its order. */
+/* Check that the commit's tasks are the first of this stream, in its order. */
 static apd_status check_stream(const apd_run *run, apd_error *error) {
     const apd_run_state *state = &run->state;
     int begun = state->task_count + (state->half_way ? 1 : 0);
@@ -159,14 +169,14 @@ static apd_status check_stream(const apd_run *run, apd_error *error) {
             continue;
         return apd_fail(
             error, APD_ERROR_USAGE,
-            "stream.tasks: with %d tasks the order is another one: task %d stood at place %d; put "
-            "the former number back, or start anew with --fresh --force",
-            run->stream->task_count, id, place);
+            "stream.tasks: with %s the order differs: the commit has task %d at place %d; put the former "
+            "number back, or start a new run with --fresh --force",
+            apd_count(run->stream->task_count, "task").text, id, place);
     }
     return APD_OK;
 }
 
-/* The commit's parameters and state; what the description says now is what the next commit will say. Collective. */
+/* Load parameters and state; the next commit will hold the present description. Collective. */
 static apd_status load_commit(apd_run *run, apd_error *error) {
     APD_TRY(apd_run_load(run, error));
     APD_TRY(apd_team_agree(run->team, check_stream(run, error), error));
@@ -187,7 +197,7 @@ static void begin_state(apd_run *run) {
                                  .run_yaml = apd_description_write(run->description)};
 }
 
-/* A run begun anew leaves no line of an old one. */
+/* Delete what an earlier run left. Rank 0. */
 static apd_status clear_folder(const apd_run *run, apd_error *error) {
     static const char *const old[] = {"metrics.jsonl", "accuracy.csv", "tasks.csv", "manifest.json"};
     for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
@@ -199,7 +209,7 @@ static apd_status clear_folder(const apd_run *run, apd_error *error) {
     return apd_sync_folder(run->description->output, error);
 }
 
-/* The folder, run.yaml and the log; rank 0 writes, all agree. */
+/* Make the folder, run.yaml and the log. Collective; rank 0 writes. */
 static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
     apd_status status = APD_OK;
     const char *folder = run->description->output;
@@ -222,19 +232,24 @@ static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
 
 static void say_start(const apd_run *run, bool resume) {
     const apd_layout *layout = apd_network_layout(run->network);
-    apd_log("%s: %d tasks of %s, %s with %.2f M decomposed weights, %d ranks, %d shards",
-            run->description->name, run->stream->task_count, run->description->data.file,
-            run->description->network.preset, (double)layout->decomposed / 1e6, apd_team_size(run->team),
-            run->partition.shards);
+    apd_log("%s: %s of %s, %s with %.2f M decomposed weights, on %s with %s", run->description->name,
+            apd_count(run->stream->task_count, "task").text, run->description->data.file,
+            run->description->network.preset, (double)layout->decomposed / 1e6,
+            apd_count(apd_team_size(run->team), "rank").text, apd_count(run->partition.shards, "shard").text);
     if (!resume)
         return;
     const apd_training_state *training = &run->state.training;
+    apd_counted done = apd_count(apd_run_tasks_done(run), "task");
     if (run->state.half_way)
-        apd_log("going on from commit %d: %d tasks are done, task %d is in epoch %d of %d, at step %d",
-                run->state.commit, run->state.task_count, training->id, training->epoch + 1, training->epochs,
+        apd_log("resuming from commit %d: %s done, task %d is in epoch %d of %d at step %d",
+                run->state.commit, done.text, training->id, training->epoch + 1, training->epochs,
                 training->step);
+    else if (run->state.ending != APD_ENDING_COMPLETE)
+        apd_log("resuming from commit %d: %s done, task %d is %s but not evaluated", run->state.commit,
+                done.text, run->state.records[run->state.task_count - 1].id,
+                run->state.ending == APD_ENDING_TRAINED ? "trained" : "consolidated");
     else
-        apd_log("going on from commit %d: %d tasks are done", run->state.commit, run->state.task_count);
+        apd_log("resuming from commit %d: %s done", run->state.commit, done.text);
 }
 
 static apd_status log_start(apd_run *run, bool resume, apd_error *error) {
@@ -242,24 +257,26 @@ static apd_status log_start(apd_run *run, bool resume, apd_error *error) {
         return APD_OK;
     apd_runlog_begin(run->log, "start");
     apd_runlog_integer(run->log, "commit", run->state.commit);
-    apd_runlog_integer(run->log, "tasks_done", run->state.task_count);
+    apd_runlog_integer(run->log, "tasks_done", apd_run_tasks_done(run));
     apd_runlog_integer(run->log, "step",
                        resume && run->state.half_way ? run->state.training.progress.steps : 0);
     apd_runlog_integer(run->log, "ranks", apd_team_size(run->team));
     return apd_runlog_end(run->log, error);
 }
 
-static apd_status train(apd_run *run, const char *path, apd_error *error) {
+static apd_status train(apd_run *run, const train_options *options, const char *path, apd_error *error) {
     bool resume = false;
     int shards = 0;
-    double limit = INFINITY;
-    if (time_limit != NULL)
-        APD_TRY(apd_time_limit_parse(time_limit, &limit, error));
-    APD_TRY(apd_run_describe(run, path, NULL, settings.values, settings.count, error));
-    APD_TRY(find_commit(run, &resume, &shards, error));
+    double limit = INFINITY, load_seconds = 0.0;
+    if (options->time_limit != NULL)
+        APD_TRY(apd_time_limit_parse(options->time_limit, &limit, error));
+    APD_TRY(apd_run_describe(run, path, NULL, options->settings.values, options->settings.count, error));
+    APD_TRY(find_commit(run, options, &resume, &shards, error));
     APD_TRY(apd_run_prepare(run, shards, error));
     if (resume) {
+        double before = apd_seconds();
         APD_TRY(load_commit(run, error));
+        load_seconds = apd_seconds() - before;
     } else {
         begin_state(run);
     }
@@ -270,28 +287,42 @@ static apd_status train(apd_run *run, const char *path, apd_error *error) {
     if (resume && run->state.task_count > 0) /* the tables may be older than the commit */
         APD_TRY(apd_results_write(run, error));
     apd_requests requests;
-    apd_requests_begin(&requests, run, limit);
+    apd_requests_begin(&requests, run, limit, load_seconds);
     APD_TRY(apd_train_stream(run, &requests, error));
     apd_results_print(run, false);
     if (apd_run_speaks(run))
-        (void)printf("everything is in %s: run.yaml, checkpoint.h5, accuracy.csv, tasks.csv, metrics.jsonl, "
-                     "manifest.json\n",
-                     run->description->output);
+        (void)printf(
+            "the results are in %s: run.yaml, checkpoint.h5, accuracy.csv, tasks.csv, metrics.jsonl, "
+            "manifest.json\n",
+            run->description->output);
     return APD_OK;
 }
 
-static apd_status run_train(int count, const char *const *arguments, apd_error *error) {
-    if (keys) {
-        (markdown ? apd_description_reference : apd_description_help)(stdout);
+/* The folder that the described run has, for scripts. Without MPI. */
+static apd_status print_folder(const train_options *options, const char *path, apd_error *error) {
+    apd_description *description = NULL;
+    APD_TRY(
+        apd_description_read(path, options->settings.values, options->settings.count, &description, error));
+    (void)puts(description->output);
+    apd_description_destroy(description);
+    return APD_OK;
+}
+
+static apd_status run_train(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const train_options *options = given;
+    if (options->help_keys) {
+        (options->markdown ? apd_description_reference : apd_description_help)(stdout);
         return APD_OK;
     }
     if (count == 0)
         return apd_fail(error, APD_ERROR_USAGE, "an argument is missing; usage: apd train RUN.yaml");
+    if (options->print_folder)
+        return print_folder(options, arguments[0], error);
     apd_run run;
     apd_requests_catch();
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
-        status = train(&run, arguments[0], error);
+        status = train(&run, options, arguments[0], error);
     apd_status closed = apd_runlog_close(run.log, error);
     apd_run_end(&run);
     return status != APD_OK ? status : closed;
@@ -300,16 +331,17 @@ static apd_status run_train(int count, const char *const *arguments, apd_error *
 const apd_command apd_command_train = {
     .name = "train",
     .arguments = "RUN.yaml",
-    .summary = "train a stream of tasks, or go on with a run that was stopped",
+    .summary = "train a stream of tasks, or resume a run that was stopped",
     .details =
-        "RUN.yaml describes the data, the stream of tasks, the network, the method and the training; "
-        "its run\n"
-        "is kept in a folder (key output, by default runs/NAME). A folder that holds a commit is gone "
-        "on with.\n"
-        "SIGUSR1, or a file named stop in that folder: commit and stop with exit status 75, to be started "
-        "again.\n"
-        "SIGUSR2: commit and go on.",
-    .options = options,
+        "RUN.yaml describes the data, the stream of tasks, the network, the method and the training. The "
+        "run\n"
+        "is kept in a folder (key output, by default runs/NAME); if the folder holds a commit, the run "
+        "resumes\n"
+        "from it. SIGUSR1, SIGTERM or a file named stop in the folder: commit and stop with exit status 75;\n"
+        "the same command resumes the run. SIGUSR2: commit and continue.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .most = 1,
     .parallel = true,
     .run = run_train,

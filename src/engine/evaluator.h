@@ -1,15 +1,16 @@
-/* evaluator: a task's accuracy on its validation or test images, over all ranks. */
+/* evaluator: a task's accuracy on its validation or test images, over all ranks. Images are cut into chunks of one size,
+ * which are distributed over the ranks; counts are summed, so the accuracy does not depend on P. */
 #ifndef APD_ENGINE_EVALUATOR_H
 #define APD_ENGINE_EVALUATOR_H
 
 #include "engine/run.h"
 
-/* The accuracy (0..1) of whatever theta the exchange holds on a part of task `id`. Pieces of one fixed shape
- * are dealt to the ranks, and what is summed are counts, so the result does not depend on P. Collective. */
+/* The accuracy (0..1) of the exchange's theta on a part of task `id`. Collective. Statuses: IO, DATA. */
 apd_status apd_evaluate_part(apd_run *run, int id, apd_part_kind part, const apd_normalisation *normalisation,
                              double *accuracy, apd_error *error);
 
-/* Put the finished task at `place` into the exchange and measure its test accuracy. Collective. */
+/* Compose theta of the finished task at `place` in the exchange, and measure its test accuracy. Collective. Statuses: IO,
+ * DATA. */
 apd_status apd_evaluate_task(apd_run *run, int place, double *accuracy, apd_error *error);
 
 #endif

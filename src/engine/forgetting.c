@@ -1,5 +1,6 @@
 #include "engine/forgetting.h"
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "io/system/fault.h"
 #include "method/clustering/consolidate.h"
@@ -30,7 +31,7 @@ void apd_forget_place(apd_run *run, int place) {
     record->segment = 0;
     record->normalisation = (apd_normalisation){0};
     for (int i = 0; i < state->task_count; i++)
-        state->accuracy[i * state->task_count + place] = NAN;
+        *apd_run_accuracy(run, i, place) = NAN;
     run->listed = 0;
 }
 
@@ -50,8 +51,8 @@ static apd_status forget_id(apd_run *run, int id, apd_error *error) {
         place++;
     if (place == run->state.task_count || run->decomposition->tasks[place] == NULL)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "stream.forget: task %d is to be forgotten after %d tasks, but is %s then", id,
-                        run->state.task_count,
+                        "stream.forget: task %d after %s: it is %s by then; name another task or number", id,
+                        apd_count(run->state.task_count, "task").text,
                         place < run->state.task_count ? "forgotten already" : "not trained");
     apd_forget_place(run, place);
     apd_log("forgot task %d (%s)", id, run->state.records[place].name);

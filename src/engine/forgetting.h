@@ -1,21 +1,21 @@
-/* forgetting: a task's parameters are deleted for good; no other task changes by a bit. */
+/* forgetting: delete a task's parameters for good. No other task's theta changes by a bit. */
 #ifndef APD_ENGINE_FORGETTING_H
 #define APD_ENGINE_FORGETTING_H
 
 #include "engine/run.h"
 
-/* The place of the task with this id, or (when `text` is no number) this name; -1: none such, or not trained yet. */
+/* The place of the trained task whose id is `text`, or whose name if `text` is no number; -1 if there is none. */
 int apd_find_task(const apd_run_state *state, const char *text);
 
-/* Forget the finished task at `place` in the decomposition and in the state: its accuracies, classes and
- * normalisation go too; its id and name stay, so that the log can say what is missing. Local: all ranks call it. */
+/* Delete the task at `place` from the decomposition, and its accuracies, classes and normalisation from the state. Its
+ * id and name stay, so that tables can tell what is missing. Local; all ranks call it. */
 void apd_forget_place(apd_run *run, int place);
 
-/* Forget what stream.forget asks for after so many finished tasks, with an audit line each: `*count` of them.
- * Collective. Status: USAGE when a task is to be forgotten that is not there. */
+/* Forget the `*count` tasks that stream.forget names for the present number of tasks, with one event each in
+ * metrics.jsonl. Collective. Statuses: USAGE if such a task is not trained or forgotten already; IO. */
 apd_status apd_forget_due(apd_run *run, int *count, apd_error *error);
 
-/* The audit line of metrics.jsonl. Rank 0. */
+/* Write the event to metrics.jsonl; `erased`: the older commits are deleted. Rank 0. Status: IO. */
 apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error);
 
 #endif

@@ -9,12 +9,12 @@
 struct apd_prefetcher {
     apd_train_set *set;
     apd_micro_batch buffers[2];
-    int taken;    /* the buffer that the caller has; the other is the thread's while it works */
-    bool threads; /* there is one */
+    int taken;    /* the caller's buffer; the thread fills the other one */
+    bool threads; /* the thread was started */
     pthread_t thread;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t change;
-    apd_feed wanted; /* by the thread */
+    apd_feed wanted; /* what the thread makes, or made last */
     bool works, ends;
 };
 
@@ -48,12 +48,12 @@ bool apd_prefetcher_has_processor(void) {
     return sched_getaffinity(0, sizeof may, &may) == 0 && CPU_COUNT(&may) > 1;
 }
 
-apd_prefetcher *apd_prefetcher_create(apd_train_set *set, int room, int64_t floats, bool ahead) {
+apd_prefetcher *apd_prefetcher_create(apd_train_set *set, int capacity, int64_t floats, bool ahead) {
     apd_prefetcher *prefetcher = apd_allocate(1, sizeof *prefetcher, "batches");
     prefetcher->set = set;
     for (int i = 0; i < 2; i++) {
-        prefetcher->buffers[i].images = apd_allocate(room * floats, sizeof(float), "a batch's images");
-        prefetcher->buffers[i].labels = apd_allocate(room, sizeof(int32_t), "a batch's labels");
+        prefetcher->buffers[i].images = apd_allocate(capacity * floats, sizeof(float), "a batch's images");
+        prefetcher->buffers[i].labels = apd_allocate(capacity, sizeof(int32_t), "a batch's labels");
     }
     (void)pthread_mutex_init(&prefetcher->lock, NULL);
     (void)pthread_cond_init(&prefetcher->change, NULL);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The last signal of each kind that has not been taken; 0: none. */
+/* The last signal of each kind that no question has taken yet; 0: none. */
 static atomic_int asked_to_stop, asked_to_commit;
 
 static void on_signal(int number) {
@@ -20,7 +20,7 @@ static void on_signal(int number) {
 
 /* --- the time limit ----------------------------------------------------------------------------------------- */
 
-/* "12:30:00" into up to three numbers; returns how many, 0 for anything else. */
+/* Parse "12:30:00" into at most three numbers. Returns how many; 0 for anything else. */
 static int parse_numbers(const char *text, double numbers[3]) {
     int count = 0;
     for (const char *next = text; count < 3; next++) {
@@ -62,7 +62,7 @@ apd_status apd_time_limit_parse(const char *text, double *seconds, apd_error *er
     return APD_OK;
 }
 
-/* Seconds from now to the end of the Slurm job that this is part of; INFINITY when there is none. */
+/* Seconds until the end of this Slurm job; INFINITY outside of Slurm. */
 static double slurm_seconds_left(void) {
     const char *text = getenv("SLURM_JOB_END_TIME");
     char *end = NULL;
@@ -82,26 +82,39 @@ void apd_requests_catch(void) {
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
-void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit) {
+/* Before any commit was timed: one holds about six arrays of the network's size (sigma and tau, each with its moments),
+ * and is written and read back at 20 MB/s or more. */
+static double estimate_commit(const apd_run *run) {
+    const double rate = 20e6;
+    return 6.0 * sizeof(float) * (double)apd_network_layout(run->network)->size / rate;
+}
+
+void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit, double load_seconds) {
     double now = apd_seconds(), slurm = slurm_seconds_left();
-    *requests = (apd_requests){.run = run, .committed = now, .asked = now, .next = 1};
+    *requests = (apd_requests){.run = run,
+                               .committed = now,
+                               .commit_seconds = load_seconds > 0.0 ? load_seconds : estimate_commit(run),
+                               .estimated = true,
+                               .stretch = APD_STRETCH_BOUNDARY,
+                               .asked = now,
+                               .next = 1};
     requests->limit = isfinite(time_limit) ? run->started + time_limit : now + slurm;
     if (isfinite(requests->limit))
-        apd_log("time limit%s: %.0f minutes from now; a commit is made and the run stopped before",
+        apd_log("time limit%s: %.0f minutes from now; the run commits and stops before it",
                 isfinite(time_limit) ? "" : " (the Slurm job's)", (requests->limit - now) / 60.0);
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------- */
 
-/* Time enough for a commit that takes twice as long as any so far, and for the longest stretch without a question;
- * but half of the time is always worked. */
-static bool limit_is_near(const apd_requests *requests, double now) {
-    double margin = 5.0 + requests->longest_gap + 2.0 * requests->longest_commit;
+/* Whether the stretch that comes next, and a commit that takes twice as long as any so far, may pass the limit. At
+ * least half of the time is worked, however short the limit. */
+static bool limit_is_near(const apd_requests *requests, apd_stretch next, double now) {
+    double margin = 5.0 + requests->longest[next] + 2.0 * requests->commit_seconds;
     double most = 0.5 * (requests->limit - requests->run->started);
     return requests->limit - now < (margin < most ? margin : most);
 }
 
-/* The file stop is taken: it gets another name. Rank 0. */
+/* Rename the file stop, if it is there. Rank 0. */
 static bool take_stop_file(const apd_requests *requests) {
     char *stop = apd_join_path(requests->run->description->output, "stop");
     char *stopped = apd_join_path(requests->run->description->output, "stopped");
@@ -113,14 +126,14 @@ static bool take_stop_file(const apd_requests *requests) {
     return found;
 }
 
-/* Rank 0's own reasons, beside its signals. */
-static apd_request own_reasons(apd_requests *requests, double now) {
+/* Rank 0's reasons beside signals. */
+static apd_request own_reasons(apd_requests *requests, apd_stretch next, double now) {
     double interval = 60.0 * requests->run->description->checkpoint.minutes;
     if (take_stop_file(requests)) {
         (void)snprintf(requests->reason, sizeof requests->reason, "the file stop");
         return APD_STOP;
     }
-    if (limit_is_near(requests, now)) {
+    if (requests->worked && limit_is_near(requests, next, now)) {
         (void)snprintf(requests->reason, sizeof requests->reason, "the time limit in %.0f s",
                        requests->limit - now);
         return APD_STOP;
@@ -129,11 +142,16 @@ static apd_request own_reasons(apd_requests *requests, double now) {
         (void)snprintf(requests->reason, sizeof requests->reason, "checkpoint.minutes");
         return APD_COMMIT;
     }
+    if (next == APD_STRETCH_CONSOLIDATION && isfinite(requests->limit) && requests->longest[next] <= 0.0) {
+        (void)snprintf(requests->reason, sizeof requests->reason,
+                       "a consolidation that may pass the time limit");
+        return APD_COMMIT;
+    }
     return APD_GO_ON;
 }
 
-/* Take what came to this rank by signal. What comes later is for the next question. */
-static apd_request signalled(int *number) {
+/* Take the signals that came to this rank so far. */
+static apd_request take_signal(int *number) {
     *number = atomic_exchange(&asked_to_stop, 0);
     if (*number != 0)
         return APD_STOP;
@@ -141,26 +159,25 @@ static apd_request signalled(int *number) {
     return *number != 0 ? APD_COMMIT : APD_GO_ON;
 }
 
-/* About a fifth of a second, by the steps since the last question. */
-static int64_t steps_to_wait(const apd_requests *requests, double now) {
-    double each = (now - requests->asked) / (double)(requests->steps > 0 ? requests->steps : 1);
+/* How many steps fill about a fifth of a second, judged by those since the last question; 1 after any other work. */
+static int64_t steps_to_wait(const apd_requests *requests, apd_stretch next, double now) {
+    if (next != APD_STRETCH_STEPS || requests->stretch != APD_STRETCH_STEPS || requests->steps == 0)
+        return 1;
+    double each = (now - requests->asked) / (double)requests->steps;
     double steps = each > 0.0 ? 0.2 / each : 1000.0;
     return steps < 1.0 ? 1 : steps > 1000.0 ? 1000 : (int64_t)steps;
 }
 
-apd_request apd_requests_check(apd_requests *requests, bool now) {
-    requests->steps++;
-    if (!now && requests->steps < requests->next)
-        return APD_GO_ON;
+apd_request apd_requests_ask(apd_requests *requests, apd_stretch next) {
     const apd_run *run = requests->run;
-    double when = apd_seconds();
+    double now = apd_seconds(), *longest = &requests->longest[requests->stretch];
     int number = 0;
-    int64_t answers[3] = {signalled(&number), APD_GO_ON, 0};
-    if (when - requests->asked > requests->longest_gap)
-        requests->longest_gap = when - requests->asked;
+    int64_t answers[3] = {take_signal(&number), APD_GO_ON, 0};
+    if (now - requests->asked > *longest)
+        *longest = now - requests->asked;
     if (apd_run_speaks(run)) {
-        answers[1] = own_reasons(requests, when);
-        answers[2] = steps_to_wait(requests, when);
+        answers[1] = own_reasons(requests, next, now);
+        answers[2] = steps_to_wait(requests, next, now);
     }
     apd_team_maximum(run->team, answers, 3);
     if (answers[0] > answers[1])
@@ -168,16 +185,23 @@ apd_request apd_requests_check(apd_requests *requests, bool now) {
                        answers[0] == APD_COMMIT ? "SIGUSR2"
                        : number == SIGTERM      ? "SIGTERM"
                                                 : "SIGUSR1");
+    requests->worked = true;
+    requests->stretch = next;
     requests->asked = apd_seconds();
     requests->steps = 0;
     requests->next = answers[2];
     return (apd_request)(answers[0] > answers[1] ? answers[0] : answers[1]);
 }
 
+apd_request apd_requests_after_step(apd_requests *requests) {
+    requests->steps++;
+    return requests->steps < requests->next ? APD_GO_ON : apd_requests_ask(requests, APD_STRETCH_STEPS);
+}
+
 void apd_requests_committed(apd_requests *requests, double seconds) {
-    atomic_store(&asked_to_commit,
-                 0); /* no step was taken since it came: this commit is what was asked for */
-    requests->committed = apd_seconds();
-    if (seconds > requests->longest_commit)
-        requests->longest_commit = seconds;
+    atomic_store(&asked_to_commit, 0); /* nothing was computed since it came: this commit answers it */
+    requests->committed = requests->asked = apd_seconds();
+    if (requests->estimated || seconds > requests->commit_seconds)
+        requests->commit_seconds = seconds;
+    requests->estimated = false;
 }

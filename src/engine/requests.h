@@ -1,11 +1,17 @@
-/* requests: what a running job is asked to do between two steps.
+/* requests: what a running job is asked to do.
  *
- *   SIGUSR1, SIGTERM      commit and stop           a file named stop in the run's folder: the same; it is then
- *   SIGUSR2               commit and go on          called stopped, which tells a batch script not to requeue
- *   checkpoint.minutes    commit and go on          time limit near: commit and stop
+ *   SIGUSR1, SIGTERM      commit and stop
+ *   SIGUSR2               commit and continue
+ *   RUN/stop              a file: commit and stop; it is renamed to RUN/stopped, so that a batch script does not requeue
+ *   checkpoint.minutes    commit and continue, at this interval
+ *   time limit            commit and stop before it
  *
- * A signal to any rank counts for all. Ranks ask each other only every so many steps (about five times a second),
- * rank 0 saying how many: so a step costs nothing, and no result depends on when somebody asked. */
+ * A signal to any rank counts for all. All ranks ask together, so a request is answered at the same point everywhere:
+ * between steps about five times a second (rank 0 says after how many steps, so most steps cost nothing), and at a
+ * task's end before every evaluation and every consolidation. No result depends on when a request comes.
+ *
+ * Near the time limit the run stops if what comes next, until ranks ask again, might not leave time for a commit. Work
+ * between two questions is a stretch; each kind has its own longest time so far. */
 #ifndef APD_ENGINE_REQUESTS_H
 #define APD_ENGINE_REQUESTS_H
 
@@ -13,32 +19,45 @@
 
 typedef enum apd_request { APD_GO_ON, APD_COMMIT, APD_STOP } apd_request;
 
+typedef enum apd_stretch {
+    APD_STRETCH_STEPS,
+    APD_STRETCH_BOUNDARY, /* from one task's last step to the next one's first */
+    APD_STRETCH_EVALUATION,
+    APD_STRETCH_CONSOLIDATION,
+    APD_STRETCHES
+} apd_stretch;
+
 typedef struct apd_requests {
     const apd_run *run;
-    double limit;          /* when the job ends, on apd_seconds' clock; INFINITY: no limit */
-    double committed;      /* when the last commit was made */
-    double longest_commit; /* seconds */
-    double longest_gap;    /* seconds from one question to the next: no stop can come sooner */
-    double asked;          /* when ranks last asked each other */
-    int64_t steps, next;   /* since then, and how many to wait for */
-    char reason[128];      /* of the last request; rank 0 */
+    double limit;                  /* when the job ends, on apd_seconds' clock; INFINITY: no limit */
+    double committed;              /* when the last commit was made */
+    double commit_seconds;         /* of the longest commit; before the first one, an estimate */
+    bool estimated;                /* commit_seconds is the estimate */
+    double longest[APD_STRETCHES]; /* seconds; 0: none of this kind yet */
+    bool worked; /* ranks have asked before: each start makes some progress, however short the limit */
+    apd_stretch stretch; /* under way since `asked` */
+    double asked;
+    int64_t steps, next; /* steps since `asked`, and after how many to ask again */
+    char reason[128];    /* of the last request; rank 0 */
 } apd_requests;
 
 /* Seconds from a time limit as Slurm writes it: MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S. Status: USAGE. */
 apd_status apd_time_limit_parse(const char *text, double *seconds, apd_error *error);
 
-/* From here on the signals are noted, to be answered at the first step. Local. */
+/* Install the signal handlers; the first question answers what came since. Local. */
 void apd_requests_catch(void);
 
-/* `time_limit`: seconds from the program's start, or INFINITY for what Slurm says of
- * the job's end (no limit outside of Slurm). */
-void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit);
+/* `time_limit`: seconds from the program's start, or INFINITY to take the end of the Slurm job, if there is one.
+ * `load_seconds`: how long the commit took to load, the estimate for writing one; 0 if none was loaded. Local. */
+void apd_requests_begin(apd_requests *requests, const apd_run *run, double time_limit, double load_seconds);
 
-/* After a step (or, `now`, whenever all ranks are here): what to do, the same on all ranks. A request is answered
- * once. Collective. */
-apd_request apd_requests_check(apd_requests *requests, bool now);
+/* What to do now, the same on all ranks; `next` is the work that follows. A request is answered once. Collective. */
+apd_request apd_requests_ask(apd_requests *requests, apd_stretch next);
 
-/* A commit took so many seconds. Local. */
+/* The same after a step, but most calls return APD_GO_ON without asking. Collective. */
+apd_request apd_requests_after_step(apd_requests *requests);
+
+/* A commit was made and took so many seconds. Local. */
 void apd_requests_committed(apd_requests *requests, double seconds);
 
 #endif

@@ -1,21 +1,22 @@
 #include "engine/results.h"
 
-#include "io/system/csv.h"
-#include "io/system/durable.h"
-
 #include "base/blas.h"
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/counts.h"
+#include "io/system/csv.h"
+#include "io/system/durable.h"
+#include "io/system/json.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Text written piece by piece into memory. */
+/* A table in memory, until it is saved as a file. */
 typedef struct sheet {
     char *text;
     size_t size;
@@ -39,11 +40,11 @@ static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, boo
     return status;
 }
 
-static double last_accuracy(const apd_run_state *state, int task) {
-    return state->accuracy[(state->task_count - 1) * state->task_count + task];
+static double last_accuracy(const apd_run *run, int place) {
+    return *apd_run_accuracy(run, run->state.task_count - 1, place);
 }
 
-/* An accuracy as a CSV cell; a cell without one is empty. */
+/* An accuracy as a CSV cell, empty if there is none. */
 static void cell(FILE *file, double accuracy) {
     if (isnan(accuracy))
         (void)fputc(',', file);
@@ -52,14 +53,13 @@ static void cell(FILE *file, double accuracy) {
 }
 
 static void put_accuracies(FILE *file, const apd_run *run, int task) {
-    const apd_run_state *state = &run->state;
-    (void)fprintf(file, "%d", state->records[task].id);
+    (void)fprintf(file, "%d", run->state.records[task].id);
     for (int j = 0; j < run->stream->task_count; j++)
-        cell(file, j <= task ? state->accuracy[task * state->task_count + j] : NAN);
+        cell(file, j <= task ? *apd_run_accuracy(run, task, j) : NAN);
     (void)fputc('\n', file);
 }
 
-/* Whether accuracy.csv is as this process left it, all but the rows of tasks since then. */
+/* Whether accuracy.csv, as this process wrote it, lacks nothing but the rows of later tasks. */
 static bool lacks_last_rows(const apd_run *run) {
     char *path = apd_join_path(run->description->output, "accuracy.csv");
     bool there = access(path, F_OK) == 0;
@@ -67,7 +67,7 @@ static bool lacks_last_rows(const apd_run *run) {
     return there && run->listed > 0 && run->listed < run->state.task_count;
 }
 
-/* The whole of it grows with the square of the tasks, so rows are added where that will do. */
+/* The file grows with the square of the tasks, so only new rows are appended where that suffices. */
 static apd_status write_accuracy(apd_run *run, apd_error *error) {
     const int tasks = run->state.task_count;
     bool grows = lacks_last_rows(run);
@@ -92,7 +92,7 @@ static int64_t own_numbers(const apd_layout *layout, int classes) {
     return numbers;
 }
 
-/* What a task adds to a checkpoint: values and columns of tau, row offsets, masks, biases and head. */
+/* Bytes of a task in a checkpoint, uncompressed: values and columns of tau, row offsets, masks, biases, head. */
 static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
     const apd_layout *layout = apd_network_layout(run->network);
     if (run->state.records[task].class_count == 0)
@@ -117,7 +117,7 @@ static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_e
         apd_csv_text(s.file, record->name);
         (void)fprintf(s.file, ",%d", record->class_count);
         cell(s.file, record->accuracy);
-        cell(s.file, last_accuracy(state, t));
+        cell(s.file, last_accuracy(run, t));
         (void)fprintf(s.file, ",%" PRId64 ",%" PRId64 ",%d,%.3f\n", nonzeros[t],
                       task_bytes(run, t, nonzeros[t]), record->epochs, record->seconds);
     }
@@ -130,6 +130,12 @@ static void time_text(char *text, size_t room, time_t when) {
         (void)snprintf(text, room, "unknown");
 }
 
+static void put_digest(apd_json *json, const char *key, uint64_t digest) {
+    char text[20];
+    (void)snprintf(text, sizeof text, "%016" PRIx64, digest);
+    apd_json_text(json, key, text);
+}
+
 static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak, apd_error *error) {
     char now[32], start[32];
     time_t ended = time(NULL);
@@ -137,27 +143,33 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     time_text(start, sizeof start, ended - (time_t)(apd_seconds() - run->started));
     sheet s;
     sheet_open(&s);
-    (void)fprintf(s.file,
-                  "{\n  \"program\": \"apd %s\",\n  \"build\": \"%s\",\n  \"compiler\": \"%s\",\n"
-                  "  \"blas\": \"%s\",\n  \"blas_core\": \"%s\",\n  \"mpi\": \"%s\",\n  \"ranks\": %d,\n"
-                  "  \"hosts\": \"%s\",\n  \"shards\": %d,\n  \"seed\": %" PRIu64 ",\n",
-                  APD_VERSION, APD_BUILD_TYPE, __VERSION__, apd_blas_library(), apd_blas_core(),
-                  apd_team_library(), apd_team_size(run->team), hosts, run->partition.shards,
-                  run->description->seed);
-    (void)fprintf(
-        s.file,
-        "  \"config_digest\": \"%016" PRIx64 "\",\n  \"data_digest\": \"%016" PRIx64 "\",\n"
-        "  \"tasks_done\": %d,\n  \"tasks\": %d,\n  \"commit\": %d,\n  \"peak_bytes_a_rank\": %" PRId64 ",\n"
-        "  \"started\": \"%s\",\n  \"written\": \"%s\"\n}\n",
-        run->state.config_digest, run->state.data_digest, run->state.task_count, run->stream->task_count,
-        run->state.commit, peak, start, now);
+    apd_json json = {.file = s.file};
+    apd_json_begin_object(&json, NULL);
+    apd_json_text(&json, "program", "apd " APD_VERSION);
+    apd_json_text(&json, "build", APD_BUILD_TYPE);
+    apd_json_text(&json, "compiler", __VERSION__);
+    apd_json_text(&json, "blas", apd_blas_library());
+    apd_json_text(&json, "blas_core", apd_blas_core());
+    apd_json_text(&json, "mpi", apd_team_library());
+    apd_json_integer(&json, "ranks", apd_team_size(run->team));
+    apd_json_text(&json, "hosts", hosts);
+    apd_json_integer(&json, "shards", run->partition.shards);
+    apd_json_integer(&json, "seed", (int64_t)run->description->seed);
+    put_digest(&json, "config_digest", run->state.config_digest);
+    put_digest(&json, "data_digest", run->state.data_digest);
+    apd_json_integer(&json, "tasks_done", apd_run_tasks_done(run));
+    apd_json_integer(&json, "tasks", run->stream->task_count);
+    apd_json_integer(&json, "commit", run->state.commit);
+    apd_json_integer(&json, "peak_bytes_a_rank", peak);
+    apd_json_text(&json, "started", start);
+    apd_json_text(&json, "written", now);
+    apd_json_end(&json);
     return sheet_save(&s, run, "manifest.json", false, error);
 }
 
 /* The largest resident set of any rank so far. Collective. */
 static int64_t peak_bytes(const apd_run *run) {
-    struct rusage usage;
-    int64_t peak = getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    int64_t peak = apd_peak_bytes();
     apd_team_maximum(run->team, &peak, 1);
     return peak;
 }
@@ -180,6 +192,13 @@ apd_status apd_results_write(apd_run *run, apd_error *error) {
     return apd_team_agree(run->team, status, error);
 }
 
+static void print_percent(double share) {
+    if (isnan(share)) /* not evaluated yet */
+        (void)printf(" %8s", "-");
+    else
+        (void)printf(" %8.2f", 100.0 * share);
+}
+
 static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     const apd_task_record *record = &run->state.records[t];
     double dense = (double)apd_network_layout(run->network)->decomposed;
@@ -187,9 +206,10 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
         (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, record->name);
         return;
     }
-    (void)printf("%5d %5d  %-30s %8.2f %8.2f %10" PRId64 " %7.2f %9.1f\n", t, record->id, record->name,
-                 100.0 * record->accuracy, 100.0 * last_accuracy(&run->state, t), nonzeros,
-                 100.0 * (double)nonzeros / dense, record->seconds);
+    (void)printf("%5d %5d  %-30s", t, record->id, record->name);
+    print_percent(record->accuracy);
+    print_percent(last_accuracy(run, t));
+    (void)printf(" %10" PRId64 " %7.2f %9.1f\n", nonzeros, 100.0 * (double)nonzeros / dense, record->seconds);
 }
 
 static void print_summary(const apd_run *run, const apd_capacity_counts *counts, int64_t peak) {
@@ -207,8 +227,9 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
                  "%.1f %%)\n",
                  100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes);
-    (void)printf("%.1f s of training for %d tasks, %d ranks, %d shards, at most %.0f MB a rank\n", seconds,
-                 state->task_count, apd_team_size(run->team), run->partition.shards, (double)peak / 1e6);
+    (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", seconds,
+                 apd_count(state->task_count, "task").text, apd_count(apd_team_size(run->team), "rank").text,
+                 apd_count(run->partition.shards, "shard").text, (double)peak / 1e6);
 }
 
 static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t *tau) {
@@ -221,22 +242,6 @@ static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t
                          tau[b]);
 }
 
-/* Non-zeros of each block over all ranks and tasks. Collective. */
-static void count_layers(const apd_run *run, int64_t *sigma, int64_t *tau) {
-    const apd_decomposition *d = run->decomposition;
-    for (int b = 0; b < d->layout->block_count; b++) {
-        int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols;
-        for (int64_t j = 0; d->sigma[b] != NULL && j < rows * cols; j++)
-            sigma[b] += d->sigma[b][j] != 0.0f;
-        for (int t = 0; d->layout->blocks[b].decomposed && t < d->task_count; t++)
-            if (d->tasks[t] != NULL)
-                tau[b] += d->tasks[t]->blocks[b].dense != NULL ? rows * cols
-                                                               : d->tasks[t]->blocks[b].tau.offsets[rows];
-    }
-    apd_team_sum(run->team, sigma, d->layout->block_count);
-    apd_team_sum(run->team, tau, d->layout->block_count);
-}
-
 void apd_results_print(apd_run *run, bool layers) {
     int tasks = run->state.task_count, blocks = apd_network_layout(run->network)->block_count;
     int64_t *nonzeros = apd_allocate(tasks, sizeof *nonzeros, "the tasks' non-zeros");
@@ -244,8 +249,9 @@ void apd_results_print(apd_run *run, bool layers) {
     int64_t *tau = apd_allocate(blocks, sizeof *tau, "the layers' non-zeros");
     apd_capacity_counts counts = apd_run_count(run, nonzeros);
     int64_t peak = peak_bytes(run);
-    count_layers(run, sigma, tau);
+    apd_run_count_blocks(run, sigma, tau);
     if (apd_run_speaks(run) && tasks > 0) {
+        counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
         (void)printf("\nplace  task  name                            learned %%    now %%   tau != 0   of D "
                      "%%   seconds\n");
         for (int t = 0; t < tasks; t++)

@@ -1,4 +1,4 @@
-/* results: the run's tables, for a person on the terminal and as CSV in the run's folder. */
+/* results: the run's tables, printed and as files in the run's folder. */
 #ifndef APD_ENGINE_RESULTS_H
 #define APD_ENGINE_RESULTS_H
 
@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-/* accuracy.csv, tasks.csv and manifest.json of what run->state holds. Collective. */
+/* Write accuracy.csv, tasks.csv and manifest.json from run->state. Collective. Status: IO. */
 apd_status apd_results_write(apd_run *run, apd_error *error);
 
-/* The table of results on stdout: a row a task, then averages, capacity, time and memory. `layers`: a table
- * of non-zeros a layer too. Collective. */
+/* Print the results on stdout: a row for each task, then averages, capacity, time and memory; with `layers` also a row
+ * for each layer. Collective. */
 void apd_results_print(apd_run *run, bool layers);
 
 #endif

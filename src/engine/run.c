@@ -1,13 +1,12 @@
 #include "engine/run.h"
 
 #include "base/blas.h"
-#include "base/digest.h"
+#include "base/counted.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/startup.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +25,7 @@ apd_status apd_run_begin(apd_run *run, apd_error *error) {
     return apd_startup_check(run->team, copies, error);
 }
 
-/* Rank 0's text on every rank; free it. NULL stays NULL. */
+/* Rank 0's text on every rank; free it. NULL gives NULL. Collective. */
 static char *share_text(const apd_team *team, char *text) {
     int64_t bytes = text != NULL ? (int64_t)strlen(text) + 1 : 0;
     apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
@@ -94,11 +93,8 @@ static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
     APD_TRY(apd_partition_init(&run->partition, shards, apd_team_size(run->team), apd_team_rank(run->team),
                                error));
     if (described->training.batch < shards)
-        return apd_fail(
-            error, APD_ERROR_USAGE,
-            "training.batch is %d, which gives some of the %d shards no image; a batch of at least %d "
-            "is needed",
-            described->training.batch, shards, shards);
+        return apd_fail(error, APD_ERROR_USAGE, "training.batch is %d, too small for %s; make it at least %d",
+                        described->training.batch, apd_count(shards, "shard").text, shards);
     int64_t largest = apd_partition_micro_batch(&run->partition, described->training.batch, 0);
     return apd_network_check_dropout(run->network, shards * largest, error);
 }
@@ -112,7 +108,8 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (status != APD_OK)
         return status;
     if (!apd_team_same(run->team, run->dataset->digest))
-        return apd_fail(error, APD_ERROR_DATA, "%s: the ranks see different data under this path",
+        return apd_fail(error, APD_ERROR_DATA,
+                        "%s: the ranks see different data; put one file where all nodes see it",
                         run->description->data.file);
     if (run->description->shards == 0)
         apd_description_set_shards(run->description, shards);
@@ -136,15 +133,17 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
     (void)apd_heartbeat_phase("load commit");
     APD_TRY(apd_checkpoint_load(run->team, &run->partition, run->checkpoint, apd_network_layout(run->network),
                                 &run->decomposition, &run->state, error));
-    for (int t = 0; t < run->decomposition->task_count; t++) /* what a commit holds has been measured */
+    for (int t = 0; t < run->decomposition->task_count;
+         t++) /* the commit's accuracies say what is not measured */
         if (run->decomposition->tasks[t] != NULL)
             run->decomposition->tasks[t]->moved = false;
     if (run->state.data_digest == run->dataset->digest)
         return APD_OK;
-    return apd_fail(error, APD_ERROR_DATA,
-                    "%s: these are not the data that %s was trained on (digest %016llx, not %016llx)",
-                    run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
-                    (unsigned long long)run->state.data_digest);
+    return apd_fail(
+        error, APD_ERROR_DATA,
+        "%s: not the data that %s was trained on (digest %016llx, not %016llx); set data.file to those",
+        run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
+        (unsigned long long)run->state.data_digest);
 }
 
 char *apd_parent_folder(const char *path) {
@@ -161,7 +160,7 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
     bool found = false;
     APD_TRY(apd_run_choose(run, path, &found, error));
     apd_status status = APD_OK;
-    if (apd_run_speaks(run)) /* where there is none, this says so */
+    if (apd_run_speaks(run)) /* fails if there is none */
         status = apd_checkpoint_read_state(run->checkpoint, &state, error);
     status = apd_team_agree(run->team, status, error);
     int shards = state.shards;
@@ -171,7 +170,7 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
                                   count, error);
     }
     apd_run_state_clear(&state);
-    if (status == APD_OK) { /* the folder may have been moved since */
+    if (status == APD_OK) { /* the folder may have been moved */
         free(run->description->output);
         run->description->output = apd_parent_folder(run->checkpoint);
         status = apd_run_prepare(run, shards, error);
@@ -194,73 +193,6 @@ void apd_run_create_solver(apd_run *run) {
     apd_solver_kind kind =
         described->method.name == APD_METHOD_STL ? APD_SOLVER_SINGLE : described->method.solver;
     run->solver = apd_solver_create(kind, run->network, run->decomposition, &chosen);
-}
-
-static int64_t count_nonzeros(const float *values, int64_t count) {
-    int64_t nonzeros = 0;
-    for (int64_t i = 0; i < count; i++)
-        nonzeros += values[i] != 0.0f;
-    return nonzeros;
-}
-
-/* What one task keeps besides tau on this slice: masks, and biases and head. */
-static void count_task(const apd_decomposition *d, const apd_task_part *part, apd_capacity_counts *counts) {
-    for (int b = 0; b < d->layout->block_count; b++) {
-        int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols;
-        if (d->layout->blocks[b].decomposed) {
-            counts->masks += part->blocks[b].mask != NULL ? rows : 0;
-            counts->own += rows;
-            continue;
-        }
-        int64_t used = part->classes - d->rows[b].begin;
-        used = used < 0 ? 0 : (used < rows ? used : rows);
-        counts->own += used * (cols + 1);
-    }
-}
-
-apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
-    const apd_decomposition *d = run->decomposition;
-    apd_capacity_counts counts = {0};
-    int64_t *nonzeros = apd_allocate(d->task_count, sizeof *nonzeros, "the tasks' non-zeros");
-    bool shared = run->description->method.name == APD_METHOD_APD;
-    for (int b = 0; b < d->layout->block_count && shared; b++)
-        if (d->sigma[b] != NULL)
-            counts.sigma += count_nonzeros(d->sigma[b], apd_local_rows(d, b) * d->layout->blocks[b].cols);
-    counts.tau = apd_decomposition_group_nonzeros(d);
-    for (int t = 0; t < d->task_count; t++) {
-        nonzeros[t] = apd_decomposition_nonzeros(d, t);
-        counts.tau += nonzeros[t];
-        if (d->tasks[t] != NULL)
-            count_task(d, d->tasks[t], &counts);
-    }
-    int64_t sums[4] = {counts.sigma, counts.tau, counts.masks, counts.own};
-    apd_team_sum(run->team, sums, 4);
-    apd_team_sum(run->team, nonzeros, d->task_count);
-    if (tau != NULL)
-        memcpy(tau, nonzeros, (size_t)d->task_count * sizeof *tau);
-    free(nonzeros);
-    counts = (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
-    if (run->checkpoint != NULL)
-        counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
-    return counts;
-}
-
-uint64_t apd_run_digest(const apd_run *run, int place) {
-    const apd_decomposition *d = run->decomposition;
-    uint64_t digest = 0;
-    for (int b = 0; b < d->layout->block_count; b++) {
-        if (place < 0 && d->sigma[b] == NULL)
-            continue;
-        int64_t rows = apd_local_rows(d, b), total = 0;
-        uint64_t *own = apd_allocate(rows, sizeof *own, "row digests"), *all = NULL;
-        apd_decomposition_row_digests(d, place, b, own);
-        apd_team_gather_all(run->team, own, rows * (int64_t)sizeof *own, (void **)&all, &total);
-        for (int64_t r = 0; r < total / (int64_t)sizeof *all; r++)
-            digest = apd_digest_join(digest, all[r]);
-        free(all);
-        free(own);
-    }
-    return digest;
 }
 
 void apd_run_end(apd_run *run) {

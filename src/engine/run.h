@@ -1,5 +1,4 @@
-/* run: all that a process holds of one run, and how it is set up: the same way for training and for looking
- * at a finished run. */
+/* run: everything that a process holds of one run, and how it is set up, for training and for reading alike. */
 #ifndef APD_ENGINE_RUN_H
 #define APD_ENGINE_RUN_H
 
@@ -31,13 +30,13 @@ typedef struct apd_run {
     apd_solver *solver; /* training only */
     apd_run_state state;
     apd_runlog *log; /* training, rank 0 only */
-    int listed;      /* rows of accuracy.csv as this process wrote it; 0: it is to be written anew */
+    int listed;      /* rows of accuracy.csv that this process wrote; 0: write the whole file */
     apd_workspace *workspace;
-    int batch_room;   /* images that fit in what follows */
+    int batch_room;   /* images that the next two arrays hold */
     float *images;    /* (batch_room, C, H, W) */
     int32_t *labels;  /* (batch_room) */
     apd_lock *lock;   /* writers only (engine/claim.h); NULL on a rank that does not see the folder */
-    char *checkpoint; /* path of the commit in use: checkpoint.h5, or the one before */
+    char *checkpoint; /* path of the commit in use: checkpoint.h5, or the previous one */
     double started;
 } apd_run;
 
@@ -45,29 +44,41 @@ static inline bool apd_run_speaks(const apd_run *run) {
     return apd_team_rank(run->team) == 0;
 }
 
-/* Start MPI; refuse ranks on unlike processors or of unlike builds (app/startup). Collective; comes first. */
+/* R[after][place]: the accuracy (0..1) of the task at `place` once the one at `after` was learned. NaN if it was forgotten
+ * or is not evaluated yet. */
+static inline double *apd_run_accuracy(const apd_run *run, int after, int place) {
+    return &run->state.accuracy[(int64_t)after * run->state.task_count + place];
+}
+
+/* Tasks whose end is complete. */
+static inline int apd_run_tasks_done(const apd_run *run) {
+    return run->state.task_count - (run->state.ending != APD_ENDING_COMPLETE);
+}
+
+/* Start MPI, and refuse ranks on different processors or of different builds (startup.h). Comes first; call
+ * apd_run_end on failure, too. Collective. Status: USAGE. */
 apd_status apd_run_begin(apd_run *run, apd_error *error);
 
-/* Rank 0 reads the description (a file, or the text of a finished run), all ranks get the same; refused when they
- * were asked for different ones. Collective. */
+/* Rank 0 reads the description, from the file `path` or from `text` if that is not NULL, and all ranks get it.
+ * Collective. Statuses: USAGE, also if the ranks were given different arguments; IO. */
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error);
 
-/* Data, stream, network, partition for S shards (0: as many as there are ranks), exchange, buffers.
- * Collective. */
+/* Set up data, stream, network, partition into `shards` (0: one a rank), exchange and buffers. Collective. Statuses:
+ * USAGE, DATA, IO. */
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error);
 
-/* Rank 0 finds which commit of `path` (as RUN) to use and says so when it is not the newest: run->checkpoint is
- * then its path, checkpoint.h5's where there is none; `*found` on all ranks. Collective. */
+/* Choose the commit of `path` (RUN as on the command line) to use, with a warning if it is not the newest. Sets
+ * run->checkpoint to its path, or to checkpoint.h5's if there is none, and `*found`. Collective. Statuses: DATA, IO. */
 apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error);
 
-/* Load run->checkpoint into state and decomposition. Collective. */
+/* Load run->checkpoint into run->state and run->decomposition. Collective. Statuses: DATA, IO. */
 apd_status apd_run_load(apd_run *run, apd_error *error);
 
-/* The solver that the description asks for, on run->decomposition. Local. */
+/* Create the described solver on run->decomposition. Local. */
 void apd_run_create_solver(apd_run *run);
 
-/* Set up a finished run from its folder (or a checkpoint's path): describe, prepare, load. Collective. */
+/* Set up a run from its folder or a checkpoint: choose, describe, prepare, load. Collective. Statuses as theirs. */
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error);
 
@@ -76,12 +87,6 @@ char *apd_join_path(const char *folder, const char *name);
 
 /* The folder that has the entry `path`, "." for a plain name; free it. */
 char *apd_parent_folder(const char *path);
-
-/* Non-zeros and sizes over all ranks. Collective. `tau` (task_count) gets each task's non-zeros; may be NULL. */
-apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau);
-
-/* A digest of a task's theta and biases in all layers (of sigma: place < 0), the same at every P. Collective. */
-uint64_t apd_run_digest(const apd_run *run, int place);
 
 /* Release everything and end MPI. Collective. */
 void apd_run_end(apd_run *run);

@@ -14,7 +14,7 @@
 
 static const char *const cure = "use 'srun --mpi=pmix', or mpirun inside the job";
 
-/* The copy that speaks for all. */
+/* The copy that prints for all. */
 static bool is_first_copy(void) {
     const char *place = getenv("SLURM_PROCID");
     return place == NULL || strcmp(place, "0") == 0;
@@ -39,7 +39,7 @@ static apd_status refuse_lone_copies(const apd_team *team, int copies, apd_error
 
 enum { SHOWN = 256, PROGRAM_LIMIT = 1 << 30 };
 
-/* What a rank shows of itself: compared by its digest, since a long text is shown in part. */
+/* What is compared between ranks: the digest, since a long text is cut. */
 typedef struct card {
     uint64_t digest;
     char host[64];
@@ -60,7 +60,7 @@ static apd_status same(const apd_team *team, const char *text, const char *what,
     return apd_team_agree(team, status, error);
 }
 
-/* The digest of this program's own file; 0 where the system does not show it. */
+/* The digest of this program's file; 0 if it cannot be read. */
 static uint64_t program_digest(void) {
     char *bytes = NULL;
     int64_t size = 0;
@@ -74,9 +74,10 @@ static uint64_t program_digest(void) {
 apd_status apd_startup_check(const apd_team *team, int copies, apd_error *error) {
     char build[SHOWN];
     APD_TRY(refuse_lone_copies(team, copies, error));
-    APD_TRY(same(team, apd_blas_core(), "the ranks run on processors of different kinds (OpenBLAS's kernels)",
-                 "bits would depend on who does what: use nodes of one kind, or set OPENBLAS_CORETYPE on all",
-                 error));
+    APD_TRY(same(
+        team, apd_blas_core(), "the ranks run on different kinds of processors (OpenBLAS's kernels)",
+        "results would depend on the ranks' places: use nodes of one kind, or set OPENBLAS_CORETYPE on all",
+        error));
     const char *library = apd_team_library();
     (void)snprintf(build, sizeof build, "apd %s, %s, compiler %s, %.*s, file digest %016" PRIx64, APD_VERSION,
                    APD_BUILD_TYPE, __VERSION__, (int)strcspn(library, ","), library, program_digest());

@@ -29,7 +29,7 @@ void apd_stepper_clear(apd_stepper *stepper) {
     stepper->tallies = NULL;
 }
 
-/* A phase ends, to which the time since the last mark belongs, and `phase` begins. */
+/* End the present phase and begin `phase`. */
 static void lap(apd_stepper *stepper, apd_phase phase) {
     double now = apd_seconds();
     stepper->phases[stepper->phase] += now - stepper->mark;
@@ -42,7 +42,7 @@ static void publish(void *exchange, int block) {
     apd_exchange_publish(exchange, block);
 }
 
-/* Other ranks may still be at this block of theta. */
+/* Wait until all rows of this block of theta have arrived. */
 static void await_theta(void *context, int block) {
     apd_stepper *stepper = context;
     if (apd_exchange_has_theta(stepper->run->exchange, block))
@@ -52,7 +52,7 @@ static void await_theta(void *context, int block) {
     lap(stepper, APD_PHASE_FORWARD);
 }
 
-/* The micro-batch that comes after `feed`; behind the last of a task, one more. */
+/* The micro-batch after `feed`. After the last one of a task it names one that is not used. */
 static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
     const apd_partition *partition = &stepper->run->partition;
     if (feed.shard + 1 < partition->shard_end)
@@ -61,7 +61,7 @@ static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
     return (apd_feed){partition->shard_begin, ends ? feed.epoch + 1 : feed.epoch, ends ? 0 : feed.step + 1};
 }
 
-/* One shard's forward and backward pass. The last shard of a rank publishes each block as it is done. */
+/* One shard's forward and backward pass. With a rank's last shard, each block is published once it is complete. */
 static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
     apd_run *run = stepper->run;
     const float *theta = apd_exchange_theta(run->exchange);
@@ -85,7 +85,7 @@ static void pass(apd_stepper *stepper, int shard, int epoch, int step, float wei
                          run->exchange);
 }
 
-/* This rank's rows of a block, a few at a time: gradients added up are used while they are in the cache. */
+/* Update this rank's rows of a block, a few at a time, so that the summed gradients are still in the cache. */
 static void update_block(apd_run *run, int b) {
     float *bias = NULL, *weights = apd_exchange_theta_rows(run->exchange, b, &bias);
     const int64_t cols = apd_network_layout(run->network)->blocks[b].cols;

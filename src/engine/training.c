@@ -1,12 +1,17 @@
 #include "engine/training.h"
 
+#include "base/counted.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
+#include "engine/evaluator.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the task stands when step `step` of epoch `epoch` comes next. Collective. */
+/* --- commits and stops in the middle of the task --------------------------------------------------------------- */
+
+/* Describe in run->state where the task stands when step `step` of epoch `epoch` is next. Collective. */
 static void note_training(const apd_training *t, int epoch, int step) {
     apd_run *run = t->run;
     apd_training_state *half = &run->state.training;
@@ -35,8 +40,8 @@ static apd_status log_half_way(const apd_training *t, double seconds, apd_error 
     const apd_training_state *half = &run->state.training;
     if (!apd_run_speaks(run))
         return APD_OK;
-    apd_log("commit %d: task %d (%s) half way, epoch %d of %d, %.1f MB in %.1f s (%s)", run->state.commit,
-            t->place + 1, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
+    apd_log("commit %d in task %d of %d (%s), epoch %d of %d: %.1f MB in %.1f s (%s)", run->state.commit,
+            t->place + 1, run->stream->task_count, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
             (double)run->state.written / 1e6, seconds, t->requests->reason);
     apd_runlog_begin(run->log, "commit");
     apd_runlog_integer(run->log, "commit", run->state.commit);
@@ -63,19 +68,21 @@ static apd_status commit_half_way(const apd_training *t, int epoch, int step, ap
 
 apd_status apd_training_stop(const apd_run *run, const apd_requests *requests, apd_error *error) {
     return apd_fail(error, APD_REQUEUE,
-                    "stopped (%s) after commit %d, %d of %d tasks done; the same command goes on from there",
-                    requests->reason, run->state.commit, run->state.task_count, run->stream->task_count);
+                    "stopped (%s) after commit %d, %d of %s done; the same command resumes the run",
+                    requests->reason, run->state.commit, apd_run_tasks_done(run),
+                    apd_count(run->stream->task_count, "task").text);
 }
 
-apd_status apd_training_answer(const apd_training *t, int epoch, int step, apd_error *error) {
-    apd_request request = apd_requests_check(t->requests, false);
+/* What a request asks for when step `step` of epoch `epoch` is next. Collective. Status: REQUEUE after a stop. */
+static apd_status answer(const apd_training *t, apd_request request, int epoch, int step, apd_error *error) {
     if (request == APD_GO_ON)
         return APD_OK;
     APD_TRY(commit_half_way(t, epoch, step, error));
     return request == APD_STOP ? apd_training_stop(t->run, t->requests, error) : APD_OK;
 }
 
-apd_status apd_training_restore(apd_training *t, apd_error *error) {
+/* Return to where the commit left the task, which the solver has begun. Collective. */
+static apd_status restore(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
     const apd_training_state *half = &run->state.training;
     (void)apd_heartbeat_phase("load commit");
@@ -88,5 +95,111 @@ apd_status apd_training_restore(apd_training *t, apd_error *error) {
     t->stepper.done = half->progress.steps;
     memcpy(t->stepper.tallies, (const apd_tally *)half->tallies + run->partition.shard_begin,
            sizeof(apd_tally) * (size_t)(run->partition.shard_end - run->partition.shard_begin));
+    return APD_OK;
+}
+
+/* --- steps ----------------------------------------------------------------------------------------------------- */
+
+static double learning_rate(const apd_training *t, int epoch) {
+    const apd_description *described = t->run->description;
+    double rate = described->training.lr, share = (double)t->stepper.done / (double)t->total_steps;
+    switch (described->training.schedule) {
+    case APD_SCHEDULE_CONSTANT: break;
+    case APD_SCHEDULE_EXPONENTIAL: return rate * pow(described->training.decay, epoch);
+    case APD_SCHEDULE_COSINE: return rate * 0.5 * (1.0 + cos(3.14159265358979323846 * share));
+    }
+    return rate;
+}
+
+static void show_progress(const apd_training *t, int epoch) {
+    const apd_run *run = t->run;
+    double share = (double)t->stepper.done / (double)t->total_steps;
+    double left = (apd_seconds() - t->started) * ((run->stream->task_count - t->place) / share - 1.0);
+    apd_progress("task %d of %d (%s)  epoch %d of %d  loss %.3f  %.0f s left", t->place + 1,
+                 run->stream->task_count, run->stream->tasks[t->id].name, epoch + 1, t->epochs,
+                 t->epoch_tally.images > 0.0 ? t->epoch_tally.loss / t->epoch_tally.images : 0.0, left);
+}
+
+/* Log the mean loss of the steps since the last call. Collective. Status: DATA if it is not a number. */
+static apd_status log_losses(apd_training *t, int epoch, apd_error *error) {
+    apd_run *run = t->run;
+    apd_tally tally = apd_stepper_read(&t->stepper);
+    t->epoch_tally.loss += tally.loss;
+    t->epoch_tally.correct += tally.correct;
+    t->epoch_tally.images += tally.images;
+    double loss = tally.loss / tally.images;
+    if (!isfinite(loss))
+        return apd_fail(error, APD_ERROR_DATA,
+                        "training diverged: the loss of task %d (%s) is not a number at step %lld; try a "
+                        "lower training.lr "
+                        "than %g",
+                        t->id, run->stream->tasks[t->id].name, (long long)t->stepper.done,
+                        run->description->training.lr);
+    apd_status status = APD_OK;
+    if (apd_run_speaks(run)) {
+        apd_runlog_begin(run->log, "step");
+        apd_runlog_integer(run->log, "place", t->place);
+        apd_runlog_integer(run->log, "task", t->id);
+        apd_runlog_integer(run->log, "epoch", epoch);
+        apd_runlog_integer(run->log, "step", t->stepper.done);
+        apd_runlog_number(run->log, "loss", loss);
+        apd_runlog_number(run->log, "training_accuracy", tally.correct / tally.images);
+        apd_runlog_number(run->log, "learning_rate", t->rate);
+        status = apd_runlog_end(run->log, error);
+        show_progress(t, epoch);
+    }
+    return apd_team_agree(run->team, status, error);
+}
+
+/* After each of the last keep_best epochs, take a snapshot if the validation accuracy is the best so far. Collective. */
+static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
+    if (epoch < t->epochs - t->run->description->training.keep_best)
+        return APD_OK;
+    double accuracy = 0.0;
+    APD_TRY(apd_evaluate_part(t->run, t->id, APD_PART_VALIDATION, apd_train_set_normalisation(t->set),
+                              &accuracy, error));
+    if (accuracy <= t->best)
+        return APD_OK;
+    t->best = accuracy;
+    apd_solver_snapshot(t->run->solver);
+    return APD_OK;
+}
+
+/* Steps `first` to the last of an epoch. Collective. */
+static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *error) {
+    const apd_description *described = t->run->description;
+    int steps = apd_train_set_steps(t->set);
+    if (epoch == t->epochs - described->method.polish_epochs)
+        apd_solver_begin_polish(t->run->solver);
+    if (first == 0)
+        t->epoch_tally = (apd_tally){0};
+    for (int step = first; step < steps; step++) {
+        t->rate = learning_rate(t, epoch);
+        apd_step(&t->stepper, epoch, step, t->rate);
+        if (t->stepper.done % described->log.interval == 0 || step == steps - 1)
+            APD_TRY(log_losses(t, epoch, error));
+        APD_TRY(answer(t, apd_requests_after_step(t->requests), epoch, step + 1, error));
+    }
+    return keep_best(t, epoch, error);
+}
+
+apd_status apd_training_run(apd_training *t, apd_error *error) {
+    apd_run *run = t->run;
+    int epoch = 0, step = 0, steps = apd_train_set_steps(t->set);
+    apd_stepper_init(&t->stepper, run, t->set, t->id, run->stream->tasks[t->id].class_count);
+    apd_solver_begin_task(run->solver, t->id, run->stream->tasks[t->id].class_count);
+    if (run->state.half_way) {
+        APD_TRY(restore(t, error));
+        epoch = run->state.training.epoch;
+        step = run->state.training.step;
+    }
+    apd_step_share_theta(run);
+    t->total_steps = (int64_t)t->epochs * steps;
+    for (; epoch < t->epochs; epoch++, step = 0)
+        APD_TRY(train_epoch(t, epoch, step, error));
+    APD_TRY(answer(t, apd_requests_ask(t->requests, APD_STRETCH_BOUNDARY), t->epochs - 1, steps, error));
+    if (run->description->training.keep_best > 0)
+        apd_solver_restore(run->solver);
+    run->state.half_way = false;
     return APD_OK;
 }

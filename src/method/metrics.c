@@ -18,14 +18,14 @@ static double mean_or(const mean *m, double empty) {
     return m->count > 0 ? m->sum / m->count : empty;
 }
 
-static double best_before(const double *accuracy, int j, int last, int stride) {
+static double best_before(const double *accuracy, int j, int last, int64_t stride) {
     double best = NAN;
     for (int l = j; l < last; l++)
         best = fmax(best, accuracy[l * stride + j]);
     return best;
 }
 
-apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride) {
+apd_metrics apd_metrics_of(const double *accuracy, int tasks, int64_t stride) {
     mean average = {0}, learning = {0}, backward = {0};
     double worst = NAN;
     int last = tasks - 1;
@@ -45,7 +45,7 @@ apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride) {
                          .worst = worst};
 }
 
-double apd_forgetting_of(const double *accuracy, int tasks, int stride) {
+double apd_forgetting_of(const double *accuracy, int tasks, int64_t stride) {
     mean forgetting = {0};
     int last = tasks - 1, there = 0;
     for (int j = 0; j < tasks; j++) {

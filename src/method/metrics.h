@@ -16,10 +16,10 @@ typedef struct apd_metrics {
 } apd_metrics;
 
 /* The metrics after `tasks` tasks; all NaN for none. `stride` (>= tasks): the row length of the matrix. */
-apd_metrics apd_metrics_of(const double *accuracy, int tasks, int stride);
+apd_metrics apd_metrics_of(const double *accuracy, int tasks, int64_t stride);
 
 /* Forgetting, mean_{j<T-1} (max_{j<=l<T-1} R[l][j] - R[T-1][j]); 0 for one task. Reads the whole lower triangle. */
-double apd_forgetting_of(const double *accuracy, int tasks, int stride);
+double apd_forgetting_of(const double *accuracy, int tasks, int64_t stride);
 
 /* Size relative to one network, counted three ways. */
 typedef struct apd_capacity {

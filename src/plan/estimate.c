@@ -43,8 +43,8 @@ static int64_t exchange_bytes(const apd_memory_facts *facts, const apd_launch *l
     return apd_exchange_estimate(facts->layout, launch->shards, launch->ranks, launch->ranks_a_node, images);
 }
 
-/* `solver` bytes in the present launch as they would be in another, in proportion to the slice; sigma; and the
- * copy of the best epoch, which is made after the measurement. */
+/* Sigma, `solver` bytes of the present launch scaled to the slice, and the snapshot of the best epoch, which is made
+ * after the measurement. */
 static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *launch, int64_t solver,
                               bool copy) {
     apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
@@ -79,7 +79,7 @@ static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_si
                                      tasks, entries);
 }
 
-/* Rank 0 gathers the largest block, of sigma or of a dense task, when it commits. */
+/* In a commit rank 0 gathers whole blocks, of sigma or of a dense task. */
 static int64_t commit_bytes(const apd_layout *layout) {
     int64_t most = 0;
     for (int b = 0; b < layout->block_count; b++)
@@ -87,7 +87,7 @@ static int64_t commit_bytes(const apd_layout *layout) {
     return FLOAT * most;
 }
 
-/* 64-bit sums of one block while they are made, and of every block as they are kept. */
+/* 64-bit sums of one block while they are computed, and of every block as kept. */
 static int64_t gram_bytes(const apd_memory_facts *facts, int ranks) {
     double vectors = facts->tasks + facts->clusters;
     if (facts->clusters == 0)
@@ -175,7 +175,7 @@ apd_step_time apd_step_in(const apd_step_time *measured, const apd_layout *layou
 }
 
 apd_duration apd_estimate_duration(const apd_time_facts *facts) {
-    double tasks = facts->tasks, earlier = 0.5 * (tasks - 1.0); /* on the average */
+    double tasks = facts->tasks, earlier = 0.5 * (tasks - 1.0); /* on average */
     apd_duration made = {.steps = (double)facts->steps * (facts->step + facts->step_slope * earlier),
                          .edges = tasks * (facts->edge + facts->edge_slope * earlier),
                          .loads = tasks * facts->load,

@@ -26,8 +26,8 @@ void apd_model_fit_pass(apd_model *model, int n1, double seconds1, int n2, doubl
     }
 }
 
-/* A node sends and receives every row that it does not own once each way: sums out, theta back. Its ranks share
- * the messages: one a block and owner elsewhere. */
+/* A node sends the sums of every row that it does not own, and receives its theta. Its ranks share the messages, one for
+ * each block and each owner on another node. */
 static double between_nodes(const apd_model *model, const apd_layout *layout, const apd_launch *launch) {
     double nodes = ceil((double)launch->ranks / launch->ranks_a_node);
     if (nodes < 2.0)
@@ -43,7 +43,8 @@ apd_prediction apd_model_predict(const apd_model *model, const apd_layout *layou
     double shards = ceil((double)launch->shards / launch->ranks);
     double images = ceil((double)batch / launch->shards);
     int near = launch->ranks_a_node < launch->ranks ? (int)shards * launch->ranks_a_node : launch->shards;
-    int others = (launch->ranks + launch->ranks_a_node - 1) / launch->ranks_a_node - 1; /* a sum each */
+    int others =
+        (launch->ranks + launch->ranks_a_node - 1) / launch->ranks_a_node - 1; /* each sends one sum */
     double factored = (double)apd_factored_weights(layout, (int)images) / launch->ranks;
     double whole = fmax((double)(slice.decomposed + slice.head) - factored, 0.0);
     double sum = apd_sum_bytes((int64_t)whole, near + others);

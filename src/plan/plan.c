@@ -1,5 +1,6 @@
-/* apd plan: what a run will need, before it runs. */
+/* apd plan: what a run will need, worked out before it runs. */
 #include "plan/plan.h"
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/evaluator.h"
@@ -13,66 +14,71 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static apd_cli_list settings;
-static const char *nodes = "1", *ranks_a_node = NULL, *density = "0.05", *time_given = "4", *longest = "24",
-                  *script = NULL;
+typedef struct plan_options {
+    apd_cli_list settings;
+    const char *nodes, *ranks_a_node, *density, *seconds, *longest, *script;
+} plan_options;
 
-static const apd_cli_option options[] = {
+static const plan_options defaults = {.nodes = "1", .density = "0.05", .seconds = "4", .longest = "24"};
+
+#define HOLDS(member) APD_CLI_HOLDS(plan_options, member)
+static const apd_cli_option table[] = {
     {.name = "set",
      .argument = "KEY=VALUE",
-     .help = "overrides the description; may be repeated",
-     .list = &settings},
-    {.name = "nodes", .argument = "N", .help = "nodes of the planned job (default 1)", .value = &nodes},
+     .help = "override the description; may be repeated",
+     APD_CLI_COLLECTS(plan_options, settings)},
+    {.name = "nodes", .argument = "N", .help = "nodes of the planned job (default 1)", HOLDS(nodes)},
     {.name = "ranks-a-node",
      .argument = "N",
-     .help = "ranks on each (default: as many as plan runs on now)",
-     .value = &ranks_a_node},
+     .help = "ranks on each node (default: the number of ranks that plan runs on)",
+     HOLDS(ranks_a_node)},
     {.name = "density",
      .argument = "SHARE",
-     .help = "of the weights at which a finished task's tau is not zero (default 0.05)",
-     .value = &density},
-    {.name = "seconds", .argument = "N", .help = "to measure steps for (default 4)", .value = &time_given},
+     .help = "the share of weights at which a finished task's tau is not zero (default 0.05)",
+     HOLDS(density)},
+    {.name = "seconds", .argument = "N", .help = "how long to measure steps (default 4)", HOLDS(seconds)},
     {.name = "longest",
      .argument = "HOURS",
-     .help = "the longest job of the site (default 24); a longer run requeues itself",
-     .value = &longest},
-    {.name = "script", .argument = "FILE", .help = "write a complete job script for Slurm", .value = &script},
+     .help = "the site's longest job (default 24); a longer run requeues itself",
+     HOLDS(longest)},
+    {.name = "script", .argument = "FILE", .help = "write a complete job script for Slurm", HOLDS(script)},
     {0},
 };
 
 enum { STEPS_OF_A_TASK = 5, ROUNDS = 4 };
-static const double write_rate = 20e6; /* what HDF5 with checksums and packing does, and reading back */
+static const double write_rate = 20e6; /* bytes a second of a commit: HDF5 with checksums, and reading back */
 
-static apd_status read_options(apd_plan *plan, double *budget, apd_error *error) {
+static apd_status read_options(const plan_options *options, apd_plan *plan, double *budget,
+                               apd_error *error) {
     long values[2] = {1, plan->present.ranks};
     double hours = 0.0;
-    APD_TRY(apd_cli_integer("nodes", nodes, 1, 65536, &values[0], error));
-    if (ranks_a_node != NULL)
-        APD_TRY(apd_cli_integer("ranks-a-node", ranks_a_node, 1, 65536, &values[1], error));
-    APD_TRY(apd_cli_number("density", density, 0.0, 1.0, &plan->density, error));
-    APD_TRY(apd_cli_number("seconds", time_given, 0.1, 3600.0, budget, error));
-    APD_TRY(apd_cli_number("longest", longest, 0.2, 10000.0, &hours, error));
+    APD_TRY(apd_cli_integer("nodes", options->nodes, 1, 65536, &values[0], error));
+    if (options->ranks_a_node != NULL)
+        APD_TRY(apd_cli_integer("ranks-a-node", options->ranks_a_node, 1, 65536, &values[1], error));
+    APD_TRY(apd_cli_number("density", options->density, 0.0, 1.0, &plan->density, error));
+    APD_TRY(apd_cli_number("seconds", options->seconds, 0.1, 3600.0, budget, error));
+    APD_TRY(apd_cli_number("longest", options->longest, 0.2, 10000.0, &hours, error));
     plan->nodes = (int)values[0];
     plan->ranks_a_node = (int)values[1];
     plan->longest = 3600.0 * hours;
     if (values[0] * values[1] > 65536)
-        return apd_fail(error, APD_ERROR_USAGE, "%ld nodes of %ld ranks: at most 65536 ranks are possible",
-                        values[0], values[1]);
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "--nodes %ld and --ranks-a-node %ld: at most 65536 ranks are possible", values[0],
+                        values[1]);
     plan->launch = (apd_launch){.ranks = (int)(values[0] * values[1]), .ranks_a_node = (int)values[1]};
     return APD_OK;
 }
 
-/* S is the run's, or as many as the planned job has ranks, so that a shard's batch has its true shape. */
+/* The run's shards, or one for each planned rank, so that a shard's micro-batch has the size that it will have. */
 static apd_status choose_shards(apd_plan *plan, const apd_description *described, apd_error *error) {
     int shards = described->shards > 0 ? described->shards : plan->launch.ranks;
     if (shards < plan->launch.ranks)
-        return apd_fail(error, APD_ERROR_USAGE,
-                        "%d ranks are planned, and the run has %d shards: at most as many ranks can work",
-                        plan->launch.ranks, shards);
+        return apd_fail(error, APD_ERROR_USAGE, "%s planned for a run with %s: plan at most one rank a shard",
+                        apd_count(plan->launch.ranks, "rank").text, apd_count(shards, "shard").text);
     if (shards < plan->present.ranks)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "%d ranks measure for %d shards: start plan on at most as many", plan->present.ranks,
-                        shards);
+                        "plan runs on %s, but the run has %s: start plan on at most one rank a shard",
+                        apd_count(plan->present.ranks, "rank").text, apd_count(shards, "shard").text);
     plan->present.shards = plan->launch.shards = shards;
     return APD_OK;
 }
@@ -87,7 +93,7 @@ static int64_t count_images(const apd_run *run, int id, apd_part_kind part) {
     return count;
 }
 
-/* Steps of all tasks. Permuted and rotated tasks all have the same images. */
+/* Steps of all tasks. Permuted and rotated tasks all have the same number of images. */
 static void count_steps(apd_plan *plan) {
     const apd_run *run = plan->run;
     apd_stream_kind kind = run->description->stream.kind;
@@ -104,7 +110,7 @@ static void count_steps(apd_plan *plan) {
     }
 }
 
-/* How often a task is evaluated: each when it is learned; all finished ones where they may have moved. */
+/* How many evaluations a run makes: each task once it is learned, and all finished tasks whenever they may have moved. */
 static int64_t count_evaluations(const apd_description *described, int tasks) {
     bool shared = described->method.name == APD_METHOD_APD;
     bool moving =
@@ -118,14 +124,14 @@ static int64_t count_evaluations(const apd_description *described, int tasks) {
 
 /* --- measuring ------------------------------------------------------------------------------------------- */
 
-/* What the solver holds, on the rank with most. Collective. */
+/* Bytes of the solver on the rank that holds most. Collective. */
 static int64_t solver_bytes(const apd_run *run) {
     int64_t bytes = apd_solver_bytes(run->solver);
     apd_team_maximum(run->team, &bytes, 1);
     return bytes;
 }
 
-/* What a commit in the middle of the task would hold of the solver, all ranks. Collective. */
+/* Bytes of the solver's arrays in a commit half way, over all ranks. Collective. */
 static int64_t state_bytes(const apd_run *run) {
     int64_t bytes = 0;
     bool keeps = run->description->training.keep_best > 0;
@@ -138,8 +144,8 @@ static int64_t state_bytes(const apd_run *run) {
     return bytes;
 }
 
-/* Begin and end of a task with some steps between. It is gone afterwards: hardly trained, it is no typical earlier
- * task. Collective. */
+/* Seconds to begin and end a task, with a few steps between. The task is removed again, because with so few steps it
+ * is no typical earlier task. Collective. */
 static double measure_edge(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal) {
     double seconds = apd_rehearsal_begin_task(rehearsal);
     apd_rehearsal_steps(rehearsal, STEPS_OF_A_TASK, NULL);
@@ -177,13 +183,13 @@ static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal
     plan->time.edge_slope = fmax(edge - plan->time.edge, 0.0) / plan->earlier;
 }
 
-/* One evaluation of the first task, whatever theta is. Collective. */
+/* Time one evaluation of the first task; theta does not matter. Collective. */
 static apd_status measure_evaluation(apd_plan *plan, apd_run *run, const apd_rehearsal *rehearsal,
                                      apd_error *error) {
     double started = apd_seconds(), accuracy = 0.0;
     APD_TRY(apd_evaluate_part(run, rehearsal->id, APD_PART_TEST, apd_train_set_normalisation(rehearsal->set),
                               &accuracy, error));
-    plan->time.evaluation = apd_slowest(run->team, apd_seconds() - started);
+    plan->time.evaluation = apd_team_slowest(run->team, apd_seconds() - started);
     return APD_OK;
 }
 
@@ -202,7 +208,7 @@ static void estimate_time(apd_plan *plan) {
     facts->step = joint ? first : later;
     facts->step_slope = joint && plan->earlier > 0 ? fmax(later - first, 0.0) / plan->earlier : 0.0;
     facts->evaluations = count_evaluations(described, facts->tasks);
-    const bool alone = described->method.name != APD_METHOD_APD; /* earlier tasks are never written again */
+    const bool alone = described->method.name != APD_METHOD_APD; /* earlier tasks never change */
     const double task_seconds = (double)plan->disk.task / plan->write_rate;
     facts->commit_every = described->checkpoint.tasks;
     facts->commit =
@@ -255,7 +261,7 @@ static void estimate(apd_plan *plan) {
 
 /* --- the command ----------------------------------------------------------------------------------------- */
 
-static apd_status write_script(const apd_plan *plan, apd_error *error) {
+static apd_status write_script(const apd_plan *plan, const char *script, apd_error *error) {
     char program[PATH_MAX] = "apd";
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 3] = '\0';
@@ -269,22 +275,22 @@ static apd_status write_script(const apd_plan *plan, apd_error *error) {
     }
     free(folder);
     if (bad)
-        return apd_fail(error, APD_ERROR_IO, "cannot write %s: %s", script, strerror(errno));
+        return apd_fail(error, APD_ERROR_IO, "%s: cannot be written: %s", script, strerror(errno));
     (void)printf("           or: sbatch %s\n", script);
     return APD_OK;
 }
 
-static apd_status plan_run(apd_run *run, const char *path, apd_error *error) {
+static apd_status plan_run(apd_run *run, const plan_options *options, const char *path, apd_error *error) {
     int ranks = apd_team_size(run->team);
     apd_plan plan = {.run = run,
                      .path = path,
-                     .settings = settings.values,
-                     .setting_count = settings.count,
+                     .settings = options->settings.values,
+                     .setting_count = options->settings.count,
                      .present = {.ranks = ranks, .ranks_a_node = ranks}};
     double budget = 0.0;
     apd_rehearsal rehearsal = {0};
-    APD_TRY(read_options(&plan, &budget, error));
-    APD_TRY(apd_run_describe(run, path, NULL, settings.values, settings.count, error));
+    APD_TRY(read_options(options, &plan, &budget, error));
+    APD_TRY(apd_run_describe(run, path, NULL, options->settings.values, options->settings.count, error));
     APD_TRY(choose_shards(&plan, run->description, error));
     APD_TRY(apd_run_prepare(run, plan.present.shards, error));
     apd_status status = APD_OK;
@@ -295,8 +301,8 @@ static apd_status plan_run(apd_run *run, const char *path, apd_error *error) {
     estimate(&plan);
     if (apd_run_speaks(run)) {
         apd_plan_print(&plan, stdout);
-        if (script != NULL)
-            status = write_script(&plan, error);
+        if (options->script != NULL)
+            status = write_script(&plan, options->script, error);
     }
     status = apd_team_agree(run->team, status, error);
 out:
@@ -304,12 +310,12 @@ out:
     return status;
 }
 
-static apd_status run_plan(int count, const char *const *arguments, apd_error *error) {
+static apd_status run_plan(const void *options, int count, const char *const *arguments, apd_error *error) {
     (void)count;
     apd_run run;
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
-        status = plan_run(&run, arguments[0], error);
+        status = plan_run(&run, options, arguments[0], error);
     apd_run_end(&run);
     return status;
 }
@@ -318,10 +324,13 @@ const apd_command apd_command_plan = {
     .name = "plan",
     .arguments = "RUN.yaml",
     .summary = "what a run will need: memory, disk, steps, hours, a job for Slurm",
-    .details =
-        "Trains nothing and makes no folder. Some steps of the run's network are measured in memory, on the "
-        "ranks\nthat plan is started on; the plan is for --nodes of --ranks-a-node ranks, by default these.",
-    .options = options,
+    .details = "Trains nothing and makes no folder. Measures some steps of the run's network in memory, on "
+               "the ranks that\n"
+               "plan is started on; the plan is for --nodes with --ranks-a-node ranks each, by default the "
+               "present ones.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
     .least = 1,
     .most = 1,
     .parallel = true,

@@ -1,5 +1,7 @@
-/* The plan as text: what it will need, what was measured for it, and what is assumed. */
+/* The plan as text: what the run will need, what was measured, what is assumed. */
 #include "plan/plan.h"
+
+#include "base/counted.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -23,17 +25,18 @@ static const char *time_text(double seconds, char *text, size_t room) {
 static void print_head(const apd_plan *plan, FILE *file) {
     const apd_run *run = plan->run;
     const apd_description *described = run->description;
-    (void)fprintf(
-        file, "%s: %d tasks, %s with %.2f M decomposed weights, %d shards on %d rank%s (%d node%s)\n\n",
-        described->name, run->stream->task_count, described->network.preset,
-        (double)apd_network_layout(run->network)->decomposed / 1e6, plan->launch.shards, plan->launch.ranks,
-        plan->launch.ranks == 1 ? "" : "s", plan->nodes, plan->nodes == 1 ? "" : "s");
+    (void)fprintf(file, "%s: %s, %s with %.2f M decomposed weights, %s on %s (%s)\n\n", described->name,
+                  apd_count(run->stream->task_count, "task").text, described->network.preset,
+                  (double)apd_network_layout(run->network)->decomposed / 1e6,
+                  apd_count(plan->launch.shards, "shard").text, apd_count(plan->launch.ranks, "rank").text,
+                  apd_count(plan->nodes, "node").text);
     (void)fprintf(file, "steps      %" PRId64 " in all: ", plan->steps);
     if (plan->least_steps == plan->most_steps)
         (void)fprintf(file, "%" PRId64 " a task", plan->most_steps);
     else
         (void)fprintf(file, "%" PRId64 " to %" PRId64 " a task", plan->least_steps, plan->most_steps);
-    (void)fprintf(file, " in %d epochs, batch %d\n", described->training.epochs, described->training.batch);
+    (void)fprintf(file, " in %s, batch %d\n", apd_count(described->training.epochs, "epoch").text,
+                  described->training.batch);
 }
 
 static void print_memory(const apd_plan *plan, FILE *file) {
@@ -44,13 +47,13 @@ static void print_memory(const apd_plan *plan, FILE *file) {
     } rows[] = {{"program, libraries, activations", m->program},
                 {"theta and the shards' gradients", m->exchange},
                 {"sigma and the task in training", m->training},
-                {"that task's images", m->images},
+                {"the images of that task", m->images},
                 {"finished tasks", m->tasks},
-                {"the same, for the solver", m->retrained},
+                {"the solver's copies of them", m->retrained},
                 {"end of a task: test images, commit", m->ending},
                 {"Gram matrices of a consolidation", m->gram},
                 {"slack of the allocator", m->slack}};
-    (void)fprintf(file, "memory     %.0f MB a rank at most, from (not all at one time)\n",
+    (void)fprintf(file, "memory     %.0f MB a rank at most, from these parts, not all at one time\n",
                   megabytes(m->peak));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         (void)fprintf(file, "           %10.1f MB  %s\n", megabytes(rows[i].bytes), rows[i].what);
@@ -60,7 +63,7 @@ static void print_disk(const apd_plan *plan, FILE *file) {
     const apd_disk *disk = &plan->disk;
     (void)fprintf(
         file,
-        "disk       %.1f MB at the end (two commits are kept), up to %.1f MB while a third is written\n"
+        "disk       %.1f MB at the end (two commits), up to %.1f MB while a third is written\n"
         "           data file %.1f MB; in a commit: sigma %.1f MB, a finished task %.2f MB, a task in "
         "training %.1f MB\n",
         megabytes(disk->kept), megabytes(disk->most), megabytes(plan->data_bytes), megabytes(disk->sigma),
@@ -80,8 +83,8 @@ static void print_time(const apd_plan *plan, FILE *file) {
 }
 
 static void print_step(const apd_step_time *step, int earlier, FILE *file) {
-    (void)fprintf(file, "           %8.3f ms a step with %d earlier task%s:", 1e3 * apd_step_seconds(step),
-                  earlier, earlier == 1 ? "" : "s");
+    (void)fprintf(file, "           %8.3f ms a step with %s:", 1e3 * apd_step_seconds(step),
+                  apd_count(earlier, "earlier task").text);
     for (int phase = 0; phase < APD_PHASES; phase++)
         (void)fprintf(file, "%s %s %.3f", phase > 0 ? "," : "", apd_phase_names[phase],
                       1e3 * step->phases[phase]);
@@ -89,9 +92,8 @@ static void print_step(const apd_step_time *step, int earlier, FILE *file) {
 }
 
 static void print_measured(const apd_plan *plan, FILE *file) {
-    (void)fprintf(file,
-                  "\nmeasured   on %d rank%s, %d steps of the first task's own data; resident %.0f MB then\n",
-                  plan->present.ranks, plan->present.ranks == 1 ? "" : "s", plan->measured_steps,
+    (void)fprintf(file, "\nmeasured   on %s, in %s of the first task; %.0f MB resident then\n",
+                  apd_count(plan->present.ranks, "rank").text, apd_count(plan->measured_steps, "step").text,
                   megabytes(plan->present_peak));
     print_step(&plan->first, 0, file);
     if (plan->earlier > 0)
@@ -106,11 +108,10 @@ static void print_growth(const apd_plan *plan, FILE *file) {
     if (single || plan->earlier == 0)
         (void)fputs("           - a step costs the same in every task\n", file);
     else if (plan->run->description->method.solver == APD_SOLVER_EXACT)
-        (void)fprintf(
-            file,
-            "           - a step costs the same after any number of tasks (exact solver): that with %d "
-            "is taken\n",
-            plan->earlier);
+        (void)fprintf(file,
+                      "           - a step costs the same after any number of tasks (exact solver), as "
+                      "measured with %d\n",
+                      plan->earlier);
     else
         (void)fprintf(file, "           - a step costs %.3f ms more with every earlier task (joint solver)\n",
                       1e3 * plan->time.step_slope);
@@ -129,27 +130,26 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
             file,
             "           - at the end each task's tau is not zero at %.3g %% of the weights (--density)\n",
             100.0 * plan->density);
-    (void)fprintf(file, "           - %" PRId64 " evaluations of a task, all as large as the first's\n",
-                  plan->time.evaluations);
+    (void)fprintf(file, "           - %s, each as long as the first task's\n",
+                  apd_count(plan->time.evaluations, "evaluation").text);
     char interval[32];
     (void)snprintf(interval, sizeof interval,
-                   described->checkpoint.tasks == 1 ? "one a task" : "one in %d tasks",
+                   described->checkpoint.tasks == 1 ? "after every task" : "after every %d tasks",
                    described->checkpoint.tasks);
     (void)fprintf(file, "           - a commit, %s, writes sigma and %s, at %.0f MB/s\n", interval,
-                  described->method.name != APD_METHOD_STL ? "all tasks, since all move a little"
+                  described->method.name != APD_METHOD_STL ? "all tasks, since all change a little"
                   : described->checkpoint.tasks == 1       ? "the task"
                                                            : "the new tasks",
                   plan->write_rate / 1e6);
     if (described->method.consolidate_every > 0)
-        (void)fputs(
-            "           - consolidations themselves take no time (apd bench --consolidation measures them)\n",
-            file);
+        (void)fputs("           - consolidations take no time (apd bench --consolidation measures them)\n",
+                    file);
     if (plan->launch.ranks != plan->present.ranks || plan->nodes > 1)
-        (void)fprintf(
-            file,
-            "           - on %d ranks a rank's passes take as long an image as here, the solver as long a "
-            "weight;\n             messages between nodes take no time\n",
-            plan->launch.ranks);
+        (void)fprintf(file,
+                      "           - on %s a pass takes as long for each image, and the solver for each "
+                      "weight, as here;\n"
+                      "             messages between nodes take no time\n",
+                      apd_count(plan->launch.ranks, "rank").text);
 }
 
 void apd_plan_print(const apd_plan *plan, FILE *file) {
@@ -160,7 +160,7 @@ void apd_plan_print(const apd_plan *plan, FILE *file) {
     print_measured(plan, file);
     print_assumptions(plan, file);
     double jobs = ceil(1.25 * plan->duration.all / plan->longest);
-    (void)fprintf(file, "\nSlurm      the estimate and a quarter%s\n           ",
-                  jobs > 1.0 ? ", cut at --longest: the job requeues itself" : "");
+    (void)fprintf(file, "\nSlurm      the estimate plus a quarter%s\n           ",
+                  jobs > 1.0 ? ", at most --longest; the job requeues itself" : "");
     apd_plan_write_command(plan, file);
 }

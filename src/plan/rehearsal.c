@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error *error) {
     int id = run->stream->order[0];
@@ -18,7 +17,7 @@ apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error 
     apd_status status = apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, id,
                                            &rehearsal->set, error);
     status = apd_team_agree(run->team, status, error);
-    rehearsal->load_seconds = apd_slowest(run->team, apd_seconds() - started);
+    rehearsal->load_seconds = apd_team_slowest(run->team, apd_seconds() - started);
     return status;
 }
 
@@ -37,7 +36,7 @@ double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
     rehearsal->step = 0;
     apd_solver_begin_task(run->solver, rehearsal->id, rehearsal->classes);
     apd_step_share_theta(run);
-    return apd_slowest(run->team, apd_seconds() - started);
+    return apd_team_slowest(run->team, apd_seconds() - started);
 }
 
 /* The mean over ranks: times in whole nanoseconds, which can be added up in any order. */
@@ -140,22 +139,5 @@ double apd_rehearsal_end_task(apd_rehearsal *rehearsal) {
     apd_team_barrier(rehearsal->run->team);
     double started = apd_seconds();
     apd_solver_end_task(rehearsal->run->solver);
-    return apd_slowest(rehearsal->run->team, apd_seconds() - started);
-}
-
-double apd_slowest(const apd_team *team, double seconds) {
-    int64_t nanoseconds = (int64_t)(1e9 * seconds);
-    apd_team_maximum(team, &nanoseconds, 1);
-    return 1e-9 * (double)nanoseconds;
-}
-
-double apd_mean_seconds(const apd_team *team, double seconds) {
-    int64_t nanoseconds = (int64_t)(1e9 * seconds);
-    apd_team_sum(team, &nanoseconds, 1);
-    return 1e-9 * (double)nanoseconds / apd_team_size(team);
-}
-
-int64_t apd_peak_bytes(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    return apd_team_slowest(rehearsal->run->team, apd_seconds() - started);
 }

@@ -1,7 +1,7 @@
-/* The planned run as a job for Slurm. */
+/* The planned run as an sbatch command and as a job script for Slurm. */
 #include "plan/plan.h"
 
-#include "train_sbatch.h" /* made by CMake of jobs/train.sbatch */
+#include "train_sbatch.h" /* made by CMake from jobs/train.sbatch */
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,7 +16,7 @@ int64_t apd_plan_megabytes(const apd_plan *plan) {
     return (int64_t)ceil(1.25e-6 * (double)plan->memory.peak) + 64;
 }
 
-/* A word for the shell. */
+/* Write a word, quoted for the shell if necessary. */
 static void write_word(FILE *file, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
     if (*word != '\0' && strspn(word, plain) == strlen(word)) {
@@ -41,7 +41,7 @@ static void write_arguments(const apd_plan *plan, FILE *file) {
     }
 }
 
-/* Hours:minutes:seconds, days in front when there are any. */
+/* [DAYS-]HOURS:MINUTES:SECONDS */
 static void write_limit(const apd_plan *plan, FILE *file) {
     int64_t seconds = apd_plan_limit(plan), days = seconds / 86400;
     if (days > 0)
@@ -49,7 +49,7 @@ static void write_limit(const apd_plan *plan, FILE *file) {
     (void)fprintf(file, "%02" PRId64 ":%02" PRId64 ":00", seconds % 86400 / 3600, seconds % 3600 / 60);
 }
 
-/* Each resource of the job between `before` and `after`. */
+/* Write each resource of the job between `before` and `after`. */
 static void write_resources(const apd_plan *plan, const char *before, const char *after, FILE *file) {
     (void)fprintf(file, "%s--nodes=%d%s", before, plan->nodes, after);
     (void)fprintf(file, "%s--ntasks=%d%s", before, plan->launch.ranks, after);
@@ -72,14 +72,14 @@ void apd_plan_write_command(const apd_plan *plan, FILE *file) {
 void apd_plan_write_script(const apd_plan *plan, const char *program, const char *folder, FILE *file) {
     (void)fprintf(
         file,
-        "#!/usr/bin/env bash\n# Written by apd plan: runs \"%s\" to its end, in as many jobs as it takes. "
+        "#!/usr/bin/env bash\n# Written by apd plan: trains \"%s\" to its end, in as many jobs as it takes. "
         "Submit it once: sbatch FILE.\n",
         plan->run->description->name);
     (void)fputs("#SBATCH --job-name=apd\n", file);
     write_resources(plan, "#SBATCH ", "\n", file);
-    (void)fputs("#SBATCH --signal=B:USR1@120\n#SBATCH --requeue\n#SBATCH --open-mode=append\n"
-                "#SBATCH --output=apd-%j.log\ncd ",
-                file);
+    (void)fprintf(file,
+                  "%s\n#SBATCH --requeue\n#SBATCH --open-mode=append\n#SBATCH --output=apd-%%j.log\ncd ",
+                  apd_train_signal);
     write_word(file, folder);
     (void)fputs(" || exit 74\nAPD=", file);
     write_word(file, program);

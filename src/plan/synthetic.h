@@ -1,16 +1,14 @@
-/* synthetic: finished tasks that nobody trained, to measure what a step costs with many earlier tasks.
+/* synthetic: finished tasks without training, to measure the cost of steps with many earlier tasks.
  *
- * A synthetic task's tau is not zero at `density` of each row's weights, evenly spread and drawn at random,
- * and is about a tenth of an initial weight; masks lie about a half; biases and heads are zero. What an entry
- * is depends on the seed, the task and the weight, not on ranks. Real tasks' entries cluster where the data
- * has something to say; a step's cost depends on how many there are. */
+ * In each row tau is not zero at a share `density` of the weights, at random columns evenly spread, with values of about
+ * a tenth of an initial weight. Masks are about a half; biases and heads are zero. An entry depends only on the seed,
+ * the task and the weight. The entries of real tasks cluster, but a step's cost depends on their number. */
 #ifndef APD_PLAN_SYNTHETIC_H
 #define APD_PLAN_SYNTHETIC_H
 
 #include "method/decomposition.h"
 
-/* Append `count` tasks of `classes` classes; 0 <= density <= 1. `single`: dense ones, of zeros. Cost
- * O(entries). */
+/* Append `count` tasks of `classes` classes; 0 <= density <= 1. `single`: dense tasks of zeros. O(entries). Local. */
 void apd_synthetic_append(apd_decomposition *decomposition, int count, int classes, double density,
                           bool single, uint64_t seed);
 

@@ -44,7 +44,7 @@ case_figures() {
     "$APD" compare b1 a0 c0 a1 b0/checkpoint.h5 --csv table.csv >table.txt || fail "compare"
     /usr/bin/python3 "$repository/tests/commands/check_compare.py" table.txt table.csv 2 0 3 1
     "$APD" compare a0 >one.txt
-    grep -q 'AOPD and MOPD need runs in at least two orders; here is one order, 1 seed each' one.txt ||
+    grep -q 'AOPD and MOPD need runs in at least two orders; these have one order, 1 seed each' one.txt ||
         fail "one run: $(cat one.txt)"
     "$APD" compare a0 b1 | grep -q 'over 4 tasks, 2 orders, 1 seed each' || fail "two runs"
     refused_silently 74 "nowhere" "$APD" compare a0 no-such-run/nowhere

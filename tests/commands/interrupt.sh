@@ -1,31 +1,31 @@
 #!/usr/bin/env bash
-# Runs that are stopped, changed and damaged: tests/commands/interrupt.sh CASE, with APD naming the program. Run by ctest,
-# once a case. Kills are tests/commands/kills.py's business.
+# Runs that are stopped, changed and damaged: tests/commands/interrupt.sh CASE, with APD naming the program. ctest runs
+# each case as a test. Kills are in tests/commands/kills.py.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-# prepare EPOCHS: data, run.yaml with tasks of so many epochs (a fifth of it under the sanitizers, which take longer),
-# and an undisturbed run's fingerprint
+# prepare EPOCHS [METHOD KEY]: data, run.yaml with tasks of so many epochs (a fifth of many under the sanitizers, which
+# take longer), and an undisturbed run's fingerprint
 prepare() {
     epochs=$1
-    [ -z "${APD_SANITIZED-}" ] || epochs=$((epochs / 5))
+    [ -z "${APD_SANITIZED-}" ] || [ "$epochs" -lt 20 ] || epochs=$((epochs / 5))
     make_data
     describe run
-    sed -i "s/epochs: 4,/epochs: $epochs,/; s/polish_epochs: 1/polish_epochs: 1, consolidate_every: 2, beta: 0.05/" run.yaml
+    sed -i "s/epochs: 4,/epochs: $epochs,/; s/polish_epochs: 1/polish_epochs: 1, consolidate_every: 2, beta: 0.05${2:+, $2}/" run.yaml
     ranks 2 train run.yaml --set "output=$work/peace" >peace.txt 2>&1 || fail "$(cat peace.txt)"
     fingerprint peace >undisturbed
 }
 
-# in_background P ARGUMENT...: apd train on P ranks; its process is $job
+# in_background P ARGUMENT...: start apd train on P ranks as process $job
 in_background() {
     local count=$1
     shift
-    # not a function in the background: the job's number has to be mpirun's
+    # not through a function: $! must be mpirun
     mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
     job=$!
 }
 
-# wait_for TEXT FILE: until the text is in the file, a minute at most
+# wait_for TEXT FILE: wait until the text is in the file, at most a minute
 wait_for() {
     for _ in $(seq 1200); do
         ! grep -qs -- "$1" "$2" || return 0
@@ -34,19 +34,19 @@ wait_for() {
     fail "no $1 in $2 after a minute: $(cat log.txt)"
 }
 
-# ended STATUS: the job in the background ended so
+# ended STATUS: the background job ends with this exit status
 ended() {
     local status=0
     wait "$job" || status=$?
     [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
 }
 
-# same_end: the run in the folder run has the undisturbed run's bits
+# same_end: the folder run has the undisturbed run's bits
 same_end() {
     fingerprint run | diff - undisturbed >difference || fail "another end: $(head -20 difference)"
 }
 
-# A signal to mpirun reaches every rank; the run is gone on with on another number of them.
+# A signal to mpirun reaches every rank; the run resumes on another number of ranks.
 case_signals() {
     prepare 300
     : >log.txt
@@ -57,14 +57,14 @@ case_signals() {
     kill -0 "$job" || fail "SIGUSR2 ended the job"
     kill -USR1 "$job"
     ended 75
-    grep -q '^apd train: stopped (SIGUSR1) after commit .* goes on from there' log.txt || fail "$(cat log.txt)"
+    grep -q '^apd train: stopped (SIGUSR1) after commit .* the same command resumes the run' log.txt || fail "$(cat log.txt)"
     "$APD" inspect run >out.txt 2>&1 || fail "$(cat out.txt)"
-    grep -q 'is half way: epoch' out.txt || fail "inspect: $(cat out.txt)"
+    grep -q 'is in training: epoch' out.txt || fail "inspect: $(cat out.txt)"
     "$APD" verify run | grep -q 'every digest is right' || fail "verify"
     ranks 2 evaluate run >out.txt 2>&1 || fail "evaluate: $(cat out.txt)"
     : >log.txt
     in_background 1
-    wait_for 'going on from commit .* is in epoch' log.txt
+    wait_for 'resuming from commit .* is in epoch' log.txt
     sleep 0.5
     kill -TERM "$(pgrep -P "$job" -x apd)"
     ended 75
@@ -72,8 +72,8 @@ case_signals() {
     same_end
 }
 
-# A rate this high spoils the network, so that the copy kept of an early epoch is the task's end: it and its accuracy
-# have to come back.
+# With this high a rate an early epoch is the best, so its snapshot is the task's end: the snapshot and its accuracy must
+# survive the stop.
 case_kept_copy() {
     local epochs=200
     [ -z "${APD_SANITIZED-}" ] || epochs=60
@@ -88,11 +88,11 @@ case_kept_copy() {
     kill -USR1 "$job"
     ended 75
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'going on from commit .* is in epoch' log.txt || fail "not half way: $(cat log.txt)"
+    grep -q 'resuming from commit .* is in epoch' log.txt || fail "not in the middle of a task: $(cat log.txt)"
     same_end
 }
 
-# The file stop ends a run at its next step and becomes stopped, which the next start removes.
+# The file stop ends a run and is renamed to stopped, which the next start removes.
 case_stop_file() {
     prepare 300
     : >log.txt
@@ -107,11 +107,11 @@ case_stop_file() {
     same_end
 }
 
-# Before its time is over a run commits and stops; started again and again it gets to its end.
+# A run commits and stops before its time limit; started again and again it gets to its end.
 case_time_limit() {
     local began=$SECONDS starts=0 status=75 limit
     prepare 500
-    limit=$(((SECONDS - began) / 2)) # less than the run takes; half of a short limit is worked
+    limit=$(((SECONDS - began) / 2)) # less than the run takes; at least half of a limit is worked
     [ "$limit" -ge 2 ] || limit=2
     while [ "$status" = 75 ]; do
         status=0
@@ -132,7 +132,69 @@ case_time_limit() {
     done
 }
 
-# checkpoint.minutes commits on the way, without a change to any bit.
+# stopped_at POINT P Q TEXT: a run on P ranks that gets SIGUSR1 at this point stops there with a commit, which inspect
+# describes so; resumed on Q ranks it has the undisturbed run's bits
+stopped_at() {
+    local status=0
+    rm -rf run
+    APD_FAULT="stop=$1" ranks "$2" train run.yaml >log.txt 2>&1 || status=$?
+    [ "$status" = 75 ] || fail "$1 on $2 ranks: exit status $status: $(cat log.txt)"
+    grep -q '^apd train: stopped (SIGUSR1) after commit' log.txt || fail "$1: $(cat log.txt)"
+    "$APD" inspect run >out.txt 2>&1 || fail "$1: $(cat out.txt)"
+    grep -q "$4" out.txt || fail "$1: inspect does not say '$4': $(cat out.txt)"
+    "$APD" verify run | grep -q 'every digest is right' || fail "$1: verify"
+    ranks "$3" evaluate run >out.txt 2>&1 || fail "$1: $(cat out.txt)"
+    grep -q 'all as recorded' out.txt || fail "$1: $(cat out.txt)"
+    ranks "$3" train run.yaml >log.txt 2>&1 || fail "$1: $(cat log.txt)"
+    same_end
+}
+
+# A stop between a task's last step and its commit: before its evaluation, between the evaluations of old tasks (which
+# move, as lambda2 is finite), before and in a consolidation, and between the evaluations after it.
+case_task_end() {
+    prepare 6 'lambda2: 10, clusters_added: 1, merge: plain'
+    stopped_at evaluation:1 1 2 'is trained but not evaluated'
+    stopped_at evaluation:2 2 1 'is trained but not evaluated'
+    stopped_at evaluated:1 2 2 '1 of 4 tasks done'
+    stopped_at evaluated:2 1 1 'is trained but not evaluated'
+    stopped_at evaluated:3 2 3 'is trained but not evaluated' # before the consolidation
+    stopped_at consolidation:1 2 2 'is consolidated but not evaluated'
+    stopped_at consolidation:1 1 2 'is consolidated but not evaluated'
+    stopped_at evaluated:4 2 1 'is consolidated but not evaluated'
+    stopped_at evaluated:14 3 2 'is consolidated but not evaluated' # at the last task's end
+    [ -z "${APD_SANITIZED-}" ] || return 0 # which takes minutes
+    # every start is stopped in its first or second evaluation
+    local starts=0 status=75
+    rm -rf run
+    while [ "$status" = 75 ]; do
+        status=0
+        APD_FAULT="stop=evaluated:$((1 + starts % 2))" ranks $((1 + starts % 2)) train run.yaml >log.txt 2>&1 || status=$?
+        [ $((starts += 1)) -lt 40 ] || fail "forty starts"
+    done
+    [ "$status" = 0 ] || fail "exit status $status: $(cat log.txt)"
+    [ "$starts" -gt 8 ] || fail "only $starts starts"
+    same_end
+}
+
+# Forgetting in a run that stopped before the evaluations at a task's end, and resuming it.
+case_forget_at_task_end() {
+    local status=0 task
+    prepare 6 'lambda2: 10, clusters_added: 1, merge: plain'
+    for task in 0 2; do # an old one, and the one that ends
+        rm -rf run
+        status=0
+        APD_FAULT=stop=evaluated:7 ranks 2 train run.yaml >log.txt 2>&1 || status=$?
+        [ "$status" = 75 ] || fail "exit status $status: $(cat log.txt)"
+        task=$("$APD" inspect run | awk -v place="$task" '$1 == place && NF > 4 { print $2; exit }')
+        ranks 1 forget run --task "$task" >out.txt 2>&1 || fail "$(cat out.txt)"
+        ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
+        "$APD" inspect run | grep -q 'is trained but not evaluated' || fail "$("$APD" inspect run)"
+        ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+        ranks 1 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
+    done
+}
+
+# checkpoint.minutes commits on the way and changes no bit.
 case_interval() {
     prepare 200
     ranks 2 train run.yaml --set checkpoint.minutes=0.0002 >log.txt 2>&1 || fail "$(cat log.txt)"
@@ -141,12 +203,12 @@ case_interval() {
     [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
 }
 
-# committed: the places of the tasks that were committed when they ended, in order
+# committed: the places of the tasks that were committed at their end, in order
 committed() {
     grep '"event": *"task"' run/metrics.jsonl | grep '"commit_seconds"' | sed 's/.*"place": *\([0-9]*\).*/\1/' | tr '\n' ' '
 }
 
-# checkpoint.tasks commits after several tasks, and when asked, with all that ended since the last commit.
+# With checkpoint.tasks a commit, due or asked for, holds all tasks that ended since the last one.
 case_several_tasks() {
     prepare 200
     ranks 2 train run.yaml --set checkpoint.tasks=3 >log.txt 2>&1 || fail "$(cat log.txt)"
@@ -168,11 +230,11 @@ case_several_tasks() {
     kill -USR1 "$job"
     ended 75
     ranks 1 train run.yaml --set checkpoint.tasks=2 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'going on from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
+    grep -q 'resuming from commit 2' log.txt || fail "not from the second commit: $(cat log.txt)"
     same_run peace run
 }
 
-# What a description may change between two starts, and what not.
+# What may change in a description between two starts, and what not.
 case_changed_description() {
     prepare 100
     ranks 2 train run.yaml --set stream.tasks=2 --set stream.order=A --set 'output=run' >log.txt 2>&1 ||
@@ -182,7 +244,7 @@ case_changed_description() {
     refused 2 "stream.order is B now and was A" ranks 2 train run.yaml --set stream.order=B
     refused 2 "method.lambda1 is" ranks 2 train run.yaml --set stream.order=A --set method.lambda1=2e-3
     ranks 3 train run.yaml --set stream.order=A --set log.interval=7 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'stream.tasks is 4 now and was 2: the stream goes on behind its former end' log.txt || fail "$(cat log.txt)"
+    grep -q 'stream.tasks is 4 now and was 2: the stream continues past its former end' log.txt || fail "$(cat log.txt)"
     ranks 2 train run.yaml --set stream.order=A --set "output=$work/whole" >whole.txt 2>&1 || fail "$(cat whole.txt)"
     diff <(fingerprint run | grep -v '"step"') <(fingerprint whole | grep -v '"step"') || fail "not the whole stream's bits"
     rm -rf run log.txt
@@ -192,11 +254,12 @@ case_changed_description() {
     touch run/stop
     ended 75
     ranks 2 train run.yaml --set training.epochs=12 >log.txt 2>&1 || fail "$(cat log.txt)"
-    grep -q 'training.epochs is 12 now and was '"$epochs"': .* the one half way keeps what it had' log.txt || fail "$(cat log.txt)"
+    grep -q 'training.epochs is 12 now and was '"$epochs"', for tasks that have not begun; the task in training keeps its number' log.txt || fail "$(cat log.txt)"
     cut -d, -f9 run/tasks.csv | tr '\n' ' ' | grep -qx "epochs $epochs 12 12 12 " || fail "epochs: $(cat run/tasks.csv)"
 }
 
-# The newest commit damaged: the one before is used, and said so; both: refused, and nothing is thrown away.
+# If the newest commit is damaged, the one before is used, with a warning; if both are, the run is refused and nothing
+# deleted.
 case_damaged_commit() {
     prepare 100
     : >log.txt
@@ -230,7 +293,7 @@ case_damaged_commit() {
     diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
 }
 
-# Packing and checking a run that goes on; the packed file serves as a run.
+# Packing and verifying a run that trains; the packed file serves as a run.
 case_pack() {
     prepare 300
     : >log.txt
@@ -243,7 +306,7 @@ case_pack() {
         "$APD" verify run >out.txt 2>&1 || fail "verify of the running run: $(cat out.txt)"
         rounds=$((rounds + 1))
     done
-    [ "$rounds" -gt 2 ] || fail "the run was over at once"
+    [ "$rounds" -gt 2 ] || fail "the run ended at once"
     ended 0
     "$APD" pack run --output packed.h5 >out.txt || fail "pack"
     ranks 2 evaluate packed.h5 --set "data.file=$work/glyphs.h5" | grep -q 'all as recorded' || fail "evaluate packed.h5"
@@ -256,7 +319,7 @@ case_pack() {
     refused 74 "no-such-run" "$APD" pack no-such-run --output packed.h5
 }
 
-# Forgetting while a task is half way: that task begins anew, the other finished ones stay equal.
+# Forgetting while a task trains: that task starts again, and the other finished ones stay equal.
 case_forget_half_way() {
     prepare 300
     : >log.txt

@@ -66,8 +66,8 @@ done_after() {
 # says LOG TEXT
 says() { grep -qF -- "$2" "$1" || fail "$1 does not say '$2'"; }
 
-# goes_on LOG: from whichever commit was the last when it was stopped
-goes_on() { grep -qE "going on from commit [1-9]" "$1" || fail "$1 does not say that it goes on"; }
+# resumes LOG: from whichever commit was the last
+resumes() { grep -qE "resuming from commit [1-9]" "$1" || fail "$1 does not say that it resumes"; }
 
 # interrupted EPOCHS PLACE STOP SBATCH-OPTION...: a run across two nodes, stopped by the command STOP in its task at
 # this place (from 0), requeued, and finished with the bits of a run that nobody disturbed
@@ -82,12 +82,12 @@ interrupted() {
     $stop "$job"
     start_again "$job"
     says run.log "SIGUSR1 came"
-    says run.log "half way"
+    grep -qE "^commit [0-9]+ in task" run.log || fail "no commit in the middle of a task"
     says run.log "committed and stopped (exit status 75)"
     done_after 1200 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 2"
     says run.log "the run is done"
-    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    grep -qE '^resuming from commit .* is in epoch' run.log || fail "it did not resume in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
     cat run.log
@@ -137,13 +137,13 @@ case_node_down() {
     submit run.log --nodes=2 --ntasks=2 --time=10 "$repository/jobs/train.sbatch" run.yaml
     until_true 120 in_task run 1 5 || fail "the second task is not reached"
     scancel --signal=USR2 --batch "$job"
-    until_true 60 grep -q "half way" run.log || fail "no commit on SIGUSR2"
+    until_true 60 grep -qE "^commit [0-9]+ in task" run.log || fail "no commit on SIGUSR2"
     node_kill 2
     start_again "$job"
     done_after 240 "$job"
     says run.log "2 tasks on 2 nodes (h[1-2]), start 1"
     says run.log "2 tasks on 2 nodes (h[1,3]), start 2"
-    grep -qE '^going on from commit .* is in epoch' run.log || fail "it did not go on in the middle of a task"
+    grep -qE '^resuming from commit .* is in epoch' run.log || fail "it did not resume in the middle of a task"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
     cat run.log
@@ -160,7 +160,7 @@ case_rank_killed() {
     start_again "$job"
     done_after 240 "$job"
     says run.log "a rank or a node died after a commit"
-    goes_on run.log
+    resumes run.log
     says run.log "the run is done"
     mpirun -n 1 "$APD" train run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
     same_run undisturbed run
@@ -199,7 +199,7 @@ case_srun() {
     describe run
     small 1 4
     srun --mpi=pmix --nodes=2 --ntasks=2 "$APD" train run.yaml >pmix.log 2>&1 || fail "srun --mpi=pmix"
-    says pmix.log "2 ranks"
+    says pmix.log "on 2 ranks"
     ! srun --mpi=none --nodes=2 --ntasks=2 "$APD" inspect run >none.log 2>&1 || fail "copies ran"
     [ "$(grep -c "^warning: srun started 2 copies without PMIx; .*use 'srun --mpi=pmix'" none.log)" = 1 ] ||
         fail "no help, or twice"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# jobs/*.sbatch without Slurm: commands of a made-up system stand for mpirun, scontrol and apd, and note what they are
-# asked for. What the scripts do in a real cluster is tests/jobs/slurm.sh's.
+# jobs/*.sbatch without Slurm: small commands stand for mpirun, scontrol and apd and note their arguments; APD names the
+# real program, which tells the run's folder. tests/jobs/slurm.sh runs the scripts in a real cluster.
 set -euo pipefail
+program=${APD:?APD names the program under test}
 jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/jobs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-unset "${!APD@}" "${!SLURM@}" # what the caller has set is not this system's
+unset "${!APD@}" "${!SLURM@}" # the caller's have no meaning here
 mkdir bin
 
 fail() {
@@ -15,9 +16,12 @@ fail() {
     exit 1
 }
 
-# pretend NAME BODY: a command of the made-up system
+# pretend NAME BODY: a command that stands for the real one; apd --print-folder is the real program's
 pretend() {
-    printf '#!/bin/bash\n%s\n' "$2" >"bin/$1"
+    # shellcheck disable=SC2016 # the pretended command expands it
+    local first='case " $* " in *" --print-folder "*) exec '"$program"' "$@" ;; esac'
+    [ "$1" = apd ] || first=:
+    printf '#!/bin/bash\n%s\n%s\n' "$first" "$2" >"bin/$1"
     chmod +x "bin/$1"
 }
 
@@ -28,8 +32,12 @@ wait $!; status=$?; while kill -0 $! 2>/dev/null; do wait $!; status=$?; done; e
 pretend scontrol 'echo "$*" >>asked; [ "$1" != show ] || echo "   Command='"$jobs"'/array.sbatch a b
    Command='"$jobs"'/array.sbatch a b"'
 pretend squeue 'echo 2026-11-25T20:00:00'
-printf 'name: "mine" # a name\ndata: {name: other}\n' >mine.yaml
-printf 'output: elsewhere/run\nname: mine\n' >placed.yaml
+described='data: {file: images.h5}
+stream: {kind: split, classes_per_task: 2}
+network: {preset: mlp}'
+printf 'name: "mine" # a name\n%s\n' "$described" >mine.yaml
+printf 'output: elsewhere/run # a folder\nname: mine\n%s\n' "$described" >placed.yaml
+printf '%s\n' "$described" >nameless.yaml
 
 # job STATUS SCRIPT ARGUMENT...: the script as job 7 of the made-up system ends with this status
 job() {
@@ -129,9 +137,15 @@ folder runs/mine mine.yaml
 folder elsewhere/run placed.yaml
 folder "runs/a b" mine.yaml --set "name=a b"
 folder elsewhere/c placed.yaml --set name=a --set=output=elsewhere/c
-environment=(APD_FOLDER=elsewhere/d)
-folder elsewhere/d mine.yaml
-environment=(A=b)
+folder runs/nameless nameless.yaml
+folder runs/other nameless.yaml --set name=other --time-limit 5
+pretend apd 'touch started; exit 0'
+rm -f started
+job 2 train.sbatch mine.yaml --set shards=none # the program's own refusal, before mpirun
+says "apd train: --set shards"
+says "the run cannot start (exit status 2)"
+[ ! -e started ] || fail "it was started all the same"
+asked ""
 
 echo "- signals"
 # shellcheck disable=SC2016
@@ -172,6 +186,10 @@ for status in 143 75 1 0; do # after a scancel nothing is requeued
     asked ""
 done
 
+echo "- one number of seconds before the limit"
+[ "$(sed -n 's/^#SBATCH --signal=//p' "$jobs/train.sbatch" "$jobs/array.sbatch" | sort -u)" = B:USR1@300 ] ||
+    fail "train.sbatch and array.sbatch ask for other signals"
+
 echo "- usage"
 job 2 train.sbatch
 says "usage: sbatch"
@@ -199,9 +217,9 @@ array 1 0 array.sbatch placed.yaml mine.yaml
 says "<train><mine.yaml>"
 array 2 2 array.sbatch placed.yaml mine.yaml
 says "index 2, but there are 2"
-printf 'placed.yaml\nmine.yaml --set "stream.order=[2, 0]" --set seed=3\n' >list
+printf 'placed.yaml\nmine.yaml --set "stream.order=[1, 0]" --set seed=3\n' >list
 array 2 0 array.sbatch --list list
-says "<train><mine.yaml><--set><stream.order=[2, 0]><--set><seed=3>"
+says "<train><mine.yaml><--set><stream.order=[1, 0]><--set><seed=3>"
 array 3 2 array.sbatch --list list
 says "list has no line 3"
 array 1 2 array.sbatch --list nowhere

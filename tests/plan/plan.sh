@@ -92,8 +92,8 @@ case_refusals() {
     refused 2 "--density" "$APD" plan run.yaml --density nan
     refused 2 "65536" "$APD" plan run.yaml --nodes 65536 --ranks-a-node 2
     refused 2 "training.batch" "$APD" plan run.yaml --ranks-a-node 151
-    refused 2 "8 ranks are planned" "$APD" plan run.yaml --set shards=4 --ranks-a-node 8
-    refused 2 "on at most as many" ranks 2 plan run.yaml --set shards=1 --ranks-a-node 1
+    refused 2 "8 ranks planned for a run with 4 shards" "$APD" plan run.yaml --set shards=4 --ranks-a-node 8
+    refused 2 "start plan on at most one rank a shard" ranks 2 plan run.yaml --set shards=1 --ranks-a-node 1
     refused 74 "nowhere" "$APD" plan run.yaml --seconds 0.2 --script nowhere/job.sh
     [ ! -e runs ] || fail "plan made a folder"
 }
@@ -105,7 +105,7 @@ case_script() {
     ranks 1 plan run.yaml --set "name=it's" --seconds 0.2 --script job.sh >plan.txt || fail "plan"
     bash -n job.sh || fail "no shell script"
     if command -v shellcheck >/dev/null; then shellcheck job.sh || fail "shellcheck"; fi
-    for option in nodes=1 ntasks=1 ntasks-per-node=1 time=00:10:00 signal=B:USR1@120 requeue; do
+    for option in nodes=1 ntasks=1 ntasks-per-node=1 time=00:10:00 signal=B:USR1@300 requeue; do
         grep -q "^#SBATCH --$option" job.sh || fail "no --$option in $(cat job.sh)"
     done
     mkdir bin

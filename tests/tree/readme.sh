@@ -245,7 +245,7 @@ check_commands() {
     cd "$work/tree"
     bash "$work/script" </dev/null >"$work/output" 2>&1 || fail "$(tail -n 30 "$work/output")"
     local text
-    for text in 'average accuracy' 'every digest is right' 'all as recorded' 'going on from commit'; do
+    for text in 'average accuracy' 'every digest is right' 'all as recorded' 'resuming from commit'; do
         grep -qF "$text" "$work/output" || fail "no \"$text\" in: $(cat "$work/output")"
     done
     grep -E '^\+|not run' "$work/output"

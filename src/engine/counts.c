@@ -1,0 +1,87 @@
+#include "engine/counts.h"
+
+#include "base/digest.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t count_nonzeros(const float *values, int64_t count) {
+    int64_t nonzeros = 0;
+    for (int64_t i = 0; i < count; i++)
+        nonzeros += values[i] != 0.0f;
+    return nonzeros;
+}
+
+/* Add what a task keeps on this slice besides tau: masks, biases and the head's rows of its classes. */
+static void count_task(const apd_decomposition *d, const apd_task_part *part, apd_capacity_counts *counts) {
+    for (int b = 0; b < d->layout->block_count; b++) {
+        int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols;
+        if (d->layout->blocks[b].decomposed) {
+            counts->masks += part->blocks[b].mask != NULL ? rows : 0;
+            counts->own += rows;
+            continue;
+        }
+        int64_t used = part->classes - d->rows[b].begin;
+        used = used < 0 ? 0 : (used < rows ? used : rows);
+        counts->own += used * (cols + 1);
+    }
+}
+
+apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
+    const apd_decomposition *d = run->decomposition;
+    apd_capacity_counts counts = {0};
+    int64_t *nonzeros = apd_allocate(d->task_count, sizeof *nonzeros, "the tasks' non-zeros");
+    bool shared = run->description->method.name == APD_METHOD_APD;
+    for (int b = 0; b < d->layout->block_count && shared; b++)
+        if (d->sigma[b] != NULL)
+            counts.sigma += count_nonzeros(d->sigma[b], apd_local_rows(d, b) * d->layout->blocks[b].cols);
+    counts.tau = apd_decomposition_group_nonzeros(d);
+    for (int t = 0; t < d->task_count; t++) {
+        nonzeros[t] = apd_decomposition_nonzeros(d, t);
+        counts.tau += nonzeros[t];
+        if (d->tasks[t] != NULL)
+            count_task(d, d->tasks[t], &counts);
+    }
+    int64_t sums[4] = {counts.sigma, counts.tau, counts.masks, counts.own};
+    apd_team_sum(run->team, sums, 4);
+    apd_team_sum(run->team, nonzeros, d->task_count);
+    if (tau != NULL)
+        memcpy(tau, nonzeros, (size_t)d->task_count * sizeof *tau);
+    free(nonzeros);
+    return (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
+}
+
+void apd_run_count_blocks(const apd_run *run, int64_t *sigma, int64_t *tau) {
+    const apd_decomposition *d = run->decomposition;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        int64_t rows = apd_local_rows(d, b), weights = rows * d->layout->blocks[b].cols;
+        sigma[b] = d->sigma[b] != NULL ? count_nonzeros(d->sigma[b], weights) : 0;
+        tau[b] = 0;
+        for (int t = 0; d->layout->blocks[b].decomposed && t < d->task_count; t++) {
+            const apd_task_block *own = d->tasks[t] != NULL ? &d->tasks[t]->blocks[b] : NULL;
+            if (own != NULL)
+                tau[b] += own->dense != NULL ? weights : own->tau.offsets[rows];
+        }
+    }
+    apd_team_sum(run->team, sigma, d->layout->block_count);
+    apd_team_sum(run->team, tau, d->layout->block_count);
+}
+
+uint64_t apd_run_digest(const apd_run *run, int place) {
+    const apd_decomposition *d = run->decomposition;
+    uint64_t digest = 0;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        if (place < 0 && d->sigma[b] == NULL)
+            continue;
+        int64_t rows = apd_local_rows(d, b), total = 0;
+        uint64_t *own = apd_allocate(rows, sizeof *own, "row digests"), *all = NULL;
+        apd_decomposition_row_digests(d, place, b, own);
+        apd_team_gather_all(run->team, own, rows * (int64_t)sizeof *own, (void **)&all, &total);
+        for (int64_t r = 0; r < total / (int64_t)sizeof *all; r++)
+            digest = apd_digest_join(digest, all[r]);
+        free(all);
+        free(own);
+    }
+    return digest;
+}
