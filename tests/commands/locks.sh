@@ -85,7 +85,7 @@ case_second_job() {
 
 # Of two jobs that start at once one trains.
 case_same_moment() {
-    prepare 20
+    prepare 1000 # longer than the second one waits for the first
     local first one=0 two=0
     in_background 2
     first=$job
