@@ -1,4 +1,5 @@
 /* apd evaluate: measure a finished run's tasks again, from its checkpoint and its data. */
+#include "base/utf8.h"
 #include "commands/commands.h"
 #include "engine/evaluator.h"
 #include "engine/run.h"
@@ -32,8 +33,9 @@ static apd_status evaluate_all(apd_run *run, int *different, apd_error *error) {
         sum += accuracy;
         measured++;
         if (apd_run_speaks(run))
-            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id, state->records[t].name,
-                         100.0 * recorded, 100.0 * accuracy, equal ? "" : "  differs");
+            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id,
+                         apd_utf8_shown(state->records[t].name).text, 100.0 * recorded, 100.0 * accuracy,
+                         equal ? "" : "  differs");
     }
     if (apd_run_speaks(run) && measured > 0)
         (void)printf("average accuracy %.2f %% over %d tasks; %s\n", 100.0 * sum / measured, measured,

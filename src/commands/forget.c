@@ -1,21 +1,20 @@
 /* apd forget: delete tasks from a finished or stopped run for good, with a certificate of what did not change. */
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "commands/commands.h"
 #include "engine/claim.h"
 #include "engine/evaluator.h"
 #include "engine/forgetting.h"
 #include "engine/results.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "method/clustering/recentre.h"
 
-#include <errno.h>
-#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static apd_cli_list tasks, settings;
 static bool again = false, history = false, break_lock = false;
@@ -88,26 +87,36 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     return status;
 }
 
-/* Commits that an earlier --keep-history kept hold the tasks too: they go, once the new commit is there. Rank 0. */
+/* Whether a file of the run's folder is a commit that --keep-history kept ("checkpoint-000012.h5") or began to write
+ * ("checkpoint-000012.h5.tmp"), or one that was put aside ("checkpoint.damaged.h5"). */
+static bool is_kept_commit(const char *name) {
+    static const char lead[] = "checkpoint-";
+    if (strcmp(name, "checkpoint.damaged.h5") == 0)
+        return true;
+    if (strncmp(name, lead, sizeof lead - 1) != 0)
+        return false;
+    const char *digits = name + sizeof lead - 1, *ending = digits + strspn(digits, "0123456789");
+    return ending != digits && (strcmp(ending, ".h5") == 0 || strcmp(ending, ".h5.tmp") == 0);
+}
+
+/* Commits that an earlier --keep-history kept hold the tasks too: delete them once the new commit stands. Rank 0. */
 static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
-    char *pattern = apd_join_path(run->description->output, "checkpoint-[0-9]*.h5");
-    glob_t found = {0};
+    const char *folder = run->description->output;
+    apd_file_names names = {0};
+    APD_TRY(apd_folder_list(folder, &names, error));
     apd_status status = APD_OK;
-    int answer = glob(pattern, GLOB_NOSORT, NULL, &found);
-    if (answer != 0 && answer != GLOB_NOMATCH)
-        status = apd_fail(error, APD_ERROR_IO, "%s: cannot look for older commits", pattern);
-    for (size_t i = 0; answer == 0 && i < found.gl_pathc; i++) {
-        if (unlink(found.gl_pathv[i]) != 0)
-            status = apd_fail(error, APD_ERROR_IO,
-                              "%s: cannot delete this older commit: %s; it still holds the task",
-                              found.gl_pathv[i], strerror(errno));
-        else
-            (void)printf("deleted the older commit %s\n", found.gl_pathv[i]);
+    for (int i = 0; i < names.count && status == APD_OK; i++) {
+        if (!is_kept_commit(names.items[i]))
+            continue;
+        char *path = apd_join_path(folder, names.items[i]);
+        status = apd_file_delete(path, error);
+        if (status == APD_OK)
+            (void)printf("deleted the older commit %s\n", path);
+        free(path);
     }
+    apd_file_names_clear(&names);
     if (status == APD_OK) /* the certificate is printed when the removals are safe */
-        status = apd_sync_folder(run->description->output, error);
-    globfree(&found);
-    free(pattern);
+        status = apd_sync_folder(folder, error);
     return status;
 }
 
@@ -116,17 +125,17 @@ static void print_certificate(const apd_run *run, const evidence *before, const 
     (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
     for (int i = 0; i < tasks.count; i++)
         (void)printf("forgotten: task %d (%s)\n", run->state.records[places[i]].id,
-                     run->state.records[places[i]].name);
+                     apd_utf8_shown(run->state.records[places[i]].name).text);
     (void)printf(" task  name                            digest before     digest after      accuracy "
                  "before, after\n");
     for (int t = 0; t < run->state.task_count; t++)
         if (run->decomposition->tasks[t] != NULL)
-            (void)printf("%5d  %-30s  %016" PRIx64 "  %016" PRIx64 "  %7.2f %% %7.2f %%  %s\n",
-                         run->state.records[t].id, run->state.records[t].name, before[t].digest,
-                         after[t].digest, 100.0 * before[t].accuracy, 100.0 * after[t].accuracy,
-                         before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy
-                             ? "equal"
-                             : "DIFFERS");
+            (void)printf(
+                "%5d  %-30s  %016" PRIx64 "  %016" PRIx64 "  %7.2f %% %7.2f %%  %s\n",
+                run->state.records[t].id, apd_utf8_shown(run->state.records[t].name).text, before[t].digest,
+                after[t].digest, 100.0 * before[t].accuracy, 100.0 * after[t].accuracy,
+                before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy ? "equal"
+                                                                                               : "DIFFERS");
     (void)printf("%s\n", history ? "Older commits were kept: the task is NOT erased from this folder."
                                  : "No byte of the task's parameters remains in the run's checkpoint.");
     (void)printf(
@@ -167,22 +176,42 @@ static apd_status commit(apd_run *run, const int *places, apd_error *error) {
 /* The run's newest commit is to be the one that was opened. A task half way begins anew: the old tasks that it
  * was trained beside are not the same any more. Collective. */
 static apd_status settle(apd_run *run, const char *path, apd_error *error) {
-    char *newest = apd_checkpoint_path(path);
-    apd_status status = APD_OK;
-    if (apd_run_speaks(run))
+    char *newest = NULL;
+    apd_status status = apd_checkpoint_path(path, &newest, error);
+    if (apd_run_speaks(run) && status == APD_OK)
         status = apd_checkpoint_settle(newest, run->checkpoint, error);
     if (status == APD_OK)
         status = apd_run_guard(run, newest, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
     free(run->checkpoint);
     run->checkpoint = newest;
     if (run->state.half_way)
         apd_log("task %d is half way: it will begin anew", run->state.training.id);
     run->state.half_way = false;
+    return APD_OK;
+}
+
+/* Whether all tasks that are named were forgotten before. */
+static bool are_forgotten(const apd_run *run) {
+    for (int i = 0; i < tasks.count; i++) {
+        int place = apd_find_task(&run->state, tasks.values[i]);
+        if (place < 0 || run->decomposition->tasks[place] != NULL)
+            return false;
+    }
+    return tasks.count > 0;
+}
+
+/* A forget that was killed after its commit may have left kept commits: this one deletes them. Collective. */
+static apd_status finish_former(const apd_run *run, apd_error *error) {
+    apd_status status = APD_OK;
+    if (are_forgotten(run) && !history && apd_run_speaks(run))
+        status = delete_kept_commits(run, error);
     return apd_team_agree(run->team, status, error);
 }
 
 static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_error *error) {
     int places[sizeof tasks.values / sizeof tasks.values[0]];
+    APD_TRY(finish_former(run, error));
     APD_TRY(find_places(run, places, error));
     if (apd_run_speaks(run))
         (void)printf("%s: %d of %d tasks are to be forgotten; the commit that holds them will be %s\n",
@@ -205,10 +234,16 @@ static apd_status forget(apd_run *run, evidence *before, evidence *after, apd_er
 
 /* Where there is a run, it is this job's from now on. Collective. */
 static apd_status claim(apd_run *run, const char *path, apd_error *error) {
-    char *newest = apd_checkpoint_path(path), *folder = apd_parent_folder(newest);
-    bool found = apd_run_speaks(run) && (access(newest, F_OK) == 0 || apd_checkpoint_is_run(newest));
+    char *newest = NULL;
+    bool found = false;
+    apd_status status = apd_checkpoint_path(path, &newest, error);
+    if (status == APD_OK && apd_run_speaks(run))
+        status = apd_file_exists(newest, &found, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
+    found = found || (apd_run_speaks(run) && apd_checkpoint_is_run(newest));
     apd_team_broadcast(run->team, &found, (int64_t)sizeof found);
-    apd_status status = found ? apd_run_claim(run, folder, break_lock, error) : APD_OK;
+    char *folder = apd_parent_folder(newest);
+    status = found ? apd_run_claim(run, folder, break_lock, error) : APD_OK;
     free(folder);
     free(newest);
     return status;

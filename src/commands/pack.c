@@ -11,7 +11,8 @@ static const apd_cli_option no_options[] = {{0}};
 
 static apd_status run_verify(int count, const char *const *arguments, apd_error *error) {
     (void)count;
-    char *path = apd_checkpoint_path(arguments[0]);
+    char *path = NULL;
+    APD_TRY(apd_checkpoint_path(arguments[0], &path, error));
     int groups = 0;
     apd_status status = apd_checkpoint_verify(path, &groups, error);
     if (status == APD_OK)
@@ -53,7 +54,8 @@ static apd_status run_pack(int count, const char *const *arguments, apd_error *e
     (void)count;
     if (output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed: where is the packed file to go?");
-    char *path = apd_checkpoint_path(arguments[0]);
+    char *path = NULL;
+    APD_TRY(apd_checkpoint_path(arguments[0], &path, error));
     int groups = 0;
     apd_lock *lock = NULL;
     apd_status status = claim(&lock, error);

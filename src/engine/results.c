@@ -6,6 +6,7 @@
 #include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -184,12 +185,13 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     const apd_task_record *record = &run->state.records[t];
     double dense = (double)apd_network_layout(run->network)->decomposed;
     if (record->class_count == 0) {
-        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, record->name);
+        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, apd_utf8_shown(record->name).text);
         return;
     }
-    (void)printf("%5d %5d  %-30s %8.2f %8.2f %10" PRId64 " %7.2f %9.1f\n", t, record->id, record->name,
-                 100.0 * record->accuracy, 100.0 * last_accuracy(&run->state, t), nonzeros,
-                 100.0 * (double)nonzeros / dense, record->seconds);
+    (void)printf("%5d %5d  %-30s %8.2f %8.2f %10" PRId64 " %7.2f %9.1f\n", t, record->id,
+                 apd_utf8_shown(record->name).text, 100.0 * record->accuracy,
+                 100.0 * last_accuracy(&run->state, t), nonzeros, 100.0 * (double)nonzeros / dense,
+                 record->seconds);
 }
 
 static void print_summary(const apd_run *run, const apd_capacity_counts *counts, int64_t peak) {
@@ -217,8 +219,8 @@ static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t
     for (int b = 0; b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
             (void)printf("%-12s %8" PRId64 " %10" PRId64 " %19" PRId64 " %19" PRId64 "\n",
-                         layout->blocks[b].name, layout->blocks[b].rows, layout->blocks[b].cols, sigma[b],
-                         tau[b]);
+                         apd_utf8_shown(layout->blocks[b].name).text, layout->blocks[b].rows,
+                         layout->blocks[b].cols, sigma[b], tau[b]);
 }
 
 /* Non-zeros of each block over all ranks and tasks. Collective. */
