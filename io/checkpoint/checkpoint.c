@@ -5,6 +5,8 @@
 #include "io/checkpoint/links.h"
 #include "io/checkpoint/read.h"
 #include "io/hdf5/guard.h"
+#include "io/hdf5/read_driver.h"
+#include "io/system/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,13 +15,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *apd_checkpoint_path(const char *run) {
+apd_status apd_checkpoint_path(const char *run, char **path, apd_error *error) {
     struct stat info;
-    const char *ending = stat(run, &info) == 0 && S_ISDIR(info.st_mode) ? "/checkpoint.h5" : "";
+    bool exists = stat(run, &info) == 0;
+    if (!exists && !apd_errno_is_absence(errno))
+        return apd_fail_errno(error, errno, "%s: cannot look for the run", run);
+    const char *ending = exists && S_ISDIR(info.st_mode) ? "/checkpoint.h5" : "";
     size_t room = strlen(run) + strlen(ending) + 1;
-    char *path = apd_allocate((int64_t)room, 1, "a path");
-    (void)snprintf(path, room, "%s%s", run, ending);
-    return path;
+    *path = apd_allocate((int64_t)room, 1, "a path");
+    (void)snprintf(*path, room, "%s%s", run, ending);
+    return APD_OK;
 }
 
 bool apd_checkpoint_is_run(const char *path) {
@@ -57,6 +62,8 @@ static apd_status read_newest(const char *path, reading *attempt, void *out, apd
         (void)stat(path, &before);
         const char *former = apd_h5_guard_begin(path);
         apd_status status = attempt(path, out, &found);
+        if (status != APD_OK)
+            status = apd_h5_check_refused(status, &found);
         apd_h5_guard_end(former);
         (void)stat(path, &after);
         bool same = before.st_ino == after.st_ino && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&

@@ -167,8 +167,9 @@ apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partitio
                                         const char *path, const apd_run_state *state, apd_solver *solver,
                                         const apd_layout *layout, apd_error *error);
 
-/* RUN as commands take it, a run's folder or a checkpoint, as the checkpoint's path; free it. Local. */
-char *apd_checkpoint_path(const char *run);
+/* RUN as commands take it, a run's folder or a checkpoint: set `*path` to the checkpoint's path; free it. Local.
+ * Statuses: IO, REQUEUE when the system refuses to say what `run` is. */
+apd_status apd_checkpoint_path(const char *run, char **path, apd_error *error);
 
 /* Read the run's state alone (no parameters; task groups' attributes): for inspect, evaluate and resume,
  * before a network can be built. Of the task groups the attributes alone are checked. `*state` is set on

@@ -5,6 +5,7 @@
 #include "io/checkpoint/segment.h"
 #include "io/hdf5/chunk.h"
 #include "io/hdf5/h5.h"
+#include "io/hdf5/read_driver.h"
 #include "io/system/memory_limit.h"
 
 #include <inttypes.h>
@@ -15,8 +16,9 @@
 apd_status apd_checkpoint_get_fail(const apd_checkpoint_in *in, const char *name, const char *reason,
                                    apd_error *error) {
     const char *between = name == NULL || strcmp(in->name, "/") == 0 ? "" : "/";
-    return apd_fail(error, APD_ERROR_DATA, "%s: %s%s%s: %s", in->path, in->name, between,
-                    name != NULL ? name : "", reason);
+    apd_status status = apd_fail(error, APD_ERROR_DATA, "%s: %s%s%s: %s", in->path, in->name, between,
+                                 name != NULL ? name : "", reason);
+    return apd_h5_check_refused(status, error);
 }
 
 static apd_status fail_hdf5(const apd_checkpoint_in *in, const char *name, const char *what,
@@ -167,7 +169,7 @@ apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *
     *source = (apd_checkpoint_source){.id = -1, .name = name, .shape = *shape};
     if (!apd_segment_holds(in->id, name))
         return apd_checkpoint_get_fail(in, name, "missing", error);
-    APD_TRY(apd_h5_set_open(in->id, name, &source->id, &stored, error));
+    APD_TRY(apd_h5_check_refused(apd_h5_set_open(in->id, name, &source->id, &stored, error), error));
     source->chunk = stored.chunk;
     apd_status status = check_set(in, source, error);
     if (status != APD_OK)

@@ -1,10 +1,10 @@
-/* checkpoint_get: a group of a checkpoint while it is read, checked as it passes.
+/* get: one group of a checkpoint while it is read and checked.
  *
- * The mirror of checkpoint_put. Type, rank and extents of everything are held against what is expected, and
- * what the file stores against the shape, before any room is made for it; a group's end compares digests.
+ * The mirror of put. Type, rank and extents are compared with what is expected, and the stored bytes with the shape,
+ * before memory is allocated; the group's end compares digests, and only then is what was read to be trusted.
  *
- * Statuses: DATA "PATH: OBJECT: reason"; outputs are set on success only, save that a read data set's
- * contents are trusted only after the group's end. */
+ * Local. Statuses: DATA "PATH: OBJECT: reason" when the file is wrong; IO or REQUEUE when the system refused to read it.
+ * Outputs are set on success only. */
 #ifndef APD_IO_CHECKPOINT_GET_H
 #define APD_IO_CHECKPOINT_GET_H
 
@@ -19,7 +19,7 @@ typedef struct apd_checkpoint_in {
     uint64_t digest;
 } apd_checkpoint_in;
 
-/* A data set whose rows are handed out a run at a time; the first run reads it whole. */
+/* A data set whose rows are handed out in ranges, in order; the first range reads it whole. */
 typedef struct apd_checkpoint_source {
     hid_t id;
     const char *name; /* not owned */
@@ -30,17 +30,17 @@ typedef struct apd_checkpoint_source {
     uint64_t digest;      /* of what was read */
 } apd_checkpoint_source;
 
-/* DATA: "PATH: GROUP/NAME: reason"; `name` may be NULL. */
+/* Fails with DATA, "PATH: GROUP/NAME: reason"; or as the system said, if it refused a read. `name` may be NULL. */
 apd_status apd_checkpoint_get_fail(const apd_checkpoint_in *in, const char *name, const char *reason,
                                    apd_error *error);
 
 apd_status apd_checkpoint_get_open(const apd_checkpoint_in *root, const char *name, apd_checkpoint_in *in,
                                    apd_error *error);
 
-/* The digest attribute as stored. */
+/* Read the stored digest, unchecked. */
 apd_status apd_checkpoint_get_stored_digest(const apd_checkpoint_in *in, uint64_t *digest, apd_error *error);
 
-/* Compare the digest of all that was read with the stored one. */
+/* Compare the digest of all that was read with the stored one. DATA when they differ. */
 apd_status apd_checkpoint_get_end(const apd_checkpoint_in *in, apd_error *error);
 void apd_checkpoint_get_close(apd_checkpoint_in *in);
 
@@ -49,12 +49,12 @@ apd_status apd_checkpoint_get_attribute(apd_checkpoint_in *in, const char *name,
 apd_status apd_checkpoint_get_fields(apd_checkpoint_in *in, const apd_checkpoint_field *fields, int count,
                                      void *into, apd_error *error);
 
-/* Extent of a vector attribute. */
+/* The length of a vector attribute. */
 apd_status apd_checkpoint_get_length(const apd_checkpoint_in *in, const char *name, int64_t *length,
                                      apd_error *error);
 
-/* A whole data set into a new array (free it), one zero byte behind it. Extents of APD_CHECKPOINT_ANY, and a
- * text of 0 bytes, are taken from the file and set in `shape`. */
+/* Read a whole data set into a new array, to be freed, with a zero byte after it. Extents of APD_CHECKPOINT_ANY and a text
+ * of 0 bytes match any; `shape` gets what the file has. */
 apd_status apd_checkpoint_get_data(apd_checkpoint_in *in, const char *name, apd_checkpoint_shape *shape,
                                    void **bytes, apd_error *error);
 apd_status apd_checkpoint_source_begin(const apd_checkpoint_in *in, const char *name,

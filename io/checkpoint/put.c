@@ -10,8 +10,8 @@ apd_status apd_checkpoint_put_check(const apd_checkpoint_out *out, bool good, co
                                     apd_error *error) {
     const char *between = strcmp(out->name, "/") == 0 ? "" : "/";
     if (out->fault->number != 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot write %s%s%s: %s", out->path, out->name, between,
-                        name, strerror(out->fault->number));
+        return apd_fail_errno(error, out->fault->number, "%s: cannot write %s%s%s", out->path, out->name,
+                              between, name);
     if (good)
         return APD_OK;
     char reason[256];

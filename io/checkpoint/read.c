@@ -5,6 +5,8 @@
 #include "io/checkpoint/read_root.h"
 #include "io/checkpoint/reader.h"
 #include "io/hdf5/h5.h"
+#include "io/hdf5/read_driver.h"
+#include "io/system/file.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,25 +22,22 @@ static void close_segment(apd_segment_file *s) {
     *s = (apd_segment_file){.file = -1};
 }
 
-static int count_links(hid_t file, const char *name) {
-    H5G_info_t facts;
-    if (!apd_segment_holds(file, name) || H5Gget_info_by_name(file, name, &facts, H5P_DEFAULT) < 0)
-        return 0;
-    return (int)facts.nlinks;
-}
-
 static apd_status open_segment(apd_checkpoint_reader *reader, apd_segment which, apd_error *error) {
     apd_segment_file *s = &reader->segments[which.kind];
     char name[APD_SEGMENT_NAME_ROOM];
+    bool exists = false;
     if (s->which.commit == which.commit && s->which.part == which.part)
         return APD_OK;
     close_segment(s);
     apd_segment_name(which, name, sizeof name);
     s->path = apd_segment_path(reader->path, name);
+    APD_TRY(apd_file_exists(s->path, &exists, error));
+    if (!exists) /* the commit is not whole */
+        return apd_fail(error, APD_ERROR_DATA, "%s: is missing, and %s needs it", s->path, reader->path);
     APD_TRY(apd_h5_open(s->path, &s->file, error));
     s->which = which;
-    s->groups = count_links(s->file, "tasks") + count_links(s->file, "forgotten");
-    return APD_OK;
+    s->groups = (int)(apd_segment_count(s->file, "tasks") + apd_segment_count(s->file, "forgotten"));
+    return apd_h5_check_refused(APD_OK, error);
 }
 
 apd_status apd_checkpoint_reader_open_group(apd_checkpoint_reader *reader, const char *name, const char *link,
@@ -54,8 +53,10 @@ apd_status apd_checkpoint_reader_open_group(apd_checkpoint_reader *reader, const
         APD_TRY(apd_h5_group_open(reader->segments[kind].file, "/", &place.id, error));
         break;
     case APD_LINK_FOREIGN:
-        return apd_fail(error, APD_ERROR_DATA, "%s: %s: leads out of the run's folder, or to another object",
-                        reader->path, link);
+        return apd_h5_check_refused(apd_fail(error, APD_ERROR_DATA,
+                                             "%s: %s: leads out of the run's folder, or to another object",
+                                             reader->path, link),
+                                    error);
     }
     apd_status status = apd_checkpoint_get_open(&place, name, &reader->group, error);
     if (place.id != reader->root.id)
@@ -65,6 +66,7 @@ apd_status apd_checkpoint_reader_open_group(apd_checkpoint_reader *reader, const
 
 apd_status apd_checkpoint_reader_digest(apd_checkpoint_reader *reader, bool trust, uint64_t *digest,
                                         apd_error *error) {
+    APD_TRY(apd_h5_check_refused(APD_OK, error));
     if (trust)
         return apd_checkpoint_get_stored_digest(&reader->group, digest, error);
     APD_TRY(apd_checkpoint_get_end(&reader->group, error));
@@ -217,6 +219,7 @@ static void clear_column(apd_run_state *state, int place) {
 
 apd_status apd_checkpoint_reader_finish(apd_checkpoint_reader *reader, apd_error *error) {
     char reason[160];
+    APD_TRY(apd_h5_check_refused(APD_OK, error));
     if (!reader->partly)
         apd_checkpoint_reader_need_accuracies(&reader->state);
     for (int t = 0; t < reader->state.task_count && !reader->partly; t++)

@@ -1,12 +1,13 @@
-/* checkpoint_read: one process reads a commit, piece by piece, and checks all of it.
+/* read: one process reads a commit, group by group, and checks all of it.
  *
- * Order of calls: open, sigma of every decomposed block; then for every place begin_task and, when present,
- * task_block of every block and end_task; then, when it is clustered, for every decomposed block clusters and each
- * cluster; then, when a task is half way, begin_training, every array, end_training; then finish. Open checks the
- * digest of checkpoint.h5 itself, which covers what it says of all groups' digests; these are compared as each
- * group ends, so that a group of another commit is found as well as a damaged one. Every size is held against the
- * file before room is made.
- * Statuses as apd_checkpoint_load. Local. */
+ * Order of calls: open; sigma of every decomposed block; for every place begin_task and, if present, task_block of every
+ * block and end_task; if clustered, for every decomposed block clusters and each cluster; if a task is in training,
+ * begin_training, every array, end_training; finish. Open checks the digest of checkpoint.h5 itself, which covers the
+ * digests of all groups; each is compared as its group ends, so that a group of another commit is found, too. Every size
+ * is compared with the file before memory is allocated.
+ *
+ * Local. Statuses: DATA when the commit is damaged or not whole; IO or REQUEUE when the system refused a read: then
+ * neither damage nor wholeness is proven. */
 #ifndef APD_IO_CHECKPOINT_READ_H
 #define APD_IO_CHECKPOINT_READ_H
 
@@ -27,41 +28,41 @@ int apd_checkpoint_reader_groups(const apd_checkpoint_reader *reader); /* found 
 apd_status apd_checkpoint_reader_sigma(apd_checkpoint_reader *reader, int block, float **sigma,
                                        apd_error *error);
 
-/* Instead: that the data set is there, of the right type and extent; its contents stay unread, the stored digest is
- * trusted. */
+/* Instead of sigma: check that the data set exists with the right type and extent. Its values are not read, the stored
+ * digest is trusted. */
 apd_status apd_checkpoint_reader_look_at_sigma(apd_checkpoint_reader *reader, int block, apd_error *error);
 
-/* Reads the record too. A forgotten task (present is false) is complete with this. */
+/* Open a task and read its record. A forgotten task (facts->present is false) needs no further call. */
 apd_status apd_checkpoint_reader_begin_task(apd_checkpoint_reader *reader, int place,
                                             apd_checkpoint_facts *facts, apd_error *error);
 
-/* The whole block (apd_checkpoint_block_destroy it). The head has `head_rows` rows (at least the task's
- * classes), those beyond the classes zero. */
+/* Read a whole block; apd_checkpoint_block_destroy it. The head gets `head_rows` rows, at least the task's classes; those
+ * after the classes are zero. */
 apd_status apd_checkpoint_reader_task_block(apd_checkpoint_reader *reader, int block, int64_t head_rows,
                                             apd_task_block **whole, apd_error *error);
 apd_status apd_checkpoint_reader_end_task(apd_checkpoint_reader *reader, apd_error *error);
 
-/* Instead of begin_task, and instead of all sigma and clusters: the groups are not looked at. That of a task must be
- * in that part of this commit's segment; -1: anywhere. */
+/* Instead of begin_task, and of all sigma and clusters: do not open the groups. The task's link must lead to part `part` of
+ * this commit's segment; -1: anywhere. */
 apd_status apd_checkpoint_reader_pass_task(apd_checkpoint_reader *reader, int place, int part,
                                            apd_error *error);
 void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader);
 
-/* Instead of task_block and end_task: the group's contents stay unread, its stored digest is trusted. */
+/* Instead of task_block and end_task: the group's values are not read, its stored digest is trusted. */
 apd_status apd_checkpoint_reader_skip_task(apd_checkpoint_reader *reader, apd_error *error);
 /* Whether the file has locally shared parameters. */
 bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader);
 
-/* How many clusters a block has, and in which the task at each place is (T; free it), -1: in none. */
+/* The number of clusters of a block, and the cluster of the task at each place (T, to be freed; -1: none). */
 apd_status apd_checkpoint_reader_clusters(apd_checkpoint_reader *reader, int block, int *clusters,
                                           int32_t **assignment, apd_error *error);
 
-/* sigma_g of one cluster (clear it). */
+/* sigma_g of one cluster; apd_sparse_clear it. */
 apd_status apd_checkpoint_reader_cluster(apd_checkpoint_reader *reader, int block, int cluster,
                                          apd_sparse *shared, apd_error *error);
 
-/* Instead of clusters and each cluster: counts the entries of all sigma_g of the block; contents stay unread,
- * stored digests are trusted. */
+/* Instead of clusters and each cluster: count the entries of all sigma_g of the block. Values are not read, stored digests
+ * are trusted. */
 apd_status apd_checkpoint_reader_skip_clusters(apd_checkpoint_reader *reader, int block, int64_t *entries,
                                                apd_error *error);
 
@@ -108,7 +109,7 @@ typedef struct apd_checkpoint_part {
 apd_status apd_checkpoint_reader_open_part(const apd_checkpoint_part *part, apd_checkpoint_reader **out,
                                            apd_error *error);
 
-/* Read it through. */
+/* Read its tasks and check them. */
 apd_status apd_checkpoint_reader_check_part(const apd_checkpoint_part *part, apd_error *error);
 
 /* One attempt at apd_checkpoint_pack. */

@@ -1,6 +1,7 @@
 #include "io/checkpoint/read_root.h"
 
 #include "base/memory.h"
+#include "io/checkpoint/segment.h"
 #include "io/system/memory_limit.h"
 
 #include <inttypes.h>
@@ -26,18 +27,9 @@ static apd_status check_format(apd_checkpoint_in *root, apd_error *error) {
     return apd_checkpoint_get_fail(root, "format_version", reason, error);
 }
 
-/* Links of a folder; 0 when it is not there. */
-static int64_t count_links(const apd_checkpoint_in *root, const char *name) {
-    H5G_info_t facts;
-    if (H5Lexists(root->id, name, H5P_DEFAULT) <= 0 ||
-        H5Gget_info_by_name(root->id, name, &facts, H5P_DEFAULT) < 0)
-        return 0;
-    return (int64_t)facts.nlinks;
-}
-
 /* Before room is made for `task_count` records. */
 static apd_status check_tasks(const apd_checkpoint_in *root, const apd_run_state *state, apd_error *error) {
-    int64_t found = count_links(root, "tasks") + count_links(root, "forgotten");
+    int64_t found = apd_segment_count(root->id, "tasks") + apd_segment_count(root->id, "forgotten");
     char reason[160];
     if (state->task_count < 0 || state->task_count != found) {
         (void)snprintf(reason, sizeof reason, "is %d, but the groups tasks and forgotten hold %" PRId64,
@@ -53,8 +45,11 @@ static apd_status check_tasks(const apd_checkpoint_in *root, const apd_run_state
 static apd_status read_consolidations(apd_checkpoint_in *root, int *consolidations, apd_error *error) {
     int32_t count = 0;
     apd_checkpoint_shape number = apd_checkpoint_scalar(APD_CHECKPOINT_INT32);
-    if (H5Aexists(root->id, "consolidations") <= 0)
+    htri_t exists = H5Aexists(root->id, "consolidations");
+    if (exists == 0)
         return APD_OK;
+    if (exists < 0)
+        return apd_checkpoint_get_fail(root, "consolidations", "cannot be looked for", error);
     APD_TRY(apd_checkpoint_get_attribute(root, "consolidations", &number, &count, error));
     if (count < 1)
         return apd_checkpoint_get_fail(root, "consolidations", "must be at least 1", error);
@@ -107,7 +102,7 @@ apd_status apd_checkpoint_read_root(apd_checkpoint_in *root, apd_run_state *stat
     APD_TRY(apd_checkpoint_get_data(root, "run_yaml", &yaml, (void **)&state->run_yaml, error));
     APD_TRY(apd_memory_limit_check(root->path, "accuracies", (int64_t)tasks * tasks, sizeof *state->accuracy,
                                    error));
-    state->half_way = H5Lexists(root->id, "training", H5P_DEFAULT) > 0;
+    state->half_way = apd_segment_has_link(root->id, "/training");
     state->records = apd_allocate(tasks, sizeof *state->records, "the tasks' records");
     state->task_count = tasks;
     return APD_OK;

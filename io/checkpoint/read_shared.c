@@ -68,7 +68,7 @@ void apd_checkpoint_reader_pass_shared(apd_checkpoint_reader *reader) {
 /* --- locally shared parameters ----------------------------------------------------------------------- */
 
 bool apd_checkpoint_reader_clustered(const apd_checkpoint_reader *reader) {
-    return reader->state.consolidations > 0 || H5Lexists(reader->root.id, "groups", H5P_DEFAULT) > 0;
+    return reader->state.consolidations > 0 || apd_segment_has_link(reader->root.id, "/groups");
 }
 
 static apd_status open_cluster(apd_checkpoint_reader *reader, int block, int cluster, apd_error *error) {

@@ -27,7 +27,7 @@ static apd_status read_row(apd_checkpoint_reader *reader, int place, apd_error *
 static bool is_forgotten(const apd_checkpoint_reader *reader, int place) {
     char name[64];
     apd_checkpoint_task_name(place, true, name, sizeof name);
-    return H5Lexists(reader->root.id, name + 1, H5P_DEFAULT) > 0;
+    return apd_segment_has_link(reader->root.id, name);
 }
 
 /* Open the group of the task at `place`, be it there or forgotten, and read the record. */

@@ -1,8 +1,7 @@
-/* checkpoint_reader: what the parts of checkpoint_read share; nobody else includes it.
+/* reader: what the files of the reader share; nobody else includes it.
  *
- * A reader has one group open at a time. _read opens and closes groups, and the whole; _read_task reads those of tasks,
- * _read_shared sigma and the clusters, _read_training the task half way.
- * Statuses as apd_checkpoint_load. Local. */
+ * A reader has one group open at a time. read.c opens and closes groups and the whole; read_task.c reads tasks,
+ * read_shared.c sigma and clusters, read_training.c the task in training. Local. Statuses as get. */
 #ifndef APD_IO_CHECKPOINT_READER_H
 #define APD_IO_CHECKPOINT_READER_H
 
@@ -39,24 +38,24 @@ struct apd_checkpoint_reader {
     apd_training_names names;
 };
 
-/* Open group `name`, which is or lies below `link`; `*which` is the segment that it lies in, of commit 0: in the file
- * itself. */
+/* Open the group `name`, which is `link` or lies below it. `*which` gets the segment that holds it; commit 0 means the
+ * checkpoint itself. DATA when the segment is absent: the commit is not whole. */
 apd_status apd_checkpoint_reader_open_group(apd_checkpoint_reader *reader, const char *name, const char *link,
                                             apd_segment_kind kind, apd_segment *which, apd_error *error);
 
-/* The digest of the open group: as computed from all that was read, which must be what is stored; or (`trust`) as
- * stored. */
+/* The digest of the open group: computed from all that was read and equal to the stored one; with `trust` the stored
+ * one. */
 apd_status apd_checkpoint_reader_digest(apd_checkpoint_reader *reader, bool trust, uint64_t *digest,
                                         apd_error *error);
 
-/* Close the open group, whose digest (as above) must be `expected`, which is what checkpoint.h5 says. */
+/* Close the open group. Its digest (as above) must be `expected`, the one in checkpoint.h5. */
 apd_status apd_checkpoint_reader_end_group(apd_checkpoint_reader *reader, bool trust, uint64_t expected,
                                            apd_error *error);
 
-/* Room for all accuracies, unknown ones so far: not before somebody wants them, as it grows with the square of T. */
+/* Allocate all accuracies, as NAN; late, since they take T*T*8 bytes. */
 void apd_checkpoint_reader_need_accuracies(apd_run_state *state);
 
-/* The record alone of the task at `place`, or a block's sigma not even looked at: stored digests are trusted. */
+/* Read only the record of the task at `place`, or nothing of a block's sigma; stored digests are trusted. */
 apd_status apd_checkpoint_reader_record(apd_checkpoint_reader *reader, int place, apd_error *error);
 apd_status apd_checkpoint_reader_skip_sigma(apd_checkpoint_reader *reader, int block, apd_error *error);
 

@@ -2,9 +2,11 @@
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "io/hdf5/guard.h"
 #include "io/hdf5/h5.h"
+#include "io/hdf5/read_driver.h"
+#include "io/system/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,7 +66,7 @@ apd_status apd_segment_folder(const char *checkpoint, apd_error *error) {
     char *path = apd_segment_path(checkpoint, folder_name);
     apd_status status = APD_OK;
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        status = apd_fail(error, APD_ERROR_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+        status = apd_fail_errno(error, errno, "%s: cannot make the folder", path);
     free(path);
     return status;
 }
@@ -107,6 +109,18 @@ apd_link apd_segment_resolve(hid_t root, const char *object, apd_segment_kind ki
 bool apd_segment_holds(hid_t place, const char *name) {
     H5L_info_t facts;
     return apd_h5_walk(place, name, is_here, &facts) && facts.type == H5L_TYPE_HARD;
+}
+
+bool apd_segment_has_link(hid_t root, const char *object) {
+    H5L_info_t facts;
+    return apd_h5_walk(root, object + 1, is_here, &facts);
+}
+
+int64_t apd_segment_count(hid_t place, const char *name) {
+    H5G_info_t facts;
+    if (!apd_segment_holds(place, name) || H5Gget_info_by_name(place, name, &facts, H5P_DEFAULT) < 0)
+        return 0;
+    return (int64_t)facts.nlinks;
 }
 
 /* --- sets of segments --------------------------------------------------------------------------------- */
@@ -156,13 +170,15 @@ static herr_t list_link(hid_t group, const char *name, const H5L_info_t *facts, 
     (void)group;
     (void)facts;
     int length = snprintf(object, sizeof object, "/%s%s", l->folder, name);
-    if (length < (int)sizeof object &&
-        apd_segment_resolve(l->root, object, l->kind, &found) == APD_LINK_SEGMENT)
+    if (length >= (int)sizeof object)
+        return 0;
+    apd_link link = apd_segment_resolve(l->root, object, l->kind, &found);
+    if (link == APD_LINK_SEGMENT)
         apd_segment_set_add(l->set, found);
-    return 0;
+    return link == APD_LINK_MISSING ? -1 : 0; /* it has just been listed: it cannot be read */
 }
 
-void apd_segment_set_of(apd_segment_set *set, const char *path) {
+static apd_status list_all(apd_segment_set *set, hid_t file, const char *path, apd_error *error) {
     static const struct {
         const char *group, *folder;
         apd_segment_kind kind;
@@ -171,16 +187,31 @@ void apd_segment_set_of(apd_segment_set *set, const char *path) {
                   {"shared", "shared/", APD_SEGMENT_SHARED},
                   {"groups", "groups/", APD_SEGMENT_SHARED},
                   {".", "", APD_SEGMENT_TRAINING}};
-    hid_t file = -1;
-    if (apd_h5_open(path, &file, NULL) != APD_OK)
-        return;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         listing l = {set, file, places[i].folder, places[i].kind};
-        if (places[i].folder[0] == '\0' || apd_segment_holds(file, places[i].group))
-            (void)H5Literate_by_name(file, places[i].group, H5_INDEX_NAME, H5_ITER_INC, NULL, list_link, &l,
-                                     H5P_DEFAULT);
+        if (places[i].folder[0] != '\0' && !apd_segment_holds(file, places[i].group))
+            continue;
+        if (H5Literate_by_name(file, places[i].group, H5_INDEX_NAME, H5_ITER_INC, NULL, list_link, &l,
+                               H5P_DEFAULT) < 0)
+            return apd_fail(error, APD_ERROR_DATA, "%s: cannot list the links of /%s: the file is damaged",
+                            path, places[i].folder);
     }
+    return APD_OK;
+}
+
+apd_status apd_segment_set_of(apd_segment_set *set, const char *path, apd_error *error) {
+    hid_t file = -1;
+    bool exists;
+    APD_TRY(apd_file_exists(path, &exists, error));
+    if (!exists)
+        return APD_OK;
+    const char *former = apd_h5_guard_begin(path);
+    apd_status status = apd_h5_open(path, &file, error);
+    if (status == APD_OK)
+        status = apd_h5_check_refused(list_all(set, file, path, error), error);
     (void)apd_h5_close(&file, path, NULL);
+    apd_h5_guard_end(former);
+    return status;
 }
 
 static int64_t size_of(const char *path) {
@@ -239,18 +270,29 @@ static bool delete_later(int folder, const char *name, nameless *held) {
     return gone;
 }
 
+/* Delete the stale ones of the `names` in `folder`. */
+static apd_status delete_stale(const char *folder, const apd_file_names *names, const apd_segment_set *set,
+                               nameless *held, apd_error *error) {
+    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0)
+        return apd_fail_errno(error, errno, "%s: cannot open the folder", folder);
+    apd_status status = APD_OK;
+    for (int i = 0; i < names->count && status == APD_OK; i++)
+        if (is_stale(names->items[i], set) && !delete_later(opened, names->items[i], held))
+            status = apd_fail_errno(error, errno, "%s/%s: cannot delete this former segment", folder,
+                                    names->items[i]);
+    (void)close(opened);
+    return status;
+}
+
 apd_status apd_segment_sweep(const char *checkpoint, const apd_segment_set *set, apd_error *error) {
     char *folder = apd_segment_path(checkpoint, folder_name);
-    DIR *opened = opendir(folder);
     nameless *held = apd_allocate(1, sizeof *held, "former segments");
-    apd_status status = APD_OK;
-    for (struct dirent *entry; opened != NULL && (entry = readdir(opened)) != NULL;) {
-        if (is_stale(entry->d_name, set) && !delete_later(dirfd(opened), entry->d_name, held))
-            status = apd_fail(error, APD_ERROR_IO, "%s/%s: cannot delete this former segment: %s", folder,
-                              entry->d_name, strerror(errno));
-    }
-    if (opened != NULL)
-        (void)closedir(opened);
+    apd_file_names names = {0};
+    apd_status status = apd_folder_list(folder, &names, error);
+    if (status == APD_OK && names.count > 0)
+        status = delete_stale(folder, &names, set, held, error);
+    apd_file_names_clear(&names);
     pthread_t thread;
     if (held->count > 0 && apd_thread_start(&thread, "apd-delete", close_all, held) == 0)
         (void)pthread_detach(thread);

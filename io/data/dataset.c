@@ -5,6 +5,7 @@
 #include "io/data/pixels.h"
 #include "io/hdf5/guard.h"
 #include "io/hdf5/h5.h"
+#include "io/hdf5/read_driver.h"
 #include "io/system/memory_limit.h"
 
 #include <inttypes.h>
@@ -260,7 +261,7 @@ apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *erro
     dataset->handles = apd_allocate(1, sizeof *dataset->handles, "a data file");
     *dataset->handles = (struct apd_dataset_handles){.file = -1, .images = {-1, -1}};
     const char *former = apd_h5_guard_begin(path);
-    apd_status status = open_all(dataset, error);
+    apd_status status = apd_h5_check_refused(open_all(dataset, error), error);
     if (status != APD_OK)
         apd_dataset_close(dataset);
     apd_h5_guard_end(former);
@@ -328,7 +329,8 @@ static apd_status read_images(apd_dataset *dataset, apd_split split, const int64
 apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
                             void *images, apd_error *error) {
     const char *former = apd_h5_guard_begin(dataset->path);
-    apd_status status = read_images(dataset, split, indices, count, images, error);
+    apd_status status =
+        apd_h5_check_refused(read_images(dataset, split, indices, count, images, error), error);
     apd_h5_guard_end(former);
     return status;
 }

@@ -1,9 +1,9 @@
 #include "io/description/resolve.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/description/layers.h"
 #include "io/description/options.h"
-#include "io/system/utf8.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "io/description/values.h"
 
 #include "base/memory.h"
-#include "io/system/utf8.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>

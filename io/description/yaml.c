@@ -1,7 +1,7 @@
 #include "io/description/yaml.h"
 
 #include "base/memory.h"
-#include "io/system/utf8.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

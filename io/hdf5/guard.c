@@ -1,6 +1,7 @@
 #include "io/hdf5/guard.h"
 
 #include "base/status.h"
+#include "io/hdf5/read_driver.h"
 
 #include <link.h>
 #include <pthread.h>
@@ -12,94 +13,149 @@
 #include <unistd.h>
 
 #define STACK_BYTES (1 << 16)
+#define SCAN_BYTES  (1 << 16) /* of the faulting stack, for the caller's return address */
 
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
+typedef struct code {
+    uintptr_t begin, end;
+} code;
+
 static struct sigaction former_actions[FAULTS];
-static uintptr_t own_begin,
-    own_end; /* our code: a fault there is not HDF5's. Empty where both are one file */
+static volatile sig_atomic_t passed_on[FAULTS];
+static code own, hdf5; /* executable parts; hdf5 is empty where HDF5 is linked into this program */
 static _Thread_local const char *reading = NULL;
 static _Thread_local bool has_stack = false;
+static _Thread_local uintptr_t stack_end = 0; /* of this thread's own; 0: unknown */
 
 /* --- at the fault: async-signal-safe calls alone --------------------------------------------------------- */
 
-static uintptr_t place_of(const void *context) {
+static bool is_in(code part, uintptr_t place) {
+    return place >= part.begin && place < part.end;
+}
+
+/* The instruction and the stack pointer; 0 where unknown. */
+static void find_place(const void *context, uintptr_t *place, uintptr_t *stack) {
 #if defined(__x86_64__)
-    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    *place = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    *stack = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
 #elif defined(__aarch64__)
-    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.pc;
+    *place = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.pc;
+    *stack = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.sp;
 #else
     (void)context;
-    return 0;
+    *place = *stack = 0;
 #endif
 }
 
-static void say(const char *path) {
-    static const char parts[2][120] = {
-        "apd: ", ": HDF5 crashed reading it: the file is damaged; make it again, or take a good copy\n"};
-    char line[4096 + sizeof parts];
-    size_t used = strlen(parts[0]), length = strlen(path);
+/* Whether our code faulted, or called the library (libc, say) that did: the nearest return address on the stack that is
+ * ours or HDF5's tells. */
+static bool is_ours(const void *context) {
+    uintptr_t place, stack;
+    find_place(context, &place, &stack);
+    if (hdf5.end == 0 || is_in(hdf5, place))
+        return false;
+    if (is_in(own, place))
+        return true;
+    if (stack == 0 || stack >= stack_end)
+        return false;
+    uintptr_t end = stack_end - stack > SCAN_BYTES ? stack + SCAN_BYTES : stack_end;
+    for (const uintptr_t *word = (const uintptr_t *)stack; (uintptr_t)(word + 1) <= end; word++)
+        if (is_in(own, *word) || is_in(hdf5, *word))
+            return is_in(own, *word);
+    return false;
+}
+
+static void say(const char *path, const char *what) {
+    static const char lead[] = "apd: ";
+    char line[4096 + 256];
+    size_t used = sizeof lead - 1, length = strlen(path), rest = strlen(what);
     length = length < 4096 ? length : 4096;
-    memcpy(line, parts[0], used);
+    memcpy(line, lead, used);
     memcpy(line + used, path, length);
-    memcpy(line + used + length, parts[1], strlen(parts[1]));
-    if (write(STDERR_FILENO, line, used + length + strlen(parts[1])) < 0)
+    memcpy(line + used + length, what, rest);
+    if (write(STDERR_FILENO, line, used + length + rest) < 0)
         _exit(APD_ERROR_DATA);
 }
 
 static void on_fault(int number, siginfo_t *facts, void *context) {
-    uintptr_t place = place_of(context);
     (void)facts;
-    if (reading != NULL && (place < own_begin || place >= own_end)) {
-        say(reading);
+    if (reading != NULL && !is_ours(context)) {
+        if (apd_h5_refused() != 0) {
+            say(reading, ": HDF5 crashed after the system refused to read the file; start again\n");
+            _exit(APD_REQUEUE);
+        }
+        say(reading, ": HDF5 crashed reading it: the file is damaged; make it again, or take a good copy\n");
         _exit(APD_ERROR_DATA);
     }
-    for (int i = 0; i < FAULTS; i++) /* the instruction is tried again, and the former handler has it */
-        if (faults[i] == number)
-            (void)sigaction(number, &former_actions[i], NULL);
+    /* The instruction is tried again and the former handler has it; one that hands it back to us gets the default. */
+    for (int i = 0; i < FAULTS; i++) {
+        if (faults[i] != number)
+            continue;
+        const struct sigaction fallback = {.sa_handler = SIG_DFL};
+        (void)sigaction(number, passed_on[i] ? &fallback : &former_actions[i], NULL);
+        passed_on[i] = 1;
+    }
     if (number == SIGABRT)
         (void)raise(number);
 }
 
 /* --- before it ------------------------------------------------------------------------------------------- */
 
-/* The executable part of the object that this code is in. */
-static int find_own_code(struct dl_phdr_info *object, size_t size, void *has_library) {
-    uintptr_t here = (uintptr_t)&find_own_code;
+/* The executable parts of the object that this code is in, and of HDF5. */
+static int find_code(struct dl_phdr_info *object, size_t size, void *unused) {
+    uintptr_t here = (uintptr_t)&find_code;
+    bool is_library = strstr(object->dlpi_name, "hdf5") != NULL && strstr(object->dlpi_name, "hdf5_") == NULL;
     (void)size;
-    if (strstr(object->dlpi_name, "hdf5") != NULL)
-        *(bool *)has_library = true;
+    (void)unused;
+    is_library = is_library || strstr(object->dlpi_name, "libhdf5_openmpi") != NULL ||
+                 strstr(object->dlpi_name, "libhdf5_mpich") != NULL;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        uintptr_t begin = object->dlpi_addr + part->p_vaddr;
-        if (part->p_type != PT_LOAD || here < begin || here >= begin + part->p_memsz)
+        code found = {object->dlpi_addr + part->p_vaddr, object->dlpi_addr + part->p_vaddr + part->p_memsz};
+        if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0)
             continue;
-        own_begin = begin;
-        own_end = begin + part->p_memsz;
+        if (is_in(found, here))
+            own = found;
+        else if (is_library)
+            hdf5 = found;
     }
     return 0;
 }
 
-static void install(void) {
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    bool has_library = false;
-    (void)dl_iterate_phdr(find_own_code, &has_library);
-    if (!has_library) /* HDF5 is linked into this program: its code cannot be told from ours */
-        own_end = own_begin;
+/* Unless our handler has this signal: it must never be its own predecessor. */
+static void install(int fault) {
+    struct sigaction now,
+        action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    if (sigaction(faults[fault], NULL, &now) != 0 ||
+        ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_fault))
+        return;
+    former_actions[fault] = now;
     (void)sigemptyset(&action.sa_mask);
-    for (int i = 0; i < FAULTS; i++)
-        (void)sigaction(faults[i], &action, &former_actions[i]);
+    (void)sigaction(faults[fault], &action, NULL);
 }
 
-/* Others (MPI, test frameworks) may have put their own handlers in our place since. */
+/* Others (MPI, test frameworks) may have put their own handlers in our place since, for some signals or all. */
 static void install_where_missing(void) {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-    struct sigaction now;
     (void)pthread_mutex_lock(&one_at_a_time);
-    if (sigaction(SIGSEGV, NULL, &now) != 0 || now.sa_sigaction != on_fault)
-        install();
+    if (own.end == 0)
+        (void)dl_iterate_phdr(find_code, NULL);
+    for (int i = 0; i < FAULTS; i++)
+        install(i);
     (void)pthread_mutex_unlock(&one_at_a_time);
+}
+
+static void find_stack(void) {
+    pthread_attr_t facts;
+    void *begin;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &facts) != 0)
+        return;
+    if (pthread_attr_getstack(&facts, &begin, &size) == 0)
+        stack_end = (uintptr_t)begin + size;
+    (void)pthread_attr_destroy(&facts);
 }
 
 /* An endless recursion inside HDF5 leaves no room for the handler on the thread's own stack. */
@@ -108,6 +164,7 @@ static void make_stack(void) {
     stack_t now, stack = {.ss_sp = room, .ss_size = sizeof room};
     if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0)
         (void)sigaltstack(&stack, NULL);
+    find_stack();
     has_stack = true;
 }
 

@@ -1,12 +1,16 @@
-/* h5_guard: a fault inside HDF5 ends the program with one line that names the file, not with a crash.
+/* guard: a fault inside HDF5 ends the program with one line that names the file, not with a crash.
  *
- * HDF5 trusts the files that it reads: a length or an address that damage has changed sends it into memory that
- * is not its own (seen with 1.10.8: the global heap of texts of variable length). Nobody can foresee that from
- * outside without reading the whole format again. So, while a file is read, the signals of such a fault
- * (SIGSEGV, SIGBUS, SIGFPE, SIGABRT) mean that the file is bad: the process says so and ends with the status
- * DATA at once, without asking HDF5 to clean up; under MPI the launcher then ends the job. Faults of our own
- * code, and those outside of such a stretch, go where they went before.
- * A child process that reads first was the other way: it would read all twice, and MPI forbids fork in places.
+ * HDF5 trusts the files that it reads: a changed length or address sends it into memory that is not its own (seen with
+ * 1.10.8: the global heap of texts of variable length). Checking that from outside would mean to read the whole format
+ * again. So while a file is read, SIGSEGV, SIGBUS, SIGFPE and SIGABRT in HDF5, or in a library that HDF5 called, mean
+ * that the file is damaged: the process says so and ends at once with the status DATA, without asking HDF5 to clean up;
+ * under MPI the launcher then ends the job. After a read that the system refused the status is REQUEUE. Faults of our
+ * own code, in libraries that it called, and outside of such a stretch go to the former handlers.
+ *
+ * What remains: who called libc is told by the nearest return address on the stack, which may be a stale one; and heap
+ * memory that our code damaged, but HDF5 tripped over, still counts as a damaged file. Where HDF5 is linked statically
+ * its code cannot be told from ours, and every fault while reading counts as the file's.
+ * Reading in a child process would know better, but MPI forbids fork in places, and all would be read twice.
  *
  * The stretch belongs to the calling thread. Local. */
 #ifndef APD_IO_HDF5_GUARD_H

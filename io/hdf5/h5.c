@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "io/hdf5/driver.h"
+#include "io/hdf5/read_driver.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +56,8 @@ apd_status apd_h5_fail(apd_error *error, apd_status status, hid_t place, const c
     char reason[256], where[800];
     apd_h5_reason(reason, sizeof reason);
     apd_h5_locate(place, name, where, sizeof where);
-    return apd_fail(error, status, "%s: cannot %s (HDF5: %s)", where, what, reason);
+    status = apd_fail(error, status, "%s: cannot %s (HDF5: %s)", where, what, reason);
+    return status == APD_ERROR_DATA ? apd_h5_check_refused(status, error) : status;
 }
 
 /* --- files ------------------------------------------------------------------------------------------- */
@@ -105,25 +108,16 @@ apd_status apd_h5_create(const char *path, hid_t *file, apd_error *error) {
 }
 
 apd_status apd_h5_open(const char *path, hid_t *file, apd_error *error) {
-    int probe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait for a writer */
-    struct stat facts;
-    if (probe < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(probe, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
-        (void)close(probe);
-        return apd_fail(error, APD_ERROR_DATA, "%s: is a pipe or device; a plain file is needed", path);
-    }
-    char first;
-    ssize_t got = read(probe, &first, 1);
-    int read_error = errno;
+    int probe;
+    APD_TRY(apd_file_open(path, &probe, error)); /* says why not, which HDF5 does not */
     (void)close(probe);
-    if (got < 0)
-        return apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", path, strerror(read_error));
     hid_t list = access_list();
-    hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, list);
-    apd_status status =
-        opened >= 0 ? APD_OK
-                    : fail_file(error, APD_ERROR_DATA, path, "open as HDF5: not such a file, or damaged");
+    hid_t opened = apd_h5_read_driver_use(list) >= 0 ? H5Fopen(path, H5F_ACC_RDONLY, list) : -1;
+    apd_status status = APD_OK;
+    if (opened < 0) {
+        status = fail_file(error, APD_ERROR_DATA, path, "open as HDF5: not such a file, or damaged");
+        status = apd_h5_check_refused(status, error);
+    }
     (void)H5Pclose(list);
     if (status == APD_OK)
         *file = opened;
@@ -208,9 +202,11 @@ static bool may_lead(const char *parent, const char *child) {
         return false;
     if (asprintf(&path, "%.*s%s", slash != NULL ? (int)(slash - parent + 1) : 0, parent, child) < 0)
         apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", parent);
-    bool good = stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+    bool there = stat(path, &facts) == 0;
+    if (!there && !apd_errno_is_absence(errno))
+        apd_h5_note_refused(errno, path);
     free(path);
-    return good;
+    return there && S_ISREG(facts.st_mode);
 }
 
 static herr_t on_external_link(const char *parent, const char *group, const char *child, const char *object,

@@ -1,9 +1,10 @@
 #include "io/hdf5/heap.h"
 
 #include "base/memory.h"
+#include "io/hdf5/read_driver.h"
+#include "io/system/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum { ELEMENT = 16, HEAD = 16, ENTRY = 16 }; /* bytes: an element; a collection
 
 typedef struct heap_file {
     int file;
+    const char *path;
     int64_t file_bytes;
     int64_t place;  /* of the collection that is in memory; 0: none */
     int64_t size;   /* its bytes */
@@ -29,13 +31,15 @@ static uint64_t little_endian(const uint8_t *bytes, int count) {
     return number;
 }
 
-/* All of it, or false with errno set (0: the file ends before). */
+/* All of it; false when the file ends before, or the system refuses, which is noted. */
 static bool read_at(const heap_file *heap, int64_t place, void *bytes, int64_t count) {
     for (int64_t done = 0; done < count;) {
         errno = 0;
         ssize_t got = pread(heap->file, (char *)bytes + done, (size_t)(count - done), (off_t)(place + done));
         if (got < 0 && errno == EINTR)
             continue;
+        if (got < 0)
+            apd_h5_note_refused(errno, heap->path);
         if (got <= 0)
             return false;
         done += got;
@@ -105,9 +109,7 @@ static apd_status read_texts(heap_file *heap, const char *where, int64_t place, 
     for (int64_t i = 0; i < count; i++) {
         uint8_t element[ELEMENT];
         if (!read_at(heap, place + ELEMENT * i, element, ELEMENT))
-            return errno != 0
-                       ? apd_fail(error, APD_ERROR_IO, "%s: cannot read: %s", where, strerror(errno))
-                       : apd_fail(error, APD_ERROR_DATA, "%s: the file ends before text %" PRId64, where, i);
+            return apd_fail(error, APD_ERROR_DATA, "%s: the file ends before text %" PRId64, where, i);
         APD_TRY(read_text(heap, where, i, element, longest, &most, &texts[i], error));
     }
     return APD_OK;
@@ -116,16 +118,16 @@ static apd_status read_texts(heap_file *heap, const char *where, int64_t place, 
 apd_status apd_h5_heap_texts(const char *path, const char *where, int64_t place, int64_t count,
                              int64_t longest, int64_t most, char **texts, apd_error *error) {
     struct stat facts;
-    heap_file heap = {.file = open(path, O_RDONLY | O_CLOEXEC)};
-    if (heap.file < 0 || fstat(heap.file, &facts) != 0) {
-        apd_status status = apd_fail(error, APD_ERROR_IO, "%s: cannot open: %s", where, strerror(errno));
-        if (heap.file >= 0)
-            (void)close(heap.file);
+    heap_file heap = {.path = path};
+    APD_TRY(apd_file_open(path, &heap.file, error));
+    if (fstat(heap.file, &facts) != 0) {
+        apd_status status = apd_fail_errno(error, errno, "%s: cannot find its size", where);
+        (void)close(heap.file);
         return status;
     }
     heap.file_bytes = (int64_t)facts.st_size;
     apd_status status = read_texts(&heap, where, place, count, longest, most, texts, error);
     free(heap.bytes);
     (void)close(heap.file);
-    return status;
+    return apd_h5_check_refused(status, error);
 }

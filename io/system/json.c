@@ -1,7 +1,7 @@
 #include "io/system/json.h"
 
 #include "base/status.h"
-#include "io/system/utf8.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>

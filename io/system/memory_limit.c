@@ -1,5 +1,6 @@
 #include "io/system/memory_limit.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,10 +74,13 @@ apd_status apd_memory_limit_check(const char *where, const char *what, int64_t c
     if (is_countable && bytes < MEBIBYTE)
         return APD_OK;
     int64_t room = apd_room();
-    if (is_countable && bytes <= room)
+    if (!is_countable)
+        return apd_fail(error, APD_ERROR_DATA, "%s: its %s take more memory than any machine has", where,
+                        what);
+    if (bytes <= room)
         return APD_OK;
-    return apd_fail(error, APD_ERROR_DATA,
-                    "%s: its %s take %" PRId64 " MiB of memory, and %" PRId64
-                    " MiB can be had: the file is damaged, or needs a larger machine",
-                    where, what, is_countable ? bytes / MEBIBYTE : INT64_MAX / MEBIBYTE, room / MEBIBYTE);
+    return apd_fail_errno(error, ENOMEM,
+                          "%s: its %s take %" PRId64 " MiB of memory, and %" PRId64
+                          " MiB are available; use a machine or a job with more memory",
+                          where, what, bytes / MEBIBYTE, room / MEBIBYTE);
 }

@@ -1,4 +1,4 @@
-/* room: is there memory for what a file says it holds?
+/* memory_limit: is there memory for what a file says it holds?
  *
  * A number in a file may ask for more than the machine has, and the system then grants it and kills the process
  * later. So a size from a file is first held against the file's own size, by whoever reads it, and then against
@@ -16,8 +16,9 @@
 /* Bytes that this process can have; INT64_MAX where the system does not say. */
 int64_t apd_room(void);
 
-/* Whether `count` >= 0 elements of `size` bytes have room. Status DATA naming `where` (a file) and `what` (the
- * thing, in the plural). Costs nothing below a mebibyte. */
+/* Check that `count` >= 0 elements of `size` bytes fit into memory; `where` (a file) and `what` (the elements, in the
+ * plural) are for the message. Statuses: REQUEUE when they do not fit now (lack of memory proves no damage); DATA when
+ * their bytes exceed 2^63. Costs nothing below a mebibyte. */
 apd_status apd_memory_limit_check(const char *where, const char *what, int64_t count, size_t size,
                                   apd_error *error);
 

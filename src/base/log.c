@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/utf8.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,6 +46,7 @@ static void print_line(const char *prefix, const char *format, va_list arguments
     int length = snprintf(line, sizeof line, "%s%s", live_line ? "\r\033[K" : "", prefix);
     live_line = false;
     (void)vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+    apd_utf8_clean(line + length);
     (void)fprintf(stderr, "%s\n", line);
     (void)fflush(stderr);
     (void)pthread_mutex_unlock(&writing);
@@ -81,7 +84,10 @@ static void draw(const char *format, va_list arguments) {
         last_drawn = now;
         live_line = true;
         (void)fputs("\r\033[K", stderr);
-        (void)vfprintf(stderr, format, arguments);
+        char line[512];
+        (void)vsnprintf(line, sizeof line, format, arguments);
+        apd_utf8_clean(line);
+        (void)fputs(line, stderr);
         (void)fflush(stderr);
     }
     (void)pthread_mutex_unlock(&writing);

@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +25,7 @@ apd_status apd_fail(apd_error *error, apd_status status, const char *format, ...
     for (char *c = error->message; *c != '\0'; c++)
         if (*c == '\n' || *c == '\r')
             *c = ' ';
+    apd_utf8_clean(error->message);
     error->status = status;
     return status;
 }
@@ -51,6 +54,7 @@ void apd_fatal(apd_status status, const char *format, ...) {
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    apd_utf8_clean(line);
     (void)gethostname(host, sizeof host - 1);
     (void)fprintf(stderr, "apd: rank %d on %s: %s\n", fatal_rank, host, line);
     (void)fflush(stderr);

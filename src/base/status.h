@@ -26,7 +26,7 @@ typedef struct apd_error {
 
 /* Fill `error` with the formatted line and return `status`, so that `return apd_fail(...)` reads well.
  * The first failure is kept: a second call leaves the text alone and returns the first status.
- * `error` may be NULL. Newlines in the text become spaces. */
+ * `error` may be NULL. Newlines in the text become spaces, other control characters and what is not UTF-8 '?'. */
 apd_status apd_fail(apd_error *error, apd_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

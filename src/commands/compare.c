@@ -1,6 +1,7 @@
 /* apd compare: orders and seeds of one stream side by side, and how much each task depends on the order. */
 #include "base/counted.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "commands/commands.h"
 #include "commands/compare_runs.h"
 #include "io/system/csv.h"
@@ -99,7 +100,7 @@ static void print_tasks(const apd_comparison *c) {
         (void)printf(" %8s", label_of(c, o).text);
     (void)printf(" %8s\n", "OPD");
     for (int t = 0; t < c->task_count; t++) {
-        (void)printf("%5d  %-30s", c->tasks[t], apd_comparison_record(c, 0, t)->name);
+        (void)printf("%5d  %-30s", c->tasks[t], apd_utf8_shown(apd_comparison_record(c, 0, t)->name).text);
         for (int o = 0; o < c->order_count; o++)
             percent(8, c->means[(int64_t)o * c->task_count + t]);
         percent(8, c->opd[t]);
@@ -125,7 +126,8 @@ static void print_left_out(const apd_comparison *c) {
     for (int t = 0; t < c->task_count; t++)
         if (c->left_out[t] >= 0)
             (void)printf("left out of every figure: task %d (%s), which %s has forgotten or not measured\n",
-                         c->tasks[t], apd_comparison_record(c, 0, t)->name, c->runs[c->left_out[t]].name);
+                         c->tasks[t], apd_utf8_shown(apd_comparison_record(c, 0, t)->name).text,
+                         c->runs[c->left_out[t]].name);
 }
 
 static void print_spread(const apd_comparison *c) {

@@ -18,9 +18,10 @@ const apd_task_record *apd_comparison_record(const apd_comparison *comparison, i
 /* --- reading ------------------------------------------------------------ */
 
 static apd_status read_run(const char *name, apd_compared_run *run, apd_error *error) {
-    char *path = apd_checkpoint_path(name);
+    char *path = NULL;
     apd_status status;
     run->name = name;
+    APD_TRY(apd_checkpoint_path(name, &path, error));
     APD_GO(apd_checkpoint_survey(path, &run->state, &run->capacity, error));
     APD_GO(apd_description_parse(path, run->state.run_yaml, (int64_t)strlen(run->state.run_yaml), NULL, 0,
                                  &run->description, error));

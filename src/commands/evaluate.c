@@ -1,5 +1,6 @@
 /* apd evaluate: measure the tasks of a run again, from its checkpoint and its data. */
 #include "base/counted.h"
+#include "base/utf8.h"
 #include "commands/commands.h"
 #include "engine/evaluator.h"
 #include "engine/run.h"
@@ -38,8 +39,8 @@ static apd_status evaluate_all(apd_run *run, int *different, apd_error *error) {
         sum += accuracy;
         measured++;
         if (apd_run_speaks(run))
-            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id, state->records[t].name,
-                         100.0 * recorded, 100.0 * accuracy,
+            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id,
+                         apd_utf8_shown(state->records[t].name).text, 100.0 * recorded, 100.0 * accuracy,
                          isnan(recorded) ? "  not recorded yet"
                          : equal         ? ""
                                          : "  differs");

@@ -2,6 +2,7 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "commands/commands.h"
 #include "engine/claim.h"
 #include "engine/counts.h"
@@ -9,15 +10,13 @@
 #include "engine/forgetting.h"
 #include "engine/results.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "method/clustering/recentre.h"
 
-#include <errno.h>
-#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct forget_options {
     apd_cli_list tasks, settings;
@@ -104,27 +103,37 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     return status;
 }
 
+/* Whether a file of the run's folder is a commit that --keep-history kept ("checkpoint-000012.h5") or began to write
+ * ("checkpoint-000012.h5.tmp"), or one that was put aside ("checkpoint.damaged.h5"). */
+static bool is_kept_commit(const char *name) {
+    static const char lead[] = "checkpoint-";
+    if (strcmp(name, "checkpoint.damaged.h5") == 0)
+        return true;
+    if (strncmp(name, lead, sizeof lead - 1) != 0)
+        return false;
+    const char *digits = name + sizeof lead - 1, *ending = digits + strspn(digits, "0123456789");
+    return ending != digits && (strcmp(ending, ".h5") == 0 || strcmp(ending, ".h5.tmp") == 0);
+}
+
 /* Delete the commits that an earlier --keep-history kept, which hold the tasks too. Called after the new commit.
  * Rank 0. */
 static apd_status delete_kept_commits(const apd_run *run, apd_error *error) {
-    char *pattern = apd_join_path(run->description->output, "checkpoint-[0-9]*.h5");
-    glob_t found = {0};
+    const char *folder = run->description->output;
+    apd_file_names names = {0};
+    APD_TRY(apd_folder_list(folder, &names, error));
     apd_status status = APD_OK;
-    int answer = glob(pattern, GLOB_NOSORT, NULL, &found);
-    if (answer != 0 && answer != GLOB_NOMATCH)
-        status = apd_fail(error, APD_ERROR_IO, "%s: cannot look for older commits", pattern);
-    for (size_t i = 0; answer == 0 && i < found.gl_pathc; i++) {
-        if (unlink(found.gl_pathv[i]) != 0)
-            status = apd_fail(error, APD_ERROR_IO,
-                              "%s: cannot delete this older commit: %s; it still holds the task",
-                              found.gl_pathv[i], strerror(errno));
-        else
-            (void)printf("deleted the older commit %s\n", found.gl_pathv[i]);
+    for (int i = 0; i < names.count && status == APD_OK; i++) {
+        if (!is_kept_commit(names.items[i]))
+            continue;
+        char *path = apd_join_path(folder, names.items[i]);
+        status = apd_file_delete(path, error);
+        if (status == APD_OK)
+            (void)printf("deleted the older commit %s\n", path);
+        free(path);
     }
+    apd_file_names_clear(&names);
     if (status == APD_OK) /* the certificate is printed when the removals are safe */
-        status = apd_sync_folder(run->description->output, error);
-    globfree(&found);
-    free(pattern);
+        status = apd_sync_folder(folder, error);
     return status;
 }
 
@@ -133,17 +142,17 @@ static void print_certificate(const apd_run *run, const forget_options *options,
     (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
     for (int i = 0; i < forgotten->count; i++)
         (void)printf("forgotten: task %d (%s)\n", run->state.records[forgotten->places[i]].id,
-                     run->state.records[forgotten->places[i]].name);
+                     apd_utf8_shown(run->state.records[forgotten->places[i]].name).text);
     (void)printf(" task  name                            digest before     digest after      accuracy "
                  "before, after\n");
     for (int t = 0; t < run->state.task_count; t++)
         if (run->decomposition->tasks[t] != NULL)
-            (void)printf("%5d  %-30s  %016" PRIx64 "  %016" PRIx64 "  %7.2f %% %7.2f %%  %s\n",
-                         run->state.records[t].id, run->state.records[t].name, before[t].digest,
-                         after[t].digest, 100.0 * before[t].accuracy, 100.0 * after[t].accuracy,
-                         before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy
-                             ? "equal"
-                             : "DIFFERS");
+            (void)printf(
+                "%5d  %-30s  %016" PRIx64 "  %016" PRIx64 "  %7.2f %% %7.2f %%  %s\n",
+                run->state.records[t].id, apd_utf8_shown(run->state.records[t].name).text, before[t].digest,
+                after[t].digest, 100.0 * before[t].accuracy, 100.0 * after[t].accuracy,
+                before[t].digest == after[t].digest && before[t].accuracy == after[t].accuracy ? "equal"
+                                                                                               : "DIFFERS");
     (void)printf("%s\n", options->keep_history
                              ? "Older commits were kept: the task is NOT erased from this folder."
                              : "No byte of the task's parameters remains in the run's checkpoint.");
@@ -185,23 +194,43 @@ static apd_status commit(apd_run *run, const forget_options *options, const chos
 /* Make the commit that was opened the newest. A task in training starts again, since the old tasks that it was trained
  * beside have changed. Collective. */
 static apd_status settle(apd_run *run, const char *path, apd_error *error) {
-    char *newest = apd_checkpoint_path(path);
-    apd_status status = APD_OK;
-    if (apd_run_speaks(run))
+    char *newest = NULL;
+    apd_status status = apd_checkpoint_path(path, &newest, error);
+    if (apd_run_speaks(run) && status == APD_OK)
         status = apd_checkpoint_settle(newest, run->checkpoint, error);
     if (status == APD_OK)
         status = apd_run_guard(run, newest, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
     free(run->checkpoint);
     run->checkpoint = newest;
     if (run->state.half_way)
         apd_log("task %d is in training; it will start again from its first step", run->state.training.id);
     run->state.half_way = false;
+    return APD_OK;
+}
+
+/* Whether all tasks that are named were forgotten before. */
+static bool are_forgotten(const apd_run *run, const apd_cli_list *tasks) {
+    for (int i = 0; i < tasks->count; i++) {
+        int place = apd_find_task(&run->state, tasks->values[i]);
+        if (place < 0 || run->decomposition->tasks[place] != NULL)
+            return false;
+    }
+    return tasks->count > 0;
+}
+
+/* A forget that was killed after its commit may have left kept commits: this one deletes them. Collective. */
+static apd_status finish_former(const apd_run *run, const forget_options *options, apd_error *error) {
+    apd_status status = APD_OK;
+    if (are_forgotten(run, &options->tasks) && !options->keep_history && apd_run_speaks(run))
+        status = delete_kept_commits(run, error);
     return apd_team_agree(run->team, status, error);
 }
 
 static apd_status forget(apd_run *run, const forget_options *options, evidence *before, evidence *after,
                          apd_error *error) {
     chosen forgotten = {.count = 0};
+    APD_TRY(finish_former(run, options, error));
     APD_TRY(find_places(run, &options->tasks, &forgotten, error));
     if (apd_run_speaks(run))
         (void)printf("%s: forgetting %d of %s; the present commit will be %s\n", run->checkpoint,
@@ -227,10 +256,16 @@ static apd_status forget(apd_run *run, const forget_options *options, evidence *
 
 /* Lock the run, if there is one. Collective. */
 static apd_status claim(apd_run *run, const char *path, bool break_lock, apd_error *error) {
-    char *newest = apd_checkpoint_path(path), *folder = apd_parent_folder(newest);
-    bool found = apd_run_speaks(run) && (access(newest, F_OK) == 0 || apd_checkpoint_is_run(newest));
+    char *newest = NULL;
+    bool found = false;
+    apd_status status = apd_checkpoint_path(path, &newest, error);
+    if (status == APD_OK && apd_run_speaks(run))
+        status = apd_file_exists(newest, &found, error);
+    APD_TRY(apd_team_agree(run->team, status, error));
+    found = found || (apd_run_speaks(run) && apd_checkpoint_is_run(newest));
     apd_team_broadcast(run->team, &found, (int64_t)sizeof found);
-    apd_status status = found ? apd_run_claim(run, folder, break_lock, error) : APD_OK;
+    char *folder = apd_parent_folder(newest);
+    status = found ? apd_run_claim(run, folder, break_lock, error) : APD_OK;
     free(folder);
     free(newest);
     return status;

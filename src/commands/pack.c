@@ -13,7 +13,8 @@ static const apd_cli_option no_options[] = {{0}};
 static apd_status run_verify(const void *options, int count, const char *const *arguments, apd_error *error) {
     (void)options;
     (void)count;
-    char *path = apd_checkpoint_path(arguments[0]);
+    char *path = NULL;
+    APD_TRY(apd_checkpoint_path(arguments[0], &path, error));
     int groups = 0;
     apd_status status = apd_checkpoint_verify(path, &groups, error);
     if (status == APD_OK)
@@ -63,7 +64,8 @@ static apd_status run_pack(const void *given, int count, const char *const *argu
     (void)count;
     if (options->output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed: where is the packed file to go?");
-    char *path = apd_checkpoint_path(arguments[0]);
+    char *path = NULL;
+    APD_TRY(apd_checkpoint_path(arguments[0], &path, error));
     int groups = 0;
     apd_lock *lock = NULL;
     apd_status status = claim(options->output, &lock, error);

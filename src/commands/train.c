@@ -120,8 +120,12 @@ static apd_status choose_commit(apd_run *run, const train_options *options, cons
                                 apd_error *error) {
     apd_error damaged = {0};
     apd_status status = apd_run_choose(run, newest, found, &damaged);
+    bool thrown_away = options->fresh && options->force;
+    if (status != APD_OK && status != APD_ERROR_DATA &&
+        !thrown_away) /* nobody knows whether there is a commit */
+        return apd_fail(error, status, "%s", damaged.message);
     *found = *found || status != APD_OK;
-    if (options->fresh && options->force)
+    if (thrown_away)
         *found = false;
     else if (options->fresh && *found)
         return apd_fail(error, APD_ERROR_USAGE,

@@ -4,6 +4,7 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "engine/counts.h"
 #include "io/system/csv.h"
 #include "io/system/durable.h"
@@ -203,10 +204,10 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     const apd_task_record *record = &run->state.records[t];
     double dense = (double)apd_network_layout(run->network)->decomposed;
     if (record->class_count == 0) {
-        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, record->name);
+        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, apd_utf8_shown(record->name).text);
         return;
     }
-    (void)printf("%5d %5d  %-30s", t, record->id, record->name);
+    (void)printf("%5d %5d  %-30s", t, record->id, apd_utf8_shown(record->name).text);
     print_percent(record->accuracy);
     print_percent(last_accuracy(run, t));
     (void)printf(" %10" PRId64 " %7.2f %9.1f\n", nonzeros, 100.0 * (double)nonzeros / dense, record->seconds);
@@ -238,8 +239,8 @@ static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t
     for (int b = 0; b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
             (void)printf("%-12s %8" PRId64 " %10" PRId64 " %19" PRId64 " %19" PRId64 "\n",
-                         layout->blocks[b].name, layout->blocks[b].rows, layout->blocks[b].cols, sigma[b],
-                         tau[b]);
+                         apd_utf8_shown(layout->blocks[b].name).text, layout->blocks[b].rows,
+                         layout->blocks[b].cols, sigma[b], tau[b]);
 }
 
 void apd_results_print(apd_run *run, bool layers) {

@@ -40,9 +40,10 @@ static char *share_text(const apd_team *team, char *text) {
 apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error) {
     apd_status status = APD_OK;
     char *use = NULL, note[1400] = "";
-    run->checkpoint = apd_checkpoint_path(path);
     *found = false;
     if (apd_run_speaks(run))
+        status = apd_checkpoint_path(path, &run->checkpoint, error);
+    if (apd_run_speaks(run) && status == APD_OK)
         status = apd_checkpoint_choose(run->checkpoint, &use, note, sizeof note, error);
     if (note[0] != '\0')
         apd_warn("%s", note);

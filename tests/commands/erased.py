@@ -1,56 +1,91 @@
 #!/usr/bin/env python3
-"""Whether a task's parameters are gone: erased.py OLD_CHECKPOINT FOLDER TASK. Takes byte strings from the task's
-data sets in the old checkpoint (those that no other task has too) and looks for them in every file of the
-folder. Exit status 1 with the data set's name when one is found, or when there was nothing to look for."""
+"""Whether a task's parameters are gone: erased.py OLD_CHECKPOINT FOLDER TASK.
+
+Takes byte strings from every numeric data set of the task in the old checkpoint: floats, int32 columns, int64 row
+offsets. Those that no other task and no shared parameter has are looked for in every file of the folder, as they stand
+in a data set and as they stand in packed rows, where int64 numbers are not aligned to their own size. Exit status 1 with
+the file's and the data set's name when one is found, or when there was too little to look for.
+"""
 import pathlib
 import sys
 
 import h5py
 
-PIECE = 16  # bytes: four floats that stand side by side
+FLOATS = 16  # bytes: four floats that stand side by side
+INTEGERS = 32  # eight columns or four offsets: small numbers stand side by side by chance more often
+AT_MOST = 200  # byte strings of a data set
 
 
 def pieces(data):
-    raw = data.tobytes()
-    return {raw[i : i + PIECE] for i in range(0, len(raw) - PIECE + 1, 4)}
+    """All windows of a data set's bytes that have enough variety to stand nowhere by chance."""
+    raw, size = data.tobytes(), FLOATS if data.dtype.kind == "f" else INTEGERS
+    step = data.dtype.itemsize
+    found = set()
+    for i in range(0, len(raw) - size + 1, step):
+        piece = raw[i : i + size]
+        items = {piece[k : k + step] for k in range(0, size, step)}
+        if len(set(piece)) >= 6 if data.dtype.kind == "f" else len(items) >= size // step - 1:
+            found.add(piece)
+    return found
 
 
-old, folder, wanted = sys.argv[1:]
-with h5py.File(old, "r") as file:
-    groups = {name: file["tasks"][name] for name in file["tasks"]}
+def windows_of(group):
+    found = {}
 
-    def matches(group):
-        name = group.attrs["name"]
-        name = name.decode() if isinstance(name, bytes) else str(name)
-        return wanted in (str(int(group.attrs["id"])), name)
+    def take(name, item):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.shape != ():
+            found[name] = pieces(item[()])
 
-    target = [name for name in groups if matches(groups[name])]
-    assert len(target) == 1, target
-    secrets, others = {}, set()
-    for name, group in groups.items():
-        found = {}
-        group.visititems(lambda n, d: found.update({n: pieces(d[()])}) if isinstance(d, h5py.Dataset)
-                         and d.dtype.kind == "f" else None)
-        if name == target[0]:
-            secrets = found
-        else:
-            for value in found.values():
-                others |= value
-    for shared in ("shared", "groups"):
-        if shared in file:
-            file[shared].visititems(lambda n, d: others.update(pieces(d[()])) if isinstance(d, h5py.Dataset) else None)
+    group.visititems(take)
+    return found
 
-looked = 0
-for path in pathlib.Path(folder).rglob("*"):
-    if not path.is_file():
-        continue
-    content = path.read_bytes()
-    for name, values in secrets.items():
-        for value in sorted(values - others)[:200]:
-            if len(set(value)) < 6:
-                continue  # zeros and the like stand everywhere
-            looked += 1
-            if value in content:
-                sys.exit(f"{path}: bytes of {name} are still there")
-if looked < 50:
-    sys.exit(f"only {looked} byte strings to look for")
+
+def secrets_of(checkpoint, wanted):
+    """Byte strings of the task `wanted` alone, by data set."""
+    secrets, others, matches = {}, set(), 0
+    with h5py.File(checkpoint, "r") as file:
+        for name in file["tasks"]:
+            group = file["tasks"][name]
+            called = group.attrs["name"]
+            called = called.decode() if isinstance(called, bytes) else str(called)
+            if wanted in (str(int(group.attrs["id"])), called):
+                matches += 1
+                secrets = windows_of(group)
+            else:
+                others.update(*windows_of(group).values())
+        for shared in ("shared", "groups"):
+            for name in file.get(shared, ()):
+                others.update(*windows_of(file[shared][name]).values())
+    assert matches == 1, f"{matches} tasks are called {wanted}"
+    return {name: sorted(values - others)[:AT_MOST] for name, values in secrets.items()}
+
+
+def find(secrets, folder):
+    """The first file below the folder that holds one of the byte strings, and its data set; or None."""
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        for name, values in secrets.items():
+            if any(value in content for value in values):
+                return path, name
+    return None
+
+
+def main():
+    old, folder, wanted = sys.argv[1:]
+    secrets = secrets_of(old, wanted)
+    looked = {kind: sum(len(v) for n, v in secrets.items() if n.endswith(kind)) for kind in ("", "columns", "offsets")}
+    if looked[""] < 50:
+        sys.exit(f"only {looked['']} byte strings to look for")
+    if "tau/columns" in secrets and not (looked["columns"] and looked["offsets"]):
+        sys.exit(f"no columns or no offsets to look for: {looked}")
+    found = find(secrets, folder)
+    if found is not None:
+        sys.exit(f"{found[0]}: bytes of {found[1]} are still there")
+    if find(secrets, pathlib.Path(old).parent) is None:
+        sys.exit("the search does not even find the bytes in the old run")
+
+
+if __name__ == "__main__":
+    main()

@@ -87,6 +87,32 @@ case_forget() {
     /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run 2 || fail "bytes remain"
 }
 
+# Folders whose names are patterns of a shell: kept commits in them go, those of their siblings stay.
+case_forget_in_folders_named_like_patterns() {
+    make_data
+    describe run
+    ranks 1 train run.yaml --set stream.tasks=3 --set training.epochs=2 >out.txt 2>&1 || fail "$(cat out.txt)"
+    "$APD" forget run --task 0 --keep-history >out.txt || fail "--keep-history"
+    mkdir runs
+    local kept=checkpoint-000003.h5 folder
+    [ -e "run/$kept" ] || fail "no commit is kept: $(ls run)"
+    for folder in 'a[1]' 'a*' a1 ab; do
+        cp -r run "runs/$folder"
+    done
+    for folder in 'a[1]' 'a*'; do
+        "$APD" forget "runs/$folder" --task 1 >out.txt || fail "forgetting in $folder"
+        [ ! -e "runs/$folder/$kept" ] || fail "$folder: the kept commit, which holds the task, is still there"
+        /usr/bin/python3 "$repository/tests/commands/erased.py" "run/$kept" "runs/$folder" 1 || fail "bytes remain"
+    done
+    for folder in a1 ab; do
+        [ -e "runs/$folder/$kept" ] || fail "$folder: the kept commit of a sibling is gone"
+    done
+    cp -r run killed # as if a forget had been killed between its commit and the removal of kept commits
+    "$APD" forget killed --task 1 --keep-history >out.txt || fail "--keep-history"
+    refused 2 "forgotten already" "$APD" forget killed --task 1
+    ! ls killed/checkpoint-0*.h5 2>/dev/null || fail "kept commits, which hold the task, are still there"
+}
+
 # A run that has forgotten a task goes on to its other tasks; the numbers of the others do not shift.
 case_forget_and_go_on() {
     make_data

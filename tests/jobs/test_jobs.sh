@@ -68,7 +68,7 @@ says "until 1795636800"
 pretend squeue 'echo N/A'
 job 0 train.sbatch mine.yaml
 grep -qx "until " out || fail "an end that Slurm does not know"
-pretend apd 'exit 75'
+pretend apd 'mkdir -p runs/mine; echo "$$" >runs/mine/new; mv runs/mine/new runs/mine/checkpoint.h5; exit 75'
 environment=(SLURM_RESTART_COUNT=2)
 job 75 train.sbatch mine.yaml
 says "start 3"
@@ -84,6 +84,31 @@ for status in 2 65 69 70 74 137 138; do
     says "failed with exit status $status; it is not requeued"
     asked ""
 done
+
+echo "- a fault that may pass"
+rm -rf runs
+pretend apd 'exit 75'
+job 75 train.sbatch mine.yaml # before the run's folder is there
+says "ended before a commit by a fault that may pass (exit status 75)"
+asked "requeue 7"
+job 75 train.sbatch mine.yaml # again, and no commit since
+says "it is not requeued"
+asked ""
+job 75 train.sbatch mine.yaml # started anew by hand
+asked "requeue 7"
+pretend apd 'echo "$$" >runs/mine/new; mv runs/mine/new runs/mine/checkpoint.h5; exit 75'
+for _ in 1 2 3; do # as long as commits advance
+    job 75 train.sbatch mine.yaml
+    says "committed and stopped (exit status 75)"
+    asked "requeue 7"
+done
+pretend apd 'exit 75'
+job 75 train.sbatch mine.yaml
+asked "requeue 7"
+job 75 train.sbatch mine.yaml
+says "it is not requeued"
+asked ""
+rm -rf runs
 
 echo "- a rank dies"
 pretend apd 'mkdir -p runs/mine; echo line >>runs/mine/metrics.jsonl; exit 137'

@@ -15,6 +15,9 @@
 #include "method/solvers/retroactive_update.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Files in the fixture's folder of segments, and bytes of them. Local. */
@@ -359,6 +362,106 @@ static void choose_without_any_commit_gives_none(void **state) {
                   apd_checkpoint_choose(path, &use, note, sizeof note, &error) == APD_OK && use == NULL);
 }
 
+/* From now on `spare` more descriptors can be had; below 0: as many as before. */
+static void limit_descriptors(int spare) {
+    static rlim_t before;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (spare < 0) {
+        limit.rlim_cur = before;
+    } else {
+        int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_true(lowest >= 0);
+        (void)close(lowest);
+        before = limit.rlim_cur;
+        limit.rlim_cur = (rlim_t)(lowest + spare);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* A commit whose files cannot be opened is neither absent nor damaged, and nothing is deleted: at each number of
+ * descriptors that is too small the calls end with REQUEUE (EMFILE), at larger ones they find the newest. */
+static void choose_and_settle_without_descriptors_fall_back_on_nothing(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "descriptors.h5");
+    saved_and_equal(&f);
+    add_task(&f);
+    saved_and_equal(&f);
+    if (apd_team_rank(team) == 0) {
+        int64_t bytes, bytes_before;
+        int segments = count_segments(&f, &bytes_before), refused = 0, settled = 0;
+        for (int spare = 0; spare < 8; spare++) {
+            apd_error error = {0};
+            char *use = NULL, note[1400];
+            limit_descriptors(spare);
+            apd_status status = apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error);
+            apd_status settle = apd_checkpoint_settle(f.newest, f.newest, NULL);
+            limit_descriptors(-1);
+            assert_true(status == APD_OK || status == APD_REQUEUE);
+            assert_true(settle == APD_OK || settle == APD_REQUEUE);
+            assert_true((use != NULL) == (status == APD_OK));
+            assert_true(use == NULL || strcmp(use, f.newest) == 0);
+            assert_string_equal(note, "");
+            assert_true(status == APD_OK || strstr(error.message, strerror(EMFILE)) != NULL);
+            refused += status == APD_REQUEUE;
+            settled += settle == APD_OK;
+            assert_int_equal(count_segments(&f, &bytes), segments);
+            assert_int_equal(bytes, bytes_before);
+            free(use);
+        }
+        assert_true(refused >= 2 && refused < 8 && settled > 0);
+    }
+    apd_team_barrier(team);
+    end(&f);
+}
+
+/* A name that leads in a circle (ELOOP) is no absence: no older commit is taken, none is said to be missing. */
+static void choose_newest_that_cannot_be_looked_for_is_an_error(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "circle.h5");
+    saved_and_equal(&f);
+    saved_and_equal(&f);
+    if (apd_team_rank(team) == 0) {
+        apd_error error = {0};
+        char *use = NULL, note[1400], aside[400];
+        (void)snprintf(aside, sizeof aside, "%s.aside", f.newest);
+        assert_int_equal(rename(f.newest, aside), 0);
+        assert_int_equal(symlink("checkpoint.h5", f.newest), 0);
+        assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_ERROR_IO);
+        assert_null(use);
+        assert_int_equal(unlink(f.newest), 0);
+        error = (apd_error){0};
+        assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_OK);
+        assert_non_null(strstr(note, "is missing; the commit before is used"));
+        free(use);
+        assert_int_equal(rename(aside, f.newest), 0);
+    }
+    apd_team_barrier(team);
+    end(&f);
+}
+
+/* While the former commit is damaged nobody knows what it needs: its segments stay. */
+static void settle_with_a_damaged_former_commit_deletes_no_segment(void **state) {
+    (void)state;
+    fixture f = begin(small_run, "former.h5");
+    saved_and_equal(&f);
+    add_task(&f);
+    saved_and_equal(&f);
+    if (apd_team_rank(team) == 0) {
+        char former[400];
+        int64_t size, bytes;
+        (void)snprintf(former, sizeof former, "%s/checkpoint.previous.h5", f.store);
+        int segments = count_segments(&f, &bytes);
+        unsigned char *good = read_bytes(former, &size);
+        write_bytes(former, good, size / 3);
+        assert_int_equal(apd_checkpoint_settle(f.newest, f.newest, NULL), APD_OK);
+        assert_int_equal(count_segments(&f, &bytes), segments);
+        free(good);
+    }
+    apd_team_barrier(team);
+    end(&f);
+}
+
 /* --- a task half way ---------------------------------------------------------------------------------------- */
 
 static apd_network *make_network(void) {
@@ -475,6 +578,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(save_after_forgetting_leaves_no_file_that_holds_the_task),
         cmocka_unit_test(choose_newest_damaged_gives_the_one_before_and_settle_makes_it_the_newest),
         cmocka_unit_test(choose_without_any_commit_gives_none),
+        cmocka_unit_test(choose_and_settle_without_descriptors_fall_back_on_nothing),
+        cmocka_unit_test(choose_newest_that_cannot_be_looked_for_is_an_error),
+        cmocka_unit_test(settle_with_a_damaged_former_commit_deletes_no_segment),
         cmocka_unit_test(half_way_task_of_every_solver_comes_back),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-#include "io/system/utf8.h"
+#include "base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct lead {
@@ -69,4 +70,28 @@ void apd_utf8_excerpt(const char *text, size_t bytes, char *out, size_t size) {
         at += step;
     }
     out[used] = '\0';
+}
+
+void apd_utf8_clean(char *text) {
+    size_t bytes = strlen(text), used = 0;
+    for (size_t at = 0; at < bytes;) {
+        uint32_t code = 0;
+        size_t length = apd_utf8_decode(text + at, bytes - at, &code);
+        bool good = length > 0 && is_printable(code);
+        size_t step = length > 0 ? length : 1;
+        if (good)
+            memmove(text + used, text + at, length);
+        else
+            text[used] = '?';
+        used += good ? length : 1;
+        at += step;
+    }
+    text[used] = '\0';
+}
+
+apd_shown apd_utf8_shown(const char *name) {
+    apd_shown shown;
+    (void)snprintf(shown.text, sizeof shown.text, "%s", name);
+    apd_utf8_clean(shown.text);
+    return shown;
 }
