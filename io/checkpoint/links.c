@@ -1,91 +1,93 @@
 #include "io/checkpoint/links.h"
 
 #include "base/memory.h"
-#include "io/checkpoint/task.h"
+#include "io/checkpoint/store.h"
 #include "io/system/fault.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static int together = 128; /* tasks; those of a last, broken lot are linked by each commit */
+struct apd_links {
+    apd_part_link *links; /* (image.links) */
+    apd_part_image image;
+};
 
-int apd_checkpoint_links_set_together(int tasks) {
-    int last = together;
-    together = tasks;
+static int lot = 128;
+
+int apd_links_set_lot(int tasks) {
+    int last = lot;
+    lot = tasks;
     return last;
 }
 
-apd_link_place apd_checkpoint_link_place(const apd_run_state *state, int place, int part) {
-    const apd_task_record *record = &state->records[place];
-    apd_link_place where = {.segment = {state->commit, APD_SEGMENT_TASKS, part},
-                            .forgotten = record->class_count == 0};
-    if (part < 0)
-        where.segment = (apd_segment){record->segment, APD_SEGMENT_TASKS, record->part};
-    return where;
+void apd_links_destroy(apd_links *links) {
+    if (links == NULL)
+        return;
+    free(links->links);
+    free(links->image.bytes);
+    free(links);
 }
 
-apd_status apd_checkpoint_link_folders(const apd_checkpoint_out *root, apd_error *error) {
-    static const char *const folders[] = {"shared", "tasks", "forgotten"};
-    for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++)
-        APD_TRY(apd_checkpoint_put_folder(root, folders[f], error));
-    return APD_OK;
+static apd_part_link link_to(apd_run_state *state, const apd_layout *layout, apd_item_key key) {
+    const apd_home *home = apd_item_home(state, key);
+    apd_part_link link = {0}; /* to its last byte: links are compared */
+    apd_item_group(layout, key, link.object);
+    apd_store_part_name(home->commit, home->part, link.file);
+    return link;
 }
 
-apd_status apd_checkpoint_link_put(const apd_checkpoint_out *root, int place, apd_link_place where,
-                                   apd_error *error) {
-    char name[64];
-    apd_checkpoint_task_name(place, where.forgotten, name, sizeof name);
-    return apd_checkpoint_put_check(root, apd_segment_link(root->id, name, where.segment), name + 1, error);
+/* Tasks come first: those of whole lots make the image. */
+static apd_part_link *list_links(apd_run_state *state, const apd_layout *layout, int64_t *count,
+                                 int64_t *kept) {
+    int items, tasks = state->task_count / apd_fault_links(lot) * apd_fault_links(lot);
+    apd_item_key *keys = apd_item_list(state, &items);
+    apd_part_link *links = apd_allocate(items, sizeof *links, "links");
+    *count = *kept = 0;
+    for (int i = 0; i < items; i++)
+        if (keys[i].kind == APD_ITEM_TASK) {
+            *kept += keys[i].of < tasks;
+            links[(*count)++] = link_to(state, layout, keys[i]);
+        }
+    for (int i = 0; i < items; i++)
+        if (keys[i].kind != APD_ITEM_TASK)
+            links[(*count)++] = link_to(state, layout, keys[i]);
+    free(keys);
+    return links;
 }
 
-static bool same_place(apd_link_place a, apd_link_place b) {
-    return a.segment.commit == b.segment.commit && a.segment.part == b.segment.part &&
-           a.forgotten == b.forgotten;
-}
-
-static bool is_up_to_date(const apd_run_state *state, const int *part, int count) {
-    bool same = state->links != NULL && state->links->count == count;
-    for (int t = 0; t < count && same; t++)
-        same = same_place(state->links->places[t], apd_checkpoint_link_place(state, t, part[t]));
-    return same;
-}
-
-static apd_status fill(const apd_checkpoint_links *links, apd_checkpoint_file *file, apd_error *error) {
-    const apd_checkpoint_out *root = apd_checkpoint_file_root(file);
-    APD_TRY(apd_checkpoint_link_folders(root, error));
-    for (int t = 0; t < links->count; t++)
-        APD_TRY(apd_checkpoint_link_put(root, t, links->places[t], error));
-    return APD_OK;
-}
-
-apd_status apd_checkpoint_links_update(apd_run_state *state, const int *part, const char *temporary,
-                                       apd_error *error) {
-    int lot = apd_fault_links(together), count = state->task_count / lot * lot;
-    if (is_up_to_date(state, part, count))
+/* The image has the first `kept` links. */
+static apd_status update_image(apd_run_state *state, const apd_part_link *links, int64_t kept,
+                               apd_error *error) {
+    size_t bytes = (size_t)kept * sizeof *links;
+    if (state->links != NULL && state->links->image.links == kept &&
+        memcmp(state->links->links, links, bytes) == 0)
         return APD_OK;
-    apd_checkpoint_links_destroy(state->links);
-    apd_checkpoint_links *links = state->links = apd_allocate(1, sizeof *links, "tasks' links");
-    links->count = count;
-    links->places = apd_allocate(count, sizeof *links->places, "tasks' links");
-    for (int t = 0; t < count; t++)
-        links->places[t] = apd_checkpoint_link_place(state, t, part[t]);
-    apd_checkpoint_file *file = NULL;
-    apd_status status;
-    APD_GO(apd_checkpoint_file_create(temporary, NULL, &file, error));
-    APD_GO(fill(links, file, error));
-    APD_GO(apd_checkpoint_file_take(file, &links->image, error));
-out:
-    apd_checkpoint_file_destroy(file);
-    if (status != APD_OK) {
-        apd_checkpoint_links_destroy(links);
-        state->links = NULL;
-    }
+    apd_links_destroy(state->links);
+    state->links = NULL;
+    if (kept == 0)
+        return APD_OK;
+    apd_links *made = apd_allocate(1, sizeof *made, "links");
+    made->links = apd_allocate(kept, sizeof *links, "links");
+    memcpy(made->links, links, bytes);
+    apd_status status = apd_part_image_make(links, kept, &made->image, error);
+    if (status == APD_OK)
+        state->links = made;
+    else
+        apd_links_destroy(made);
     return status;
 }
 
-void apd_checkpoint_links_destroy(apd_checkpoint_links *links) {
-    if (links == NULL)
-        return;
-    free(links->places);
-    free(links->image.bytes);
-    free(links);
+apd_status apd_links_make(apd_run_state *state, const apd_layout *layout, apd_part_link **links,
+                          int64_t *count, const apd_part_image **begin, apd_error *error) {
+    int64_t kept;
+    apd_part_link *made = list_links(state, layout, count, &kept);
+    apd_status status = update_image(state, made, kept, error);
+    if (status == APD_OK) {
+        *links = made;
+        *begin = state->links != NULL ? &state->links->image : NULL;
+    } else {
+        free(made);
+    }
+    return status;
 }

@@ -1,46 +1,21 @@
-/* checkpoint_links: where a commit begins: with the links of most finished tasks.
+/* links: checkpoint.h5's links to the items, for readers of HDF5 without the program.
  *
- * HDF5 makes a link in 4 us, and nearly all of a commit's are those of the one before: ten thousand tasks' would take
- * longer than the task that is new. So the links of the first tasks, by whole hundreds, are kept as the bytes of a
- * checkpoint.h5 that has nothing else; the next commit's begins as a copy of it. Every commit begins so, also the
- * first, which makes the bytes, and when one of these tasks is written anew they are made anew: the file depends on
- * what it says, not on the commits before it. */
+ * HDF5 needs 4 us for a link. The bytes of a file that has the links of the first tasks and nothing else are kept from commit
+ * to commit, so that a commit makes links to the last, broken lot of tasks alone. The lots are of a fixed size, so that equal
+ * commits are equal files. */
 #ifndef APD_IO_CHECKPOINT_LINKS_H
 #define APD_IO_CHECKPOINT_LINKS_H
 
-#include "io/checkpoint/checkpoint.h"
-#include "io/checkpoint/file.h"
-#include "io/checkpoint/segment.h"
+#include "io/checkpoint/part_writer.h"
+#include "io/checkpoint/schema.h"
 
-typedef struct apd_link_place {
-    apd_segment segment;
-    bool forgotten;
-} apd_link_place;
+/* Links to all items of a commit, those of the image first. `*begin` is the state's (NULL where it has none: few tasks). Free
+ * the list. Status INTERNAL. */
+apd_status apd_links_make(apd_run_state *state, const apd_layout *layout, apd_part_link **links,
+                          int64_t *count, const apd_part_image **begin, apd_error *error);
+void apd_links_destroy(apd_links *links); /* Takes NULL. */
 
-struct apd_checkpoint_links {
-    int count;              /* of the first tasks */
-    apd_link_place *places; /* (count) */
-    apd_h5_image image;     /* of their links, and of the folders of all */
-};
-
-/* Where the task at `place` lies in a commit that is being made: in its part `part`, -1: where its record says. */
-apd_link_place apd_checkpoint_link_place(const apd_run_state *state, int place, int part);
-
-/* The folders that every checkpoint has. Statuses as apd_checkpoint_save. */
-apd_status apd_checkpoint_link_folders(const apd_checkpoint_out *root, apd_error *error);
-
-/* The link of the task at `place`. Statuses as apd_checkpoint_save. */
-apd_status apd_checkpoint_link_put(const apd_checkpoint_out *root, int place, apd_link_place where,
-                                   apd_error *error);
-
-/* Make state->links those of the commit that is being made, whose tasks are in `part` (T). `temporary` is the path of
- * a file that may be written, and is gone afterwards. */
-apd_status apd_checkpoint_links_update(apd_run_state *state, const int *part, const char *temporary,
-                                       apd_error *error);
-
-/* For tests: how many tasks' links are kept together; returns how many it was. */
-int apd_checkpoint_links_set_together(int tasks);
-
-void apd_checkpoint_links_destroy(apd_checkpoint_links *links); /* Takes NULL. */
+/* For tests: a lot is of so many tasks (128). Returns what it was. */
+int apd_links_set_lot(int tasks);
 
 #endif

@@ -1,265 +1,94 @@
-/* Loading a checkpoint at any number of ranks: rank 0 reads and checks, each rank gets its rows. */
+/* Loading a commit at any number of ranks: every rank has the state, items are read by the ranks that see them. */
 #include "io/checkpoint/checkpoint.h"
 
 #include "base/memory.h"
-#include "io/checkpoint/parcel.h"
-#include "io/checkpoint/read.h"
+#include "io/checkpoint/scatter.h"
+#include "io/system/file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct loading {
-    const apd_team *team;
-    const apd_partition *partition;
-    const char *path;
-    const apd_layout *layout;
-    apd_decomposition *decomposition;
-    apd_checkpoint_reader *reader; /* rank 0's alone */
-} loading;
+/* checkpoint.h5's bytes, read by rank 0, open on every rank. Collective: all ranks leave together. */
+static apd_status open_everywhere(const apd_team *team, const char *path, apd_reader **reader,
+                                  apd_error *error) {
+    char *bytes = NULL;
+    int64_t count = 0;
+    apd_status status = APD_OK;
+    if (apd_team_size(team) == 1)
+        return apd_reader_open(path, reader, error);
+    if (apd_team_rank(team) == 0)
+        status = apd_read_file(path, INT64_MAX / 2, &bytes, &count, error);
+    APD_GO(apd_team_agree(team, status, error));
+    apd_team_broadcast(team, &count, sizeof count);
+    if (bytes == NULL)
+        bytes = apd_allocate_bytes(count + 1, "the checkpoint");
+    apd_team_broadcast(team, bytes, count);
+    status = apd_reader_open_bytes(path, bytes, count, reader, error);
+    status = apd_team_agree(team, status, error);
+out:
+    free(bytes);
+    return status;
+}
 
-/* Local: only rank 0 has a reader. */
-static apd_status check_layout(const loading *l, apd_error *error) {
-    if (l->reader == NULL)
-        return APD_OK;
-    const apd_layout *found = apd_checkpoint_reader_layout(l->reader), *wanted = l->layout;
+static apd_status check_layout(const char *path, const apd_layout *found, const apd_layout *wanted,
+                               apd_error *error) {
     for (int b = 0; b < found->block_count && b < wanted->block_count; b++) {
         const apd_block *f = &found->blocks[b], *w = &wanted->blocks[b];
-        if (strcmp(f->name, w->name) != 0 || f->rows != w->rows || f->cols != w->cols ||
-            f->decomposed != w->decomposed)
+        if (strcmp(f->name, w->name) != 0 || f->rows != w->rows || f->cols != w->cols)
             return apd_fail(error, APD_ERROR_DATA,
                             "%s: /layout: block %d is %s (%" PRId64 " x %" PRId64
                             ") and the network's is %s (%" PRId64 " x %" PRId64 "): another network wrote it",
-                            l->path, b + 1, f->name, f->rows, f->cols, w->name, w->rows, w->cols);
+                            path, b + 1, f->name, f->rows, f->cols, w->name, w->rows, w->cols);
     }
     if (found->block_count != wanted->block_count)
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: /layout: there are %d blocks and the network has %d: another network wrote it",
-                        l->path, found->block_count, wanted->block_count);
+                        path, found->block_count, wanted->block_count);
     return APD_OK;
 }
 
-/* Rank 0's `*array` to all; the others' is allocated here. Collective. */
-static void share(const apd_team *team, bool root, void **array, int64_t count, size_t size,
-                  const char *what) {
-    if (!root)
-        *array = apd_allocate(count, size, what);
-    apd_team_broadcast(team, *array, count * (int64_t)size);
-}
-
-/* Rank 0's `words` in runs of counts[r] words to their ranks; returns this rank's run. Collective. */
-static uint32_t *deal(const loading *l, const void *words, const int64_t *counts, int64_t *count) {
-    int ranks = l->partition->ranks;
-    int64_t *sizes = apd_allocate(ranks, sizeof *sizes, "sizes");
-    for (int r = 0; counts != NULL && r < ranks; r++)
-        sizes[r] = sizeof *count;
-    apd_team_scatter(l->team, counts, sizes, count, sizeof *count);
-    for (int r = 0; counts != NULL && r < ranks; r++)
-        sizes[r] = counts[r] * (int64_t)sizeof(uint32_t);
-    uint32_t *mine = apd_allocate(*count, sizeof *mine, "rows from the checkpoint");
-    apd_team_scatter(l->team, words, sizes, mine, *count * (int64_t)sizeof *mine);
-    free(sizes);
-    return mine;
-}
-
-/* Collective. */
-static apd_status load_sigma(const loading *l, int block, apd_error *error) {
-    int64_t cols = l->layout->blocks[block].cols, count;
-    float *whole = NULL;
-    int64_t *counts = NULL;
-    apd_status status = APD_OK;
-    if (l->reader != NULL) {
-        status = apd_checkpoint_reader_sigma(l->reader, block, &whole, error);
-        counts = apd_allocate(l->partition->ranks, sizeof *counts, "sizes");
-        for (int r = 0; r < l->partition->ranks; r++) {
-            apd_rows rows = apd_partition_rows(l->partition, l->layout, block, r);
-            counts[r] = (rows.end - rows.begin) * cols;
-        }
+/* Tasks and clusters without parameters, to be read into. */
+static void make_room(apd_decomposition *decomposition, const apd_run_state *state) {
+    int body = decomposition->layout->block_count - 1;
+    for (int t = 0; t < state->task_count; t++) {
+        const apd_task_record *record = &state->records[t];
+        apd_task_part *part =
+            record->class_count == 0
+                ? NULL
+                : apd_task_part_create(decomposition, record->class_count, record->single != 0);
+        for (int b = 0; b < body && part != NULL; b++)
+            part->blocks[b].group = record->groups != NULL ? record->groups[b] : -1;
+        apd_decomposition_append(decomposition, part);
     }
-    APD_GO(apd_team_agree(l->team, status, error));
-    uint32_t *mine = deal(l, whole, counts, &count);
-    memcpy(l->decomposition->sigma[block], mine, (size_t)count * sizeof *mine);
-    free(mine);
-out:
-    free(counts);
-    free(whole);
+    for (int b = 0; b < body; b++) {
+        apd_block_groups *groups = &decomposition->groups[b];
+        groups->count = state->shared[b].clusters;
+        groups->shared =
+            groups->count > 0 ? apd_allocate(groups->count, sizeof *groups->shared, "clusters") : NULL;
+    }
+}
+
+/* All items but a task in training, or those alone; free the list. */
+static apd_item_key *items_of(const apd_run_state *state, bool training, int *count) {
+    int all;
+    apd_item_key *list = apd_item_list(state, &all);
+    *count = 0;
+    for (int i = 0; i < all; i++)
+        if ((list[i].kind == APD_ITEM_TRAINING) == training)
+            list[(*count)++] = list[i];
+    return list;
+}
+
+/* Collective: all ranks leave together. */
+static apd_status read_items(const apd_team *team, const apd_partition *partition, apd_reader *reader,
+                             bool training, apd_decomposition *decomposition, const apd_solver *solver,
+                             apd_error *error) {
+    int count;
+    apd_item_key *keys = items_of(apd_reader_state(reader), training, &count);
+    apd_status status = apd_items_read(team, partition, reader, keys, count, decomposition, solver, error);
+    free(keys);
     return status;
-}
-
-/* All ranks' parcels of a block, one after the other, and their words. */
-static uint32_t *pack_all(const loading *l, int block, const apd_task_block *whole, int64_t *counts) {
-    int64_t cols = l->layout->blocks[block].cols, at = 0;
-    apd_rows all = {0, l->layout->blocks[block].rows};
-    uint32_t *words = apd_allocate(apd_checkpoint_parcel_words(whole, cols, all), sizeof *words,
-                                   "rows from the checkpoint");
-    for (int r = 0; r < l->partition->ranks; r++) {
-        apd_rows rows = apd_partition_rows(l->partition, l->layout, block, r);
-        apd_checkpoint_parcel_pack(whole, cols, rows, words + at);
-        counts[r] = apd_checkpoint_parcel_words(whole, cols, rows);
-        at += counts[r];
-    }
-    return words;
-}
-
-/* Collective. */
-static apd_status load_block(const loading *l, apd_task_part *part, int block, apd_error *error) {
-    const apd_block *shape = &l->layout->blocks[block];
-    apd_task_block *local = &part->blocks[block], *whole = NULL;
-    int64_t *counts = NULL, count;
-    uint32_t *words = NULL;
-    apd_rows rows = {0, apd_local_rows(l->decomposition, block)};
-    apd_status status = APD_OK;
-    if (l->reader != NULL)
-        status = apd_checkpoint_reader_task_block(l->reader, block, shape->rows, &whole, error);
-    APD_GO(apd_team_agree(l->team, status, error));
-    if (l->reader != NULL) {
-        counts = apd_allocate(l->partition->ranks, sizeof *counts, "sizes");
-        words = pack_all(l, block, whole, counts);
-    }
-    uint32_t *mine = deal(l, words, counts, &count);
-    if (local->dense == NULL)
-        apd_sparse_resize(&local->tau, rows.end, apd_checkpoint_parcel_entries(mine, rows.end));
-    int64_t used = apd_checkpoint_parcel_unpack(local, shape->cols, rows, mine);
-    APD_ASSERT(used == count);
-    free(mine);
-out:
-    free(words);
-    free(counts);
-    apd_checkpoint_block_destroy(whole);
-    return status;
-}
-
-/* Collective. */
-static apd_status load_task(const loading *l, int place, apd_error *error) {
-    apd_checkpoint_facts facts = {0};
-    apd_task_part *part = NULL;
-    apd_status status = APD_OK;
-    if (l->reader != NULL)
-        status = apd_checkpoint_reader_begin_task(l->reader, place, &facts, error);
-    APD_GO(apd_team_agree(l->team, status, error));
-    apd_team_broadcast(l->team, &facts, sizeof facts);
-    if (facts.present) {
-        part = apd_task_part_create(l->decomposition, facts.classes, facts.single);
-        for (int b = 0; b < l->layout->block_count; b++)
-            APD_GO(load_block(l, part, b, error));
-        if (l->reader != NULL)
-            status = apd_checkpoint_reader_end_task(l->reader, error);
-        APD_GO(apd_team_agree(l->team, status, error));
-    }
-    apd_decomposition_append(l->decomposition, part);
-    return APD_OK;
-out:
-    apd_task_part_destroy(l->decomposition, part);
-    return status;
-}
-
-/* Collective. */
-static apd_status load_cluster(const loading *l, int block, int cluster, apd_error *error) {
-    apd_sparse whole = {0}, *local = &l->decomposition->groups[block].shared[cluster];
-    int64_t *counts = NULL, count, at = 0;
-    uint32_t *words = NULL;
-    apd_rows rows = {0, apd_local_rows(l->decomposition, block)};
-    apd_status status = APD_OK;
-    if (l->reader != NULL)
-        status = apd_checkpoint_reader_cluster(l->reader, block, cluster, &whole, error);
-    APD_GO(apd_team_agree(l->team, status, error));
-    if (l->reader != NULL) {
-        apd_rows all = {0, whole.rows};
-        counts = apd_allocate(l->partition->ranks, sizeof *counts, "sizes");
-        words = apd_allocate(apd_checkpoint_sparse_words(&whole, all), sizeof *words, "sigma_g's parcels");
-        for (int r = 0; r < l->partition->ranks; r++) {
-            apd_rows part = apd_partition_rows(l->partition, l->layout, block, r);
-            apd_checkpoint_sparse_pack(&whole, part, words + at);
-            counts[r] = apd_checkpoint_sparse_words(&whole, part);
-            at += counts[r];
-        }
-    }
-    uint32_t *mine = deal(l, words, counts, &count);
-    apd_sparse_resize(local, rows.end, apd_checkpoint_sparse_entries(mine, rows.end));
-    int64_t used = apd_checkpoint_sparse_unpack(local, rows, mine);
-    APD_ASSERT(used == count);
-    free(mine);
-out:
-    free(words);
-    free(counts);
-    apd_sparse_clear(&whole);
-    return status;
-}
-
-/* Collective. */
-static apd_status load_clusters(const loading *l, int block, apd_error *error) {
-    apd_decomposition *d = l->decomposition;
-    int32_t *assignment = NULL;
-    int count = 0;
-    apd_status status = APD_OK;
-    if (l->reader != NULL)
-        status = apd_checkpoint_reader_clusters(l->reader, block, &count, &assignment, error);
-    APD_TRY(apd_team_agree(l->team, status, error));
-    apd_team_broadcast(l->team, &count, sizeof count);
-    share(l->team, l->reader != NULL, (void **)&assignment, d->task_count, sizeof *assignment,
-          "tasks' clusters");
-    for (int t = 0; t < d->task_count; t++)
-        if (d->tasks[t] != NULL)
-            d->tasks[t]->blocks[block].group = assignment[t];
-    free(assignment);
-    d->groups[block].shared = apd_allocate(count, sizeof *d->groups[block].shared, "clusters");
-    d->groups[block].count = count;
-    for (int g = 0; g < count; g++)
-        APD_TRY(load_cluster(l, block, g, error));
-    return APD_OK;
-}
-
-/* Rank 0's state to all; the others' pointers are their own. Collective. */
-static void share_state(const apd_team *team, apd_run_state *state) {
-    bool root = apd_team_rank(team) == 0;
-    int64_t yaml = root ? (int64_t)strlen(state->run_yaml) + 1 : 0;
-    apd_run_state shared = *state;
-    apd_team_broadcast(team, &shared, sizeof shared);
-    apd_team_broadcast(team, &yaml, sizeof yaml);
-    if (!root)
-        *state = shared;
-    int64_t tasks = state->task_count;
-    share(team, root, (void **)&state->records, tasks, sizeof *state->records, "the tasks' records");
-    share(team, root, (void **)&state->accuracy, tasks * tasks, sizeof *state->accuracy, "accuracies");
-    share(team, root, (void **)&state->run_yaml, yaml, 1, "the run's description");
-    if (state->half_way)
-        share(team, root, (void **)&state->training.tallies, state->training.tally_count, sizeof(double),
-              "the shards' losses");
-    for (int64_t t = 0; t < tasks; t++)
-        if (state->records[t].class_count > 0)
-            share(team, root, (void **)&state->records[t].classes, state->records[t].class_count,
-                  sizeof *state->records[t].classes, "a task's classes");
-        else
-            state->records[t].classes = NULL;
-}
-
-/* Collective. */
-static apd_status load_all(const loading *l, apd_error *error) {
-    int32_t tasks = l->reader != NULL ? apd_checkpoint_reader_state(l->reader)->task_count : 0;
-    bool clustered = l->reader != NULL && apd_checkpoint_reader_clustered(l->reader);
-    apd_team_broadcast(l->team, &tasks, sizeof tasks);
-    apd_team_broadcast(l->team, &clustered, sizeof clustered);
-    for (int b = 0; b < l->layout->block_count; b++)
-        if (l->layout->blocks[b].decomposed)
-            APD_TRY(load_sigma(l, b, error));
-    for (int t = 0; t < tasks; t++)
-        APD_TRY(load_task(l, t, error));
-    for (int b = 0; b < l->layout->block_count; b++)
-        if (clustered && l->layout->blocks[b].decomposed)
-            APD_TRY(load_clusters(l, b, error));
-    apd_status status = APD_OK;
-    if (l->reader != NULL && apd_checkpoint_reader_state(l->reader)->half_way)
-        status = apd_checkpoint_reader_skip_training(l->reader, error);
-    if (l->reader != NULL && status == APD_OK)
-        status = apd_checkpoint_reader_finish(l->reader, error);
-    return apd_team_agree(l->team, status, error);
-}
-
-/* What lies in segments need not be saved again. */
-static void note_saved(apd_decomposition *decomposition, const apd_run_state *state) {
-    for (int t = 0; t < decomposition->task_count; t++)
-        if (decomposition->tasks[t] != NULL && state->records[t].segment > 0)
-            decomposition->tasks[t]->changed = false;
 }
 
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
@@ -268,109 +97,58 @@ apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partit
     apd_error local = {0};
     if (error == NULL)
         error = &local;
+    apd_reader *reader = NULL;
     apd_rows *rows = apd_partition_slice(partition, layout);
-    loading l = {team, partition, path, layout, apd_decomposition_create(layout, rows), NULL};
-    apd_run_state loaded = {0};
-    apd_status status = APD_OK;
+    apd_decomposition *loaded = apd_decomposition_create(layout, rows);
+    apd_status status;
     free(rows);
-    if (apd_team_rank(team) == 0)
-        status = apd_checkpoint_reader_open(path, &l.reader, error);
-    if (status == APD_OK)
-        status = check_layout(&l, error);
-    APD_GO(apd_team_agree(team, status, error));
-    APD_GO(load_all(&l, error));
-    if (l.reader != NULL) {
-        loaded = *apd_checkpoint_reader_state(l.reader);
-        *apd_checkpoint_reader_state(l.reader) = (apd_run_state){0};
-    }
-    share_state(team, &loaded);
-    note_saved(l.decomposition, &loaded);
-    *state = loaded;
-    *decomposition = l.decomposition;
-    l.decomposition = NULL;
+    APD_GO(open_everywhere(team, path, &reader, error));
+    APD_GO(check_layout(path, apd_reader_layout(reader), layout, error));
+    make_room(loaded, apd_reader_state(reader));
+    APD_GO(read_items(team, partition, reader, false, loaded, NULL, error));
+    for (int t = 0; t < loaded->task_count; t++)
+        if (loaded->tasks[t] != NULL)
+            loaded->tasks[t]->changed = false;
+    *state = *apd_reader_state(reader);
+    *apd_reader_state(reader) = (apd_run_state){0};
+    *decomposition = loaded;
+    loaded = NULL;
 out:
-    apd_checkpoint_reader_destroy(l.reader);
-    apd_decomposition_destroy(l.decomposition);
+    apd_reader_destroy(reader);
+    apd_decomposition_destroy(loaded);
     return status;
 }
 
-/* --- a task half way ------------------------------------------------------------------------------------- */
+/* --- a task half way -------------------------------------------------------------------------------------- */
 
-/* Rank 0 opens the commit that was loaded and holds its arrays against the solver's. */
-static apd_status open_training(const loading *l, const apd_run_state *state, const apd_solver *solver,
-                                apd_error *error) {
-    const apd_training_names *found = NULL;
-    if (l->reader == NULL)
-        return APD_OK;
-    if (apd_checkpoint_reader_state(l->reader)->commit != state->commit)
-        return apd_fail(error, APD_ERROR_IO, "%s: another process has committed to this run meanwhile",
-                        l->path);
-    APD_TRY(apd_checkpoint_reader_begin_training(l->reader, &found, error));
-    apd_training_names wanted = apd_training_names_of(solver, l->layout);
-    bool fits = found->count == wanted.count;
-    for (int64_t i = 0; fits && i < wanted.count; i++)
-        fits = strcmp(found->names[i], wanted.names[i]) == 0;
-    apd_training_names_clear(&wanted);
+static apd_status check_training(const char *path, const apd_run_state *found, const apd_run_state *state,
+                                 const apd_solver *solver, apd_error *error) {
+    apd_training_state wanted = {0};
+    if (found->commit != state->commit)
+        return apd_fail(error, APD_ERROR_LOCKED, "%s: another job has committed to this run meanwhile", path);
+    apd_training_list(solver, &wanted);
+    bool fits = wanted.array_count == found->training.array_count;
+    for (int i = 0; i < wanted.array_count && fits; i++) {
+        const apd_training_array *a = &wanted.arrays[i], *b = &found->training.arrays[i];
+        fits = a->block == b->block && a->width == b->width && strcmp(a->name, b->name) == 0;
+    }
+    free(wanted.arrays);
     if (fits)
         return APD_OK;
-    return apd_fail(
-        error, APD_ERROR_DATA,
-        "%s: /training/arrays: not the arrays that this run's solver needs: another one wrote them", l->path);
-}
-
-/* Rank 0's whole array `name`, to each rank its rows in `values`. Collective. */
-static apd_status load_array(const loading *l, const apd_solver_array *array, const char *name, float *values,
-                             apd_error *error) {
-    int64_t rows = l->layout->blocks[array->block].rows, width = array->width;
-    int64_t *bytes = apd_allocate(l->partition->ranks, sizeof *bytes, "sizes");
-    float *whole = NULL;
-    apd_status status = APD_OK;
-    if (l->reader != NULL)
-        status = apd_checkpoint_reader_array(l->reader, name, &rows, &width, &whole, error);
-    status = apd_team_agree(l->team, status, error);
-    for (int r = 0; r < l->partition->ranks; r++) {
-        apd_rows part = apd_partition_rows(l->partition, l->layout, array->block, r);
-        bytes[r] = (part.end - part.begin) * width * (int64_t)sizeof *whole;
-    }
-    if (status == APD_OK)
-        apd_team_scatter(l->team, whole, bytes, values, array->rows * width * (int64_t)sizeof *whole);
-    free(whole);
-    free(bytes);
-    return status;
-}
-
-static apd_status load_arrays(const loading *l, apd_solver *solver, apd_error *error) {
-    apd_training_names names = apd_training_names_of(solver, l->layout);
-    int64_t next = 0;
-    apd_status status = APD_OK;
-    for (int i = 0; i < apd_solver_array_count(solver) && status == APD_OK; i++) {
-        const apd_solver_array *array = apd_solver_array_at(solver, i);
-        status = load_array(l, array, names.names[next++], array->values, error);
-        if (array->snapshot != NULL && status == APD_OK)
-            status = load_array(l, array, names.names[next++], array->snapshot, error);
-    }
-    apd_training_names_clear(&names);
-    return status;
+    return apd_fail(error, APD_ERROR_DATA,
+                    "%s: /half_way: not the arrays that this run's solver needs: another one wrote them",
+                    path);
 }
 
 apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partition *partition,
                                         const char *path, const apd_run_state *state, apd_solver *solver,
-                                        const apd_layout *layout, apd_error *error) {
-    apd_error local = {0};
-    if (error == NULL)
-        error = &local;
-    loading l = {team, partition, path, layout, NULL, NULL};
-    apd_status status = APD_OK;
-    apd_solver_resume(solver, state->training.progress);
-    if (apd_team_rank(team) == 0)
-        status = apd_checkpoint_reader_open(path, &l.reader, error);
-    if (status == APD_OK)
-        status = open_training(&l, state, solver, error);
-    APD_GO(apd_team_agree(team, status, error));
-    APD_GO(load_arrays(&l, solver, error));
-    status = l.reader != NULL ? apd_checkpoint_reader_end_training(l.reader, error) : APD_OK;
-    status = apd_team_agree(team, status, error);
+                                        apd_decomposition *decomposition, apd_error *error) {
+    apd_reader *reader = NULL;
+    apd_status status;
+    APD_GO(open_everywhere(team, path, &reader, error));
+    APD_GO(apd_team_agree(team, check_training(path, apd_reader_state(reader), state, solver, error), error));
+    APD_GO(read_items(team, partition, reader, true, decomposition, solver, error));
 out:
-    apd_checkpoint_reader_destroy(l.reader);
+    apd_reader_destroy(reader);
     return status;
 }

@@ -1,7 +1,6 @@
 #include "io/checkpoint/plan.h"
 
 #include "base/memory.h"
-#include "io/checkpoint/task.h"
 #include "io/system/fault.h"
 
 #include <stdlib.h>
@@ -14,118 +13,126 @@ int64_t apd_commit_plan_set_part_bytes(int64_t bytes) {
     return last;
 }
 
-bool apd_commit_plan_is_single(const apd_decomposition *decomposition, const apd_task_part *part) {
-    for (int b = 0; b < decomposition->layout->block_count; b++)
-        if (decomposition->layout->blocks[b].decomposed)
-            return part->blocks[b].dense != NULL;
-    return false;
+/* --- which items ------------------------------------------------------------------------------------------ */
+
+typedef struct choice {
+    apd_item_key key;
+    apd_home home;
+    int order;
+    bool written;
+} choice;
+
+/* By part, and by order in a part. */
+static int compare_homes(const void *a, const void *b) {
+    const choice *left = a, *right = b;
+    if (left->home.commit != right->home.commit)
+        return left->home.commit < right->home.commit ? -1 : 1;
+    if (left->home.part != right->home.part)
+        return left->home.part < right->home.part ? -1 : 1;
+    return left->order < right->order ? -1 : left->order > right->order;
 }
 
-/* --- which tasks ---------------------------------------------------------------------------------------- */
-
-typedef struct whereabouts {
-    int segment, part, place;
-} whereabouts;
-
-static int compare_files(const void *a, const void *b) {
-    const whereabouts *left = a, *right = b;
-    if (left->segment != right->segment)
-        return left->segment < right->segment ? -1 : 1;
-    return left->part < right->part ? -1 : left->part > right->part;
+static int compare_orders(const void *a, const void *b) {
+    const choice *left = a, *right = b;
+    return left->order < right->order ? -1 : left->order > right->order;
 }
 
-/* Of the `count` tasks of `kept`, those whose file would hold too much that nobody needs any more are written, too:
- * half of its groups, or, when the commit is to be alone, a single one. */
-static void give_up_files(const apd_run_state *state, whereabouts *kept, int count, bool alone,
-                          bool *written) {
-    if (count > 0)
-        qsort(kept, (size_t)count, sizeof *kept, compare_files);
+/* Items of a part of which half are needed no more, or, when the commit is to be alone, a single one, are written. */
+static void give_up_parts(const apd_run_state *state, choice *choices, int count, bool alone) {
+    qsort(choices, (size_t)count, sizeof *choices, compare_homes);
     for (int i = 0, end; i < count; i = end) {
-        for (end = i; end < count && compare_files(&kept[i], &kept[end]) == 0;)
-            end++;
-        int needed = end - i, held = state->records[kept[i].place].segment_groups;
+        const apd_part_record *part = apd_find_part(state, choices[i].home.commit, choices[i].home.part);
+        int needed = 0, held = part != NULL ? part->items : 0;
+        for (end = i; end < count && choices[end].home.commit == choices[i].home.commit &&
+                      choices[end].home.part == choices[i].home.part;
+             end++)
+            needed += !choices[end].written;
         for (int k = i; k < end && (alone ? needed < held : 2 * needed < held); k++)
-            written[kept[k].place] = true;
+            choices[k].written = true;
     }
+    qsort(choices, (size_t)count, sizeof *choices, compare_orders);
 }
 
-/* Tasks that changed on any rank, and those of files that are given up. Collective. */
-static bool *choose(const apd_team *team, const apd_decomposition *decomposition, const apd_run_state *state,
-                    bool alone) {
-    int tasks = state->task_count, count = 0;
-    bool *written = apd_allocate(tasks, sizeof *written, "which tasks are written");
-    int64_t *changed = apd_allocate(tasks, sizeof *changed, "which tasks changed");
-    whereabouts *kept = apd_allocate(tasks, sizeof *kept, "where tasks lie");
-    for (int t = 0; t < tasks; t++)
-        changed[t] = decomposition->tasks[t] != NULL && decomposition->tasks[t]->changed;
-    apd_team_maximum(team, changed, tasks);
-    for (int t = 0; t < tasks; t++) {
-        const apd_task_record *record = &state->records[t];
-        written[t] = changed[t] != 0 || record->segment == 0;
-        if (!written[t])
-            kept[count++] = (whereabouts){record->segment, record->part, t};
+/* Whether an item's numbers changed since they were written; for tasks this rank's alone. */
+static bool has_changed(const apd_decomposition *decomposition, const apd_run_state *state,
+                        apd_item_key key) {
+    switch (key.kind) {
+    case APD_ITEM_TASK: return decomposition->tasks[key.of]->changed;
+    case APD_ITEM_TRAINING: return true;
+    case APD_ITEM_SIGMA:
+    case APD_ITEM_CLUSTER: break;
     }
-    give_up_files(state, kept, count, alone, written);
-    free(kept);
+    return state->shared_moved || !state->half_way;
+}
+
+/* Collective. */
+static choice *choose(const apd_team *team, const apd_decomposition *decomposition, apd_run_state *state,
+                      bool alone, int *count) {
+    apd_item_key *items = apd_item_list(state, count);
+    choice *choices = apd_allocate(*count, sizeof *choices, "the commit's items");
+    int64_t *changed = apd_allocate(*count, sizeof *changed, "which items changed");
+    for (int i = 0; i < *count; i++)
+        changed[i] = has_changed(decomposition, state, items[i]);
+    apd_team_maximum(team, changed, *count);
+    for (int i = 0; i < *count; i++) {
+        const apd_home *home = apd_item_home(state, items[i]);
+        choices[i] = (choice){items[i], *home, i, changed[i] != 0 || home->commit == 0 || home->part < 0};
+    }
     free(changed);
-    return written;
+    free(items);
+    if (*count > 0)
+        give_up_parts(state, choices, *count, alone);
+    return choices;
 }
 
-/* --- in which parts -------------------------------------------------------------------------------------- */
+/* --- in which parts --------------------------------------------------------------------------------------- */
 
-/* Nearly what the task's group takes. */
-static int64_t group_bytes(const apd_decomposition *decomposition, int place, int64_t entries) {
-    const apd_layout *layout = decomposition->layout;
-    const apd_task_part *part = decomposition->tasks[place];
-    const int64_t frame = 8192; /* HDF5's */
-    int64_t bytes = frame + 8 * ((int64_t)place + 1);
-    if (part == NULL)
-        return bytes;
-    int64_t rows = apd_checkpoint_decomposed_rows(layout);
-    bytes += 4 * part->classes * (layout->blocks[layout->block_count - 1].cols + 1);
-    if (apd_commit_plan_is_single(decomposition, part))
-        return bytes + 4 * (rows + apd_checkpoint_decomposed_weights(layout));
-    return bytes + 16 * rows + 8 * entries;
-}
-
-static void cut(const apd_decomposition *decomposition, apd_commit_plan *plan) {
+static void cut(const apd_decomposition *decomposition, const apd_run_state *state, const apd_solver *solver,
+                apd_commit_plan *plan) {
     int64_t filled = 0, most = apd_fault_part(part_bytes);
     plan->first = apd_allocate((int64_t)plan->count + 1, sizeof *plan->first, "where parts begin");
+    plan->parts = apd_allocate(plan->count, sizeof *plan->parts, "parts");
     for (int i = 0; i < plan->count; i++) {
-        int place = plan->places[i];
-        if (i == 0 || filled >= most) {
-            plan->first[plan->parts++] = i;
+        bool other = i > 0 && apd_item_class(plan->items[i]) != apd_item_class(plan->items[i - 1]);
+        if (i == 0 || other || filled >= most) {
+            plan->parts[plan->part_count] =
+                (apd_part_record){.commit = state->commit, .part = plan->part_count};
+            plan->first[plan->part_count++] = i;
             filled = 0;
         }
-        plan->part[place] = plan->parts - 1;
-        filled += group_bytes(decomposition, place, plan->entries[i]);
+        apd_item item = apd_item_of(plan->items[i], decomposition, state, solver);
+        filled += apd_item_bytes(&item, plan->entries[i]);
+        apd_item_clear(&item);
+        plan->parts[plan->part_count - 1].items++;
     }
-    plan->first[plan->parts] = plan->count;
+    plan->first[plan->part_count] = plan->count;
 }
 
-void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decomposition,
-                          const apd_run_state *state, bool alone, apd_commit_plan *plan) {
-    int tasks = state->task_count;
-    bool *written = choose(team, decomposition, state, alone);
-    *plan = (apd_commit_plan){.part = apd_allocate(tasks, sizeof *plan->part, "parts of tasks"),
-                              .places = apd_allocate(tasks, sizeof *plan->places, "tasks' places"),
-                              .entries = apd_allocate(tasks, sizeof *plan->entries, "tau's entries")};
-    for (int t = 0; t < tasks; t++) {
-        plan->part[t] = -1;
-        if (!written[t])
+void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decomposition, apd_run_state *state,
+                          const apd_solver *solver, bool alone, apd_commit_plan *plan) {
+    int count;
+    choice *choices = choose(team, decomposition, state, alone, &count);
+    *plan = (apd_commit_plan){.items = apd_allocate(count, sizeof *plan->items, "items"),
+                              .entries = apd_allocate(count, sizeof *plan->entries, "entries"),
+                              .digests = apd_allocate(count, sizeof *plan->digests, "digests")};
+    for (int i = 0; i < count; i++) {
+        if (!choices[i].written)
             continue;
-        plan->entries[plan->count] = apd_decomposition_nonzeros(decomposition, t);
-        plan->places[plan->count++] = t;
+        apd_item item = apd_item_of(choices[i].key, decomposition, state, solver);
+        plan->entries[plan->count] = apd_item_entries(&item);
+        plan->items[plan->count++] = choices[i].key;
+        apd_item_clear(&item);
     }
+    free(choices);
     apd_team_sum(team, plan->entries, plan->count);
-    cut(decomposition, plan);
-    free(written);
+    cut(decomposition, state, solver, plan);
 }
 
 void apd_commit_plan_clear(apd_commit_plan *plan) {
-    free(plan->part);
-    free(plan->places);
+    free(plan->items);
     free(plan->entries);
+    free(plan->digests);
     free(plan->first);
+    free(plan->parts);
     *plan = (apd_commit_plan){0};
 }

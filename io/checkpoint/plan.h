@@ -1,31 +1,31 @@
-/* checkpoint_plan: which tasks a commit writes, and in which parts of its segment of tasks.
+/* plan: which items a commit writes, and in which parts.
  *
- * Parts follow one another in the order of places and are cut by what the tasks hold alone, so that they are the same
- * at every P. */
+ * Written are items that changed, and those of parts that would hold too much that nobody needs any more. Parts follow one
+ * another in the items' order; shared parameters, tasks and a task in training lie in different ones. What they hold
+ * alone cuts them, so that they are the same at every P. */
 #ifndef APD_IO_CHECKPOINT_PLAN_H
 #define APD_IO_CHECKPOINT_PLAN_H
 
-#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/schema.h"
+#include "mpi/team/team.h"
 
 typedef struct apd_commit_plan {
-    int *part;        /* (T): of the task at a place; -1: it is not written, its group stays where it is */
-    int *places;      /* (count): of the tasks that are written, in order */
-    int64_t *entries; /* (count): of their tau, all ranks */
     int count;
-    int *first; /* (parts + 1): where in `places` a part begins, and where the last one ends */
-    int parts;
+    apd_item_key *items; /* (count): those that are written */
+    int64_t *entries;    /* (count): of all ranks */
+    uint64_t *digests;   /* (count): of their groups; set by writing */
+    int part_count;
+    int *first; /* (part_count + 1): where in `items` a part begins, and where the last one ends */
+    apd_part_record *parts; /* (part_count): bytes and digest are set by writing */
 } apd_commit_plan;
 
-/* The same on all ranks; clear it. `alone`: nothing of a former commit that holds a forgotten task may be kept.
- * Collective. */
-void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decomposition,
-                          const apd_run_state *state, bool alone, apd_commit_plan *plan);
+/* The plan of commit state->commit; the same on all ranks. `alone`: no part that holds a forgotten task may be needed.
+ * Collective. Clear it. */
+void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decomposition, apd_run_state *state,
+                          const apd_solver *solver, bool alone, apd_commit_plan *plan);
 void apd_commit_plan_clear(apd_commit_plan *plan);
 
-/* Whether the task is a network of its own. */
-bool apd_commit_plan_is_single(const apd_decomposition *decomposition, const apd_task_part *part);
-
-/* A part ends once it holds so many bytes, for tests. Returns the last number. The same on all ranks. */
+/* For tests: a part ends at so many bytes (16 MB). Returns what it was. */
 int64_t apd_commit_plan_set_part_bytes(int64_t bytes);
 
 #endif

@@ -1,62 +1,51 @@
-/* reader: what the files of the reader share; nobody else includes it.
+/* reader: a commit, read by one process without MPI.
  *
- * A reader has one group open at a time. read.c opens and closes groups and the whole; read_task.c reads tasks,
- * read_shared.c sigma and clusters, read_training.c the task in training. Local. Statuses as get. */
+ * Opening reads checkpoint.h5: the run's state, and where each item lies. Items are then read one at a time, in any order;
+ * reading them in the order of apd_item_list opens each part once. Every digest on the way is checked.
+ * Local. Statuses: DATA "FILE: OBJECT: reason"; IO or REQUEUE when the system refuses. */
 #ifndef APD_IO_CHECKPOINT_READER_H
 #define APD_IO_CHECKPOINT_READER_H
 
-#include "io/checkpoint/get.h"
-#include "io/checkpoint/read.h"
-#include "io/checkpoint/segment.h"
-#include "io/checkpoint/training.h"
+#include "io/checkpoint/part_writer.h"
+#include "io/checkpoint/schema.h"
 
-/* A segment that is open. */
-typedef struct apd_segment_file {
-    apd_segment which; /* commit 0: none */
-    char *path;
-    hid_t file;
-    int groups; /* of tasks in it */
-} apd_segment_file;
+typedef struct apd_reader apd_reader;
 
-struct apd_checkpoint_reader {
-    hid_t file;
-    const char *path;
-    apd_checkpoint_in root;
-    apd_segment_file segments[APD_SEGMENT_KINDS]; /* the last one of each kind */
-    apd_layout layout;
-    apd_run_state state;
-    uint64_t *digests; /* (T) as checkpoint.h5 says they are */
-    uint64_t shared, training;
-    bool *sparse; /* (T): the task at the place is neither forgotten nor single */
-    int good;
-    bool partly;             /* tasks are passed over, or it is a part's: the accuracies are not wanted */
-    apd_checkpoint_in group; /* the one being read */
-    int place;
-    apd_checkpoint_facts facts;
-    int64_t entries; /* of this task's tau read so far */
-    apd_checkpoint_source sources[APD_CHECKPOINT_SETS];
-    apd_training_names names;
-};
+/* `path`: checkpoint.h5, or a packed commit. `*out` is set on success only. */
+apd_status apd_reader_open(const char *path, apd_reader **out, apd_error *error);
 
-/* Open the group `name`, which is `link` or lies below it. `*which` gets the segment that holds it; commit 0 means the
- * checkpoint itself. DATA when the segment is absent: the commit is not whole. */
-apd_status apd_checkpoint_reader_open_group(apd_checkpoint_reader *reader, const char *name, const char *link,
-                                            apd_segment_kind kind, apd_segment *which, apd_error *error);
+/* The same when the bytes of checkpoint.h5 are in memory already: for processes that may not see `path`. */
+apd_status apd_reader_open_bytes(const char *path, const char *bytes, int64_t count, apd_reader **out,
+                                 apd_error *error);
+void apd_reader_destroy(apd_reader *reader); /* Takes NULL. */
 
-/* The digest of the open group: computed from all that was read and equal to the stored one; with `trust` the stored
- * one. */
-apd_status apd_checkpoint_reader_digest(apd_checkpoint_reader *reader, bool trust, uint64_t *digest,
-                                        apd_error *error);
+/* The reader's own; the state may be taken over by leaving {0}. */
+apd_run_state *apd_reader_state(apd_reader *reader);
+const apd_layout *apd_reader_layout(const apd_reader *reader);
 
-/* Close the open group. Its digest (as above) must be `expected`, the one in checkpoint.h5. */
-apd_status apd_checkpoint_reader_end_group(apd_checkpoint_reader *reader, bool trust, uint64_t expected,
-                                           apd_error *error);
+/* Read a whole item into the views of `item`, which hold all rows: apd_item_whole, or apd_item_of at one rank. Room is made
+ * for what the item owns, once the file is seen to hold as much. */
+apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error);
 
-/* Allocate all accuracies, as NAN; late, since they take T*T*8 bytes. */
-void apd_checkpoint_reader_need_accuracies(apd_run_state *state);
+/* Whether this process finds the part that an item lies in, with the right digest; OK as well when it does not. */
+bool apd_reader_sees(apd_reader *reader, apd_item_key key);
 
-/* Read only the record of the task at `place`, or nothing of a block's sigma; stored digests are trusted. */
-apd_status apd_checkpoint_reader_record(apd_checkpoint_reader *reader, int place, apd_error *error);
-apd_status apd_checkpoint_reader_skip_sigma(apd_checkpoint_reader *reader, int block, apd_error *error);
+/* theta of task `place` in block `block`: weights (R, C) and bias (R), of the head (classes, C) and (classes); to be freed.
+ * mask * sigma, plus the cluster's sigma_g, and at tau's columns what tau/theta says; exact to the bit. */
+apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
+                            apd_error *error);
+
+/* The attributes and arrays of an item's group in a file, with `entries` entries in all: `*group` points into `*storage`, which is to be
+ * freed. */
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
+                       apd_part_group *group, void **storage);
+
+/* Append the item, whose views hold all rows, to a file. */
+void apd_item_append(const apd_item *item, apd_part_writer *writer);
+
+/* Append `rows` ends of a block's row offsets, which count from 0, as they are in the file: from *base on, which moves. The
+ * first ones of an array follow a 0 (`begin`). */
+void apd_item_append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
+                          int64_t *base);
 
 #endif

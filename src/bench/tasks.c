@@ -26,6 +26,12 @@ static void fill_record(apd_task_record *record, const apd_bench_result *result,
         record->normalisation.deviation[channel] = 1.0f;
 }
 
+/* One more task, which changes no other's accuracy. */
+static void add_accuracy(apd_accuracies *accuracies) {
+    apd_accuracies_add_task(accuracies);
+    accuracies->now[accuracies->tasks - 1] = 0.5;
+}
+
 /* Make run->state that of a run that has finished the first `count` tasks and has not committed. */
 static void pretend(apd_run *run, const apd_bench_result *result, int count) {
     apd_run_state_clear(&run->state);
@@ -36,10 +42,11 @@ static void pretend(apd_run *run, const apd_bench_result *result, int count) {
                                  .task_count = count,
                                  .run_yaml = apd_description_write(run->description)};
     run->state.config_digest = apd_description_digest(run->description);
-    run->state.accuracy = apd_allocate((int64_t)count * count, sizeof(double), "the accuracies");
     run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");
-    for (int t = 0; t < count; t++)
+    for (int t = 0; t < count; t++) {
         fill_record(&run->state.records[t], result, t);
+        add_accuracy(&run->state.accuracies);
+    }
 }
 
 /* Finish one more of the decomposition's tasks. */
@@ -49,8 +56,7 @@ static void pretend_one_more(apd_run *run, const apd_bench_result *result) {
     state->records =
         apd_reallocate(state->records, count, count + 1, sizeof *state->records, "the tasks' records");
     fill_record(&state->records[count], result, count);
-    free(state->accuracy);
-    state->accuracy = apd_allocate((int64_t)(count + 1) * (count + 1), sizeof(double), "the accuracies");
+    add_accuracy(&state->accuracies);
     state->task_count = run->decomposition->task_count = count + 1;
 }
 

@@ -154,8 +154,7 @@ static void find_orders(apd_comparison *c) {
 }
 
 static double *last_row(const apd_compared_run *run) {
-    int tasks = run->state.task_count;
-    return run->state.accuracy + (size_t)(tasks - 1) * (size_t)tasks;
+    return run->state.accuracies.now;
 }
 
 /* A task without a final accuracy in one run gets none in any. */
@@ -196,7 +195,7 @@ static apd_status lay_out(apd_comparison *c, apd_error *error) {
 static void measure(apd_comparison *c) {
     leave_out_forgotten(c);
     for (int r = 0; r < c->run_count; r++)
-        c->runs[r].metrics = apd_metrics_of(c->runs[r].state.accuracy, c->task_count, c->task_count);
+        c->runs[r].metrics = apd_metrics_of(&c->runs[r].state.accuracies);
     c->means = apd_allocate((int64_t)c->order_count * c->task_count, sizeof *c->means, "the orders' means");
     c->opd = apd_allocate(c->task_count, sizeof *c->opd, "the tasks' OPD");
     c->spread = apd_order_spread_of(c->accuracy, c->order_of, c->run_count, c->order_count, c->task_count,

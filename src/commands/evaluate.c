@@ -31,7 +31,7 @@ static apd_status evaluate_all(apd_run *run, int *different, apd_error *error) {
     for (int t = 0; t < state->task_count; t++) {
         if (run->decomposition->tasks[t] == NULL)
             continue;
-        double accuracy = 0.0, recorded = *apd_run_accuracy(run, state->task_count - 1, t);
+        double accuracy = 0.0, recorded = state->accuracies.now[t];
         APD_TRY(apd_evaluate_task(run, t, &accuracy, error));
         bool equal =
             accuracy == recorded || isnan(recorded); /* NaN: the run stopped before this evaluation */

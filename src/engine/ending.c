@@ -47,26 +47,17 @@ static bool recentring_is_due(const apd_run *run) {
     return tasks == 1 || (every > 0 && tasks % every == 0);
 }
 
-/* One more record, and one more row and column of accuracies, all NaN. */
+/* One more record, and one more row of accuracies. */
 static apd_task_record *grow_state(apd_run_state *state) {
-    const int64_t tasks = state->task_count, grown = tasks + 1;
-    double *accuracy = state->accuracy =
-        apd_reallocate(state->accuracy, tasks * tasks, grown * grown, sizeof *accuracy, "the accuracies");
-    for (int64_t i = tasks - 1; i > 0; i--) /* the last row first: rows move into the space of later ones */
-        memmove(accuracy + i * grown, accuracy + i * tasks, (size_t)tasks * sizeof *accuracy);
-    for (int64_t i = 0; i < tasks; i++)
-        accuracy[i * grown + tasks] = accuracy[tasks * grown + i] = NAN;
-    accuracy[tasks * grown + tasks] = NAN;
-    state->records =
-        apd_reallocate(state->records, tasks, tasks + 1, sizeof *state->records, "the tasks' records");
-    state->task_count = (int)grown;
-    return &state->records[tasks];
+    state->records = apd_reallocate(state->records, state->task_count, (int64_t)state->task_count + 1,
+                                    sizeof *state->records, "the tasks' records");
+    apd_accuracies_add_task(&state->accuracies);
+    return &state->records[state->task_count++];
 }
 
-/* The accuracies before: those of tasks whose theta did not move are carried over to the last row, the others become
- * NaN until they are measured. Collective. */
-static void carry_accuracies(apd_run *run) {
-    const int tasks = run->state.task_count, last = tasks - 1;
+/* Tasks whose theta moved have no accuracy until they are measured again. Collective. */
+static void drop_accuracies(apd_run *run) {
+    const int tasks = run->state.task_count;
     int64_t *moved = apd_allocate(tasks, sizeof *moved, "which tasks moved");
     for (int t = 0; t < tasks; t++) {
         apd_task_part *part = run->decomposition->tasks[t];
@@ -75,13 +66,9 @@ static void carry_accuracies(apd_run *run) {
             part->moved = false;
     }
     apd_team_maximum(run->team, moved, tasks);
-    for (int t = 0; t < tasks; t++) {
-        double *cell = apd_run_accuracy(run, last, t);
+    for (int t = 0; t < tasks; t++)
         if (moved[t] != 0)
-            *cell = NAN;
-        else if (isnan(*cell) && last > 0)
-            *cell = *apd_run_accuracy(run, last - 1, t);
-    }
+            run->state.accuracies.now[t] = NAN;
     free(moved);
 }
 
@@ -103,7 +90,7 @@ void apd_ending_begin(apd_training *training) {
     record->accuracy = NAN;
     run->state.shared_moved = true;
     run->state.ending = APD_ENDING_TRAINED;
-    carry_accuracies(run);
+    drop_accuracies(run);
     apd_fault_point("evaluation");
 }
 
@@ -113,10 +100,7 @@ void apd_ending_begin(apd_training *training) {
 static apd_status commit(ending *e, apd_error *error) {
     apd_run *run = e->run;
     double before = apd_seconds();
-    apd_task_part *part = run->decomposition->tasks[e->place];
     run->state.records[e->place].seconds = before - e->training->started;
-    if (part != NULL) /* a commit on the way may have written its group, with fewer accuracies */
-        part->changed = true;
     APD_TRY(apd_checkpoint_save(run->team, &run->partition, run->checkpoint, run->decomposition, &run->state,
                                 NULL, error));
     apd_requests_committed(e->training->requests, apd_seconds() - before);
@@ -160,7 +144,7 @@ static apd_status answer(ending *e, apd_stretch next, apd_error *error) {
 static apd_status evaluate(ending *e, apd_error *error) {
     apd_run *run = e->run;
     for (int t = 0; t < run->state.task_count; t++) {
-        double accuracy = 0.0, *cell = apd_run_accuracy(run, e->place, t);
+        double accuracy = 0.0, *cell = &run->state.accuracies.now[t];
         if (run->decomposition->tasks[t] == NULL || !isnan(*cell))
             continue;
         APD_TRY(answer(e, APD_STRETCH_EVALUATION, error));
@@ -169,12 +153,12 @@ static apd_status evaluate(ending *e, apd_error *error) {
         e->evaluated++;
         apd_fault_point("evaluated");
     }
-    run->state.records[e->place].accuracy = *apd_run_accuracy(run, e->place, e->place);
+    run->state.records[e->place].accuracy = run->state.accuracies.now[e->place];
     return APD_OK;
 }
 
 static double average_accuracy(const apd_run *run) {
-    return apd_metrics_of(run->state.accuracy, run->state.task_count, run->state.task_count).average;
+    return apd_metrics_of(&run->state.accuracies).average;
 }
 
 /* Collective. */
@@ -186,7 +170,7 @@ static apd_status consolidate(ending *e, apd_error *error) {
     APD_TRY(apd_consolidate_run(run, e->consolidator, error));
     e->consolidated = apd_seconds() - started;
     recentre(e->training);
-    carry_accuracies(run);
+    drop_accuracies(run);
     run->state.ending = APD_ENDING_CONSOLIDATED;
     return APD_OK;
 }
@@ -230,7 +214,7 @@ static apd_status log_task(const ending *e, double commit_seconds, apd_error *er
                                             run->stream->tasks[e->training->id].class_count, &counts);
     if (!apd_run_speaks(run))
         return APD_OK;
-    apd_metrics metrics = apd_metrics_of(run->state.accuracy, run->state.task_count, run->state.task_count);
+    apd_metrics metrics = apd_metrics_of(&run->state.accuracies);
     apd_log("task %3d of %d  %-28s %6.2f %%   average %6.2f %%   capacity %6.1f %%   %5.1f s", e->place + 1,
             run->stream->task_count, record->name, 100.0 * record->accuracy, 100.0 * metrics.average,
             100.0 * capacity.weights, record->seconds);

@@ -28,10 +28,8 @@ void apd_forget_place(apd_run *run, int place) {
     record->classes = NULL;
     record->class_count = 0;
     record->accuracy = NAN;
-    record->segment = 0;
     record->normalisation = (apd_normalisation){0};
-    for (int i = 0; i < state->task_count; i++)
-        *apd_run_accuracy(run, i, place) = NAN;
+    apd_accuracies_forget(&state->accuracies, place);
     run->listed = 0;
 }
 

@@ -42,7 +42,7 @@ static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, boo
 }
 
 static double last_accuracy(const apd_run *run, int place) {
-    return *apd_run_accuracy(run, run->state.task_count - 1, place);
+    return run->state.accuracies.now[place];
 }
 
 /* An accuracy as a CSV cell, empty if there is none. */
@@ -53,10 +53,11 @@ static void cell(FILE *file, double accuracy) {
         (void)fprintf(file, ",%.6f", accuracy);
 }
 
-static void put_accuracies(FILE *file, const apd_run *run, int task) {
+/* `row` (T): the accuracies after task `task`. */
+static void put_accuracies(FILE *file, const apd_run *run, int task, const double *row) {
     (void)fprintf(file, "%d", run->state.records[task].id);
     for (int j = 0; j < run->stream->task_count; j++)
-        cell(file, j <= task ? *apd_run_accuracy(run, task, j) : NAN);
+        cell(file, j <= task ? row[j] : NAN);
     (void)fputc('\n', file);
 }
 
@@ -80,8 +81,13 @@ static apd_status write_accuracy(apd_run *run, apd_error *error) {
             (void)fprintf(s.file, ",task_%d", run->stream->order[j]);
         (void)fputc('\n', s.file);
     }
-    for (int i = grows ? run->listed : 0; i < tasks; i++)
-        put_accuracies(s.file, run, i);
+    double *row = apd_allocate(tasks, sizeof *row, "accuracies");
+    for (int i = 0; i < tasks; i++) {
+        apd_accuracies_next_row(&run->state.accuracies, i, row);
+        if (!grows || i >= run->listed)
+            put_accuracies(s.file, run, i, row);
+    }
+    free(row);
     run->listed = tasks;
     return sheet_save(&s, run, "accuracy.csv", grows, error);
 }
@@ -215,7 +221,7 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
 
 static void print_summary(const apd_run *run, const apd_capacity_counts *counts, int64_t peak) {
     const apd_run_state *state = &run->state;
-    apd_metrics metrics = apd_metrics_of(state->accuracy, state->task_count, state->task_count);
+    apd_metrics metrics = apd_metrics_of(&state->accuracies);
     apd_capacity capacity =
         apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, counts);
     double seconds = 0.0;
@@ -224,7 +230,7 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
     (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
                  100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
     (void)printf("backward transfer %+.2f %%   forgetting %.2f %%\n", 100.0 * metrics.backward,
-                 100.0 * apd_forgetting_of(state->accuracy, state->task_count, state->task_count));
+                 100.0 * apd_forgetting_of(&state->accuracies));
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
                  "%.1f %%)\n",
                  100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes);

@@ -44,11 +44,6 @@ static inline bool apd_run_speaks(const apd_run *run) {
     return apd_team_rank(run->team) == 0;
 }
 
-/* R[after][place]: the accuracy (0..1) of the task at `place` once the one at `after` was learned. NaN if it was forgotten
- * or is not evaluated yet. */
-static inline double *apd_run_accuracy(const apd_run *run, int after, int place) {
-    return &run->state.accuracy[(int64_t)after * run->state.task_count + place];
-}
 
 /* Tasks whose end is complete. */
 static inline int apd_run_tasks_done(const apd_run *run) {

@@ -87,7 +87,7 @@ static apd_status restore(apd_training *t, apd_error *error) {
     const apd_training_state *half = &run->state.training;
     (void)apd_heartbeat_phase("load commit");
     APD_TRY(apd_checkpoint_load_training(run->team, &run->partition, run->checkpoint, &run->state,
-                                         run->solver, apd_network_layout(run->network), error));
+                                         run->solver, run->decomposition, error));
     t->epochs = half->epochs;
     t->best = half->best;
     t->started -= half->seconds;

@@ -18,25 +18,17 @@ static double mean_or(const mean *m, double empty) {
     return m->count > 0 ? m->sum / m->count : empty;
 }
 
-static double best_before(const double *accuracy, int j, int last, int64_t stride) {
-    double best = NAN;
-    for (int l = j; l < last; l++)
-        best = fmax(best, accuracy[l * stride + j]);
-    return best;
-}
-
-apd_metrics apd_metrics_of(const double *accuracy, int tasks, int64_t stride) {
+apd_metrics apd_metrics_of(const apd_accuracies *accuracies) {
     mean average = {0}, learning = {0}, backward = {0};
     double worst = NAN;
-    int last = tasks - 1;
-    for (int j = 0; j < tasks; j++) {
-        double now = accuracy[last * stride + j], then = accuracy[j * stride + j];
+    for (int32_t j = 0; j < accuracies->tasks; j++) {
+        double now = accuracies->now[j], then = apd_accuracies_learned(accuracies, j);
         if (isnan(now))
             continue;
         add(&average, now);
         add(&learning, then);
         worst = fmin(worst, now);
-        if (j < last)
+        if (j < accuracies->tasks - 1)
             add(&backward, now - then);
     }
     return (apd_metrics){.average = mean_or(&average, NAN),
@@ -45,14 +37,13 @@ apd_metrics apd_metrics_of(const double *accuracy, int tasks, int64_t stride) {
                          .worst = worst};
 }
 
-double apd_forgetting_of(const double *accuracy, int tasks, int64_t stride) {
+double apd_forgetting_of(const apd_accuracies *accuracies) {
     mean forgetting = {0};
-    int last = tasks - 1, there = 0;
-    for (int j = 0; j < tasks; j++) {
-        double now = accuracy[last * stride + j];
-        there += !isnan(now);
-        if (j < last)
-            add(&forgetting, best_before(accuracy, j, last, stride) - now);
+    int there = 0;
+    for (int32_t j = 0; j < accuracies->tasks; j++) {
+        there += !isnan(accuracies->now[j]);
+        if (j < accuracies->tasks - 1)
+            add(&forgetting, accuracies->best[j] - accuracies->now[j]);
     }
     return mean_or(&forgetting, there > 0 ? 0.0 : NAN);
 }

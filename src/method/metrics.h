@@ -1,11 +1,9 @@
-/* metrics: what a stream of tasks is judged by.
- *
- * R[i][j] is the test accuracy on task j after training task i (places in the stream, from 0): a (tasks, tasks) matrix of
- * which the part above the diagonal is not read. Tasks that were forgotten or never measured are NaN; all means leave them
- * out. Local. */
+/* metrics: what a stream of tasks is judged by, from R[t][j], the accuracy on task j after task t (method/accuracies.h).
+ * Tasks that were forgotten, or never measured, are NaN and left out of every mean. */
 #ifndef APD_METHOD_METRICS_H
 #define APD_METHOD_METRICS_H
 
+#include "method/accuracies.h"
 #include "network/layout.h"
 
 typedef struct apd_metrics {
@@ -15,17 +13,17 @@ typedef struct apd_metrics {
     double worst;    /* min_j R[T-1][j] */
 } apd_metrics;
 
-/* The metrics after `tasks` tasks; all NaN for none. `stride` (>= tasks): the row length of the matrix. */
-apd_metrics apd_metrics_of(const double *accuracy, int tasks, int64_t stride);
+/* The metrics after all tasks so far. No task: all NaN. */
+apd_metrics apd_metrics_of(const apd_accuracies *accuracies);
 
-/* Forgetting, mean_{j<T-1} (max_{j<=l<T-1} R[l][j] - R[T-1][j]); 0 for one task. Reads the whole lower triangle. */
-double apd_forgetting_of(const double *accuracy, int tasks, int64_t stride);
+/* mean_{j<T-1} (max_{j<=t<T-1} R[t][j] - R[T-1][j]); 0 for one task. */
+double apd_forgetting_of(const apd_accuracies *accuracies);
 
-/* Size relative to one network, counted three ways. */
+/* What has to be kept, counted three ways (METHOD: the paper's; with heads and biases; real bytes). */
 typedef struct apd_capacity {
-    double weights; /* the paper's: non-zeros of sigma, tau, sigma_g and masks over D; 1.0 = one network */
-    double all;     /* with all tasks' heads and biases, over D plus these */
-    double bytes;   /* of the checkpoint, over those of one dense network with its head in float32 */
+    double weights; /* non-zeros of sigma, tau, sigma_g, masks over D: 1.0 = one network */
+    double all;     /* the same with every task's head and biases, over (D + those) */
+    double bytes;   /* bytes of the checkpoint over bytes of one dense network with its head, float32 */
 } apd_capacity;
 
 /* Counts over all ranks' slices. */

@@ -36,14 +36,14 @@ def check_rows(offsets, columns, entries, rows, cols):
 
 def read_shared(file, name, rows, cols):
     """A block's clusters, each as (rows, columns, values) of its entries, and the assignment."""
-    if "groups" not in file:
-        demand("consolidations" not in file.attrs, "the tasks were consolidated, but there are no groups")
+    if not file.attrs["consolidations"]:
+        demand("groups" not in file, "there are clusters, but the tasks were never consolidated")
         return [], np.full(file.attrs["task_count"], -1)
-    layer, clusters = file["groups"][name], []
-    assignment = layer["assignment"][()]
-    names = ["%03d" % cluster for cluster in range(layer.attrs["clusters"])]
-    demand(sorted(layer) == sorted(names + ["assignment"]), "clusters are missing or too many")
-    demand(len(assignment) == file.attrs["task_count"], "not every task is assigned")
+    number = [block.decode() for block in file["layout/name"][()]].index(name)
+    assignment, clusters = file["records/groups"][:, number], []
+    layer = file["groups"][name] if file["clusters/count"][number] else {}
+    names = ["%03d" % cluster for cluster in range(file["clusters/count"][number])]
+    demand(sorted(layer) == names, "clusters are missing or too many")
     demand(((assignment >= -1) & (assignment < len(names))).all(), "a task's cluster is not there")
     for cluster in names:
         offsets, columns, values = (layer[cluster][part][()] for part in ("row_offsets", "columns", "values"))
@@ -76,33 +76,30 @@ def sparse_weights(group, place, blocks, sigma, shared):
 
 def main(path):
     with h5py.File(path, "r") as file:
-        demand(file.attrs["format"] == b"apd-checkpoint", "not a checkpoint")
-        layout = [column[()] for column in (file["layout/name"], file["layout/rows"], file["layout/cols"],
-                                            file["layout/decomposed"])]
-        blocks = [(name.decode(), rows, cols) for name, rows, cols, kept in zip(*layout) if kept]
+        demand(file.userblock_size == 512, "no user block")
+        names, rows, cols = (file["layout"][column][()] for column in ("name", "rows", "cols"))
+        blocks = [(name.decode(), *shape) for name, *shape in zip(names, rows, cols)][:-1] # the head is the last
         sigma = {name: file["shared"][name]["sigma"][()] for name, _, _ in blocks}
         for name, rows, cols in blocks:
             demand(sigma[name].shape == (rows, cols), "sigma of " + name + " does not have the layout's shape")
         shared = {name: read_shared(file, name, rows, cols) for name, rows, cols in blocks}
-        tasks, forgotten = set(file["tasks"]), set(file["forgotten"])
+        records, tasks = file["records"], set(file["tasks"]) if "tasks" in file else set()
+        forgotten = {"%06d" % place for place, count in enumerate(records["class_count"]) if count == 0}
         places = ["%06d" % place for place in range(file.attrs["task_count"])]
         demand(sorted(tasks | forgotten) == places and not tasks & forgotten, "places are missing or double")
-        for place in places:
-            group = file["forgotten" if place in forgotten else "tasks"][place]
-            demand(group["row"].shape == (int(place) + 1,), "a row of accuracies has another length")
-        demand(file["digests"].shape == (len(places),), "digests do not fit the tasks")
         for place in sorted(tasks):
             group = file["tasks"][place]
-            if group.attrs["single"]:
+            demand(group.attrs["id"] == records["id"][int(place)], "a task's id is another in the records")
+            if records["single"][int(place)]:
                 weights = [group["weight"][()]]
                 nonzeros = weights[0].size
             else:
                 weights, nonzeros = sparse_weights(group, int(place), blocks, sigma, shared)
-            demand(len(group["head/bias"]) == len(group.attrs["classes"]), "head and classes differ")
+            demand(len(group["head/bias"]) == records["class_count"][int(place)], "head and classes differ")
             parts = weights + [group["bias"][()], group["head/weight"][()], group["head/bias"][()]]
             print(int(place), nonzeros, checksum(parts))
         for place in places:
-            alone = place in forgotten or file["tasks"][place].attrs["single"]
+            alone = place in forgotten or records["single"][int(place)]
             clustered = any(assignment[int(place)] >= 0 for _, assignment in shared.values())
             demand(not (alone and clustered), "a task that is forgotten or single is in a cluster")
         print("shared", sum(len(values) for clusters, _ in shared.values() for _, _, values in clusters))

@@ -6,8 +6,7 @@
 #include <cmocka.h>
 
 #include "checkpoint_cases.h"
-#include "io/checkpoint/parcel.h"
-#include "io/checkpoint/write.h"
+#include "io/checkpoint/reader.h"
 #include "method/clustering/consolidate.h"
 
 static void round_trip(sketch s) {
@@ -39,36 +38,6 @@ static void load_after_save_no_tasks_is_identical_to_the_bit(void **state) {
     round_trip((sketch){&large, 0, true});
 }
 
-static void write_alone_tasks(apd_checkpoint_writer *writer, const apd_decomposition *whole) {
-    apd_error error = {0};
-    for (int t = 0; t < whole->task_count; t++) {
-        if (whole->tasks[t] == NULL) {
-            assert_int_equal(apd_checkpoint_writer_forgotten(writer, t, &error), APD_OK);
-            continue;
-        }
-        apd_checkpoint_facts facts = {true, t == SINGLE, class_count(t),
-                                      apd_decomposition_nonzeros(whole, t)};
-        assert_int_equal(apd_checkpoint_writer_begin_task(writer, t, &facts, &error), APD_OK);
-        for (int b = 0; b < whole->layout->block_count; b++)
-            apd_checkpoint_writer_task_block(writer, b, whole->layout->blocks[b].rows,
-                                             &whole->tasks[t]->blocks[b]);
-        assert_int_equal(apd_checkpoint_writer_end_task(writer, &error), APD_OK);
-    }
-}
-
-static void write_alone_clusters(apd_checkpoint_writer *writer, const apd_decomposition *whole) {
-    int32_t assignment[TASKS];
-    apd_error error = {0};
-    for (int b = 0; b < whole->layout->block_count - 1; b++) {
-        for (int t = 0; t < whole->task_count; t++)
-            assignment[t] = cluster_of(t, b);
-        assert_int_equal(apd_checkpoint_writer_clusters(writer, b, CLUSTERS, assignment, &error), APD_OK);
-        for (int g = 0; g < CLUSTERS; g++)
-            assert_int_equal(apd_checkpoint_writer_cluster(writer, b, g, &whole->groups[b].shared[g], &error),
-                             APD_OK);
-    }
-}
-
 static apd_decomposition *make_whole(const sketch *s) {
     apd_partition alone;
     apd_error error = {0};
@@ -79,22 +48,22 @@ static apd_decomposition *make_whole(const sketch *s) {
     return whole;
 }
 
-/* Rank 0 alone, with all rows in one piece and no team. */
-static void write_alone(const sketch *s, const char *path) {
+/* Rank 0 alone, with all rows in one piece. */
+static void write_alone(const apd_team *self, const sketch *s, const char *path) {
     apd_error error = {0};
-    apd_checkpoint_writer *writer = NULL;
-    apd_decomposition *whole = make_whole(s);
+    apd_partition alone;
     apd_run_state state = make_state(s);
-    state.commit++; /* as a save does */
-    assert_int_equal(apd_checkpoint_writer_open(path, NULL, s->layout, &state, &writer, &error), APD_OK);
-    for (int b = 0; b < s->layout->block_count; b++)
-        if (s->layout->blocks[b].decomposed)
-            assert_int_equal(apd_checkpoint_writer_sigma(writer, b, whole->sigma[b], &error), APD_OK);
-    write_alone_tasks(writer, whole);
-    if (s->clustered)
-        write_alone_clusters(writer, whole);
-    assert_int_equal(apd_checkpoint_writer_commit(writer, &error), APD_OK);
-    apd_checkpoint_writer_destroy(writer);
+    apd_decomposition *whole = make_whole(s);
+    char store[400], newest[430];
+    int groups;
+    (void)snprintf(store, sizeof store, "%s.run", path);
+    (void)snprintf(newest, sizeof newest, "%s/checkpoint.h5", store);
+    (void)mkdir(store, 0777);
+    assert_int_equal(apd_partition_init(&alone, SHARDS, 1, 0, &error), APD_OK);
+    assert_int_equal(apd_checkpoint_save(self, &alone, newest, whole, &state, NULL, &error), APD_OK);
+    assert_int_equal(apd_checkpoint_pack(newest, path, &groups, &error), APD_OK);
+    assert_int_equal(apd_checkpoint_remove(newest, &error), APD_OK);
+    (void)rmdir(store);
     apd_decomposition_destroy(whole);
     apd_run_state_clear(&state);
 }
@@ -103,16 +72,19 @@ static void ranks_and_one_process_agree(sketch s) {
     fixture f = begin(s, "ranks.h5");
     saved(&f);
     bool equal = true;
+    apd_team *self = apd_team_split(team, apd_team_rank(team) == 0 ? 0 : -1);
     if (apd_team_rank(team) == 0) {
         char alone[300];
         int64_t size, other_size;
         place(alone, sizeof alone, "alone.h5");
-        write_alone(&s, alone);
+        write_alone(self, &s, alone);
         unsigned char *bytes = read_bytes(f.path, &size), *other = read_bytes(alone, &other_size);
         equal = size == other_size && size > 100000 && same(bytes, other, size, 1);
         free(bytes);
         free(other);
+
         (void)unlink(alone);
+        apd_team_destroy(self);
     }
     assert_agreed(team, equal);
     end(&f);
@@ -136,47 +108,84 @@ static void load_after_save_task_forgotten_from_its_cluster_is_identical(void **
     free(record->classes);
     record->classes = NULL;
     record->normalisation = (apd_normalisation){{0}, {0}};
-    for (int t = 0; t < f.state.task_count; t++)
-        f.state.accuracy[t * f.state.task_count + FULL] = (double)NAN;
+    apd_accuracies_forget(&f.state.accuracies, FULL);
     saved(&f);
     assert_agreed(team, load_and_compare(&f, f.path, &equal, &error) == APD_OK && equal);
     end(&f);
 }
 
-/* The parcel as a block holds the rows of `block` that it was made of. */
-static void check_view(const apd_task_block *block, int64_t cols, apd_rows rows, uint32_t *parcel) {
-    int64_t offsets[16], count = rows.end - rows.begin, first = block->tau.offsets[rows.begin];
-    apd_task_block view;
-    assert_int_equal(apd_checkpoint_parcel_view(parcel, count, cols, true, offsets, &view),
-                     apd_checkpoint_parcel_words(block, cols, rows));
-    assert_memory_equal(view.bias, block->bias + rows.begin, (size_t)count * sizeof(float));
-    assert_memory_equal(view.mask, block->mask + rows.begin, (size_t)count * sizeof(float));
-    for (int64_t r = 0; r <= count; r++)
-        assert_int_equal(view.tau.offsets[r], block->tau.offsets[rows.begin + r] - first);
-    assert_memory_equal(view.tau.columns, block->tau.columns + first, (size_t)offsets[count] * 4);
-    assert_memory_equal(view.tau.values, block->tau.values + first, (size_t)offsets[count] * 4);
+/* Rows packed in two runs, cut anywhere, unpacked into blocks of so many rows, and packed again, are the same bytes. */
+static void pack_cut_anywhere_and_unpacked_is_the_item(void **state) {
+    (void)state;
+    apd_decomposition *whole = make_whole(&small_run);
+    apd_run_state run = make_state(&small_run);
+    run.block_count = small.block_count;
+    for (int cut = 0; cut <= 11; cut++)
+        for (int p = 0; p < 2; p++) {
+            apd_rows rows[3];
+            for (int b = 0; b < 3; b++) {
+                int64_t count = small.blocks[b].rows, middle = count * cut / 11;
+                rows[b] = p == 0 ? (apd_rows){0, middle} : (apd_rows){middle, count};
+            }
+            apd_decomposition *part = make_decomposition(&small_run, rows);
+            apd_decomposition *blank = apd_decomposition_create(&small, rows);
+            for (int t = 0; t < TASKS; t++)
+                apd_decomposition_append(
+                    blank, t == FORGOTTEN ? NULL : apd_task_part_create(blank, class_count(t), t == SINGLE));
+            for (int t = 0; t < TASKS; t++) {
+                if (t == FORGOTTEN)
+                    continue;
+                run.records[t].single = t == SINGLE;
+                apd_item from = apd_item_of((apd_item_key){APD_ITEM_TASK, t, 0}, whole, &run, NULL);
+                apd_item into = apd_item_of((apd_item_key){APD_ITEM_TASK, t, 0}, blank, &run, NULL);
+                int64_t bytes = apd_item_packed_bytes(&from, rows);
+                unsigned char *packed = apd_allocate_bytes(bytes + 8, "packed rows");
+                assert_ptr_equal(apd_item_pack(&from, rows, packed), packed + bytes);
+                assert_ptr_equal(apd_item_unpack(&into, packed), packed + bytes);
+                for (int b = 0; b < 3; b++) {
+                    blank->tasks[t]->blocks[b].group = part->tasks[t]->blocks[b].group;
+                    assert_true(same_block(&blank->tasks[t]->blocks[b], &part->tasks[t]->blocks[b],
+                                           rows[b].end - rows[b].begin, small.blocks[b].cols));
+                }
+                free(packed);
+                apd_item_clear(&from);
+                apd_item_clear(&into);
+            }
+            apd_decomposition_destroy(blank);
+            apd_decomposition_destroy(part);
+        }
+    apd_decomposition_destroy(whole);
+    apd_run_state_clear(&run);
 }
 
-static void parcel_cut_anywhere_and_joined_is_the_block(void **state) {
+/* theta by a process without MPI. */
+static void reader_theta_is_the_decompositions(void **state) {
     (void)state;
-    const int64_t cols = 30, rows = 11;
-    apd_task_block *block = apd_checkpoint_block_create(rows, cols, true, 0);
-    fill_tau(&block->tau, PLAIN, 1, (apd_rows){0, rows}, cols);
-    for (int64_t cut = 0; cut <= rows; cut++) {
-        apd_rows parts[2] = {{0, cut}, {cut, rows}};
-        apd_task_block *joined = apd_checkpoint_block_create(rows, cols, true, block->tau.offsets[rows]);
-        for (int p = 0; p < 2; p++) {
-            int64_t words = apd_checkpoint_parcel_words(block, cols, parts[p]);
-            uint32_t *parcel = apd_allocate(words, sizeof *parcel, "a parcel");
-            apd_checkpoint_parcel_pack(block, cols, parts[p], parcel);
-            assert_int_equal(apd_checkpoint_parcel_unpack(joined, cols, parts[p], parcel), words);
-            check_view(block, cols, parts[p], parcel);
-            free(parcel);
+    fixture f = begin(large_run, "theta.h5");
+    saved(&f);
+    apd_decomposition *whole = make_whole(&large_run);
+    apd_reader *reader = NULL;
+    apd_error error = {0};
+    bool equal = true;
+    assert_agreed(team, apd_reader_open(f.newest, &reader, &error) == APD_OK);
+    for (int t = 0; t < TASKS; t++)
+        for (int b = 0; b < 4 && t != FORGOTTEN; b++) {
+            int64_t rows = b == 3 ? class_count(t) : large.blocks[b].rows, cols = large.blocks[b].cols;
+            float *weights = NULL, *bias = NULL;
+            float *right = apd_allocate(large.blocks[b].rows * cols, 4, "theta");
+            float *right_bias = apd_allocate(large.blocks[b].rows, 4, "bias");
+            apd_decomposition_theta(whole, t, b, right, right_bias);
+            equal = equal && apd_reader_theta(reader, t, b, &weights, &bias, &error) == APD_OK &&
+                    same(weights, right, rows * cols, 4) && same(bias, right_bias, rows, 4);
+            free(weights);
+            free(bias);
+            free(right);
+            free(right_bias);
         }
-        assert_true(same_block(block, joined, rows, cols));
-        apd_checkpoint_block_destroy(joined);
-    }
-    apd_checkpoint_block_destroy(block);
+    assert_agreed(team, equal);
+    apd_reader_destroy(reader);
+    apd_decomposition_destroy(whole);
+    end(&f);
 }
 
 /* --- reading by others ---------------------------------------------------------------------------------- */
@@ -192,8 +201,8 @@ static void read_state_and_verify_after_save_agree_with_what_was_saved(void **st
     assert_agreed(team, apd_checkpoint_read_state(f.path, &read, &error) == APD_OK);
     assert_agreed(team, same_state(&f.state, &read));
     assert_agreed(team, apd_checkpoint_verify(f.path, &groups, &error) == APD_OK);
-    /* root, layout, two sigma, the tasks, two assignments with their clusters */
-    assert_agreed(team, groups == 1 + 1 + 2 + TASKS + 2 * (1 + CLUSTERS));
+    /* the root's seven, two sigma, the tasks but the forgotten one, two blocks' clusters */
+    assert_agreed(team, groups == 7 + 2 + TASKS - 1 + 2 * CLUSTERS);
     apd_run_state_clear(&read);
     end(&f);
 }
@@ -290,7 +299,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(load_after_save_no_tasks_is_identical_to_the_bit),
         cmocka_unit_test(save_any_number_of_ranks_gives_the_file_of_one_process),
         cmocka_unit_test(load_after_save_task_forgotten_from_its_cluster_is_identical),
-        cmocka_unit_test(parcel_cut_anywhere_and_joined_is_the_block),
+        cmocka_unit_test(pack_cut_anywhere_and_unpacked_is_the_item),
+        cmocka_unit_test(reader_theta_is_the_decompositions),
         cmocka_unit_test(read_state_and_verify_after_save_agree_with_what_was_saved),
         cmocka_unit_test(survey_counts_what_every_group_holds),
         cmocka_unit_test(save_read_by_h5py_gives_theta_and_nonzeros),

@@ -1,0 +1,48 @@
+/* commits: what one process does with a run's commits, without MPI.
+ *
+ * A run may commit meanwhile: a reader whose parts go is started again on the newer commit.
+ * Local. Statuses: DATA naming the file and the group; IO, or REQUEUE where a fault may pass. */
+#ifndef APD_IO_CHECKPOINT_COMMITS_H
+#define APD_IO_CHECKPOINT_COMMITS_H
+
+#include "base/status.h"
+#include "io/checkpoint/state.h"
+
+#include <stddef.h>
+
+/* RUN as commands take it, a run's folder or a checkpoint: set `*path` to the checkpoint's path; free it. */
+apd_status apd_checkpoint_path(const char *run, char **path, apd_error *error);
+
+/* Whether the folder that has the entry `path` is a run's: it has a commit, the commit before, or a lock. A folder that
+ * cannot be searched is taken for one. */
+bool apd_checkpoint_is_run(const char *path);
+
+/* Read the run's state, no parameters. `*state` is set on success only. */
+apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error);
+
+/* Read the run's state and count what the file keeps (apd_capacity_of's counts). Set on success only. */
+apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
+                                 apd_error *error);
+
+/* Read a commit through and check every digest. `*groups` is how many groups were good; set on success only. */
+apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error);
+
+/* Copy the commit `path` into one self-contained file `to`, replacing it, and check that. `*groups` as verify. */
+apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error);
+
+/* Which commit of the run to use: the newest at `path` when it verifies, else the one before. `*use` is the path
+ * (free it), or NULL when there is no commit at all; `note` (room: size) says what was wrong with the newest, "" when
+ * nothing was. Only proven damage makes it fall back; any other failure is returned. */
+apd_status apd_checkpoint_choose(const char *path, char **use, char *note, size_t size, apd_error *error);
+
+/* Before a process adds commits: make the commit that apd_checkpoint_choose found the newest (a damaged one is put
+ * aside as PATH's .damaged.h5), remove temporary files and parts that nobody needs. The run is locked. */
+apd_status apd_checkpoint_settle(const char *path, const char *use, apd_error *error);
+
+/* Remove a run's commits, all of them, with their parts. The run is locked. */
+apd_status apd_checkpoint_remove(const char *path, apd_error *error);
+
+/* Bytes of the commit's files as `state` (loaded or saved) knows them. */
+int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state);
+
+#endif

@@ -1,0 +1,39 @@
+/* number: the kinds of numbers in a checkpoint's files, and the shapes of its arrays. */
+#ifndef APD_IO_CHECKPOINT_NUMBER_H
+#define APD_IO_CHECKPOINT_NUMBER_H
+
+#include <stdint.h>
+
+typedef enum apd_number {
+    APD_I32,
+    APD_I64,
+    APD_U64,
+    APD_F32,
+    APD_F64,
+    APD_TEXT /* of a fixed length in bytes, filled up with zeros */
+} apd_number;
+
+/* Rank 0 (one number), 1 or 2. */
+typedef struct apd_shape {
+    apd_number number;
+    int64_t text; /* bytes of a TEXT; else ignored */
+    int rank;
+    int64_t extents[2];
+} apd_shape;
+
+#define APD_ANY (-1) /* an extent, or the length of a text, that is taken from the file */
+
+static inline int64_t apd_number_bytes(apd_number number, int64_t text) {
+    return number == APD_TEXT ? text : number == APD_I32 || number == APD_F32 ? 4 : 8;
+}
+
+/* How many numbers there are, and bytes. */
+static inline int64_t apd_shape_count(const apd_shape *shape) {
+    return (shape->rank > 0 ? shape->extents[0] : 1) * (shape->rank > 1 ? shape->extents[1] : 1);
+}
+
+static inline int64_t apd_shape_bytes(const apd_shape *shape) {
+    return apd_shape_count(shape) * apd_number_bytes(shape->number, shape->text);
+}
+
+#endif

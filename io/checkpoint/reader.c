@@ -1,0 +1,333 @@
+#include "io/checkpoint/reader.h"
+
+#include "base/memory.h"
+#include "io/checkpoint/root.h"
+#include "io/checkpoint/store.h"
+#include "io/hdf5/guard.h"
+#include "io/hdf5/read_driver.h"
+#include "io/system/durable.h"
+#include "io/system/memory_limit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct apd_reader {
+    char *path;
+    apd_run_state state;
+    apd_layout layout;
+    apd_part_reader root; /* open in a packed commit alone, whose items lie in it */
+    apd_part_reader part; /* the last one that was opened */
+    int32_t part_number;
+};
+
+/* `file`: where checkpoint.h5's bytes are. */
+static apd_status open_reader(const char *path, const char *file, apd_reader **out, apd_error *error) {
+    apd_reader *reader = apd_allocate(1, sizeof *reader, "a checkpoint's reader");
+    reader->path = apd_duplicate_text(path);
+    const char *former = apd_h5_guard_begin(reader->path);
+    apd_status status = apd_part_open(file, path, NULL, &reader->root, error);
+    if (status == APD_OK)
+        status = apd_root_read(&reader->root, &reader->state, &reader->layout, error);
+    if (status != APD_OK)
+        status = apd_h5_check_refused(status, error);
+    apd_h5_guard_end(former);
+    if (status == APD_OK)
+        *out = reader;
+    else
+        apd_reader_destroy(reader);
+    return status;
+}
+
+apd_status apd_reader_open(const char *path, apd_reader **out, apd_error *error) {
+    return open_reader(path, path, out, error);
+}
+
+apd_status apd_reader_open_bytes(const char *path, const char *bytes, int64_t count, apd_reader **out,
+                                 apd_error *error) {
+    char name[64];
+    int file = memfd_create("checkpoint.h5", MFD_CLOEXEC); /* a file that lies in memory */
+    if (file < 0)
+        return apd_fail_errno(error, errno, "%s: cannot keep it in memory", path);
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    apd_status status = apd_write_all(file, bytes, count)
+                            ? open_reader(path, name, out, error)
+                            : apd_fail_errno(error, errno, "%s: cannot keep it in memory", path);
+    (void)close(file);
+    return status;
+}
+
+void apd_reader_destroy(apd_reader *reader) {
+    if (reader == NULL)
+        return;
+    apd_part_close(&reader->part);
+    apd_part_close(&reader->root);
+    apd_run_state_clear(&reader->state);
+    apd_layout_clear(&reader->layout);
+    free(reader->path);
+    free(reader);
+}
+
+apd_run_state *apd_reader_state(apd_reader *reader) {
+    return &reader->state;
+}
+
+const apd_layout *apd_reader_layout(const apd_reader *reader) {
+    return &reader->layout;
+}
+
+/* The open part that an item lies in. */
+static apd_status find_part(apd_reader *reader, const apd_home *home, const apd_part_reader **part,
+                            apd_error *error) {
+    *part = home->part < 0 ? &reader->root : &reader->part;
+    if (home->part < 0 || (reader->part.path != NULL && reader->part.commit == home->commit &&
+                           reader->part_number == home->part))
+        return APD_OK;
+    apd_part_close(&reader->part);
+    char *path = apd_store_part(reader->path, home->commit, home->part);
+    apd_status status = apd_part_open(path, path, apd_find_part(&reader->state, home->commit, home->part),
+                                      &reader->part, error);
+    free(path);
+    reader->part_number = home->part;
+    return status;
+}
+
+bool apd_reader_sees(apd_reader *reader, apd_item_key key) {
+    const apd_part_reader *part = NULL;
+    const char *former = apd_h5_guard_begin(reader->path);
+    apd_error ignored = {0};
+    bool sees = find_part(reader, apd_item_home(&reader->state, key), &part, &ignored) == APD_OK;
+    (void)apd_h5_check_refused(APD_ERROR_DATA, &ignored);
+    apd_h5_guard_end(former);
+    return sees;
+}
+
+/* --- an item ---------------------------------------------------------------------------------------------- */
+
+/* Row offsets of all blocks: ascending, no row with more entries than columns, no more than the file can hold. */
+static apd_status read_ends(apd_part_in *in, const apd_item *item, const apd_item_array *array,
+                            int64_t *entries, apd_error *error) {
+    int64_t last = 0, most = in->reader->bytes / 8;
+    apd_status status;
+    int64_t *ends = NULL;
+    APD_TRY(apd_part_read(in, &last, sizeof last, error));
+    if (last != 0)
+        return apd_part_fail(in, array->name, "does not begin with 0", error);
+    for (int b = array->first; b < array->end; b++) {
+        int64_t rows = item->layout->blocks[b].rows, cols = item->layout->blocks[b].cols, base = last;
+        ends = apd_allocate(rows, sizeof *ends, "row offsets");
+        APD_GO(apd_part_read(in, ends, rows * (int64_t)sizeof *ends, error));
+        for (int64_t r = 0; r < rows; last = ends[r++])
+            if (ends[r] < last || ends[r] - last > cols || ends[r] > most)
+                APD_GO(apd_part_fail(in, array->name, "the offsets make no sense", error));
+        APD_GO(apd_memory_limit_check(in->reader->path, "entries", last - base,
+                                      sizeof(float) + sizeof(int32_t), error));
+        apd_item_set_ends(array, b, rows, ends, base);
+        free(ends);
+        ends = NULL;
+    }
+    *entries = last;
+    return APD_OK;
+out:
+    free(ends);
+    return status;
+}
+
+static apd_status check_columns(const apd_part_in *in, const apd_item *item, const apd_item_array *array,
+                                apd_error *error) {
+    for (int b = array->first; b < array->end; b++) {
+        const apd_sparse *sparse = &array->view[b - array->first].tau;
+        int64_t cols = item->layout->blocks[b].cols;
+        for (int64_t r = 0; r < sparse->rows; r++)
+            for (int64_t e = sparse->offsets[r]; e < sparse->offsets[r + 1]; e++)
+                if (sparse->columns[e] < 0 || sparse->columns[e] >= cols ||
+                    (e > sparse->offsets[r] && sparse->columns[e] <= sparse->columns[e - 1]))
+                    return apd_part_fail(in, array->name,
+                                         "the columns of a row do not ascend, or leave the block", error);
+    }
+    return APD_OK;
+}
+
+static apd_status read_numbers(apd_part_in *in, const apd_item *item, const apd_item_array *array,
+                               apd_error *error) {
+    for (int b = array->first; b < array->end; b++) {
+        apd_rows rows = apd_item_rows(item, b, item->held[b]);
+        const apd_sparse *sparse = &array->view[b - array->first].tau;
+        int64_t entries = array->array.extent == APD_ENTRIES ? sparse->offsets[sparse->rows] : 0;
+        int64_t count = apd_item_numbers(item, array, b, rows.end - rows.begin, entries);
+        if (count > 0)
+            APD_TRY(apd_part_read(in, apd_item_at(array, b), count * apd_number_bytes(array->array.number, 0),
+                                  error));
+    }
+    return APD_OK;
+}
+
+static apd_status read_array(apd_part_in *in, const apd_item *item, int index, int64_t *entries,
+                             apd_error *error) {
+    const apd_item_array *array = &item->arrays[index];
+    apd_shape shape = apd_item_shape(item, index, *entries);
+    APD_TRY(apd_part_begin_array(in, array->name, &shape, error));
+    APD_TRY(apd_memory_limit_check(in->reader->path, array->name, apd_shape_bytes(&shape), 1, error));
+    if (array->array.extent == APD_ENDS) {
+        APD_TRY(read_ends(in, item, array, entries, error));
+    } else {
+        if (item->owns)
+            apd_item_allocate(item, array);
+        APD_TRY(read_numbers(in, item, array, error));
+    }
+    APD_TRY(apd_part_end_array(in, error));
+    return strstr(array->name, "columns") != NULL && array->array.extent == APD_ENTRIES
+               ? check_columns(in, item, array, error)
+               : APD_OK;
+}
+
+static apd_status read_group(const apd_part_reader *part, const apd_home *home, const apd_item *item,
+                             apd_error *error) {
+    apd_part_in in;
+    int64_t entries = 0;
+    apd_status status;
+    APD_GO(apd_part_begin_group(part, item->group, &in, error));
+    for (int a = 0; a < item->count; a++)
+        APD_GO(read_array(&in, item, a, &entries, error));
+    if (entries != home->entries)
+        APD_GO(apd_part_fail(&in, NULL, "has another number of entries than the checkpoint says", error));
+    if (in.digest != home->digest)
+        APD_GO(apd_part_fail(&in, NULL, "damaged: its contents have another digest than the checkpoint says",
+                             error));
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error) {
+    const apd_home *home = apd_item_home(&reader->state, item->key);
+    const apd_part_reader *part = NULL;
+    const char *former = apd_h5_guard_begin(reader->path);
+    apd_status status = find_part(reader, home, &part, error);
+    if (status == APD_OK)
+        status = read_group(part, home, item, error);
+    if (status != APD_OK)
+        status = apd_h5_check_refused(status, error);
+    apd_h5_guard_end(former);
+    return status;
+}
+
+/* --- theta ------------------------------------------------------------------------------------------------ */
+
+/* out += values, or = values, at the entries of a block's sparse rows. */
+static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float *out) {
+    for (int64_t r = 0; r < sparse->rows; r++)
+        for (int64_t e = sparse->offsets[r]; e < sparse->offsets[r + 1]; e++) {
+            float *at = &out[r * cols + sparse->columns[e]];
+            *at = add ? *at + sparse->values[e] : sparse->values[e];
+        }
+}
+
+/* theta = mask * sigma + sigma_g, then the stored values. */
+static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task,
+                          float *weights, apd_error *error) {
+    const apd_block *shape = &reader->layout.blocks[block];
+    const int32_t *groups = reader->state.records[place].groups;
+    apd_item sigma =
+        apd_item_whole((apd_item_key){APD_ITEM_SIGMA, block, 0}, &reader->layout, &reader->state);
+    apd_item cluster = {0};
+    apd_status status;
+    APD_GO(apd_reader_item(reader, &sigma, error));
+    for (int64_t r = 0; r < shape->rows; r++)
+        for (int64_t c = 0; c < shape->cols; c++)
+            weights[r * shape->cols + c] = task->mask[r] * sigma.own->dense[r * shape->cols + c];
+    if (groups != NULL && groups[block] >= 0) {
+        cluster = apd_item_whole((apd_item_key){APD_ITEM_CLUSTER, block, groups[block]}, &reader->layout,
+                                 &reader->state);
+        APD_GO(apd_reader_item(reader, &cluster, error));
+        lay_entries(&cluster.own->tau, shape->cols, true, weights);
+    }
+    lay_entries(&task->tau, shape->cols, false, weights);
+out:
+    apd_item_clear(&cluster);
+    apd_item_clear(&sigma);
+    return status;
+}
+
+apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
+                            apd_error *error) {
+    const apd_block *shape = &reader->layout.blocks[block];
+    apd_item item = apd_item_whole((apd_item_key){APD_ITEM_TASK, place, 0}, &reader->layout, &reader->state);
+    apd_task_block *task = &item.own[block];
+    apd_status status;
+    APD_GO(apd_reader_item(reader, &item, error));
+    if (task->dense == NULL) {
+        APD_GO(
+            apd_memory_limit_check(reader->path, "weights", shape->rows * shape->cols, sizeof(float), error));
+        task->dense = apd_allocate(shape->rows * shape->cols, sizeof(float), "theta");
+        APD_GO(compose(reader, place, block, task, task->dense, error));
+    }
+    *weights = task->dense;
+    *bias = task->bias;
+    task->dense = task->bias = NULL;
+out:
+    apd_item_clear(&item);
+    return status;
+}
+
+/* --- into a file ------------------------------------------------------------------------------------------ */
+
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
+                       apd_part_group *group, void **storage) {
+    struct {
+        apd_part_attribute attributes[2];
+        apd_part_array arrays[];
+    } *room =
+        apd_allocate(1, sizeof *room + (size_t)item->count * sizeof room->arrays[0], "an item's arrays");
+    *group = (apd_part_group){.name = item->group, .attributes = room->attributes, .arrays = room->arrays};
+    if (item->key.kind == APD_ITEM_TASK) {
+        const apd_task_record *record = &state->records[item->key.of];
+        room->attributes[0] = (apd_part_attribute){"id", {.number = APD_I32}, &record->id};
+        room->attributes[1] =
+            (apd_part_attribute){"name", {.number = APD_TEXT, .text = sizeof record->name}, record->name};
+        group->attribute_count = 2;
+    }
+    for (int a = 0; a < item->count; a++)
+        room->arrays[group->array_count++] =
+            (apd_part_array){item->arrays[a].name, apd_item_shape(item, a, entries)};
+    *storage = room;
+}
+
+void apd_item_append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
+                          int64_t *base) {
+    int64_t shifted[512], first = *base, count = 0;
+    if (begin)
+        shifted[count++] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        *base = shifted[count++] = first + ends[r];
+        if (count == 512) {
+            apd_part_append(writer, shifted, (int64_t)sizeof shifted);
+            count = 0;
+        }
+    }
+    apd_part_append(writer, shifted, count * (int64_t)sizeof shifted[0]);
+}
+
+void apd_item_append(const apd_item *item, apd_part_writer *writer) {
+    for (int a = 0; a < item->count; a++) {
+        const apd_item_array *array = &item->arrays[a];
+        int64_t base = 0;
+        for (int b = array->first; b < array->end; b++) {
+            apd_rows rows = apd_item_rows(item, b, item->held[b]);
+            const apd_sparse *sparse = &array->view[b - array->first].tau;
+            int64_t count = rows.end - rows.begin;
+            if (array->array.extent == APD_ENDS) {
+                apd_item_append_ends(writer, b == array->first, apd_item_at(array, b), count, &base);
+                continue;
+            }
+            count = apd_item_numbers(item, array, b, count,
+                                     array->array.extent == APD_ENTRIES ? sparse->offsets[sparse->rows] : 0);
+            apd_part_append(writer, count > 0 ? apd_item_at(array, b) : NULL,
+                            count * apd_number_bytes(array->array.number, 0));
+        }
+    }
+}

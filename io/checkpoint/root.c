@@ -1,0 +1,543 @@
+#include "io/checkpoint/root.h"
+
+#include "base/memory.h"
+#include "io/system/memory_limit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A member of a struct, as an attribute or as a column of an array with a row a struct. */
+typedef struct field {
+    const char *name;
+    apd_number number;
+    size_t offset;
+    int64_t text;
+} field;
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define FIELD(type, kind, m) \
+    { #m, kind, offsetof(type, m), 0 }
+
+static const field run_fields[] = {
+    FIELD(apd_run_state, APD_I32, commit),        FIELD(apd_run_state, APD_I32, alone),
+    FIELD(apd_run_state, APD_U64, config_digest), FIELD(apd_run_state, APD_U64, data_digest),
+    FIELD(apd_run_state, APD_U64, seed),          FIELD(apd_run_state, APD_I32, shards),
+    FIELD(apd_run_state, APD_I32, task_count),    FIELD(apd_run_state, APD_I32, consolidations),
+    FIELD(apd_run_state, APD_I32, ending),
+    FIELD(apd_run_state, APD_I32, half_way),
+};
+static const field layout_fields[] = {
+    {"name", APD_TEXT, offsetof(apd_block, name), sizeof((apd_block *)0)->name},
+    FIELD(apd_block, APD_I64, rows),
+    FIELD(apd_block, APD_I64, cols),
+};
+static const field record_fields[] = {
+    FIELD(apd_task_record, APD_I32, id),
+    {"name", APD_TEXT, offsetof(apd_task_record, name), sizeof((apd_task_record *)0)->name},
+    FIELD(apd_task_record, APD_F64, accuracy),
+    FIELD(apd_task_record, APD_F64, seconds),
+    FIELD(apd_task_record, APD_I32, epochs),
+    FIELD(apd_task_record, APD_I32, single),
+    FIELD(apd_task_record, APD_I32, class_count),
+};
+static const field index_fields[] = {
+    FIELD(apd_home, APD_I32, commit),
+    FIELD(apd_home, APD_I32, part),
+    FIELD(apd_home, APD_I64, entries),
+    FIELD(apd_home, APD_U64, digest),
+};
+static const field part_fields[] = {
+    FIELD(apd_part_record, APD_I32, commit), FIELD(apd_part_record, APD_I32, part),
+    FIELD(apd_part_record, APD_I32, items),  FIELD(apd_part_record, APD_I64, bytes),
+    FIELD(apd_part_record, APD_U64, digest),
+};
+static const field training_fields[] = {
+    FIELD(apd_training_state, APD_I32, id),
+    FIELD(apd_training_state, APD_I32, epochs),
+    FIELD(apd_training_state, APD_I32, epoch),
+    FIELD(apd_training_state, APD_I32, step),
+    FIELD(apd_training_state, APD_F64, best),
+    FIELD(apd_training_state, APD_F64, seconds),
+    FIELD(apd_training_state, APD_F64, epoch_loss),
+    FIELD(apd_training_state, APD_F64, epoch_correct),
+    FIELD(apd_training_state, APD_F64, epoch_images),
+    {"steps", APD_I64, offsetof(apd_training_state, progress.steps), 0},
+    {"polishing", APD_I32, offsetof(apd_training_state, progress.polishing), 0},
+    {"snapshot", APD_I32, offsetof(apd_training_state, progress.has_snapshot), 0},
+};
+static const field array_fields[] = {
+    FIELD(apd_training_array, APD_I32, block),
+    FIELD(apd_training_array, APD_I64, width),
+    {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
+};
+enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
+
+/* --- describing ------------------------------------------------------------------------------------------- */
+
+static void *own(apd_root *root, int64_t count, size_t size) {
+    APD_ASSERT(root->owned_count < COUNT(root->owned));
+    return root->owned[root->owned_count++] = apd_allocate(count, size, "the checkpoint's root");
+}
+
+static apd_part_group *add_group(apd_root *root, const char *name) {
+    APD_ASSERT(root->group_count < COUNT(root->groups));
+    apd_part_group *group = &root->groups[root->group_count++];
+    *group = (apd_part_group){.name = name,
+                              .attributes = root->attributes + root->attribute_count,
+                              .arrays = root->arrays + root->array_count};
+    return group;
+}
+
+static void add_array(apd_root *root, const char *name, apd_shape shape, const void *bytes) {
+    APD_ASSERT(root->array_count < COUNT(root->arrays));
+    root->bytes[root->array_count] = bytes;
+    root->arrays[root->array_count++] = (apd_part_array){name, shape};
+    root->groups[root->group_count - 1].array_count++;
+}
+
+static void add_attribute(apd_root *root, const char *name, apd_shape shape, const void *value) {
+    APD_ASSERT(root->attribute_count < COUNT(root->attributes));
+    root->attributes[root->attribute_count++] = (apd_part_attribute){name, shape, value};
+    root->groups[root->group_count - 1].attribute_count++;
+}
+
+static apd_shape vector(apd_number number, int64_t count) {
+    return (apd_shape){.number = number, .rank = 1, .extents = {count, 0}};
+}
+
+static apd_shape matrix(apd_number number, int64_t rows, int64_t cols) {
+    return (apd_shape){.number = number, .rank = 2, .extents = {rows, cols}};
+}
+
+static void add_text(apd_root *root, const char *name, const char *text) {
+    static const char none[1] = "";
+    text = text != NULL ? text : none;
+    add_array(root, name, (apd_shape){.number = APD_TEXT, .text = (int64_t)strlen(text) + 1}, text);
+}
+
+static void add_fields(apd_root *root, const field *fields, int count, const void *from) {
+    for (int f = 0; f < count; f++)
+        add_attribute(root, fields[f].name, (apd_shape){.number = fields[f].number, .text = fields[f].text},
+                      (const char *)from + fields[f].offset);
+}
+
+/* A column a field, of `rows` structs of `size` bytes. */
+static void add_columns(apd_root *root, const field *fields, int count, const void *from, size_t size,
+                        int64_t rows) {
+    for (int f = 0; f < count; f++) {
+        apd_shape shape = vector(fields[f].number, rows);
+        shape.text = fields[f].text;
+        size_t bytes = (size_t)apd_number_bytes(shape.number, shape.text);
+        char *column = own(root, rows, bytes);
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(column + (size_t)r * bytes, (const char *)from + (size_t)r * size + fields[f].offset,
+                   bytes);
+        add_array(root, fields[f].name, shape, column);
+    }
+}
+
+static void add_records(apd_root *root, const apd_run_state *state) {
+    int64_t tasks = state->task_count, body = state->block_count - 1, classes = 0, n = 0;
+    add_group(root, "records");
+    add_columns(root, record_fields, COUNT(record_fields), state->records, sizeof *state->records, tasks);
+    for (int64_t t = 0; t < tasks; t++)
+        classes += state->records[t].class_count;
+    int32_t *numbers = own(root, classes, sizeof *numbers);
+    float *normalisation = own(root, tasks * 2 * CHANNELS, sizeof *normalisation);
+    for (int64_t t = 0; t < tasks; t++) {
+        const apd_task_record *record = &state->records[t];
+        float *row = normalisation + t * 2 * CHANNELS;
+        for (int c = 0; c < record->class_count; c++)
+            numbers[n++] = record->classes[c];
+        memcpy(row, record->normalisation.mean, CHANNELS * sizeof *row);
+        memcpy(row + CHANNELS, record->normalisation.deviation, CHANNELS * sizeof *row);
+    }
+    add_array(root, "classes", vector(APD_I32, classes), numbers);
+    add_array(root, "normalisation", matrix(APD_F32, tasks, 2 * CHANNELS), normalisation);
+    if (state->consolidations == 0)
+        return;
+    int32_t *groups = own(root, tasks * body, sizeof *groups);
+    for (int64_t i = 0; i < tasks * body; i++)
+        groups[i] = state->records[i / body].groups != NULL ? state->records[i / body].groups[i % body] : -1;
+    add_array(root, "groups", matrix(APD_I32, tasks, body), groups);
+}
+
+static void add_accuracy(apd_root *root, const apd_run_state *state) {
+    const apd_accuracies *accuracies = &state->accuracies;
+    int64_t *ends = own(root, state->task_count, sizeof *ends), count = apd_accuracies_changes(accuracies);
+    int32_t *task = own(root, count, sizeof *task);
+    double *value = own(root, count, sizeof *value);
+    apd_accuracies_list(accuracies, ends, task, value);
+    add_group(root, "accuracy");
+    add_array(root, "ends", vector(APD_I64, state->task_count), ends);
+    add_array(root, "task", vector(APD_I32, count), task);
+    add_array(root, "value", vector(APD_F64, count), value);
+}
+
+static void add_index(apd_root *root, const apd_run_state *state) {
+    int count;
+    int32_t *clusters = own(root, state->block_count, sizeof *clusters);
+    for (int b = 0; b < state->block_count; b++)
+        clusters[b] = state->shared[b].clusters;
+    add_group(root, "clusters");
+    add_array(root, "count", vector(APD_I32, state->block_count), clusters);
+    apd_item_key *items = apd_item_list(state, &count);
+    apd_home *homes = own(root, count, sizeof *homes);
+    for (int i = 0; i < count; i++)
+        homes[i] = *apd_item_home((apd_run_state *)state, items[i]);
+    free(items);
+    add_group(root, "index");
+    add_columns(root, index_fields, COUNT(index_fields), homes, sizeof *homes, count);
+    add_group(root, "parts");
+    add_columns(root, part_fields, COUNT(part_fields), state->parts, sizeof *state->parts, state->part_count);
+}
+
+static void add_training(apd_root *root, const apd_run_state *state) {
+    const apd_training_state *training = &state->training;
+    APD_ASSERT(training->tally_count == state->shards * TALLY);
+    add_group(root, "half_way");
+    add_fields(root, training_fields, COUNT(training_fields), training);
+    add_array(root, "tallies", matrix(APD_F64, state->shards, TALLY), training->tallies);
+    add_columns(root, array_fields, COUNT(array_fields), training->arrays, sizeof *training->arrays,
+                training->array_count);
+}
+
+void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root) {
+    static const char program[] = "apd " APD_VERSION, kernels[] = APD_KERNELS;
+    *root = (apd_root){0};
+    add_group(root, "");
+    add_fields(root, run_fields, COUNT(run_fields), state);
+    add_attribute(root, "program", (apd_shape){.number = APD_TEXT, .text = sizeof program}, program);
+    add_attribute(root, "kernels", (apd_shape){.number = APD_TEXT, .text = sizeof kernels}, kernels);
+    add_text(root, "run_yaml", state->run_yaml);
+    add_text(root, "about", state->about);
+    add_group(root, "layout");
+    add_columns(root, layout_fields, COUNT(layout_fields), layout->blocks, sizeof *layout->blocks,
+                layout->block_count);
+    add_records(root, state);
+    add_accuracy(root, state);
+    add_index(root, state);
+    if (state->half_way)
+        add_training(root, state);
+}
+
+void apd_root_clear(apd_root *root) {
+    for (int i = 0; i < root->owned_count; i++)
+        free(root->owned[i]);
+    *root = (apd_root){0};
+}
+
+void apd_root_append(const apd_root *root, apd_part_writer *writer) {
+    for (int a = 0; a < root->array_count; a++)
+        apd_part_append(writer, root->bytes[a], apd_shape_bytes(&root->arrays[a].shape));
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------- */
+
+static apd_status read_fields(const apd_part_in *in, const field *fields, int count, void *into,
+                              apd_error *error) {
+    for (int f = 0; f < count; f++) {
+        apd_shape shape = {.number = fields[f].number, .text = fields[f].text};
+        APD_TRY(apd_part_attribute_read(in, fields[f].name, &shape, (char *)into + fields[f].offset, error));
+    }
+    return APD_OK;
+}
+
+/* Columns into structs of `size` bytes: `rows` of them, or, where that is APD_ANY, as many as the file has. */
+static apd_status read_columns(apd_part_in *in, const field *fields, int count, void **structs, size_t size,
+                               int64_t *rows, apd_error *error) {
+    char *into = NULL;
+    apd_status status = APD_OK;
+    for (int f = 0; f < count && status == APD_OK; f++) {
+        apd_shape shape = vector(fields[f].number, *rows);
+        size_t bytes = (size_t)apd_number_bytes(fields[f].number, fields[f].text);
+        char *column = NULL;
+        shape.text = fields[f].text;
+        APD_GO(apd_part_read_array(in, fields[f].name, &shape, (void **)&column, error));
+        *rows = shape.extents[0];
+        if (into == NULL) {
+            status = apd_memory_limit_check(in->reader->path, in->name, *rows, size, error);
+            into = status == APD_OK ? apd_allocate(*rows, size, in->name) : NULL;
+        }
+        for (int64_t r = 0; r < *rows && status == APD_OK; r++) {
+            const char *value = column + (size_t)r * bytes;
+            if (fields[f].number == APD_TEXT && memchr(value, 0, bytes) == NULL)
+                status = apd_part_fail(in, fields[f].name, "a text has no end", error);
+            memcpy(into + (size_t)r * size + fields[f].offset, value, bytes);
+        }
+        free(column);
+    }
+out:
+    if (status == APD_OK)
+        *structs = into;
+    else
+        free(into);
+    return status;
+}
+
+static apd_status read_text(apd_part_in *in, const char *name, char **text, apd_error *error) {
+    apd_shape shape = {.number = APD_TEXT, .text = APD_ANY};
+    return apd_part_read_array(in, name, &shape, (void **)text, error);
+}
+
+static apd_status read_run(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "", &in, error));
+    APD_GO(read_fields(&in, run_fields, COUNT(run_fields), state, error));
+    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 || state->task_count < 0 ||
+        state->consolidations < 0 || state->ending < APD_ENDING_COMPLETE ||
+        state->ending > APD_ENDING_CONSOLIDATED || (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
+        APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense", error));
+    APD_GO(read_text(&in, "run_yaml", &state->run_yaml, error));
+    APD_GO(read_text(&in, "about", &state->about, error));
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+/* These bounds keep every product of sizes far from 2^63. */
+static const char *fault_of_layout(const apd_layout *layout) {
+    int64_t weights = 0, count;
+    for (int b = 0; b < layout->block_count; b++) {
+        const apd_block *block = &layout->blocks[b];
+        if (block->name[0] == '\0' || strchr(block->name, '/') != NULL || strchr(block->name, '.') != NULL)
+            return "a block's name is empty or has a / or a dot";
+        if (block->rows < 1 || block->rows > INT32_MAX || block->cols < 1 || block->cols > INT32_MAX)
+            return "a block's rows or cols are not in 1 .. 2^31-1";
+        count = block->rows * block->cols;
+        if (__builtin_add_overflow(weights, count, &weights) || weights > INT64_MAX / 64)
+            return "there are more weights than any file can hold";
+    }
+    return layout->block_count > 0 ? NULL : "there are no blocks";
+}
+
+static apd_status read_layout(const apd_part_reader *reader, apd_layout *layout, apd_error *error) {
+    apd_part_in in;
+    int64_t count = APD_ANY;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "layout", &in, error));
+    APD_GO(read_columns(&in, layout_fields, COUNT(layout_fields), (void **)&layout->blocks,
+                        sizeof *layout->blocks, &count, error));
+    if (count > INT32_MAX)
+        APD_GO(apd_part_fail(&in, NULL, "there are too many blocks", error));
+    layout->block_count = (int)count;
+    const char *fault = fault_of_layout(layout);
+    if (fault != NULL)
+        APD_GO(apd_part_fail(&in, NULL, fault, error));
+    for (int b = 0; b + 1 < layout->block_count; b++) {
+        layout->blocks[b].decomposed = true;
+        layout->decomposed += layout->blocks[b].rows * layout->blocks[b].cols;
+    }
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+/* Of the records' arrays besides columns, by row: `classes`, `normalisation`, `groups`. */
+static apd_status read_lists(apd_part_in *in, apd_run_state *state, apd_error *error) {
+    int64_t tasks = state->task_count, body = state->block_count - 1, classes = 0, n = 0;
+    int32_t *numbers = NULL, *groups = NULL;
+    float *normalisation = NULL;
+    apd_status status;
+    for (int64_t t = 0; t < tasks; t++)
+        classes += state->records[t].class_count;
+    apd_shape shape = vector(APD_I32, classes), rows = matrix(APD_F32, tasks, 2 * CHANNELS);
+    APD_GO(apd_part_read_array(in, "classes", &shape, (void **)&numbers, error));
+    APD_GO(apd_part_read_array(in, "normalisation", &rows, (void **)&normalisation, error));
+    for (int64_t t = 0; t < tasks; t++) {
+        apd_task_record *record = &state->records[t];
+        record->classes = record->class_count > 0
+                              ? apd_allocate(record->class_count, sizeof *record->classes, "a task's classes")
+                              : NULL;
+        for (int c = 0; c < record->class_count; c++)
+            record->classes[c] = numbers[n++];
+        memcpy(record->normalisation.mean, normalisation + t * 2 * CHANNELS, CHANNELS * sizeof(float));
+        memcpy(record->normalisation.deviation, normalisation + (t * 2 + 1) * CHANNELS,
+               CHANNELS * sizeof(float));
+    }
+    if (state->consolidations > 0) {
+        shape = matrix(APD_I32, tasks, body);
+        APD_GO(apd_part_read_array(in, "groups", &shape, (void **)&groups, error));
+    }
+    for (int64_t t = 0; t < tasks && groups != NULL; t++) {
+        state->records[t].groups = apd_allocate(state->block_count, sizeof *groups, "a task's clusters");
+        memcpy(state->records[t].groups, groups + t * body, (size_t)body * sizeof *groups);
+        state->records[t].groups[body] = -1;
+    }
+out:
+    free(numbers);
+    free(normalisation);
+    free(groups);
+    return status;
+}
+
+static apd_status read_records(const apd_part_reader *reader, const apd_layout *layout, apd_run_state *state,
+                               apd_error *error) {
+    apd_part_in in;
+    int64_t tasks = state->task_count, most = layout->blocks[layout->block_count - 1].rows;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "records", &in, error));
+    APD_GO(read_columns(&in, record_fields, COUNT(record_fields), (void **)&state->records,
+                        sizeof *state->records, &tasks, error));
+    for (int64_t t = 0; t < tasks; t++)
+        if (state->records[t].class_count < 0 || state->records[t].class_count > most ||
+            state->records[t].single < 0 || state->records[t].single > 1)
+            APD_GO(apd_part_fail(&in, "class_count",
+                                 "a task has fewer classes than 0 or more than the head rows", error));
+    APD_GO(read_lists(&in, state, error));
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+static apd_status read_accuracy(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    apd_shape ends_shape = vector(APD_I64, state->task_count), task_shape = vector(APD_I32, APD_ANY);
+    int64_t *ends = NULL;
+    int32_t *task = NULL;
+    double *value = NULL;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "accuracy", &in, error));
+    APD_GO(apd_part_read_array(&in, "ends", &ends_shape, (void **)&ends, error));
+    APD_GO(apd_part_read_array(&in, "task", &task_shape, (void **)&task, error));
+    apd_shape value_shape = vector(APD_F64, task_shape.extents[0]);
+    APD_GO(apd_part_read_array(&in, "value", &value_shape, (void **)&value, error));
+    if (!apd_accuracies_set(&state->accuracies, state->task_count, ends, task, value, task_shape.extents[0]))
+        APD_GO(apd_part_fail(&in, NULL, "the accuracies make no sense", error));
+    APD_GO(apd_part_end_group(&in, error));
+out:
+    apd_part_abandon(&in);
+    free(ends);
+    free(task);
+    free(value);
+    return status;
+}
+
+static apd_status read_clusters(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    apd_shape shape = vector(APD_I32, state->block_count);
+    int32_t *count = NULL;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "clusters", &in, error));
+    APD_GO(apd_part_read_array(&in, "count", &shape, (void **)&count, error));
+    for (int b = 0; b < state->block_count; b++) {
+        bool none = b == state->block_count - 1 || state->consolidations == 0;
+        if (count[b] < 0 || count[b] > reader->bytes || (none && count[b] != 0))
+            APD_GO(apd_part_fail(&in, "count",
+                                 "there are fewer clusters than 0, or more than the file can hold", error));
+        state->shared[b].clusters = count[b];
+        state->shared[b].cluster = apd_allocate(count[b], sizeof *state->shared[b].cluster, "clusters");
+    }
+    for (int64_t t = 0; t < state->task_count; t++)
+        for (int b = 0; b + 1 < state->block_count && state->records[t].groups != NULL; b++)
+            if (state->records[t].groups[b] < -1 || state->records[t].groups[b] >= count[b])
+                APD_GO(apd_part_fail(&in, "count", "a task is in a cluster that is not there", error));
+    APD_GO(apd_part_end_group(&in, error));
+out:
+    apd_part_abandon(&in);
+    free(count);
+    return status;
+}
+
+static apd_status read_parts(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    int64_t count = APD_ANY;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "parts", &in, error));
+    APD_GO(read_columns(&in, part_fields, COUNT(part_fields), (void **)&state->parts, sizeof *state->parts,
+                        &count, error));
+    state->part_count = (int)(count < INT32_MAX ? count : 0);
+    for (int64_t p = 0; p < count; p++) {
+        const apd_part_record *part = &state->parts[p];
+        bool after = p == 0 || part[-1].commit < part->commit ||
+                     (part[-1].commit == part->commit && part[-1].part < part->part);
+        if (count > INT32_MAX || part->commit < 1 || part->commit > state->commit || part->part < 0 || !after)
+            APD_GO(
+                apd_part_fail(&in, "commit", "the parts are not of this commit and before, in order", error));
+    }
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+/* Every item lies in a part that is listed, or in this very file. */
+static apd_status read_index(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    int count;
+    apd_item_key *items = apd_item_list(state, &count);
+    apd_home *homes = NULL;
+    int64_t rows = count;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "index", &in, error));
+    APD_GO(
+        read_columns(&in, index_fields, COUNT(index_fields), (void **)&homes, sizeof *homes, &rows, error));
+    for (int i = 0; i < count; i++) {
+        if (homes[i].entries < 0)
+            APD_GO(apd_part_fail(&in, "entries", "an item has fewer entries than 0", error));
+        if (homes[i].part != -1 && apd_find_part(state, homes[i].commit, homes[i].part) == NULL)
+            APD_GO(apd_part_fail(&in, "part", "an item lies in a part that is not listed", error));
+        *apd_item_home(state, items[i]) = homes[i];
+    }
+    APD_GO(apd_part_end_group(&in, error));
+out:
+    apd_part_abandon(&in);
+    free(homes);
+    free(items);
+    return status;
+}
+
+static apd_status read_training(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_training_state *training = &state->training;
+    apd_part_in in;
+    apd_shape shape = matrix(APD_F64, state->shards, TALLY);
+    int64_t count = APD_ANY;
+    apd_status status;
+    APD_GO(apd_part_begin_group(reader, "half_way", &in, error));
+    APD_GO(read_fields(&in, training_fields, COUNT(training_fields), training, error));
+    APD_GO(apd_part_read_array(&in, "tallies", &shape, (void **)&training->tallies, error));
+    training->tally_count = state->shards * TALLY;
+    APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,
+                        sizeof *training->arrays, &count, error));
+    training->array_count = (int32_t)(count < INT32_MAX ? count : 0);
+    for (int64_t a = 0; a < count; a++) {
+        const apd_training_array *array = &training->arrays[a];
+        if (count > 65536 || array->block < 0 || array->block >= state->block_count || array->width < 1 ||
+            array->width > INT32_MAX || array->name[0] == '\0' || strchr(array->name, '/') != NULL)
+            APD_GO(apd_part_fail(&in, "block", "the list of the solver's arrays makes no sense", error));
+    }
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
+apd_status apd_root_read(const apd_part_reader *reader, apd_run_state *state, apd_layout *layout,
+                         apd_error *error) {
+    apd_run_state read = {0};
+    apd_layout found = {0};
+    apd_status status;
+    APD_GO(read_run(reader, &read, error));
+    APD_GO(read_layout(reader, &found, error));
+    read.block_count = found.block_count;
+    read.shared = apd_allocate(read.block_count, sizeof *read.shared, "blocks");
+    APD_GO(read_records(reader, &found, &read, error));
+    APD_GO(read_accuracy(reader, &read, error));
+    APD_GO(read_clusters(reader, &read, error));
+    APD_GO(read_parts(reader, &read, error));
+    if (read.half_way)
+        APD_GO(read_training(reader, &read, error));
+    APD_GO(read_index(reader, &read, error));
+    *state = read;
+    *layout = found;
+    return APD_OK;
+out:
+    apd_run_state_clear(&read);
+    apd_layout_clear(&found);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* root: what checkpoint.h5 holds of its own, beside links to the items.
+ *
+ *   /                attributes: commit, alone, config_digest, data_digest, shards, seed, task_count, consolidations,
+ *                    half_way, block_count, program, kernels; run_yaml, about (texts)
+ *   /layout          name, rows, cols, dense, decomposed (B): the blocks, the head last
+ *   /records         a row a task, by place: id, name, accuracy, seconds, epochs, single, class_count, classes,
+ *                    normalisation, groups
+ *   /accuracy        ends (T), task, value: what changed in row t of the accuracies (method/accuracies.h)
+ *   /clusters        count (B)
+ *   /index           commit, part, digest of every item, in the order of apd_item_list
+ *   /parts           commit, part, items, bytes, digest of every file that items lie in
+ *   /half_way        attributes of the task in training; tallies (S, 3); block, width, name of its arrays
+ *
+ * The tables of root.c say so once, for writing and reading. */
+#ifndef APD_IO_CHECKPOINT_ROOT_H
+#define APD_IO_CHECKPOINT_ROOT_H
+
+#include "io/checkpoint/part_reader.h"
+#include "io/checkpoint/schema.h"
+
+/* The root's groups, with the bytes of their arrays in order. */
+typedef struct apd_root {
+    int group_count;
+    apd_part_group groups[8];
+    int array_count;
+    const void *bytes[64]; /* of array a */
+    /* --- storage that the above points into --- */
+    apd_part_array arrays[64];
+    apd_part_attribute attributes[64];
+    int attribute_count;
+    void *owned[64];
+    int owned_count;
+} apd_root;
+
+/* `layout` and `state` must outlive it; clear it. */
+void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root);
+void apd_root_clear(apd_root *root);
+
+/* Append the root's arrays to a file whose plan begins with its groups. */
+void apd_root_append(const apd_root *root, apd_part_writer *writer);
+
+/* Read it all. `*state` and `*layout` (apd_layout_clear) are set on success only. */
+apd_status apd_root_read(const apd_part_reader *reader, apd_run_state *state, apd_layout *layout,
+                         apd_error *error);
+
+#endif

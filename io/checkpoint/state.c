@@ -1,0 +1,38 @@
+#include "io/checkpoint/state.h"
+
+#include "io/checkpoint/links.h"
+
+#include <stdlib.h>
+
+void apd_run_state_clear(apd_run_state *state) {
+    for (int t = 0; t < state->task_count && state->records != NULL; t++) {
+        free(state->records[t].classes);
+        free(state->records[t].groups);
+    }
+    for (int b = 0; b < state->block_count && state->shared != NULL; b++)
+        free(state->shared[b].cluster);
+    apd_accuracies_clear(&state->accuracies);
+    apd_links_destroy(state->links);
+    free(state->records);
+    free(state->shared);
+    free(state->parts);
+    free(state->run_yaml);
+    free(state->about);
+    free(state->training.arrays);
+    free(state->training.tallies);
+    *state = (apd_run_state){0};
+}
+
+static int compare_parts(const void *a, const void *b) {
+    const apd_part_record *left = a, *right = b;
+    if (left->commit != right->commit)
+        return left->commit < right->commit ? -1 : 1;
+    return left->part < right->part ? -1 : left->part > right->part;
+}
+
+const apd_part_record *apd_find_part(const apd_run_state *state, int32_t commit, int32_t part) {
+    const apd_part_record wanted = {.commit = commit, .part = part};
+    if (state->part_count == 0)
+        return NULL;
+    return bsearch(&wanted, state->parts, (size_t)state->part_count, sizeof wanted, compare_parts);
+}

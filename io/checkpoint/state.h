@@ -1,0 +1,120 @@
+/* state: what a run knows besides parameters, and where its commits keep it.
+ *
+ * All of it lies in checkpoint.h5 (root.h); the parameters are items (schema.h), each of which lies in a part
+ * (part_writer.h), a file of its commit. */
+#ifndef APD_IO_CHECKPOINT_STATE_H
+#define APD_IO_CHECKPOINT_STATE_H
+
+#include "method/accuracies.h"
+#include "method/metrics.h"
+#include "method/solvers/solver.h"
+#include "network/normalisation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where an item lies. */
+typedef struct apd_home {
+    int32_t commit;  /* whose part; 0: nowhere yet */
+    int32_t part;    /* of that commit, from 0; -1: in the file of the root itself (a packed commit) */
+    int64_t entries; /* of a task's tau, or a cluster; 0 for other items */
+    uint64_t digest; /* of the item's group */
+} apd_home;
+
+typedef struct apd_task_record {
+    int32_t id;          /* the task's identity in the stream */
+    char name[64];       /* UTF-8, ends with 0 */
+    int32_t class_count; /* 0: forgotten */
+    int32_t single;      /* 1: a network of its own, 0: decomposed */
+    int *classes;        /* (class_count), owned */
+    double accuracy;     /* when it was learned, 0..1; NaN: forgotten */
+    double seconds;
+    int32_t epochs;
+    apd_normalisation normalisation;
+    int32_t *
+        groups; /* (B): the cluster of each block that the task is in, -1: none; NULL: no consolidation yet; owned */
+    apd_home home;
+} apd_task_record;
+
+/* An array of the solver (apd_solver_array) while a task is half way: (R, width) of a block. */
+typedef struct apd_training_array {
+    int32_t block;
+    int64_t width;
+    char name[64];
+} apd_training_array;
+
+/* A task half way, besides the solver's arrays. */
+typedef struct apd_training_state {
+    int32_t id;                                     /* the task's identity */
+    int32_t epochs;                                 /* it is to have */
+    int32_t epoch, step;                            /* the next one */
+    double best;                                    /* validation accuracy of the snapshot; -1: none */
+    double seconds;                                 /* that it has taken so far */
+    double epoch_loss, epoch_correct, epoch_images; /* sums of the epoch so far, up to the last logged step */
+    apd_solver_progress progress;
+    int32_t array_count;
+    apd_training_array *arrays; /* (array_count) in the solver's order; set by saving and loading; owned */
+    int32_t tally_count;        /* numbers in tallies */
+    double *
+        tallies; /* (S, 3): sums since the last logged step, by shard; rank 0's when saving, all when loaded */
+} apd_training_state;
+
+/* Of a block. */
+typedef struct apd_shared_state {
+    apd_home sigma;
+    int32_t clusters;  /* 0 before the first consolidation */
+    apd_home *cluster; /* (clusters), owned */
+    apd_home training; /* the arrays of a task half way */
+} apd_shared_state;
+
+/* A file that items lie in. */
+typedef struct apd_part_record {
+    int32_t commit, part;
+    int32_t items; /* how many it held when it was written: some may lie elsewhere since */
+    int64_t bytes;
+    uint64_t digest; /* of the file */
+} apd_part_record;
+
+/* How far the end of the run's last task has come. Until it is complete the last row of the accuracies is NaN for the tasks
+ * that are still to be evaluated. */
+typedef enum apd_ending {
+    APD_ENDING_COMPLETE,
+    APD_ENDING_TRAINED,     /* not yet all evaluated; after that consolidated, if a consolidation is due */
+    APD_ENDING_CONSOLIDATED /* not yet all evaluated again */
+} apd_ending;
+
+/* Kept from commit to commit by rank 0: the bytes of a checkpoint.h5 that has nothing but links (root.h). */
+typedef struct apd_links apd_links;
+
+/* The same on all ranks, save what is said to be rank 0's. */
+typedef struct apd_run_state {
+    int32_t commit; /* grows by one with each */
+    int32_t alone;  /* 1: no commit from before may be kept */
+    uint64_t config_digest, data_digest, seed;
+    int32_t shards;
+    int32_t task_count;       /* T */
+    int32_t consolidations;   /* how many have been done */
+    int32_t ending;           /* apd_ending, of the last task; COMPLETE while the next one trains */
+    apd_task_record *records; /* (T) by place in the stream */
+    apd_accuracies accuracies;
+    char *run_yaml;   /* the description as resolved */
+    char *about;      /* for readers without the program: input, layers, classes, a line each */
+    int32_t half_way; /* 1: a task is in training: */
+    apd_training_state training;
+    bool shared_moved;        /* sigma or the clusters, since the last commit: a task ended */
+    int block_count;          /* B; 0 before the first commit */
+    apd_shared_state *shared; /* (B) */
+    int part_count;
+    apd_part_record *parts; /* (part_count) of the newest commit, ordered by commit and part */
+    int64_t written;        /* bytes of the last save's files */
+    apd_links *links;       /* rank 0's; NULL: none yet */
+    struct apd_lock
+        *lock; /* of the run (io/system/lock.h), not owned; rank 0's; NULL: nobody else can write */
+} apd_run_state;
+
+void apd_run_state_clear(apd_run_state *state);
+
+/* The record of a part; NULL: there is none. */
+const apd_part_record *apd_find_part(const apd_run_state *state, int32_t commit, int32_t part);
+
+#endif

@@ -1,0 +1,45 @@
+/* store: the files of a run's commits, and how they come and go.
+ *
+ *   RUN/checkpoint.h5            the newest commit
+ *   RUN/checkpoint.previous.h5   the one before
+ *   RUN/checkpoint.h5.tmp        the next one, until it is renamed
+ *   RUN/segments/000012-3.h5     part 3 of commit 12
+ *
+ * `path` is RUN/checkpoint.h5. Local. Statuses: IO, or REQUEUE where a fault may pass; LOCKED. */
+#ifndef APD_IO_CHECKPOINT_STORE_H
+#define APD_IO_CHECKPOINT_STORE_H
+
+#include "base/status.h"
+#include "io/checkpoint/state.h"
+
+/* "segments/000012-3.h5" (room: 48). */
+void apd_store_part_name(int32_t commit, int32_t part, char name[48]);
+
+/* The part's path beside the checkpoint `path`, and `path`'s other names; free them. */
+char *apd_store_part(const char *path, int32_t commit, int32_t part);
+char *apd_store_beside(const char *path, const char *name); /* "segments" */
+char *apd_store_previous(const char *path);
+char *apd_store_damaged(const char *path);
+char *apd_store_temporary(const char *path);
+
+/* Make the folder for parts, and remove what a killed writer left of commit `commit`: its number is to be used again. */
+apd_status apd_store_begin(const char *path, int32_t commit, apd_error *error);
+
+/* Give the file `from` the name `to`, too, which must be free; where there are no hard links, instead. */
+apd_status apd_store_name_also(const char *from, const char *to, apd_error *error);
+
+/* Make `temporary`, which the disk has, the newest commit: the lock is still this job's, the newest so far becomes the one
+ * before, the rename, the folder's sync. `*published`: the rename was made, whatever came after it. */
+struct apd_lock;
+apd_status apd_store_publish(struct apd_lock *lock, const char *temporary, const char *path, bool *published,
+                             apd_error *error);
+
+/* Delete parts that neither of the two states needs (either may be NULL); what cannot be listed is kept, with an error. The
+ * removals are safe from a power loss on return. */
+apd_status apd_store_sweep(const char *path, const apd_run_state *first, const apd_run_state *second,
+                           apd_error *error);
+
+/* The pattern (mkstemp) of a file that shows who sees the folder of parts. */
+#define APD_STORE_PROBE "segments/probe-XXXXXX"
+
+#endif

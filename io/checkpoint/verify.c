@@ -1,0 +1,260 @@
+/* Reading a commit through, and copying it into one file. A run may commit meanwhile: its parts then go, and what is there by
+ * then is read. */
+#include "io/checkpoint/commits.h"
+
+#include "base/memory.h"
+#include "io/checkpoint/reader.h"
+#include "io/checkpoint/root.h"
+#include "io/checkpoint/store.h"
+#include "io/system/durable.h"
+#include "io/system/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Read every item, and append it to `writer` where that is not NULL. */
+static apd_status read_items(apd_reader *reader, const apd_item_key *items, int count,
+                             apd_part_writer *writer, apd_error *error) {
+    apd_status status = APD_OK;
+    for (int i = 0; i < count && status == APD_OK; i++) {
+        apd_item item = apd_item_whole(items[i], apd_reader_layout(reader), apd_reader_state(reader));
+        status = apd_reader_item(reader, &item, error);
+        if (status == APD_OK && writer != NULL)
+            apd_item_append(&item, writer);
+        apd_item_clear(&item);
+    }
+    return status;
+}
+
+enum { ROOT_GROUPS = 7 };
+
+static apd_status verify_once(const char *path, void *out, apd_error *error) {
+    int *groups = out;
+    apd_reader *reader = NULL;
+    int count;
+    APD_TRY(apd_reader_open(path, &reader, error));
+    apd_item_key *items = apd_item_list(apd_reader_state(reader), &count);
+    apd_status status = read_items(reader, items, count, NULL, error);
+    if (status == APD_OK)
+        *groups = count + ROOT_GROUPS + apd_reader_state(reader)->half_way;
+    free(items);
+    apd_reader_destroy(reader);
+    return status;
+}
+
+/* --- packing ---------------------------------------------------------------------------------------------- */
+
+typedef struct packing {
+    apd_reader *reader;
+    apd_item_key *items;
+    int count;
+    apd_item *shapes;       /* (count) */
+    apd_part_group *groups; /* of the root, then (count) */
+    void **storage;         /* (count) */
+    apd_root root;
+    apd_run_state state; /* the reader's, with every item at home in the file itself */
+} packing;
+
+static void describe_items(packing *p) {
+    for (int i = 0; i < p->count; i++) {
+        int64_t entries = apd_item_home(apd_reader_state(p->reader), p->items[i])->entries;
+        p->shapes[i] = apd_item_whole(p->items[i], apd_reader_layout(p->reader), apd_reader_state(p->reader));
+        apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), entries,
+                          &p->groups[p->root.group_count + i], &p->storage[i]);
+    }
+}
+
+/* The state as the packed file has it: homes are where they were in the reader's. */
+static void *move_home(apd_run_state *state, const apd_item_key *items, int count, int32_t part) {
+    apd_home *former = apd_allocate(count, sizeof *former, "items' homes");
+    for (int i = 0; i < count; i++) {
+        apd_home *home = apd_item_home(state, items[i]);
+        former[i] = *home;
+        home->commit = state->commit;
+        home->part = part;
+    }
+    return former;
+}
+
+static void move_back(apd_run_state *state, const apd_item_key *items, int count, apd_home *former) {
+    for (int i = 0; i < count; i++)
+        *apd_item_home(state, items[i]) = former[i];
+    free(former);
+}
+
+static apd_status write_packed(packing *p, const char *path, apd_part_writer **writer, apd_error *error) {
+    uint64_t *digests = apd_allocate(p->root.group_count + p->count, sizeof *digests, "groups' digests"),
+             digest;
+    int64_t bytes;
+    apd_part_plan plan = {.commit = apd_reader_state(p->reader)->commit,
+                          .group_count = p->root.group_count + p->count,
+                          .groups = p->groups};
+    apd_status status;
+    APD_GO(apd_part_create(path, &plan, writer, error));
+    apd_root_append(&p->root, *writer);
+    APD_GO(read_items(p->reader, p->items, p->count, *writer, error));
+    APD_GO(apd_part_finish(*writer, digests, &bytes, &digest, error));
+    APD_GO(apd_part_wait(*writer, error));
+out:
+    free(digests);
+    return status;
+}
+
+static apd_status pack_items(packing *p, const char *to, apd_error *error) {
+    apd_run_state *state = apd_reader_state(p->reader);
+    apd_part_writer *writer = NULL;
+    char *temporary = apd_store_temporary(to);
+    int part_count = state->part_count;
+    apd_home *former = move_home(state, p->items, p->count, -1);
+    state->part_count = 0;
+    apd_root_describe(state, apd_reader_layout(p->reader), &p->root);
+    state->part_count = part_count;
+    move_back(state, p->items, p->count, former);
+    p->groups = apd_allocate(p->root.group_count + (int64_t)p->count, sizeof *p->groups, "groups");
+    memcpy(p->groups, p->root.groups, (size_t)p->root.group_count * sizeof *p->groups);
+    apd_status status;
+    describe_items(p);
+    APD_GO(apd_file_delete(temporary, error));
+    APD_GO(write_packed(p, temporary, &writer, error));
+    APD_GO(apd_rename_durably(temporary, to, error));
+    apd_part_keep(writer);
+out:
+    apd_part_destroy(writer);
+    free(temporary);
+    return status;
+}
+
+static apd_status pack_once(const char *path, void *out, apd_error *error) {
+    const char *to = out;
+    packing p = {0};
+    APD_TRY(apd_reader_open(path, &p.reader, error));
+    p.items = apd_item_list(apd_reader_state(p.reader), &p.count);
+    p.shapes = apd_allocate(p.count, sizeof *p.shapes, "items");
+    p.storage = apd_allocate(p.count, sizeof *p.storage, "items' arrays");
+    apd_status status = pack_items(&p, to, error);
+    for (int i = 0; i < p.count; i++) {
+        apd_item_clear(&p.shapes[i]);
+        free(p.storage[i]);
+    }
+    free(p.storage);
+    free(p.shapes);
+    free(p.groups);
+    free(p.items);
+    apd_root_clear(&p.root);
+    apd_reader_destroy(p.reader);
+    return status;
+}
+
+/* --- what a commit keeps ---------------------------------------------------------------------------------- */
+
+static apd_status count_sigma(apd_reader *reader, int64_t *nonzeros, apd_error *error) {
+    const apd_layout *layout = apd_reader_layout(reader);
+    apd_status status = APD_OK;
+    for (int b = 0; b + 1 < layout->block_count && status == APD_OK; b++) {
+        apd_item item =
+            apd_item_whole((apd_item_key){APD_ITEM_SIGMA, b, 0}, layout, apd_reader_state(reader));
+        status = apd_reader_item(reader, &item, error);
+        for (int64_t j = 0; j < layout->blocks[b].rows * layout->blocks[b].cols && status == APD_OK; j++)
+            *nonzeros += item.own->dense[j] != 0.0f;
+        apd_item_clear(&item);
+    }
+    return status;
+}
+
+/* All but sigma's, from the state alone: tau counts sigma_g, too. */
+static void count_items(apd_run_state *state, const apd_layout *layout, apd_capacity_counts *counts) {
+    int64_t rows = 0, cols = layout->blocks[layout->block_count - 1].cols;
+    for (int b = 0; b + 1 < layout->block_count; b++)
+        rows += layout->blocks[b].rows;
+    for (int b = 0; b < state->block_count; b++)
+        for (int g = 0; g < state->shared[b].clusters; g++)
+            counts->tau += state->shared[b].cluster[g].entries;
+    for (int t = 0; t < state->task_count; t++) {
+        const apd_task_record *record = &state->records[t];
+        if (record->class_count == 0)
+            continue;
+        counts->tau += record->single ? layout->decomposed : record->home.entries;
+        counts->masks += record->single ? 0 : rows;
+        counts->own += rows + record->class_count * (cols + 1);
+    }
+}
+
+typedef struct findings {
+    apd_run_state *state;
+    apd_capacity *capacity; /* NULL: not asked for */
+} findings;
+
+static apd_status survey_once(const char *path, void *out, apd_error *error) {
+    const findings *found = out;
+    apd_reader *reader = NULL;
+    apd_capacity_counts counts = {0};
+    APD_TRY(apd_reader_open(path, &reader, error));
+    apd_run_state *state = apd_reader_state(reader);
+    const apd_layout *layout = apd_reader_layout(reader);
+    apd_status status = found->capacity != NULL ? count_sigma(reader, &counts.sigma, error) : APD_OK;
+    if (status == APD_OK && found->capacity != NULL) {
+        count_items(state, layout, &counts);
+        counts.file_bytes = apd_checkpoint_bytes(path, state);
+        *found->capacity =
+            apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts);
+    }
+    if (status == APD_OK) {
+        *found->state = *state;
+        *state = (apd_run_state){0};
+    }
+    apd_reader_destroy(reader);
+    return status;
+}
+
+int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state) {
+    struct stat facts;
+    int64_t bytes = stat(path, &facts) == 0 ? (int64_t)facts.st_size : 0;
+    for (int p = 0; p < state->part_count; p++)
+        bytes += state->parts[p].bytes;
+    return bytes;
+}
+
+/* --- reading while the run may commit --------------------------------------------------------------------- */
+
+typedef apd_status reading(const char *path, void *out, apd_error *error);
+
+/* A commit that is replaced while it is read may lose its parts under the reader: then the newer one is read. */
+static apd_status read_newest(const char *path, reading *attempt, void *out, apd_error *error) {
+    enum { ATTEMPTS = 20 };
+    for (int i = 1;; i++) {
+        apd_error found = {0};
+        struct stat before = {0}, after = {0};
+        (void)stat(path, &before);
+        apd_status status = attempt(path, out, &found);
+        (void)stat(path, &after);
+        bool same = before.st_ino == after.st_ino && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+                    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;
+        if (status == APD_OK)
+            return APD_OK;
+        if (same || i == ATTEMPTS)
+            return apd_fail(error, status, "%s", found.message);
+    }
+}
+
+apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error) {
+    findings found = {state, NULL};
+    return read_newest(path, survey_once, &found, error);
+}
+
+apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
+                                 apd_error *error) {
+    findings found = {state, capacity};
+    return read_newest(path, survey_once, &found, error);
+}
+
+apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
+    return read_newest(path, verify_once, groups, error);
+}
+
+apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error) {
+    char *target = apd_duplicate_text(to);
+    apd_status status = read_newest(path, pack_once, target, error);
+    free(target);
+    return status == APD_OK ? apd_checkpoint_verify(to, groups, error) : status;
+}
