@@ -5,7 +5,7 @@ _apd() {
     if [ "$COMP_CWORD" = 1 ]; then
         words=$("$program" --help | sed -n 's/^  apd \([a-z]*\) .*/\1/p'; echo --help --version)
     elif [ "$before" = --set ]; then
-        words=$("$program" train --help-keys | sed -n '2,$s/^\([a-z_0-9.]*\) .*/\1=/p')
+        words=$("$program" train --help-keys | sed -n '/^Layers/q; s/^  \([a-z_0-9.]*\) .*/\1=/p')
         compopt -o nospace
     elif [ "${word#-}" != "$word" ]; then
         words=$("$program" "${COMP_WORDS[1]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'; echo --help)
