@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # From nothing to a trained run in a minute or two: set-up, build, data, training, results.
-# Needs no downloaded data and no arguments. Run again, it resumes the run.
+#   jobs/quickstart.sh [--no-install]
+# Downloads no data. Run again, it resumes the run. With --no-install, or with APD_NO_INSTALL set
+# to anything but 0, it installs nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,37 +11,43 @@ data=data/glyphs.h5
 run=runs/quickstart
 log=build/quickstart.log
 
+install=1
+case ${APD_NO_INSTALL-} in '' | 0) ;; *) install= ;; esac
+for argument in "$@"; do
+    case $argument in
+        --no-install) install= ;;
+        --help) echo "usage: jobs/quickstart.sh [--no-install]"; exit 0 ;;
+        *) echo "quickstart: unknown argument '$argument'; usage: jobs/quickstart.sh [--no-install]" >&2; exit 2 ;;
+    esac
+done
+
 step() {
     printf '\n== %s\n' "$*"
 }
 
 # OpenBLAS's threads would compete with the ranks.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+# Two ranks may share a core.
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
 configure() {
-    local options=()
-    pkg-config --exists cmocka 2>/dev/null || options=(-DAPD_TESTS=OFF)
-    cmake --preset release "${options[@]}"
-}
-
-# Modules of a cluster or Spack serve as well as packages: install only if the build cannot be configured or there is no
-# mpirun.
-ready() {
-    command -v cmake >/dev/null && command -v ninja >/dev/null && command -v mpirun >/dev/null &&
-        configure >"$log" 2>&1
+    cmake --preset release >"$log" 2>&1
 }
 
 mkdir -p build
 step "1/4 Set-up"
-if ready; then
+# What a cluster's modules or Spack give is as good as packages: anything is installed only when the build cannot be
+# configured, or there is no mpirun.
+if command -v cmake >/dev/null && command -v ninja >/dev/null && command -v mpirun >/dev/null && configure; then
     echo "All that the build needs is there."
 else
+    [ -z "$install" ] || jobs/setup.sh
     rm -f "$build/CMakeCache.txt"
-    jobs/setup.sh
-    configure >"$log" 2>&1 || { cat "$log"; exit 2; }
+    configure || { cat "$log"; exit 2; }
 fi
 
 step "2/4 Build (into $build)"
@@ -54,7 +62,7 @@ else
 fi
 
 step "4/4 Training on 2 ranks (Ctrl-C stops it)"
-mpirun -n 2 --oversubscribe --bind-to none "$build/apd" train jobs/quickstart.yaml || {
+mpirun -n 2 "$build/apd" train jobs/quickstart.yaml || {
     status=$?
     echo "quickstart: training stopped with exit status $status; 'man jobs/apd.1' says what that means." >&2
     exit "$status"
@@ -74,8 +82,8 @@ cat <<TEXT
   $build/apd inspect $run --layers
   $build/apd contact $data sheet.png
   $build/apd verify $run
-  mpirun -n 2 --oversubscribe $build/apd evaluate $run
-  mpirun -n 2 --oversubscribe $build/apd train jobs/quickstart.yaml --set output=runs/other --set seed=7
+  mpirun -n 2 $build/apd evaluate $run
+  mpirun -n 2 $build/apd train jobs/quickstart.yaml --set output=runs/other --set seed=7
 TEXT
 if [ "$(id -u)" = 0 ]; then
     echo "(as root, first: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Install what apd needs: jobs/setup.sh [--tests]
 #
-# Debian and Ubuntu: the missing packages alone, through apt-get, as root or by sudo. Elsewhere nothing is
-# installed: what to install is printed, for Spack, dnf and a cluster's modules.
-# Exit status: 0 all is there, 1 apt-get failed, 2 it has to be done by hand (what is printed) or wrong usage.
+# Debian and Ubuntu: the missing packages, through apt-get, as root or by sudo. Elsewhere it installs nothing and prints
+# what to install, for Spack, dnf and a cluster's modules.
+# Exit status: 0 everything is there, 1 apt-get failed, 2 it has to be done by hand (as printed) or wrong usage.
 set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
@@ -32,7 +32,7 @@ missing_packages() {
 explain_by_hand() {
     cat <<'TEXT'
 setup: this system has no apt-get, so nothing was installed. apd needs:
-  a C compiler, CMake 3.20 or newer, Ninja, pkg-config, Open MPI, HDF5 (parallel build), ScaLAPACK, OpenBLAS,
+  a C compiler, CMake 3.20 or newer, Ninja, pkg-config, Open MPI, HDF5, ScaLAPACK, OpenBLAS,
   libyaml, Random123, libpng, xxHash, xz (liblzma), zlib; for the tests also cmocka, and, where they are to be
   had, Python 3 with h5py and numpy, clang-format 14, shellcheck, xz, strace and Slurm (tests that lack them are skipped).
 
@@ -49,7 +49,6 @@ On a cluster, load its modules (names differ, see 'module avail'), for example:
   and take what it lacks (mostly libyaml, Random123, xxHash, cmocka) from Spack as above.
 
 Then: cmake --preset release && cmake --build --preset release
-(without cmocka: cmake --preset release -DAPD_TESTS=OFF)
 TEXT
 }
 
@@ -69,7 +68,7 @@ install_packages() {
     else
         echo "setup: that takes root and there is no sudo. Ask an administrator to run:"
         echo "  apt-get install $*"
-        echo "or take the libraries from Spack or modules: see 'Installing' in README.md."
+        echo "or take the libraries from Spack or modules: see docs/installing.md."
         exit 2
     fi
     # stale lists are no reason to stop: the packages may be there all the same

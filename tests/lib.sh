@@ -4,6 +4,9 @@
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${APD:?APD names the program under test}"
+: "${APD_PYTHON:=/usr/bin/python3}"
+# for Open MPI, by hand; ctest sets them too
+export APD_PYTHON OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_orte_execute_quiet=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -17,7 +20,7 @@ fail() {
 ranks() {
     local count=$1
     shift
-    mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" "$@"
+    mpirun -n "$count" "$APD" "$@"
 }
 
 # refused CODE TEXT COMMAND...: the command ends with this exit code and one line on stderr that holds the text
@@ -62,7 +65,7 @@ YAML
 
 # fingerprint FOLDER: everything that must not depend on the number of ranks
 fingerprint() {
-    /usr/bin/python3 "$repository/tests/commands/contents.py" "$1/checkpoint.h5"
+    "$APD_PYTHON" "$repository/tests/commands/contents.py" "$1/checkpoint.h5"
     cat "$1/accuracy.csv"
     grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
     cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'

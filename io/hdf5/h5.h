@@ -17,10 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifndef H5_HAVE_PARALLEL
-#error "apd needs a parallel build of HDF5"
-#endif
-
 #define APD_H5_MAX_RANK 8
 
 /* HDF5's innermost reason for the last failed call, as text of at most size-1 characters. To be asked for

@@ -3,23 +3,27 @@
 #include "base/memory.h"
 #include "bench/bench.h"
 
-#include <cblas.h>
-
 #include <stdlib.h>
 
 enum { SIDE = 1024, STREAM = 8 << 20 };
+
+/* BLAS, Fortran's interface, which every BLAS has: C = alpha*A*B + beta*C, column-major. */
+void sgemm_(const char *transpose_a, const char *transpose_b, const int *m, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
+            const float *beta, float *c, const int *ldc);
 
 static double measure_sgemm(const apd_team *team, int repeats) {
     float *a = apd_allocate(3 * (int64_t)SIDE * SIDE, sizeof *a, "matrices to be timed");
     float *b = a + SIDE * SIDE, *c = b + SIDE * SIDE;
     double *seconds = apd_allocate(repeats, sizeof *seconds, "times");
+    const int side = SIDE;
+    const float one = 1.0f, zero = 0.0f;
     for (int i = 0; i < 2 * SIDE * SIDE; i++)
         a[i] = (float)(i % 17) * 0.01f;
     for (int i = -1; i < repeats; i++) { /* the first warms up */
         apd_team_barrier(team);
         double started = apd_seconds();
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, a, SIDE, b, SIDE, 0.0f,
-                    c, SIDE);
+        sgemm_("N", "N", &side, &side, &side, &one, a, &side, b, &side, &zero, c, &side);
         if (i >= 0)
             seconds[i] = apd_seconds() - started;
     }

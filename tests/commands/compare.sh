@@ -27,7 +27,7 @@ train() {
     local output=$1 settings=()
     shift
     for setting in "$@"; do settings+=(--set "$setting"); done
-    mpirun --quiet --oversubscribe --bind-to none -n 1 "$APD" train run.yaml --set "output=$work/$output" \
+    mpirun -n 1 "$APD" train run.yaml --set "output=$work/$output" \
         "${settings[@]}" >train.txt 2>&1 || fail "$output: $(cat train.txt)"
 }
 
@@ -42,7 +42,7 @@ case_figures() {
     train c0 seed=7 'stream.order=seed 3'
     for run in a0 a1 b0 b1 c0; do "$APD" inspect "$run" >"$run.inspect"; done
     "$APD" compare b1 a0 c0 a1 b0/checkpoint.h5 --csv table.csv >table.txt || fail "compare"
-    /usr/bin/python3 "$repository/tests/commands/check_compare.py" table.txt table.csv 2 0 3 1
+    "$APD_PYTHON" "$repository/tests/commands/check_compare.py" table.txt table.csv 2 0 3 1
     "$APD" compare a0 >one.txt
     grep -q 'AOPD and MOPD need runs in at least two orders; these have one order, 1 seed each' one.txt ||
         fail "one run: $(cat one.txt)"
@@ -60,7 +60,7 @@ case_single() {
     train s1 method.name=stl seed=1 'stream.order=[3, 2, 1, 0]'
     for run in s0 s1; do "$APD" inspect "$run" >"$run.inspect"; done
     "$APD" compare s0 s1 --csv table.csv >table.txt
-    /usr/bin/python3 "$repository/tests/commands/check_compare.py" table.txt table.csv 3 2 1 0
+    "$APD_PYTHON" "$repository/tests/commands/check_compare.py" table.txt table.csv 3 2 1 0
     grep -q '^run,A,"s0",0,,,capacity_weights,4$' table.csv || fail "$(cat table.csv)"
 }
 

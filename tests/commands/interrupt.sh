@@ -21,7 +21,7 @@ in_background() {
     local count=$1
     shift
     # not through a function: $! must be mpirun
-    mpirun --quiet --oversubscribe --bind-to none -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
+    mpirun -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
     job=$!
 }
 
@@ -115,7 +115,7 @@ case_time_limit() {
     [ "$limit" -ge 2 ] || limit=2
     while [ "$status" = 75 ]; do
         status=0
-        timeout 200 mpirun --quiet --oversubscribe -n 2 "$APD" train run.yaml --time-limit "0:$limit" >log.txt 2>&1 ||
+        timeout 200 mpirun -n 2 "$APD" train run.yaml --time-limit "0:$limit" >log.txt 2>&1 ||
             status=$?
         starts=$((starts + 1))
         [ "$starts" -lt 60 ] || fail "sixty starts"
@@ -310,8 +310,8 @@ case_pack() {
     ended 0
     "$APD" pack run --output packed.h5 >out.txt || fail "pack"
     ranks 2 evaluate packed.h5 --set "data.file=$work/glyphs.h5" | grep -q 'all as recorded' || fail "evaluate packed.h5"
-    diff <(/usr/bin/python3 "$repository/tests/commands/contents.py" run/checkpoint.h5) \
-        <(/usr/bin/python3 "$repository/tests/commands/contents.py" packed.h5) || fail "the packed file differs"
+    diff <("$APD_PYTHON" "$repository/tests/commands/contents.py" run/checkpoint.h5) \
+        <("$APD_PYTHON" "$repository/tests/commands/contents.py" packed.h5) || fail "the packed file differs"
     mkdir moved && cp packed.h5 moved/checkpoint.h5
     ranks 3 train run.yaml --set "output=$work/moved" >log.txt 2>&1 || fail "$(cat log.txt)"
     refused 2 "--output FILE is needed" "$APD" pack run
@@ -333,7 +333,7 @@ case_forget_half_way() {
     name=$("$APD" inspect run | awk '/^ +0 / { print $2 }')
     ranks 3 forget run --task "$name" >out.txt 2>&1 || fail "$(cat out.txt)"
     ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
-    /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$name" || fail "bytes remain"
+    "$APD_PYTHON" "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$name" || fail "bytes remain"
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
     ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
 }

@@ -20,7 +20,7 @@ in_background() {
     local count=$1
     shift
     # shellcheck disable=SC2086 # several options
-    mpirun --quiet --oversubscribe --bind-to none ${LAUNCH-} -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
+    mpirun ${LAUNCH-} -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
     job=$!
 }
 
@@ -105,7 +105,7 @@ case_same_moment() {
 case_orphan() {
     if [ -z "${ADOPTS-}" ]; then
         cd / && rm -rf "$work"
-        ADOPTS=1 exec /usr/bin/python3 -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])' \
+        ADOPTS=1 exec "$APD_PYTHON" -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])' \
             "$repository/tests/commands/locks.sh" orphan
     fi
     prepare 100

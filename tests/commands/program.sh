@@ -69,7 +69,7 @@ case_forget() {
             ranks "$count" forget run --task "$task" >out.txt 2>err.txt || fail "$(cat err.txt out.txt)"
             [ "$(grep -c ' equal$' out.txt)" = 3 ] || fail "not three tasks stayed equal: $(cat out.txt)"
             ! grep -q DIFFERS out.txt || fail "$(cat out.txt)"
-            /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$task" || fail "bytes remain"
+            "$APD_PYTHON" "$repository/tests/commands/erased.py" whole/checkpoint.h5 run "$task" || fail "bytes remain"
             "$APD" verify run >/dev/null || fail "verify"
             ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
             grep -q '"event": *"forget"' run/metrics.jsonl || fail "no audit line"
@@ -84,7 +84,7 @@ case_forget() {
     "$APD" verify run/checkpoint-000004.h5 >/dev/null || fail "the kept commit"
     ranks 2 forget run --task 2 >out.txt || fail "forgetting after --keep-history"
     [ ! -e run/checkpoint-000004.h5 ] || fail "a kept commit that holds the task is still there"
-    /usr/bin/python3 "$repository/tests/commands/erased.py" whole/checkpoint.h5 run 2 || fail "bytes remain"
+    "$APD_PYTHON" "$repository/tests/commands/erased.py" whole/checkpoint.h5 run 2 || fail "bytes remain"
 }
 
 # Folders whose names are patterns of a shell: kept commits in them go, those of their siblings stay.
@@ -102,7 +102,7 @@ case_forget_in_folders_named_like_patterns() {
     for folder in 'a[1]' 'a*'; do
         "$APD" forget "runs/$folder" --task 1 >out.txt || fail "forgetting in $folder"
         [ ! -e "runs/$folder/$kept" ] || fail "$folder: the kept commit, which holds the task, is still there"
-        /usr/bin/python3 "$repository/tests/commands/erased.py" "run/$kept" "runs/$folder" 1 || fail "bytes remain"
+        "$APD_PYTHON" "$repository/tests/commands/erased.py" "run/$kept" "runs/$folder" 1 || fail "bytes remain"
     done
     for folder in a1 ab; do
         [ -e "runs/$folder/$kept" ] || fail "$folder: the kept commit of a sibling is gone"
@@ -199,7 +199,7 @@ case_stalled_rank() {
 begin_stall() {
     rm -rf stalled ./*.pid
     # shellcheck disable=SC2016 # each rank's own shell expands it
-    APD_RANKS_A_NODE=$1 mpirun --quiet --oversubscribe --bind-to none -n 3 \
+    APD_RANKS_A_NODE=$1 mpirun -n 3 \
         bash -c 'echo $$ >"rank$OMPI_COMM_WORLD_RANK.pid"; exec "$APD" "$@"' apd train run.yaml \
         --set "output=$work/stalled" --set log.stall_seconds=1.5 >out.txt 2>err.txt &
     job=$!
@@ -253,9 +253,9 @@ case_bad_input() {
     refused 2 "layer 1" ranks 2 train bad.yaml
     head -c 5000 glyphs.h5 >cut.h5
     refused 65 "cut.h5" ranks 2 train run.yaml --set data.file=cut.h5
-    /usr/bin/python3 "$repository/tests/commands/damage.py" glyphs.h5 label.h5 label
+    "$APD_PYTHON" "$repository/tests/commands/damage.py" glyphs.h5 label.h5 label
     refused 65 "label.h5" ranks 2 train run.yaml --set data.file=label.h5
-    /usr/bin/python3 "$repository/tests/commands/damage.py" glyphs.h5 pixel.h5 pixel
+    "$APD_PYTHON" "$repository/tests/commands/damage.py" glyphs.h5 pixel.h5 pixel
     refused 65 "pixel.h5" ranks 2 train run.yaml --set data.file=pixel.h5
     refused 74 "/proc/nowhere" ranks 2 train run.yaml --set output=/proc/nowhere
     refused 74 "no-such-run" "$APD" verify no-such-run
@@ -283,7 +283,7 @@ case_full_disk() {
 case_startup() {
     make_data
     describe run
-    local first=("$APD" train run.yaml) quiet=(mpirun --quiet --oversubscribe --bind-to none -n 1)
+    local first=("$APD" train run.yaml) quiet=(mpirun -n 1)
     { cat "$APD"; echo; } >other
     chmod +x other
     refused 2 "different builds of apd: rank 1" "${quiet[@]}" "${first[@]}" : -n 1 ./other train run.yaml

@@ -206,5 +206,33 @@ case_srun() {
     salloc --quiet --nodes=1 --ntasks=1 mpirun -n 2 "$APD" inspect run >salloc.log 2>&1 || fail "more ranks than tasks"
 }
 
+# Every line of sbatch and srun in README.md and docs runs, in this cluster's size.
+case_guide() {
+    cluster 2
+    describe mine
+    tiny() { sed "s/^name: mine/name: $1/; s/^output.*//; s/tasks: 4/tasks: 1/; s/epochs: 4/epochs: 2/" mine.yaml; }
+    tiny mine >tiny.yaml
+    tiny other >other.yaml
+    mv tiny.yaml mine.yaml
+    for _ in $(seq 100); do echo "mine.yaml --set name=listed --set training.epochs=2"; done >runs.txt
+    ln -s "$repository/jobs" jobs
+    mkdir bin
+    ln -s "$APD" bin/apd
+    PATH=$work/bin:$PATH
+    cat "$repository"/README.md "$repository"/docs/*.md | grep -E '^(sbatch|srun) ' | sort -u >lines
+    [ "$(grep -c '^sbatch' lines)" -ge 4 ] || fail "the pages have no lines of sbatch"
+    local line number=0
+    sed -i -E 's/--nodes=[0-9]+/--nodes=2/; s/--ntasks=[0-9]+/--ntasks=2/; s/--ntasks-per-node=[0-9]+/--ntasks-per-node=1/
+               s/--time=[0-9:]+/--time=5/; s/--array=1-[0-9]+/--array=100/' lines
+    while IFS= read -r line; do
+        number=$((number + 1))
+        case $line in
+            sbatch*) eval "sbatch --wait --output=$number.log ${line#sbatch}" >"$number.out" </dev/null || fail "$line: $(cat $number.*)" ;;
+            *) eval "$line" >"$number.log" 2>&1 </dev/null || fail "$line: $(cat $number.log)" ;;
+        esac
+        echo "$line: done"
+    done <lines
+}
+
 "case_${1:?a case}"
 echo "passed: $1"

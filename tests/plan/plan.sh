@@ -10,7 +10,7 @@ export TMPDIR=$work/tmp
 ranks() {
     local count=$1
     shift
-    TMPDIR=/tmp mpirun --quiet --oversubscribe --bind-to none -x TMPDIR="$work/tmp" -n "$count" "$APD" "$@"
+    TMPDIR=/tmp mpirun -x TMPDIR="$work/tmp" -n "$count" "$APD" "$@"
 }
 
 # within SHARE A B WHAT: A and B differ by at most this share of B
@@ -135,7 +135,7 @@ case_script() {
 
 # check_json FILE RANKS: figures are there, finite, and add up
 check_json() {
-    /usr/bin/python3 - "$1" "$2" <<'PYTHON'
+    "$APD_PYTHON" - "$1" "$2" <<'PYTHON'
 import json, math, sys
 
 found = json.load(open(sys.argv[1]))
@@ -191,7 +191,7 @@ case_bench() {
     ranks 2 bench --preset mlp,mlp --tasks 0,3,300 --seconds 0.1 --repeat 2 --commits --consolidation --json two.json \
         >out.txt || fail "bench: $(cat out.txt)"
     check_json two.json 2 | grep -qx '2 presets' || fail "two.json"
-    /usr/bin/python3 -c 'import json
+    "$APD_PYTHON" -c 'import json
 for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     assert row["consolidation_seconds"] > 0 and row["commit"]["plain_write_seconds"] > 0, row'
     grep -q 'PREDICTED, not measured' out.txt || fail "a prediction is not marked"
@@ -214,7 +214,7 @@ for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     done
     ranks 3 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --scaling --set shards=4 --json scaling.json >out.txt ||
         fail "scaling: $(cat out.txt)"
-    /usr/bin/python3 -c 'import json
+    "$APD_PYTHON" -c 'import json
 rows = json.load(open("scaling.json"))["presets"][0]["scaling"]
 assert [(r["ranks"], r["weak"], r["batch"]) for r in rows] == [
     (1, False, 100), (2, False, 100), (2, True, 200), (3, False, 100), (3, True, 300)], rows

@@ -18,8 +18,8 @@ check_format() {
 }
 
 check_rooms() {
-    need /usr/bin/python3
-    /usr/bin/python3 tests/tree/rooms.py
+    need "${APD_PYTHON:=python3}"
+    "$APD_PYTHON" tests/tree/rooms.py
 }
 
 # Each header compiles alone, so that the order of includes never matters.

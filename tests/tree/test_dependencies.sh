@@ -47,9 +47,6 @@ configure || { echo "FAILED: with everything there"; cat "$work/raw"; exit 1; }
 refused "MPI" -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON
 refused "HDF5" -DCMAKE_DISABLE_FIND_PACKAGE_HDF5=ON
 refused "pkg-config" -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
-mkdir "$work/serial"
-echo 'set(HDF5_FOUND TRUE)' >"$work/serial/FindHDF5.cmake"
-refused "a parallel build of HDF5" -DCMAKE_MODULE_PATH="$work/serial"
 refused "Random123" -DCMAKE_IGNORE_PATH="/usr/include;/usr/local/include"
 while read -r module name; do
     without "$module"
@@ -57,7 +54,6 @@ while read -r module name; do
     refused "$name"
     unset PKG_CONFIG_LIBDIR
 done <<'TEXT'
-openblas OpenBLAS
 yaml-0.1 libyaml
 libpng libpng
 libxxhash xxHash
@@ -65,6 +61,22 @@ liblzma liblzma
 zlib zlib
 cmocka cmocka
 TEXT
+
+# BLAS is also looked for without pkg-config
+without openblas
+export PKG_CONFIG_LIBDIR=$work/modules
+configure || { echo "FAILED: with a BLAS that has no pkg-config file"; failed=1; }
+refused "OpenBLAS, or another BLAS with LAPACK" -DCMAKE_DISABLE_FIND_PACKAGE_LAPACK=ON
+refused "BLAS and LAPACK by pkg-config's names 'nowhere'" -DAPD_BLAS=nowhere
+unset PKG_CONFIG_LIBDIR
+
+# What a packager gets without asking: no flag of ours but those on which results depend, and no tests
+configure -DAPD_TESTS=OFF -DCMAKE_C_FLAGS_RELEASE=-O2
+if grep -qE -- '-march|-Werror|-O3' "$work/build/compile_commands.json" ||
+    ! grep -q -- '-O2.*-ffp-contract=off' "$work/build/compile_commands.json"; then
+    echo "FAILED: the flags of a plain build"
+    failed=1
+fi
 
 # ScaLAPACK is also looked for without pkg-config
 without scalapack-openmpi

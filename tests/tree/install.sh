@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# What cmake --install leaves can be used from there: tests/tree/install.sh BUILD
+set -euo pipefail
+build=$(cd "${1:?the build folder}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "FAILED: $*" >&2
+    [ ! -s out ] || sed 's/^/    /' out >&2
+    exit 1
+}
+
+prefix=$work/prefix
+cmake --install "$build" --prefix "$prefix" >out 2>&1 || fail "cmake --install"
+jobs=$prefix/share/apd/jobs
+export PATH=$prefix/bin:$PATH
+[ "$(command -v apd)" = "$prefix/bin/apd" ] || fail "no apd in bin"
+
+echo "- a run of an installed description"
+mkdir data
+apd generate --classes 10 --train 10 --test 4 --output data/glyphs.h5 >out
+short=(--set stream.tasks=2 --set training.epochs=2 --set method.polish_epochs=1)
+apd train "$jobs/quickstart.yaml" "${short[@]}" >out 2>&1 || fail "apd train"
+grep -q '^average accuracy' out || fail "no result"
+apd verify runs/quickstart >out || fail "apd verify"
+
+echo "- a job script, with a pretended mpirun"
+mkdir bin
+# shellcheck disable=SC2016 # the pretended command expands it
+printf '#!/bin/sh\nexec "$@"\n' >bin/mpirun
+chmod +x bin/mpirun
+env PATH="$work/bin:$PATH" SLURM_JOB_ID=7 SLURM_SUBMIT_DIR="$work" bash "$jobs/train.sbatch" "$jobs/quickstart.yaml" \
+    "${short[@]}" --set name=job >out 2>&1 || fail "train.sbatch"
+grep -q 'the run is done' out || fail "train.sbatch does not end a run"
+for script in train array scaling; do
+    [ -x "$jobs/$script.sbatch" ] || fail "$script.sbatch is not there"
+done
+
+echo "- manual, documents, completion"
+if command -v man >/dev/null; then
+    [ "$(man -M "$prefix/share/man" -w apd)" = "$prefix/share/man/man1/apd.1" ] || fail "man does not find the manual"
+fi
+[ -f "$prefix/share/man/man1/apd.1" ] || fail "no manual"
+for name in README.md LICENSE CITATION.cff CHANGELOG.md docs/installing.md docs/pictures/quickstart.png; do
+    [ -f "$prefix/share/doc/apd/$name" ] || fail "no $name"
+done
+# complete WORD...: what completion offers for the last word
+# shellcheck source=jobs/apd.bash
+source "$prefix/share/bash-completion/completions/apd"
+offered() {
+    COMP_WORDS=("$@")
+    COMP_CWORD=$(($# - 1))
+    COMPREPLY=()
+    _apd 2>/dev/null
+    printf '%s ' "${COMPREPLY[@]}"
+}
+[ "$(offered apd tr)" = "train " ] || fail "completion offers '$(offered apd tr)' for a command"
+[ "$(offered apd train --fo)" = "--force " ] || fail "completion offers '$(offered apd train --fo)' for an option"
+[ "$(offered apd train --set method.lambda)" = "method.lambda1= method.lambda2= " ] ||
+    fail "completion offers '$(offered apd train --set method.lambda)' for a key"
+echo "passed"
