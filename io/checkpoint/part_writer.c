@@ -35,7 +35,7 @@ struct apd_part_writer {
     int64_t at, left;              /* in the file; bytes that this array still gets */
     int number;                    /* errno of the first refusal; 0: none */
     unsigned char *buffer;
-    int64_t filled;
+    int64_t filled, waiting;    /* bytes in the buffer; written since the disk was last told to begin */
     apd_digest_stream *current; /* of this array */
     /* --- end --- */
     uint64_t digest;
@@ -241,6 +241,16 @@ static void note(apd_part_writer *writer) {
         writer->number = errno != 0 ? errno : EIO;
 }
 
+/* Let the disk begin with what has been written, while more comes: a later fsync finds little left. */
+static void begin_writeback(apd_part_writer *writer, int64_t count) {
+    enum { ENOUGH = 4 << 20 };
+    writer->waiting += count;
+    if (writer->waiting < ENOUGH)
+        return;
+    writer->waiting = 0;
+    (void)sync_file_range(writer->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static void write_at(apd_part_writer *writer, int64_t at, const unsigned char *bytes, int64_t count) {
     while (count > 0 && writer->number == 0) {
         errno = 0;
@@ -255,6 +265,7 @@ static void write_at(apd_part_writer *writer, int64_t at, const unsigned char *b
         at += put;
         bytes += put;
         count -= put;
+        begin_writeback(writer, put);
     }
 }
 
@@ -437,14 +448,14 @@ static apd_status read_back(const apd_part_writer *writer, apd_error *error) {
     return APD_OK;
 }
 
-/* Reading past the page cache finds a disk that returns other bytes than it got, not a cache further down. */
+/* The disk writes while the file is read back, so what is read comes from the page cache, mostly: that finds faults of
+ * this program, the kernel and the file system, not of the disk. */
 static void *bring_to_disk(void *context) {
     apd_part_writer *writer = context;
-    writer->synced = apd_sync_file(writer->file, writer->path, &writer->sync_error);
-    if (writer->synced == APD_OK) {
-        (void)posix_fadvise(writer->file, 0, 0, POSIX_FADV_DONTNEED);
-        writer->synced = read_back(writer, &writer->sync_error);
-    }
+    (void)sync_file_range(writer->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+    writer->synced = read_back(writer, &writer->sync_error);
+    if (writer->synced == APD_OK)
+        writer->synced = apd_sync_file(writer->file, writer->path, &writer->sync_error);
     return NULL;
 }
 
