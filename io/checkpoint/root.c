@@ -24,8 +24,7 @@ static const field run_fields[] = {
     FIELD(apd_run_state, APD_U64, config_digest), FIELD(apd_run_state, APD_U64, data_digest),
     FIELD(apd_run_state, APD_U64, seed),          FIELD(apd_run_state, APD_I32, shards),
     FIELD(apd_run_state, APD_I32, task_count),    FIELD(apd_run_state, APD_I32, consolidations),
-    FIELD(apd_run_state, APD_I32, ending),
-    FIELD(apd_run_state, APD_I32, half_way),
+    FIELD(apd_run_state, APD_I32, ending),        FIELD(apd_run_state, APD_I32, half_way),
 };
 static const field layout_fields[] = {
     {"name", APD_TEXT, offsetof(apd_block, name), sizeof((apd_block *)0)->name},
@@ -72,6 +71,17 @@ static const field array_fields[] = {
     {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
 };
 enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
+
+/* Channels of the images: up to the last one that some task normalises; at least 1. */
+static int channels_of(const apd_run_state *state) {
+    int channels = 1;
+    for (int t = 0; t < state->task_count; t++)
+        for (int c = channels; c < CHANNELS; c++)
+            if (state->records[t].normalisation.mean[c] != 0.0f ||
+                state->records[t].normalisation.deviation[c] != 0.0f)
+                channels = c + 1;
+    return channels;
+}
 
 /* --- describing ------------------------------------------------------------------------------------------- */
 
@@ -144,17 +154,18 @@ static void add_records(apd_root *root, const apd_run_state *state) {
     for (int64_t t = 0; t < tasks; t++)
         classes += state->records[t].class_count;
     int32_t *numbers = own(root, classes, sizeof *numbers);
-    float *normalisation = own(root, tasks * 2 * CHANNELS, sizeof *normalisation);
+    int channels = channels_of(state);
+    float *normalisation = own(root, tasks * 2 * channels, sizeof *normalisation);
     for (int64_t t = 0; t < tasks; t++) {
         const apd_task_record *record = &state->records[t];
-        float *row = normalisation + t * 2 * CHANNELS;
+        float *row = normalisation + t * 2 * channels;
         for (int c = 0; c < record->class_count; c++)
             numbers[n++] = record->classes[c];
-        memcpy(row, record->normalisation.mean, CHANNELS * sizeof *row);
-        memcpy(row + CHANNELS, record->normalisation.deviation, CHANNELS * sizeof *row);
+        memcpy(row, record->normalisation.mean, (size_t)channels * sizeof *row);
+        memcpy(row + channels, record->normalisation.deviation, (size_t)channels * sizeof *row);
     }
     add_array(root, "classes", vector(APD_I32, classes), numbers);
-    add_array(root, "normalisation", matrix(APD_F32, tasks, 2 * CHANNELS), normalisation);
+    add_array(root, "normalisation", matrix(APD_F32, tasks, 2 * (int64_t)channels), normalisation);
     if (state->consolidations == 0)
         return;
     int32_t *groups = own(root, tasks * body, sizeof *groups);
@@ -288,8 +299,10 @@ static apd_status read_run(const apd_part_reader *reader, apd_run_state *state, 
     APD_GO(read_fields(&in, run_fields, COUNT(run_fields), state, error));
     if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 || state->task_count < 0 ||
         state->consolidations < 0 || state->ending < APD_ENDING_COMPLETE ||
-        state->ending > APD_ENDING_CONSOLIDATED || (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
-        APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense", error));
+        state->ending > APD_ENDING_CONSOLIDATED ||
+        (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
+        APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense",
+                             error));
     APD_GO(read_text(&in, "run_yaml", &state->run_yaml, error));
     APD_GO(read_text(&in, "about", &state->about, error));
     return apd_part_end_group(&in, error);
@@ -345,9 +358,13 @@ static apd_status read_lists(apd_part_in *in, apd_run_state *state, apd_error *e
     apd_status status;
     for (int64_t t = 0; t < tasks; t++)
         classes += state->records[t].class_count;
-    apd_shape shape = vector(APD_I32, classes), rows = matrix(APD_F32, tasks, 2 * CHANNELS);
+    apd_shape shape = vector(APD_I32, classes), rows = matrix(APD_F32, tasks, APD_ANY);
     APD_GO(apd_part_read_array(in, "classes", &shape, (void **)&numbers, error));
     APD_GO(apd_part_read_array(in, "normalisation", &rows, (void **)&normalisation, error));
+    size_t channels = (size_t)rows.extents[1] / 2;
+    if (rows.extents[1] % 2 != 0 || channels < 1 || channels > CHANNELS)
+        APD_GO(
+            apd_part_fail(in, "normalisation", "has not 1 to 16 means and as many deviations a task", error));
     for (int64_t t = 0; t < tasks; t++) {
         apd_task_record *record = &state->records[t];
         record->classes = record->class_count > 0
@@ -355,9 +372,9 @@ static apd_status read_lists(apd_part_in *in, apd_run_state *state, apd_error *e
                               : NULL;
         for (int c = 0; c < record->class_count; c++)
             record->classes[c] = numbers[n++];
-        memcpy(record->normalisation.mean, normalisation + t * 2 * CHANNELS, CHANNELS * sizeof(float));
-        memcpy(record->normalisation.deviation, normalisation + (t * 2 + 1) * CHANNELS,
-               CHANNELS * sizeof(float));
+        const float *row = normalisation + (size_t)t * 2 * channels;
+        memcpy(record->normalisation.mean, row, channels * sizeof *row);
+        memcpy(record->normalisation.deviation, row + channels, channels * sizeof *row);
     }
     if (state->consolidations > 0) {
         shape = matrix(APD_I32, tasks, body);
