@@ -298,13 +298,13 @@ static void next_array(apd_part_writer *writer) {
     }
 }
 
-/* Bytes of one array: large ones go to the disk from where they are. */
+/* At most BUFFER bytes of one array; so many go to the disk from where they are, while the cache has them. */
 static void append(apd_part_writer *writer, const unsigned char *bytes, int64_t count) {
     apd_digest_add(writer->current, bytes, (size_t)count);
     writer->left -= count;
-    if (count >= BUFFER || count > BUFFER - writer->filled)
+    if (count > BUFFER - writer->filled || count == BUFFER)
         flush(writer);
-    if (count >= BUFFER) {
+    if (count == BUFFER) {
         write_at(writer, writer->at, bytes, count);
         writer->at += count;
         return;
@@ -317,6 +317,7 @@ void apd_part_append(apd_part_writer *writer, const void *bytes, int64_t count) 
     const unsigned char *next = bytes;
     for (int64_t take; count > 0; next += take, count -= take) {
         take = count < writer->left ? count : writer->left;
+        take = take < BUFFER ? take : BUFFER;
         APD_ASSERT(take > 0);
         append(writer, next, take);
         next_array(writer);
@@ -448,14 +449,9 @@ static apd_status read_back(const apd_part_writer *writer, apd_error *error) {
     return APD_OK;
 }
 
-/* The disk writes while the file is read back, so what is read comes from the page cache, mostly: that finds faults of
- * this program, the kernel and the file system, not of the disk. */
 static void *bring_to_disk(void *context) {
     apd_part_writer *writer = context;
-    (void)sync_file_range(writer->file, 0, 0, SYNC_FILE_RANGE_WRITE);
-    writer->synced = read_back(writer, &writer->sync_error);
-    if (writer->synced == APD_OK)
-        writer->synced = apd_sync_file(writer->file, writer->path, &writer->sync_error);
+    writer->synced = apd_sync_file(writer->file, writer->path, &writer->sync_error);
     return NULL;
 }
 
@@ -511,11 +507,15 @@ apd_status apd_part_finish(apd_part_writer *writer, uint64_t *digests, int64_t *
     return APD_OK;
 }
 
+/* The disk writes while the file is read back, so what is read comes from the page cache, mostly: that finds faults of
+ * this program, the kernel and the file system, not of the disk. */
 apd_status apd_part_wait(apd_part_writer *writer, apd_error *error) {
+    apd_status status = read_back(writer, error);
     end_sync(writer);
     apd_fault_point("file.synced");
-    return writer->synced == APD_OK ? APD_OK
-                                    : apd_fail(error, writer->synced, "%s", writer->sync_error.message);
+    if (status != APD_OK || writer->synced == APD_OK)
+        return status;
+    return apd_fail(error, writer->synced, "%s", writer->sync_error.message);
 }
 
 void apd_part_keep(apd_part_writer *writer) {

@@ -73,12 +73,12 @@ void apd_part_destroy(apd_part_writer *writer); /* Takes NULL. */
 /* The next numbers of the arrays, in order; any cut. A failure shows at the end. */
 void apd_part_append(apd_part_writer *writer, const void *bytes, int64_t count);
 
-/* All arrays are there: write the front, and let a thread read the file back, while the disk works on it, and sync it. `digests`
+/* All arrays are there: write the front, and let a thread sync the file. `digests`
  * (groups) are the groups'; `*bytes` and `*digest` are the file's. */
 apd_status apd_part_finish(apd_part_writer *writer, uint64_t *digests, int64_t *bytes, uint64_t *digest,
                            apd_error *error);
 
-/* Wait until the file holds what was written, as the kernel returns it, and is synced. */
+/* Read the file back while the disk works on it, and wait until it is synced. */
 apd_status apd_part_wait(apd_part_writer *writer, apd_error *error);
 void apd_part_keep(apd_part_writer *writer);
 
