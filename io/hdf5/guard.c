@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "io/hdf5/read_driver.h"
 
+#include <execinfo.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 #define STACK_BYTES (1 << 16)
-#define SCAN_BYTES  (1 << 16) /* of the faulting stack, for the caller's return address */
+#define FRAMES      64
 
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 enum { FAULTS = sizeof faults / sizeof *faults };
@@ -27,7 +28,6 @@ static volatile sig_atomic_t passed_on[FAULTS];
 static code own, hdf5; /* executable parts; hdf5 is empty where HDF5 is linked into this program */
 static _Thread_local const char *reading = NULL;
 static _Thread_local bool has_stack = false;
-static _Thread_local uintptr_t stack_end = 0; /* of this thread's own; 0: unknown */
 
 /* --- at the fault: async-signal-safe calls alone --------------------------------------------------------- */
 
@@ -35,35 +35,33 @@ static bool is_in(code part, uintptr_t place) {
     return place >= part.begin && place < part.end;
 }
 
-/* The instruction and the stack pointer; 0 where unknown. */
-static void find_place(const void *context, uintptr_t *place, uintptr_t *stack) {
+/* The instruction; 0 where unknown. */
+static uintptr_t find_place(const void *context) {
 #if defined(__x86_64__)
-    *place = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-    *stack = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
+    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 #elif defined(__aarch64__)
-    *place = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.pc;
-    *stack = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.sp;
+    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.pc;
 #else
     (void)context;
-    *place = *stack = 0;
+    return 0;
 #endif
 }
 
-/* Whether our code faulted, or called the library (libc, say) that did: the nearest return address on the stack that is
- * ours or HDF5's tells. */
+/* Whether our code faulted, or called the library (libc, say) that did: the nearest caller that is ours or HDF5's tells.
+ * backtrace() is not on the list of async-signal-safe calls; it allocates on its first call alone, which make_stack makes. */
 static bool is_ours(const void *context) {
-    uintptr_t place, stack;
-    find_place(context, &place, &stack);
+    uintptr_t place = find_place(context);
+    void *frames[FRAMES];
     if (hdf5.end == 0 || is_in(hdf5, place))
         return false;
     if (is_in(own, place))
         return true;
-    if (stack == 0 || stack >= stack_end)
-        return false;
-    uintptr_t end = stack_end - stack > SCAN_BYTES ? stack + SCAN_BYTES : stack_end;
-    for (const uintptr_t *word = (const uintptr_t *)stack; (uintptr_t)(word + 1) <= end; word++)
-        if (is_in(own, *word) || is_in(hdf5, *word))
-            return is_in(own, *word);
+    int count = backtrace(frames, FRAMES), first = 0;
+    while (first < count && (uintptr_t)frames[first] != place) /* those of the handler */
+        first++;
+    for (int i = first; i < count; i++)
+        if (is_in(own, (uintptr_t)frames[i]) || is_in(hdf5, (uintptr_t)frames[i]))
+            return is_in(own, (uintptr_t)frames[i]);
     return false;
 }
 
@@ -147,24 +145,14 @@ static void install_where_missing(void) {
     (void)pthread_mutex_unlock(&one_at_a_time);
 }
 
-static void find_stack(void) {
-    pthread_attr_t facts;
-    void *begin;
-    size_t size;
-    if (pthread_getattr_np(pthread_self(), &facts) != 0)
-        return;
-    if (pthread_attr_getstack(&facts, &begin, &size) == 0)
-        stack_end = (uintptr_t)begin + size;
-    (void)pthread_attr_destroy(&facts);
-}
-
 /* An endless recursion inside HDF5 leaves no room for the handler on the thread's own stack. */
 static void make_stack(void) {
     static _Thread_local char room[STACK_BYTES];
     stack_t now, stack = {.ss_sp = room, .ss_size = sizeof room};
     if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0)
         (void)sigaltstack(&stack, NULL);
-    find_stack();
+    void *frame;
+    (void)backtrace(&frame, 1);
     has_stack = true;
 }
 

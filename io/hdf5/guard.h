@@ -7,8 +7,7 @@
  * under MPI the launcher then ends the job. After a read that the system refused the status is REQUEUE. Faults of our
  * own code, in libraries that it called, and outside of such a stretch go to the former handlers.
  *
- * What remains: who called libc is told by the nearest return address on the stack, which may be a stale one; and heap
- * memory that our code damaged, but HDF5 tripped over, still counts as a damaged file. Where HDF5 is linked statically
+ * What remains: heap memory that our code damaged, but HDF5 tripped over, still counts as a damaged file. Where HDF5 is linked statically
  * its code cannot be told from ours, and every fault while reading counts as the file's.
  * Reading in a child process would know better, but MPI forbids fork in places, and all would be read twice.
  *

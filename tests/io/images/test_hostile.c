@@ -354,8 +354,10 @@ static int run_fault(void (*fault)(void), char *text, size_t size) {
         _exit(0);
     }
     (void)close(ends[1]);
-    ssize_t got = read(ends[0], text, size - 1);
-    text[got > 0 ? got : 0] = '\0';
+    size_t filled = 0;
+    for (ssize_t got; (got = read(ends[0], text + filled, size - 1 - filled)) > 0;)
+        filled += (size_t)got;
+    text[filled] = '\0';
     (void)close(ends[0]);
     assert_int_equal(waitpid(child, &result, 0), child);
     return WIFEXITED(result) ? WEXITSTATUS(result) : -1;
