@@ -70,7 +70,7 @@ static const field array_fields[] = {
     FIELD(apd_training_array, APD_I64, width),
     {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
 };
-enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
+enum { MOST_SHARDS = 65536, TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
 
 /* Channels of the images: up to the last one that some task normalises; at least 1. */
 static int channels_of(const apd_run_state *state) {
@@ -297,9 +297,9 @@ static apd_status read_run(const apd_part_reader *reader, apd_run_state *state, 
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "", &in, error));
     APD_GO(read_fields(&in, run_fields, COUNT(run_fields), state, error));
-    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 || state->task_count < 0 ||
-        state->consolidations < 0 || state->ending < APD_ENDING_COMPLETE ||
-        state->ending > APD_ENDING_CONSOLIDATED ||
+    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 ||
+        state->shards > MOST_SHARDS || state->task_count < 0 || state->consolidations < 0 ||
+        state->ending < APD_ENDING_COMPLETE || state->ending > APD_ENDING_CONSOLIDATED ||
         (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
         APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense",
                              error));
@@ -450,10 +450,14 @@ static apd_status read_clusters(const apd_part_reader *reader, apd_run_state *st
         state->shared[b].clusters = count[b];
         state->shared[b].cluster = apd_allocate(count[b], sizeof *state->shared[b].cluster, "clusters");
     }
-    for (int64_t t = 0; t < state->task_count; t++)
-        for (int b = 0; b + 1 < state->block_count && state->records[t].groups != NULL; b++)
-            if (state->records[t].groups[b] < -1 || state->records[t].groups[b] >= count[b])
-                APD_GO(apd_part_fail(&in, "count", "a task is in a cluster that is not there", error));
+    for (int64_t t = 0; t < state->task_count; t++) {
+        const apd_task_record *record = &state->records[t];
+        bool alone = record->class_count == 0 || record->single;
+        for (int b = 0; b + 1 < state->block_count && record->groups != NULL; b++)
+            if (record->groups[b] < -1 || record->groups[b] >= (alone ? 0 : count[b]))
+                APD_GO(apd_part_fail(&in, "count",
+                                     "a task is in a cluster that is not there, or may be in none", error));
+    }
     APD_GO(apd_part_end_group(&in, error));
 out:
     apd_part_abandon(&in);
@@ -517,6 +521,9 @@ static apd_status read_training(const apd_part_reader *reader, apd_run_state *st
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "half_way", &in, error));
     APD_GO(read_fields(&in, training_fields, COUNT(training_fields), training, error));
+    if (training->id < 0 || training->epochs < 1 || training->epoch < 0 ||
+        training->epoch > training->epochs || training->step < 0 || training->progress.steps < 0)
+        APD_GO(apd_part_fail(&in, "epoch", "epochs, epoch, step and steps do not fit", error));
     APD_GO(apd_part_read_array(&in, "tallies", &shape, (void **)&training->tallies, error));
     training->tally_count = state->shards * TALLY;
     APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,
