@@ -107,7 +107,8 @@ static apd_status reinstate(const char *path, const char *former, apd_error *err
 }
 
 /* Remove what neither commit needs. While the former is damaged nobody knows what it needs: all parts up to the newest
- * commit's stay until the next commit replaces it. A commit that must not leave older ones may have been killed before their removal. */
+ * commit's stay until the next commit replaces it. A commit that must not leave older ones may have been killed before
+ * their removal. */
 static apd_status tidy(const char *path, const char *former, apd_error *error) {
     apd_run_state newest = {0}, before = {0};
     apd_error damage = {0};

@@ -70,7 +70,7 @@ static const field array_fields[] = {
     FIELD(apd_training_array, APD_I64, width),
     {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
 };
-enum { MOST_SHARDS = 65536, TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
+enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
 
 /* Channels of the images: up to the last one that some task normalises; at least 1. */
 static int channels_of(const apd_run_state *state) {
@@ -297,9 +297,9 @@ static apd_status read_run(const apd_part_reader *reader, apd_run_state *state, 
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "", &in, error));
     APD_GO(read_fields(&in, run_fields, COUNT(run_fields), state, error));
-    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 ||
-        state->shards > MOST_SHARDS || state->task_count < 0 || state->consolidations < 0 ||
-        state->ending < APD_ENDING_COMPLETE || state->ending > APD_ENDING_CONSOLIDATED ||
+    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 || state->task_count < 0 ||
+        state->consolidations < 0 || state->ending < APD_ENDING_COMPLETE ||
+        state->ending > APD_ENDING_CONSOLIDATED ||
         (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
         APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense",
                              error));
@@ -523,7 +523,7 @@ static apd_status read_training(const apd_part_reader *reader, apd_run_state *st
     APD_GO(read_fields(&in, training_fields, COUNT(training_fields), training, error));
     if (training->id < 0 || training->epochs < 1 || training->epoch < 0 ||
         training->epoch > training->epochs || training->step < 0 || training->progress.steps < 0)
-        APD_GO(apd_part_fail(&in, "epoch", "epochs, epoch, step and steps do not fit", error));
+        APD_GO(apd_part_fail(&in, NULL, "id, epochs, epoch, step or steps make no sense", error));
     APD_GO(apd_part_read_array(&in, "tallies", &shape, (void **)&training->tallies, error));
     training->tally_count = state->shards * TALLY;
     APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,

@@ -168,7 +168,9 @@ apd_status apd_store_sweep_later(const char *path, int32_t commit, apd_error *er
 
 apd_status apd_store_begin(const char *path, apd_error *error) {
     char *folder = apd_store_beside(path, folder_name);
-    apd_status status = apd_make_folder(folder, error);
+    apd_status status = APD_OK;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        status = apd_fail_errno(error, errno, "%s: cannot make the folder", folder);
     free(folder);
     return status;
 }

@@ -22,7 +22,7 @@ char *apd_store_previous(const char *path);
 char *apd_store_damaged(const char *path);
 char *apd_store_temporary(const char *path);
 
-/* Make the folder for parts. */
+/* Make the folder for parts, in the run's folder, which must be there. */
 apd_status apd_store_begin(const char *path, apd_error *error);
 
 /* Give the file `from` the name `to`, too, which must be free; where there are no hard links, instead. */
