@@ -280,7 +280,7 @@ static void change_for_round(fixture *f, int round) {
 /* Names and bytes of all files are those that one rank writes, however small the parts are. */
 static void save_any_number_of_ranks_gives_the_parts_of_one(void **state) {
     (void)state;
-    const int64_t sizes[] = {1, 20000, 16 << 20};
+    const int64_t sizes[] = {1, 20000};
     apd_team *self = apd_team_split(team, apd_team_rank(team) == 0 ? 0 : -1);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         int64_t last = apd_commit_plan_set_part_bytes(sizes[i]);
@@ -367,7 +367,8 @@ static void load_with_a_part_missing_fails_on_all_ranks_alike(void **state) {
     int64_t last = apd_commit_plan_set_part_bytes(20000);
     fixture f = begin(large_run, "gone.h5");
     saved_and_equal(&f);
-    for (int p = 0; p < f.state.part_count; p++) {
+    for (int i = 0; i < 3; i++) { /* the first, one between, the last */
+        int p = i * (f.state.part_count - 1) / 2;
         char *path = apd_store_part(f.newest, f.state.parts[p].commit, p), aside[400], first[1024];
         apd_error error = {0};
         bool equal = false;
