@@ -106,8 +106,9 @@ static apd_status reinstate(const char *path, const char *former, apd_error *err
     return status;
 }
 
-/* Remove what neither commit needs. While the former is damaged nobody knows what it needs: all stays until the next commit
- * replaces it. A commit that must not leave older ones may have been killed before their removal. */
+/* Remove what neither commit needs. While the former is damaged nobody knows what it needs: all parts up to the newest
+ * commit's stay until the next commit replaces it. A commit that must not leave older ones may have been killed before
+ * their removal. */
 static apd_status tidy(const char *path, const char *former, apd_error *error) {
     apd_run_state newest = {0}, before = {0};
     apd_error damage = {0};
@@ -121,8 +122,8 @@ static apd_status tidy(const char *path, const char *former, apd_error *error) {
         found = apd_checkpoint_read_state(former, &before, &damage);
     if (found != APD_OK && found != APD_ERROR_DATA)
         APD_GO(apd_fail(error, found, "%s", damage.message));
-    if (found == APD_OK)
-        status = apd_store_sweep(path, &newest, exists ? &before : NULL, error);
+    status = found == APD_OK ? apd_store_sweep(path, &newest, exists ? &before : NULL, error)
+                             : apd_store_sweep_later(path, newest.commit, error);
 out:
     apd_run_state_clear(&newest);
     apd_run_state_clear(&before);

@@ -450,10 +450,14 @@ static apd_status read_clusters(const apd_part_reader *reader, apd_run_state *st
         state->shared[b].clusters = count[b];
         state->shared[b].cluster = apd_allocate(count[b], sizeof *state->shared[b].cluster, "clusters");
     }
-    for (int64_t t = 0; t < state->task_count; t++)
-        for (int b = 0; b + 1 < state->block_count && state->records[t].groups != NULL; b++)
-            if (state->records[t].groups[b] < -1 || state->records[t].groups[b] >= count[b])
-                APD_GO(apd_part_fail(&in, "count", "a task is in a cluster that is not there", error));
+    for (int64_t t = 0; t < state->task_count; t++) {
+        const apd_task_record *record = &state->records[t];
+        bool alone = record->class_count == 0 || record->single;
+        for (int b = 0; b + 1 < state->block_count && record->groups != NULL; b++)
+            if (record->groups[b] < -1 || record->groups[b] >= (alone ? 0 : count[b]))
+                APD_GO(apd_part_fail(&in, "count",
+                                     "a task is in a cluster that is not there, or may be in none", error));
+    }
     APD_GO(apd_part_end_group(&in, error));
 out:
     apd_part_abandon(&in);
@@ -517,6 +521,9 @@ static apd_status read_training(const apd_part_reader *reader, apd_run_state *st
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "half_way", &in, error));
     APD_GO(read_fields(&in, training_fields, COUNT(training_fields), training, error));
+    if (training->id < 0 || training->epochs < 1 || training->epoch < 0 ||
+        training->epoch > training->epochs || training->step < 0 || training->progress.steps < 0)
+        APD_GO(apd_part_fail(&in, NULL, "id, epochs, epoch, step or steps make no sense", error));
     APD_GO(apd_part_read_array(&in, "tallies", &shape, (void **)&training->tallies, error));
     training->tally_count = state->shards * TALLY;
     APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,

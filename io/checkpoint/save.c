@@ -198,7 +198,7 @@ out:
 static apd_status save_all(saving *s, const apd_partition *partition, const apd_decomposition *decomposition,
                            const apd_solver *solver, bool *published, apd_error *error) {
     bool first = apd_team_rank(s->team) == 0;
-    apd_status status = first ? apd_store_begin(s->path, s->state->commit, error) : APD_OK;
+    apd_status status = first ? apd_store_begin(s->path, error) : APD_OK;
     APD_TRY(apd_team_agree(s->team, status, error));
     APD_TRY(apd_parts_write(s->team, partition, decomposition, s->state, solver, s->path, &s->plan, &s->files,
                             error));

@@ -157,16 +157,22 @@ apd_status apd_store_sweep(const char *path, const apd_run_state *first, const a
     return delete_stale(path, is_unneeded, states, error);
 }
 
-static bool is_of_commit(const char *name, const void *context) {
+static bool is_later(const char *name, const void *context) {
     int32_t commit, part;
-    return parse_part(name, &commit, &part) && commit == *(const int32_t *)context;
+    return parse_part(name, &commit, &part) && commit > *(const int32_t *)context;
 }
 
-apd_status apd_store_begin(const char *path, int32_t commit, apd_error *error) {
+apd_status apd_store_sweep_later(const char *path, int32_t commit, apd_error *error) {
+    return delete_stale(path, is_later, &commit, error);
+}
+
+apd_status apd_store_begin(const char *path, apd_error *error) {
     char *folder = apd_store_beside(path, folder_name);
-    apd_status status = apd_make_folder(folder, error);
+    apd_status status = APD_OK;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        status = apd_fail_errno(error, errno, "%s: cannot make the folder", folder);
     free(folder);
-    return status == APD_OK ? delete_stale(path, is_of_commit, &commit, error) : status;
+    return status;
 }
 
 /* --- publishing ------------------------------------------------------------------------------------------- */

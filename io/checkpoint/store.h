@@ -22,8 +22,8 @@ char *apd_store_previous(const char *path);
 char *apd_store_damaged(const char *path);
 char *apd_store_temporary(const char *path);
 
-/* Make the folder for parts, and remove what a killed writer left of commit `commit`: its number is to be used again. */
-apd_status apd_store_begin(const char *path, int32_t commit, apd_error *error);
+/* Make the folder for parts, in the run's folder, which must be there. */
+apd_status apd_store_begin(const char *path, apd_error *error);
 
 /* Give the file `from` the name `to`, too, which must be free; where there are no hard links, instead. */
 apd_status apd_store_name_also(const char *from, const char *to, apd_error *error);
@@ -38,6 +38,9 @@ apd_status apd_store_publish(struct apd_lock *lock, const char *temporary, const
  * removals are safe from a power loss on return. */
 apd_status apd_store_sweep(const char *path, const apd_run_state *first, const apd_run_state *second,
                            apd_error *error);
+
+/* Delete parts of commits after `commit`: a killed writer's, whose numbers are to be used again. */
+apd_status apd_store_sweep_later(const char *path, int32_t commit, apd_error *error);
 
 /* The pattern (mkstemp) of a file that shows who sees the folder of parts. */
 #define APD_STORE_PROBE "segments/probe-XXXXXX"

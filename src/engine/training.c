@@ -19,6 +19,7 @@ static void note_training(const apd_training *t, int epoch, int step) {
     int64_t total = 0;
     void *tallies = NULL;
     free(half->tallies);
+    free(half->arrays);
     apd_team_gather_all(run->team, t->stepper.tallies, bytes, &tallies, &total);
     *half = (apd_training_state){.id = t->id,
                                  .epochs = t->epochs,

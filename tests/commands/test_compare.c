@@ -3,8 +3,9 @@
 #include "commands/compare_runs.h"
 
 #include "base/memory.h"
-#include "io/checkpoint/parcel.h"
-#include "io/checkpoint/write.h"
+#include "io/checkpoint/commits.h"
+#include "io/checkpoint/reader.h"
+#include "io/checkpoint/root.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -73,54 +74,108 @@ static apd_run_state make_state(const sketch *s) {
                    (unsigned long long)s->seed, s->settings != NULL ? s->settings : SPLIT);
     state.run_yaml = apd_duplicate_text(yaml);
     state.records = apd_allocate(s->tasks, sizeof *state.records, "records");
-    state.accuracy = apd_allocate((int64_t)s->tasks * s->tasks, sizeof(double), "accuracy");
     for (int p = 0; p < s->tasks; p++) {
         apd_task_record *record = &state.records[p];
-        *record = (apd_task_record){.id = s->ids[p], .class_count = p == s->forgotten ? 0 : s->classes};
+        *record = (apd_task_record){
+            .id = s->ids[p], .class_count = p == s->forgotten ? 0 : s->classes, .single = p == s->single};
         (void)snprintf(record->name, sizeof record->name, "number %d", s->ids[p]);
         record->classes = apd_allocate(s->classes, sizeof(int), "classes");
         for (int k = 0; k < record->class_count; k++)
             record->classes[k] = 10 * s->ids[p] + s->first_class + k;
-        for (int j = 0; j < s->tasks; j++)
-            state.accuracy[p * s->tasks + j] = j > p ? (double)NAN : p == s->tasks - 1 ? s->last[j] : 0.5;
+        apd_accuracies_add_task(&state.accuracies);
+        for (int j = 0; j <= p; j++)
+            state.accuracies.now[j] = p == s->tasks - 1 ? s->last[j] : 0.5;
     }
     return state;
 }
 
 /* The task at `place`; a sparse one has `place` entries of tau. */
-static apd_status write_task(apd_checkpoint_writer *writer, const sketch *s, int place, apd_error *error) {
-    bool single = place == s->single;
-    int64_t entries = single ? 0 : place;
-    apd_checkpoint_facts facts = {true, single, s->classes, entries};
-    apd_task_block *hidden = apd_checkpoint_block_create(2, 3, !single, entries);
-    apd_task_block *head = apd_checkpoint_block_create(4, 2, false, 0);
-    for (int64_t e = 0; e < entries; e++)
-        hidden->tau.columns[e] = (int32_t)e;
-    for (int64_t r = 1; !single && r <= 2; r++)
-        hidden->tau.offsets[r] = entries;
+static apd_task_part *make_task(const apd_decomposition *made, const sketch *s, int place) {
+    apd_task_part *part = apd_task_part_create(made, s->classes, place == s->single);
+    if (place == s->single)
+        return part;
+    apd_sparse_resize(&part->blocks[0].tau, 2, place);
+    for (int e = 0; e < place; e++)
+        part->blocks[0].tau.columns[e] = e;
+    part->blocks[0].tau.offsets[1] = part->blocks[0].tau.offsets[2] = place;
+    return part;
+}
+
+static apd_decomposition *make_decomposition(const sketch *s) {
+    static const float sigma[6] = {0.5F, 0, -0.25F, 1, 0, 2}; /* four are not zero */
+    const apd_rows all[2] = {{0, 2}, {0, 4}};
+    apd_decomposition *made = apd_decomposition_create(&layout, all);
+    memcpy(made->sigma[0], sigma, sizeof sigma);
+    for (int p = 0; p < s->tasks; p++)
+        apd_decomposition_append(made, p == s->forgotten ? NULL : make_task(made, s, p));
+    return made;
+}
+
+enum { GROUPS = 16 };
+
+/* One file with the root and all items. `digests` (items) are set: the index of a good file has them. */
+static apd_status write_file(const char *path, apd_run_state *state, const apd_decomposition *made,
+                             uint64_t digests[GROUPS], apd_error *error) {
+    apd_root root;
+    apd_part_group groups[GROUPS];
+    apd_part_plan plan = {.commit = state->commit, .groups = groups};
+    apd_item items[GROUPS];
+    void *storage[GROUPS];
+    uint64_t found[GROUPS], digest;
+    int64_t bytes;
+    int count;
+    apd_part_writer *writer = NULL;
+    apd_item_key *keys = apd_item_list(state, &count);
+    apd_root_describe(state, &layout, &root);
+    assert_true(root.group_count + count <= GROUPS);
+    memcpy(groups, root.groups, (size_t)root.group_count * sizeof *groups);
+    for (int i = 0; i < count; i++) {
+        items[i] = apd_item_of(keys[i], made, state, NULL);
+        apd_item_describe(&items[i], state, apd_item_entries(&items[i]), &groups[root.group_count + i],
+                          &storage[i]);
+    }
+    plan.group_count = root.group_count + count;
     apd_status status;
-    APD_GO(apd_checkpoint_writer_begin_task(writer, place, &facts, error));
-    apd_checkpoint_writer_task_block(writer, 0, 2, hidden);
-    apd_checkpoint_writer_task_block(writer, 1, 4, head);
-    APD_GO(apd_checkpoint_writer_end_task(writer, error));
+    APD_GO(apd_part_create(path, &plan, &writer, error));
+    apd_root_append(&root, writer);
+    for (int i = 0; i < count; i++)
+        apd_item_append(&items[i], writer);
+    APD_GO(apd_part_finish(writer, found, &bytes, &digest, error));
+    APD_GO(apd_part_wait(writer, error));
+    apd_part_keep(writer);
+    memcpy(digests, found + root.group_count, (size_t)count * sizeof *found);
 out:
-    apd_checkpoint_block_destroy(hidden);
-    apd_checkpoint_block_destroy(head);
+    apd_part_destroy(writer);
+    for (int i = 0; i < count; i++) {
+        apd_item_clear(&items[i]);
+        free(storage[i]);
+    }
+    apd_root_clear(&root);
+    free(keys);
     return status;
 }
 
+/* A packed commit: written once for its items' digests, and again with them. */
 static apd_status write_all(const sketch *s, apd_run_state *state, apd_error *error) {
-    const float sigma[6] = {0.5F, 0, -0.25F, 1, 0, 2}; /* four are not zero */
-    apd_checkpoint_writer *writer = NULL;
-    apd_status status;
-    APD_GO(apd_checkpoint_writer_open(path_of(s->name), NULL, &layout, state, &writer, error));
-    APD_GO(apd_checkpoint_writer_sigma(writer, 0, sigma, error));
-    for (int p = 0; p < s->tasks; p++)
-        APD_GO(p == s->forgotten ? apd_checkpoint_writer_forgotten(writer, p, error)
-                                 : write_task(writer, s, p, error));
-    APD_GO(apd_checkpoint_writer_commit(writer, error));
-out:
-    apd_checkpoint_writer_destroy(writer);
+    uint64_t digests[GROUPS] = {0};
+    int count;
+    apd_decomposition *made = make_decomposition(s);
+    state->block_count = layout.block_count;
+    state->shared = apd_allocate(layout.block_count, sizeof *state->shared, "blocks");
+    apd_item_key *keys = apd_item_list(state, &count);
+    apd_status status = APD_OK;
+    for (int round = 0; round < 2 && status == APD_OK; round++) {
+        (void)unlink(path_of(s->name));
+        for (int i = 0; i < count; i++) {
+            apd_item item = apd_item_of(keys[i], made, state, NULL);
+            *apd_item_home(state, keys[i]) =
+                (apd_home){state->commit, -1, apd_item_entries(&item), digests[i]};
+            apd_item_clear(&item);
+        }
+        status = write_file(path_of(s->name), state, made, digests, error);
+    }
+    free(keys);
+    apd_decomposition_destroy(made);
     return status;
 }
 

@@ -9,7 +9,7 @@
 #include "checkpoint_cases.h"
 #include "io/checkpoint/links.h"
 #include "io/checkpoint/plan.h"
-#include "io/checkpoint/segment.h"
+#include "io/checkpoint/store.h"
 #include "method/clustering/consolidate.h"
 #include "method/clustering/recentre.h"
 #include "method/solvers/retroactive_update.h"
@@ -54,17 +54,11 @@ static void saved_and_equal(fixture *f) {
 static void add_task(fixture *f) {
     apd_run_state *state = &f->state;
     int tasks = state->task_count;
-    double *accuracy = apd_allocate((int64_t)(tasks + 1) * (tasks + 1), sizeof *accuracy, "accuracy");
-    for (int i = 0; i <= tasks; i++)
-        for (int j = 0; j <= tasks; j++)
-            accuracy[i * (tasks + 1) + j] = i < tasks && j < tasks ? state->accuracy[i * tasks + j]
-                                            : j > i                ? (double)NAN
-                                                                   : 1.0 / (1 + i + j);
-    for (int i = 0; i < tasks; i++) /* a forgotten task stays without accuracies */
-        if (f->decomposition->tasks[i] == NULL)
-            accuracy[tasks * (tasks + 1) + i] = (double)NAN;
-    free(state->accuracy);
-    state->accuracy = accuracy;
+    apd_accuracies_add_task(&state->accuracies);
+    state->accuracies.now[tasks] = 1.0 / (1 + tasks);
+    if (tasks > 0 &&
+        f->decomposition->tasks[tasks - 1] != NULL) /* a forgotten task stays without accuracies */
+        state->accuracies.now[tasks - 1] = 0.5 / tasks;
     state->records =
         apd_reallocate(state->records, tasks, tasks + 1, sizeof *state->records, "the tasks' records");
     make_record(&state->records[tasks], PLAIN);
@@ -79,43 +73,48 @@ static void forget_task(fixture *f, int task) {
     free(record->classes);
     record->classes = NULL;
     record->class_count = 0;
-    record->segment = 0;
     record->normalisation = (apd_normalisation){{0}, {0}};
-    for (int t = 0; t < f->state.task_count; t++)
-        f->state.accuracy[t * f->state.task_count + task] = (double)NAN;
+    apd_accuracies_forget(&f->state.accuracies, task);
 }
 
+/* Sweeping for no commit removes every part, and a probe, and nothing else. */
 static void names_are_found_again_and_nothing_else_is(void **state) {
     (void)state;
-    char name[APD_SEGMENT_NAME_ROOM];
-    for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++)
-        for (int commit = 1; commit < 20000000; commit = commit * 3 + 1)
-            for (int part = 0; part < 20000000; part = part * 5 + 1) {
-                apd_segment made = {commit, kind, part}, found = {0};
-                apd_segment_name(made, name, sizeof name);
-                assert_true(apd_segment_parse(name, &found));
-                assert_true(found.commit == commit && (int)found.kind == kind && found.part == part);
+    static const char *const others[] = {
+        "000000-0.h5",     "1-0.h5",       "-00001-0.h5",   "+00001-0.h5",     " 00001-0.h5",
+        "000001-0.h5x",    "000001-0.H5",  "000001-0",      "000001-0.h5.tmp", "0000099999999999-0.h5",
+        "000001-01.h5",    "000001--1.h5", "000001-.h5",    "000001-+1.h5",    "000001-99999999999.h5",
+        "000001-tasks.h5", "probe-12345",  "probe-1234567", "a-probe-123456"};
+    enum { OTHERS = sizeof others / sizeof others[0] };
+    fixture f = begin(small_empty, "names.h5");
+    if (apd_team_rank(team) == 0) {
+        char path[400], name[48];
+        int64_t bytes;
+        apd_error error = {0};
+        assert_int_equal(apd_store_begin(f.newest, &error), APD_OK);
+        for (int commit = 1; commit < 200000000; commit = commit * 9 + 1)
+            for (int part = 0; part < 200000000; part = part * 11 + 1) {
+                apd_store_part_name(commit, part, name);
+                (void)snprintf(path, sizeof path, "%s/%s", f.store, name);
+                assert_false(exists(path));
+                write_bytes(path, (const unsigned char *)"", 0);
             }
-    static const char *const others[] = {"",
-                                         "segments/",
-                                         "segments/000000-tasks.h5",
-                                         "segments/1-tasks.h5",
-                                         "segments/-00001-tasks.h5",
-                                         "segments/000001-tasks.h5x",
-                                         "/segments/000001-tasks.h5",
-                                         "segments/../000001-tasks.h5",
-                                         "../segments/000001-tasks.h5",
-                                         "segments/0000099999999999-tasks.h5",
-                                         "segments/000001-tasks.h5/",
-                                         "segments/000001-tasks-0.h5",
-                                         "segments/000001-tasks-01.h5",
-                                         "segments/000001-tasks--1.h5",
-                                         "segments/000001-tasks-.h5",
-                                         "segments/000001-tasks-99999999999.h5",
-                                         "segments/000001-nothing.h5"};
-    apd_segment found;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        assert_false(apd_segment_parse(others[i], &found));
+        (void)snprintf(path, sizeof path, "%s/segments/probe-1a_Z.9", f.store);
+        write_bytes(path, (const unsigned char *)"", 0);
+        assert_true(count_segments(&f, &bytes) > 50);
+        for (int i = 0; i < OTHERS; i++) {
+            (void)snprintf(path, sizeof path, "%s/segments/%s", f.store, others[i]);
+            write_bytes(path, (const unsigned char *)"", 0);
+        }
+        assert_int_equal(apd_store_sweep(f.newest, NULL, NULL, &error), APD_OK);
+        assert_int_equal(count_segments(&f, &bytes), OTHERS);
+        for (int i = 0; i < OTHERS; i++) {
+            (void)snprintf(path, sizeof path, "%s/segments/%s", f.store, others[i]);
+            assert_int_equal(unlink(path), 0);
+        }
+    }
+    apd_team_barrier(team);
+    end(&f);
 }
 
 static void save_task_after_task_writes_the_new_one_alone(void **state) {
@@ -128,10 +127,10 @@ static void save_task_after_task_writes_the_new_one_alone(void **state) {
         saved_and_equal(&f);
         if (t == 4)
             first = f.state.written;
-        /* a link, a digest and a number of the row for each earlier task */
-        assert_agreed(team, apd_team_rank(team) != 0 || t < 5 || f.state.written < first + 2500 + t * 110);
+        /* a link, a record, its place and its part for each earlier task */
+        assert_agreed(team, t < 5 || f.state.written < first + 2500 + t * 500);
     }
-    /* a segment a task, and sigma of this commit and the one before */
+    /* a part a task, and sigma of this commit and the one before */
     assert_agreed(team, count_segments(&f, &bytes) == 22);
     end(&f);
 }
@@ -150,10 +149,10 @@ static bool same_file(const fixture *f, const fixture *g) {
  * tasks. */
 static void links_kept_are_those_made_anew(void **state) {
     (void)state;
-    int usual = apd_checkpoint_links_set_together(3), kept = 0;
+    int usual = apd_links_set_lot(3), kept = 0;
     fixture both[2] = {begin(small_empty, "kept.h5"), begin(small_empty, "anew.h5")};
     for (int k = 0; k < 14; k++) {
-        const apd_checkpoint_links *before = both[0].state.links;
+        const apd_links *before = both[0].state.links;
         for (int i = 0; i < 2; i++) {
             fixture *f = &both[i];
             if (k == 6)
@@ -163,7 +162,7 @@ static void links_kept_are_those_made_anew(void **state) {
             else
                 add_task(f);
             if (i == 1) {
-                apd_checkpoint_links_destroy(f->state.links);
+                apd_links_destroy(f->state.links);
                 f->state.links = NULL;
             }
             saved_and_equal(f);
@@ -177,41 +176,143 @@ static void links_kept_are_those_made_anew(void **state) {
     assert_agreed(team, apd_team_rank(team) != 0 || kept > 4);
     end(&both[0]);
     end(&both[1]);
-    (void)apd_checkpoint_links_set_together(usual);
+    (void)apd_links_set_lot(usual);
 }
 
-static int last_part(const fixture *f) {
-    int last = -1;
-    for (int t = 0; t < f->state.task_count; t++)
-        if (f->state.records[t].segment == f->state.commit && f->state.records[t].part > last)
-            last = f->state.records[t].part;
-    return last;
+/* How many parts this commit wrote, and how many of them hold tasks. */
+static void count_parts(fixture *f, int *all, int *of_tasks) {
+    bool holds[1024] = {false};
+    *all = *of_tasks = 0;
+    for (int p = 0; p < f->state.part_count; p++)
+        *all += f->state.parts[p].commit == f->state.commit;
+    for (int t = 0; t < f->state.task_count; t++) {
+        const apd_home *home = &f->state.records[t].home;
+        if (home->commit == f->state.commit) {
+            *of_tasks += !holds[home->part];
+            holds[home->part] = true;
+        }
+    }
 }
 
-/* Parts are cut by what tasks hold, so there are as many of them at every P; a task that changes alone leaves the
+/* Parts are cut by what items hold, so there are as many of them at every P; a task that changes alone leaves the
  * parts of the others where they are, and one of which half is superseded is given up. */
 static void save_in_parts_loads_and_only_what_changed_is_written_again(void **state) {
     (void)state;
     int64_t last = apd_commit_plan_set_part_bytes(20000);
     fixture f = begin(large_run, "parts.h5");
     int64_t bytes;
+    int first, parts, all, tasks;
     saved_and_equal(&f);
-    int parts = last_part(&f) + 1;
-    assert_agreed(team, parts >= 3 && count_segments(&f, &bytes) == parts + 1);
+    count_parts(&f, &first, &parts);
+    int shared = first - parts;
+    assert_agreed(team, parts >= 3 && shared >= 3 && count_segments(&f, &bytes) == first);
     f.decomposition->tasks[PLAIN]->changed = true;
     saved_and_equal(&f);
-    assert_agreed(team, last_part(&f) == 0 && count_segments(&f, &bytes) <= parts + 3);
+    count_parts(&f, &all, &tasks);
+    assert_agreed(team, tasks == 1 && all == shared + 1);
+    assert_agreed(team, count_segments(&f, &bytes) == first + shared + 1);
     for (int t = 0; t < f.state.task_count; t++)
         if (f.decomposition->tasks[t] != NULL)
             f.decomposition->tasks[t]->changed = true;
     saved_and_equal(&f);
-    assert_agreed(team, last_part(&f) + 1 == parts);
+    count_parts(&f, &all, &tasks);
+    assert_agreed(team, tasks == parts && all == first);
     saved_and_equal(&f); /* the one before goes */
-    assert_agreed(team, count_segments(&f, &bytes) <= parts + 3);
+    count_parts(&f, &all, &tasks);
+    assert_agreed(team, tasks == 0 && all == shared && count_segments(&f, &bytes) == first + shared);
     forget_task(&f, FULL);
     saved_and_equal(&f);
     end(&f);
     (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* On rank 0: both runs' folders have the same parts, byte for byte, and the same checkpoint.h5. */
+static bool same_files(const fixture *f, const char *other_store) {
+    char path[400], other[400];
+    int count = 0;
+    bool equal = true;
+    for (int p = -1; p < f->state.part_count && equal; p++) {
+        const apd_part_record *part = p < 0 ? NULL : &f->state.parts[p];
+        int64_t left, right;
+        char name[48] = "checkpoint.h5";
+        if (part != NULL)
+            apd_store_part_name(part->commit, part->part, name);
+        (void)snprintf(path, sizeof path, "%s/%s", f->store, name);
+        (void)snprintf(other, sizeof other, "%s/%s", other_store, name);
+        unsigned char *a = read_bytes(path, &left), *b = read_bytes(other, &right);
+        equal = left > 0 && left == right && memcmp(a, b, (size_t)left) == 0;
+        equal = equal && (part == NULL || part->bytes == left);
+        free(a);
+        free(b);
+        count++;
+    }
+    return equal && count > 1;
+}
+
+/* The same run by a single rank: what the tests below do to `f`, in a folder of its own. */
+static fixture begin_alone(apd_team *self, sketch s) {
+    fixture f = {.state = make_state(&s)};
+    apd_error error = {0};
+    assert_int_equal(apd_partition_init(&f.partition, SHARDS, apd_team_size(self), 0, &error), APD_OK);
+    apd_rows *rows = apd_partition_slice(&f.partition, s.layout);
+    f.decomposition = make_decomposition(&s, rows);
+    free(rows);
+    place(f.path, sizeof f.path, "by-one.h5");
+    (void)snprintf(f.store, sizeof f.store, "%s.run", f.path);
+    (void)snprintf(f.newest, sizeof f.newest, "%s/checkpoint.h5", f.store);
+    (void)mkdir(f.store, 0777);
+    return f;
+}
+
+static void change_for_round(fixture *f, int round) {
+    if (round == 1)
+        f->decomposition->tasks[PLAIN]->changed = true;
+    if (round == 2)
+        add_task(f);
+    if (round == 3)
+        forget_task(f, FULL);
+    if (round == 4)
+        for (int t = 0; t < f->state.task_count; t++)
+            if (f->decomposition->tasks[t] != NULL)
+                f->decomposition->tasks[t]->changed = true;
+}
+
+/* Names and bytes of all files are those that one rank writes, however small the parts are. */
+static void save_any_number_of_ranks_gives_the_parts_of_one(void **state) {
+    (void)state;
+    const int64_t sizes[] = {1, 20000};
+    apd_team *self = apd_team_split(team, apd_team_rank(team) == 0 ? 0 : -1);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int64_t last = apd_commit_plan_set_part_bytes(sizes[i]);
+        fixture f = begin(large_run, "by-all.h5"), alone = {0};
+        if (apd_team_rank(team) == 0)
+            alone = begin_alone(self, large_run);
+        for (int round = 0; round < 5; round++) {
+            bool equal = true;
+            apd_error error = {0};
+            change_for_round(&f, round);
+            saved_and_equal(&f);
+            if (apd_team_rank(team) == 0) {
+                int64_t left, right;
+                change_for_round(&alone, round);
+                equal = apd_checkpoint_save(self, &alone.partition, alone.newest, alone.decomposition,
+                                            &alone.state, NULL, &error) == APD_OK;
+                equal = equal && same_files(&f, alone.store) && f.state.part_count == alone.state.part_count;
+                equal = equal && count_segments(&f, &left) == count_segments(&alone, &right) && left == right;
+            }
+            assert_agreed(team, equal);
+        }
+        if (apd_team_rank(team) == 0) {
+            apd_decomposition_destroy(alone.decomposition);
+            apd_run_state_clear(&alone.state);
+            assert_int_equal(apd_checkpoint_remove(alone.newest, NULL), APD_OK);
+            assert_int_equal(rmdir(alone.store), 0);
+        }
+        end(&f);
+        (void)apd_commit_plan_set_part_bytes(last);
+    }
+    if (apd_team_rank(team) == 0)
+        apd_team_destroy(self);
 }
 
 /* A relative path leads odd ranks elsewhere, as a folder that is not shared would. */
@@ -220,14 +321,67 @@ static void save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others
     int64_t last = apd_commit_plan_set_part_bytes(20000);
     fixture f = begin(large_run, "unseen.h5");
     char here[4096], whole[sizeof f.newest];
+    int all, tasks;
     assert_agreed(team, getcwd(here, sizeof here) != NULL);
     assert_agreed(team, chdir(apd_team_rank(team) % 2 == 0 ? f.store : "/proc") == 0);
     memcpy(whole, f.newest, sizeof whole);
     (void)snprintf(f.newest, sizeof f.newest, "checkpoint.h5");
     saved_and_equal(&f);
-    assert_agreed(team, last_part(&f) >= 2);
+    count_parts(&f, &all, &tasks);
+    assert_agreed(team, tasks >= 3);
     memcpy(f.newest, whole, sizeof whole);
     assert_agreed(team, chdir(here) == 0);
+    end(&f);
+    (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* Odd ranks find parts of the same names at the same relative path, which are another run's; or nothing at all. */
+static void load_where_some_ranks_do_not_see_the_folder_is_read_by_the_others(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "seen.h5"), other = begin(large_run, "mistaken.h5");
+    const char *const elsewhere[] = {other.store, "/proc"};
+    char here[4096];
+    saved_and_equal(&f);
+    other.decomposition->tasks[FULL]->changed = true;
+    for (int b = 0; b < 3; b++)
+        for (int64_t i = 0; i < apd_local_rows(other.decomposition, b) * large_blocks[b].cols; i++)
+            other.decomposition->sigma[b][i] = 0.5F;
+    saved_and_equal(&other);
+    assert_agreed(team, getcwd(here, sizeof here) != NULL && f.state.commit == other.state.commit);
+    for (int i = 0; i < 2; i++) {
+        apd_error error = {0};
+        bool equal = false;
+        assert_agreed(team, chdir(apd_team_rank(team) % 2 == 0 ? f.store : elsewhere[i]) == 0);
+        assert_agreed(team, load_and_compare(&f, "checkpoint.h5", &equal, &error) == APD_OK && equal);
+        assert_agreed(team, chdir(here) == 0);
+    }
+    end(&f);
+    end(&other);
+    (void)apd_commit_plan_set_part_bytes(last);
+}
+
+/* A part that went is no damage of its item alone: every rank says the same, whichever found it. */
+static void load_with_a_part_missing_fails_on_all_ranks_alike(void **state) {
+    (void)state;
+    int64_t last = apd_commit_plan_set_part_bytes(20000);
+    fixture f = begin(large_run, "gone.h5");
+    saved_and_equal(&f);
+    for (int i = 0; i < 3; i++) { /* the first, one between, the last */
+        int p = i * (f.state.part_count - 1) / 2;
+        char *path = apd_store_part(f.newest, f.state.parts[p].commit, p), aside[400], first[1024];
+        apd_error error = {0};
+        bool equal = false;
+        (void)snprintf(aside, sizeof aside, "%s.aside", path);
+        assert_agreed(team, apd_team_rank(team) != 0 || rename(path, aside) == 0);
+        assert_agreed(team, load_and_compare(&f, f.newest, &equal, &error) == APD_ERROR_IO && !equal);
+        assert_agreed(team, strstr(error.message, path) != NULL);
+        memcpy(first, error.message, sizeof first);
+        apd_team_broadcast(team, first, sizeof first);
+        assert_agreed(team, strcmp(first, error.message) == 0);
+        assert_agreed(team, apd_team_rank(team) != 0 || rename(aside, path) == 0);
+        free(path);
+    }
     end(&f);
     (void)apd_commit_plan_set_part_bytes(last);
 }
@@ -297,12 +451,11 @@ static void save_after_forgetting_leaves_no_file_that_holds_the_task(void **stat
     (void)snprintf(former, sizeof former, "%s/checkpoint.previous.h5", f.store);
     assert_agreed(team, !exists(former) && f.state.alone == 1);
     for (int commit = 1; commit <= before; commit++)
-        for (int kind = 0; kind < APD_SEGMENT_KINDS; kind++) {
-            char name[APD_SEGMENT_NAME_ROOM];
-            apd_segment_name((apd_segment){commit, kind, 0}, name, sizeof name);
-            char *path = apd_segment_path(f.newest, name);
-            /* the segment that the forgotten task never was in may stay */
-            assert_agreed(team, !exists(path) || (commit == before && kind == APD_SEGMENT_TASKS));
+        for (int part = 0; part < 4; part++) {
+            char *path = apd_store_part(f.newest, commit, part);
+            /* the part that the forgotten task never was in may stay */
+            assert_agreed(team,
+                          !exists(path) || (commit == before && part == f.state.records[TASKS].home.part));
             free(path);
         }
     add_task(&f);
@@ -328,9 +481,7 @@ static void choose_newest_damaged_gives_the_one_before_and_settle_makes_it_the_n
         assert_string_equal(use, f.newest);
         assert_string_equal(note, "");
         free(use);
-        char name[APD_SEGMENT_NAME_ROOM];
-        apd_segment_name((apd_segment){f.state.commit, APD_SEGMENT_SHARED, 0}, name, sizeof name);
-        char *segment = apd_segment_path(f.newest, name);
+        char *segment = apd_store_part(f.newest, f.state.commit, 0);
         unsigned char *bytes = read_bytes(segment, &size);
         write_bytes(segment, bytes, size / 2);
         assert_int_equal(apd_checkpoint_choose(f.newest, &use, note, sizeof note, &error), APD_OK);
@@ -440,7 +591,8 @@ static void choose_newest_that_cannot_be_looked_for_is_an_error(void **state) {
     end(&f);
 }
 
-/* While the former commit is damaged nobody knows what it needs: its segments stay. */
+/* While the former commit is damaged nobody knows what it needs: its segments stay. Those of a commit that was killed go:
+ * their numbers are to be used again. */
 static void settle_with_a_damaged_former_commit_deletes_no_segment(void **state) {
     (void)state;
     fixture f = begin(small_run, "former.h5");
@@ -456,9 +608,16 @@ static void settle_with_a_damaged_former_commit_deletes_no_segment(void **state)
         write_bytes(former, good, size / 3);
         assert_int_equal(apd_checkpoint_settle(f.newest, f.newest, NULL), APD_OK);
         assert_int_equal(count_segments(&f, &bytes), segments);
+        char *killed = apd_store_part(f.newest, f.state.commit + 1, 0);
+        write_bytes(killed, good, size / 3);
+        assert_int_equal(apd_checkpoint_settle(f.newest, f.newest, NULL), APD_OK);
+        assert_false(exists(killed));
+        assert_int_equal(count_segments(&f, &bytes), segments);
+        free(killed);
         free(good);
     }
     apd_team_barrier(team);
+    saved_and_equal(&f);
     end(&f);
 }
 
@@ -544,7 +703,7 @@ static void half_way_comes_back(apd_solver_kind name, bool kept) {
                             same(read.training.tallies, f.state.training.tallies, 3 * SHARDS, 8));
     apd_solver *other = apd_solver_create(name, network, loaded, &settings);
     apd_solver_begin_task(other, 5, 3);
-    assert_agreed(team, apd_checkpoint_load_training(team, &f.partition, f.newest, &read, other, layout,
+    assert_agreed(team, apd_checkpoint_load_training(team, &f.partition, f.newest, &read, other, loaded,
                                                      &error) == APD_OK);
     assert_agreed(team, same_arrays(solver, other));
     assert_agreed(team,
@@ -572,7 +731,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(save_task_after_task_writes_the_new_one_alone),
         cmocka_unit_test(links_kept_are_those_made_anew),
         cmocka_unit_test(save_in_parts_loads_and_only_what_changed_is_written_again),
+        cmocka_unit_test(save_any_number_of_ranks_gives_the_parts_of_one),
         cmocka_unit_test(save_where_some_ranks_do_not_see_the_folder_is_written_by_the_others),
+        cmocka_unit_test(load_where_some_ranks_do_not_see_the_folder_is_read_by_the_others),
+        cmocka_unit_test(load_with_a_part_missing_fails_on_all_ranks_alike),
         cmocka_unit_test(save_after_what_changes_old_tasks_saves_them),
         cmocka_unit_test(save_again_and_again_does_not_pile_up_segments),
         cmocka_unit_test(save_after_forgetting_leaves_no_file_that_holds_the_task),

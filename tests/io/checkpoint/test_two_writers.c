@@ -66,7 +66,7 @@ static void assert_refused(fixture *f, const char *text) {
 
 static void commit_over_another_writers_segment_is_refused_and_leaves_it(void **state) {
     (void)state;
-    static const char *const names[] = {"segments/000014-shared.h5", "segments/000014-tasks.h5"};
+    static const char *const names[] = {"segments/000014-0.h5", "segments/000014-1.h5"};
     fixture f = begin(large_run, "taken.h5");
     saved(&f);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
