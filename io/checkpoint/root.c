@@ -20,11 +20,18 @@ typedef struct field {
     { #m, kind, offsetof(type, m), 0 }
 
 static const field run_fields[] = {
-    FIELD(apd_run_state, APD_I32, commit),        FIELD(apd_run_state, APD_I32, alone),
-    FIELD(apd_run_state, APD_U64, config_digest), FIELD(apd_run_state, APD_U64, data_digest),
-    FIELD(apd_run_state, APD_U64, seed),          FIELD(apd_run_state, APD_I32, shards),
-    FIELD(apd_run_state, APD_I32, task_count),    FIELD(apd_run_state, APD_I32, consolidations),
-    FIELD(apd_run_state, APD_I32, ending),        FIELD(apd_run_state, APD_I32, half_way),
+    FIELD(apd_run_state, APD_I32, commit),
+    FIELD(apd_run_state, APD_I32, alone),
+    FIELD(apd_run_state, APD_U64, config_digest),
+    FIELD(apd_run_state, APD_U64, data_digest),
+    FIELD(apd_run_state, APD_U64, seed),
+    FIELD(apd_run_state, APD_I32, shards),
+    FIELD(apd_run_state, APD_I32, task_count),
+    FIELD(apd_run_state, APD_I32, consolidations),
+    FIELD(apd_run_state, APD_I32, ending),
+    FIELD(apd_run_state, APD_I32, half_way),
+    {"program", APD_TEXT, offsetof(apd_run_state, program), sizeof((apd_run_state *)0)->program},
+    {"kernels", APD_TEXT, offsetof(apd_run_state, kernels), sizeof((apd_run_state *)0)->kernels},
 };
 static const field layout_fields[] = {
     {"name", APD_TEXT, offsetof(apd_block, name), sizeof((apd_block *)0)->name},
@@ -215,12 +222,9 @@ static void add_training(apd_root *root, const apd_run_state *state) {
 }
 
 void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root) {
-    static const char program[] = "apd " APD_VERSION, kernels[] = APD_KERNELS;
     *root = (apd_root){0};
     add_group(root, "");
     add_fields(root, run_fields, COUNT(run_fields), state);
-    add_attribute(root, "program", (apd_shape){.number = APD_TEXT, .text = sizeof program}, program);
-    add_attribute(root, "kernels", (apd_shape){.number = APD_TEXT, .text = sizeof kernels}, kernels);
     add_text(root, "run_yaml", state->run_yaml);
     add_text(root, "about", state->about);
     add_group(root, "layout");
@@ -250,7 +254,10 @@ static apd_status read_fields(const apd_part_in *in, const field *fields, int co
                               apd_error *error) {
     for (int f = 0; f < count; f++) {
         apd_shape shape = {.number = fields[f].number, .text = fields[f].text};
-        APD_TRY(apd_part_attribute_read(in, fields[f].name, &shape, (char *)into + fields[f].offset, error));
+        char *value = (char *)into + fields[f].offset;
+        APD_TRY(apd_part_attribute_read(in, fields[f].name, &shape, value, error));
+        if (fields[f].number == APD_TEXT && memchr(value, 0, (size_t)fields[f].text) == NULL)
+            return apd_part_fail(in, fields[f].name, "a text has no end", error);
     }
     return APD_OK;
 }
