@@ -27,6 +27,11 @@ static inline int64_t apd_number_bytes(apd_number number, int64_t text) {
     return number == APD_TEXT ? text : number == APD_I32 || number == APD_F32 ? 4 : 8;
 }
 
+static inline const char *apd_number_name(apd_number number) {
+    static const char *const names[] = {"int32", "int64", "uint64", "float32", "float64", "text"};
+    return names[number];
+}
+
 /* How many numbers there are, and bytes. */
 static inline int64_t apd_shape_count(const apd_shape *shape) {
     return (shape->rank > 0 ? shape->extents[0] : 1) * (shape->rank > 1 ? shape->extents[1] : 1);

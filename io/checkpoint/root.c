@@ -1,76 +1,12 @@
 #include "io/checkpoint/root.h"
 
 #include "base/memory.h"
+#include "io/checkpoint/root_fields.h"
 #include "io/system/memory_limit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A member of a struct, as an attribute or as a column of an array with a row a struct. */
-typedef struct field {
-    const char *name;
-    apd_number number;
-    size_t offset;
-    int64_t text;
-} field;
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-#define FIELD(type, kind, m) \
-    { #m, kind, offsetof(type, m), 0 }
-
-static const field run_fields[] = {
-    FIELD(apd_run_state, APD_I32, commit),        FIELD(apd_run_state, APD_I32, alone),
-    FIELD(apd_run_state, APD_U64, config_digest), FIELD(apd_run_state, APD_U64, data_digest),
-    FIELD(apd_run_state, APD_U64, seed),          FIELD(apd_run_state, APD_I32, shards),
-    FIELD(apd_run_state, APD_I32, task_count),    FIELD(apd_run_state, APD_I32, consolidations),
-    FIELD(apd_run_state, APD_I32, ending),        FIELD(apd_run_state, APD_I32, half_way),
-};
-static const field layout_fields[] = {
-    {"name", APD_TEXT, offsetof(apd_block, name), sizeof((apd_block *)0)->name},
-    FIELD(apd_block, APD_I64, rows),
-    FIELD(apd_block, APD_I64, cols),
-};
-static const field record_fields[] = {
-    FIELD(apd_task_record, APD_I32, id),
-    {"name", APD_TEXT, offsetof(apd_task_record, name), sizeof((apd_task_record *)0)->name},
-    FIELD(apd_task_record, APD_F64, accuracy),
-    FIELD(apd_task_record, APD_F64, seconds),
-    FIELD(apd_task_record, APD_I32, epochs),
-    FIELD(apd_task_record, APD_I32, single),
-    FIELD(apd_task_record, APD_I32, class_count),
-};
-static const field index_fields[] = {
-    FIELD(apd_home, APD_I32, commit),
-    FIELD(apd_home, APD_I32, part),
-    FIELD(apd_home, APD_I64, entries),
-    FIELD(apd_home, APD_U64, digest),
-};
-static const field part_fields[] = {
-    FIELD(apd_part_record, APD_I32, commit), FIELD(apd_part_record, APD_I32, part),
-    FIELD(apd_part_record, APD_I32, items),  FIELD(apd_part_record, APD_I64, bytes),
-    FIELD(apd_part_record, APD_U64, digest),
-};
-static const field training_fields[] = {
-    FIELD(apd_training_state, APD_I32, id),
-    FIELD(apd_training_state, APD_I32, epochs),
-    FIELD(apd_training_state, APD_I32, epoch),
-    FIELD(apd_training_state, APD_I32, step),
-    FIELD(apd_training_state, APD_F64, best),
-    FIELD(apd_training_state, APD_F64, seconds),
-    FIELD(apd_training_state, APD_F64, epoch_loss),
-    FIELD(apd_training_state, APD_F64, epoch_correct),
-    FIELD(apd_training_state, APD_F64, epoch_images),
-    {"steps", APD_I64, offsetof(apd_training_state, progress.steps), 0},
-    {"polishing", APD_I32, offsetof(apd_training_state, progress.polishing), 0},
-    {"snapshot", APD_I32, offsetof(apd_training_state, progress.has_snapshot), 0},
-};
-static const field array_fields[] = {
-    FIELD(apd_training_array, APD_I32, block),
-    FIELD(apd_training_array, APD_I64, width),
-    {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
-};
-enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
 
 /* Channels of the images: up to the last one that some task normalises; at least 1. */
 static int channels_of(const apd_run_state *state) {
@@ -106,6 +42,15 @@ static void add_array(apd_root *root, const char *name, apd_shape shape, const v
     root->groups[root->group_count - 1].array_count++;
 }
 
+static void add_list(apd_root *root, const char *name, apd_shape shape, const void *bytes) {
+    const char *group = root->groups[root->group_count - 1].name;
+    int l = 0;
+    while (l < COUNT(lists) && (strcmp(lists[l].group, group) != 0 || strcmp(lists[l].name, name) != 0))
+        l++;
+    APD_ASSERT(l < COUNT(lists) && lists[l].number == shape.number);
+    add_array(root, name, shape, bytes);
+}
+
 static void add_attribute(apd_root *root, const char *name, apd_shape shape, const void *value) {
     APD_ASSERT(root->attribute_count < COUNT(root->attributes));
     root->attributes[root->attribute_count++] = (apd_part_attribute){name, shape, value};
@@ -123,7 +68,7 @@ static apd_shape matrix(apd_number number, int64_t rows, int64_t cols) {
 static void add_text(apd_root *root, const char *name, const char *text) {
     static const char none[1] = "";
     text = text != NULL ? text : none;
-    add_array(root, name, (apd_shape){.number = APD_TEXT, .text = (int64_t)strlen(text) + 1}, text);
+    add_list(root, name, (apd_shape){.number = APD_TEXT, .text = (int64_t)strlen(text) + 1}, text);
 }
 
 static void add_fields(apd_root *root, const field *fields, int count, const void *from) {
@@ -164,14 +109,14 @@ static void add_records(apd_root *root, const apd_run_state *state) {
         memcpy(row, record->normalisation.mean, (size_t)channels * sizeof *row);
         memcpy(row + channels, record->normalisation.deviation, (size_t)channels * sizeof *row);
     }
-    add_array(root, "classes", vector(APD_I32, classes), numbers);
-    add_array(root, "normalisation", matrix(APD_F32, tasks, 2 * (int64_t)channels), normalisation);
+    add_list(root, "classes", vector(APD_I32, classes), numbers);
+    add_list(root, "normalisation", matrix(APD_F32, tasks, 2 * (int64_t)channels), normalisation);
     if (state->consolidations == 0)
         return;
     int32_t *groups = own(root, tasks * body, sizeof *groups);
     for (int64_t i = 0; i < tasks * body; i++)
         groups[i] = state->records[i / body].groups != NULL ? state->records[i / body].groups[i % body] : -1;
-    add_array(root, "groups", matrix(APD_I32, tasks, body), groups);
+    add_list(root, "groups", matrix(APD_I32, tasks, body), groups);
 }
 
 static void add_accuracy(apd_root *root, const apd_run_state *state) {
@@ -181,9 +126,9 @@ static void add_accuracy(apd_root *root, const apd_run_state *state) {
     double *value = own(root, count, sizeof *value);
     apd_accuracies_list(accuracies, ends, task, value);
     add_group(root, "accuracy");
-    add_array(root, "ends", vector(APD_I64, state->task_count), ends);
-    add_array(root, "task", vector(APD_I32, count), task);
-    add_array(root, "value", vector(APD_F64, count), value);
+    add_list(root, "ends", vector(APD_I64, state->task_count), ends);
+    add_list(root, "task", vector(APD_I32, count), task);
+    add_list(root, "value", vector(APD_F64, count), value);
 }
 
 static void add_index(apd_root *root, const apd_run_state *state) {
@@ -192,7 +137,7 @@ static void add_index(apd_root *root, const apd_run_state *state) {
     for (int b = 0; b < state->block_count; b++)
         clusters[b] = state->shared[b].clusters;
     add_group(root, "clusters");
-    add_array(root, "count", vector(APD_I32, state->block_count), clusters);
+    add_list(root, "count", vector(APD_I32, state->block_count), clusters);
     apd_item_key *items = apd_item_list(state, &count);
     apd_home *homes = own(root, count, sizeof *homes);
     for (int i = 0; i < count; i++)
@@ -209,18 +154,15 @@ static void add_training(apd_root *root, const apd_run_state *state) {
     APD_ASSERT(training->tally_count == state->shards * TALLY);
     add_group(root, "half_way");
     add_fields(root, training_fields, COUNT(training_fields), training);
-    add_array(root, "tallies", matrix(APD_F64, state->shards, TALLY), training->tallies);
+    add_list(root, "tallies", matrix(APD_F64, state->shards, TALLY), training->tallies);
     add_columns(root, array_fields, COUNT(array_fields), training->arrays, sizeof *training->arrays,
                 training->array_count);
 }
 
 void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root) {
-    static const char program[] = "apd " APD_VERSION, kernels[] = APD_KERNELS;
     *root = (apd_root){0};
     add_group(root, "");
     add_fields(root, run_fields, COUNT(run_fields), state);
-    add_attribute(root, "program", (apd_shape){.number = APD_TEXT, .text = sizeof program}, program);
-    add_attribute(root, "kernels", (apd_shape){.number = APD_TEXT, .text = sizeof kernels}, kernels);
     add_text(root, "run_yaml", state->run_yaml);
     add_text(root, "about", state->about);
     add_group(root, "layout");
@@ -250,7 +192,10 @@ static apd_status read_fields(const apd_part_in *in, const field *fields, int co
                               apd_error *error) {
     for (int f = 0; f < count; f++) {
         apd_shape shape = {.number = fields[f].number, .text = fields[f].text};
-        APD_TRY(apd_part_attribute_read(in, fields[f].name, &shape, (char *)into + fields[f].offset, error));
+        char *value = (char *)into + fields[f].offset;
+        APD_TRY(apd_part_attribute_read(in, fields[f].name, &shape, value, error));
+        if (fields[f].number == APD_TEXT && memchr(value, 0, (size_t)fields[f].text) == NULL)
+            return apd_part_fail(in, fields[f].name, "a text has no end", error);
     }
     return APD_OK;
 }

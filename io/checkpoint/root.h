@@ -1,8 +1,8 @@
 /* root: what checkpoint.h5 holds of its own, beside links to the items.
  *
  *   /                attributes: commit, alone, config_digest, data_digest, shards, seed, task_count, consolidations,
- *                    half_way, block_count, program, kernels; run_yaml, about (texts)
- *   /layout          name, rows, cols, dense, decomposed (B): the blocks, the head last
+ *                    ending, half_way, program, kernels; run_yaml, about (texts)
+ *   /layout          name, rows, cols (B): the blocks, the head last
  *   /records         a row a task, by place: id, name, accuracy, seconds, epochs, single, class_count, classes,
  *                    normalisation, groups
  *   /accuracy        ends (T), task, value: what changed in row t of the accuracies (method/accuracies.h)
@@ -11,7 +11,7 @@
  *   /parts           commit, part, items, bytes, digest of every file that items lie in
  *   /half_way        attributes of the task in training; tallies (S, 3); block, width, name of its arrays
  *
- * The tables of root.c say so once, for writing and reading. */
+ * The tables of root_fields.h say so once, for writing, reading and docs/file-formats.md. */
 #ifndef APD_IO_CHECKPOINT_ROOT_H
 #define APD_IO_CHECKPOINT_ROOT_H
 

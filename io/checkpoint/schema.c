@@ -418,3 +418,34 @@ const unsigned char *apd_item_unpack(const apd_item *item, const unsigned char *
     }
     return bytes;
 }
+
+/* --- for people ------------------------------------------------------------------------------------------- */
+
+/* `several`: one block after the other */
+static const char *shape_of(const apd_array *array, bool several) {
+    static const char *const shapes[2][4] = {
+        {"(R)", "(R, C)", "(R + 1)", "(entries)"},
+        {"(sum of R)", "(sum of R C)", "(sum of R + 1)", "(entries)"},
+    };
+    return array->blocks == APD_HEAD ? array->extent == APD_ONE ? "(classes)" : "(classes, C)"
+                                     : shapes[several][array->extent];
+}
+
+static void print_table(FILE *file, const char *group, table from, bool tasks) {
+    static const char *const of[] = {"", "decomposed", "single", "all"};
+    for (int a = 0; a < from.count; a++) {
+        const apd_array *array = &from.rows[a];
+        (void)fprintf(file, "| `%s/%s` | %s | %s | %s | %s |\n", group, array->name,
+                      apd_number_name(array->number), shape_of(array, tasks), tasks ? of[array->tasks] : "",
+                      array->contents);
+    }
+}
+
+void apd_schema_print(FILE *file) {
+    (void)fputs("| object | numbers | shape | tasks | contents |\n| --- | --- | --- | --- | --- |\n", file);
+    print_table(file, "/shared/NAME", table_of(APD_ITEM_SIGMA), false);
+    print_table(file, "/tasks/000017", table_of(APD_ITEM_TASK), true);
+    print_table(file, "/groups/NAME/003", table_of(APD_ITEM_CLUSTER), false);
+    (void)fprintf(file, "| `/training/NAME/ARRAY` | %s | (R, width) | | %s |\n",
+                  apd_number_name(training_array.number), training_array.contents);
+}

@@ -23,6 +23,7 @@
 #include "method/decomposition.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* What a row of a block holds of an array. */
 typedef enum apd_extent {
@@ -148,5 +149,8 @@ void apd_item_keep(const apd_item *item, apd_decomposition *decomposition);
 
 /* The list of a solver's arrays, in the order in which they are saved: into training->arrays. */
 void apd_training_list(const apd_solver *solver, apd_training_state *training);
+
+/* The tables as one of Markdown: docs/file-formats.md. */
+void apd_schema_print(FILE *file);
 
 #endif

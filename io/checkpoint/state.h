@@ -97,9 +97,10 @@ typedef struct apd_run_state {
     int32_t ending;           /* apd_ending, of the last task; COMPLETE while the next one trains */
     apd_task_record *records; /* (T) by place in the stream */
     apd_accuracies accuracies;
-    char *run_yaml;   /* the description as resolved */
-    char *about;      /* for readers without the program: input, layers, classes, a line each */
-    int32_t half_way; /* 1: a task is in training: */
+    char *run_yaml; /* the description as resolved */
+    char *about;    /* YAML for readers without the program: input, scaling, layers, classes, a line each */
+    char program[64], kernels[64]; /* that made the commit; of a loaded state: that commit's */
+    int32_t half_way;              /* 1: a task is in training: */
     apd_training_state training;
     bool shared_moved;        /* sigma or the clusters, since the last commit: a task ended */
     int block_count;          /* B; 0 before the first commit */

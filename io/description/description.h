@@ -145,6 +145,9 @@ void apd_description_destroy(apd_description *description); /* Takes NULL. */
  * or "# flag"). It reads back to the same description; doubles keep all their digits. */
 char *apd_description_write(const apd_description *description);
 
+/* Write the layers of the network on one line of YAML, a preset's written out. */
+void apd_description_write_layers(const apd_description *description, FILE *file);
+
 /* A digest of all values that results depend on, with shards as resolved. Not of data.file: the data set has a digest of its
  * own. */
 uint64_t apd_description_digest(const apd_description *description);

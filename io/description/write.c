@@ -75,6 +75,10 @@ char *apd_description_write(const apd_description *description) {
     return text;
 }
 
+void apd_description_write_layers(const apd_description *description, FILE *file) {
+    apd_value_write(file, &apd_options[apd_option_find("network.layers")], description);
+}
+
 /* --- digest and difference ------------------------------------------------------------------------------ */
 
 /* "KEY: VALUE", to be freed. */

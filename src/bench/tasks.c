@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/about.h"
 #include "engine/consolidation.h"
 
 #include <fcntl.h>
@@ -40,7 +41,9 @@ static void pretend(apd_run *run, const apd_bench_result *result, int count) {
                                  .seed = run->description->seed,
                                  .shards = run->partition.shards,
                                  .task_count = count,
-                                 .run_yaml = apd_description_write(run->description)};
+                                 .run_yaml = apd_description_write(run->description),
+                                 .about = apd_about_text(run->description, run->dataset)};
+    apd_about_sign(&run->state);
     run->state.config_digest = apd_description_digest(run->description);
     run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");
     for (int t = 0; t < count; t++) {

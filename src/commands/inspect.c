@@ -3,12 +3,13 @@
 #include "commands/commands.h"
 #include "engine/results.h"
 #include "engine/run.h"
+#include "io/checkpoint/describe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 typedef struct inspect_options {
-    bool layers;
+    bool layers, help_format;
 } inspect_options;
 
 static const inspect_options defaults = {0};
@@ -17,6 +18,9 @@ static const apd_cli_option table[] = {
     {.name = "layers",
      .help = "also print the non-zeros of sigma and tau in each layer",
      APD_CLI_SETS(inspect_options, layers)},
+    {.name = "help-format",
+     .help = "list what a checkpoint holds, in Markdown (docs/file-formats.md)",
+     APD_CLI_SETS(inspect_options, help_format)},
     {0},
 };
 
@@ -35,7 +39,12 @@ static void print_head(const apd_run *run) {
 
 static apd_status run_inspect(const void *given, int count, const char *const *arguments, apd_error *error) {
     const inspect_options *options = given;
-    (void)count;
+    if (options->help_format) {
+        apd_checkpoint_describe(stdout);
+        return APD_OK;
+    }
+    if (count == 0)
+        return apd_fail(error, APD_ERROR_USAGE, "an argument is missing; usage: apd inspect RUN");
     apd_run run;
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
@@ -56,7 +65,6 @@ const apd_command apd_command_inspect = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,
-    .least = 1,
     .most = 1,
     .parallel = true,
     .run = run_inspect,

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands/commands.h"
+#include "engine/about.h"
 #include "engine/claim.h"
 #include "engine/requests.h"
 #include "engine/results.h"
@@ -180,6 +181,19 @@ static apd_status check_stream(const apd_run *run, apd_error *error) {
     return APD_OK;
 }
 
+/* Rank 0 says that the next commits come from another program or other kernels than the last one. */
+static void sign(apd_run *run) {
+    apd_run_state *state = &run->state;
+    char program[sizeof state->program], kernels[sizeof state->kernels];
+    bool differs = apd_about_differs(state);
+    memcpy(program, state->program, sizeof program);
+    memcpy(kernels, state->kernels, sizeof kernels);
+    apd_about_sign(state);
+    if (differs && apd_run_speaks(run))
+        apd_log("the commit is of %s (%s), this is %s (%s): results may differ in the last bits", program,
+                kernels, state->program, state->kernels);
+}
+
 /* Load parameters and state; the next commit will hold the present description. Collective. */
 static apd_status load_commit(apd_run *run, apd_error *error) {
     APD_TRY(apd_run_load(run, error));
@@ -187,6 +201,7 @@ static apd_status load_commit(apd_run *run, apd_error *error) {
     run->state.config_digest = apd_description_digest(run->description);
     free(run->state.run_yaml);
     run->state.run_yaml = apd_description_write(run->description);
+    sign(run);
     return APD_OK;
 }
 
@@ -198,7 +213,9 @@ static void begin_state(apd_run *run) {
                                  .data_digest = run->dataset->digest,
                                  .seed = run->description->seed,
                                  .shards = run->partition.shards,
-                                 .run_yaml = apd_description_write(run->description)};
+                                 .run_yaml = apd_description_write(run->description),
+                                 .about = apd_about_text(run->description, run->dataset)};
+    apd_about_sign(&run->state);
 }
 
 /* Delete what an earlier run left. Rank 0. */

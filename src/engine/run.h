@@ -44,7 +44,6 @@ static inline bool apd_run_speaks(const apd_run *run) {
     return apd_team_rank(run->team) == 0;
 }
 
-
 /* Tasks whose end is complete. */
 static inline int apd_run_tasks_done(const apd_run *run) {
     return run->state.task_count - (run->state.ending != APD_ENDING_COMPLETE);

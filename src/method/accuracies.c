@@ -46,8 +46,8 @@ static void close_row(apd_accuracies *accuracies) {
         accuracies->best[j] = fmax(accuracies->best[j], accuracies->now[j]);
         accuracies->above[j] = accuracies->now[j];
     }
-    accuracies->ends =
-        apd_reallocate(accuracies->ends, accuracies->tasks - 1, accuracies->tasks, sizeof(int64_t), "accuracies");
+    accuracies->ends = apd_reallocate(accuracies->ends, accuracies->tasks - 1, accuracies->tasks,
+                                      sizeof(int64_t), "accuracies");
     accuracies->ends[accuracies->tasks - 1] = count;
     accuracies->learned[accuracies->tasks - 1] = accuracies->now[accuracies->tasks - 1];
 }
@@ -82,7 +82,8 @@ void apd_accuracies_forget(apd_accuracies *accuracies, int32_t place) {
         }
         accuracies->ends[t] = kept;
     }
-    accuracies->now[place] = accuracies->learned[place] = accuracies->best[place] = accuracies->above[place] = NAN;
+    accuracies->now[place] = accuracies->learned[place] = accuracies->best[place] = accuracies->above[place] =
+        NAN;
 }
 
 int64_t apd_accuracies_changes(const apd_accuracies *accuracies) {

@@ -148,6 +148,45 @@ case_old_tasks_keep() {
 }
 
 # A run cut after its second task goes on to the very same end, on another number of ranks.
+# A commit says which network it is of, without a preset's name, and which kernels made it.
+case_about() {
+    local first class number
+    for class in cat 'a "dog"'; do
+        mkdir -p "photos/$class"
+        for number in 1 2 3 4 5 6; do
+            "$APD" generate --seed $number --classes 2 --train 1 --test 1 --size 16 --output one.h5 >/dev/null
+            "$APD" contact one.h5 "photos/$class/$number.png" --rows 1 --columns 1 >/dev/null
+        done
+    done
+    "$APD" import images photos --output photos.h5 >/dev/null
+    cat >run.yaml <<YAML
+output: $work/run
+data: {file: photos.h5}
+stream: {classes_per_task: 2}
+network: {preset: mlp, widths: [8, 6]}
+method: {polish_epochs: 1}
+training: {epochs: 2, batch: 4}
+YAML
+    mkdir run
+    touch run/stop
+    OPENBLAS_CORETYPE=Nehalem ranks 2 train run.yaml >log.txt 2>&1 && fail "not stopped"
+    tr '\0' '\n' <run/checkpoint.h5 >text # its texts are as they are
+    grep -aq '^input: \[1, 18, 18\]' text || fail "no input"
+    grep -aq '^scaling: uint8 images are divided by 255$' text || fail "no scaling"
+    grep -aqF 'layers: [{dense: {units: 8}}, relu, {dense: {units: 6}}, relu]' text || fail "no layers"
+    grep -aqF 'classes: ["a \"dog\"", "cat"]' text || fail "no names of classes"
+    grep -aq "apd $("$APD" --version | sed 's/^apd \([^ ]*\).*/\1/;q')" text || fail "no program"
+    first=$(grep -ao 'BLAS [A-Za-z0-9]*' text | head -1)
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    if [ "$first" = "$(grep -ao 'BLAS [A-Za-z0-9]*' run/checkpoint.h5 | head -1)" ]; then
+        echo "(a BLAS without a choice of kernels)"
+        return
+    fi
+    grep -q "$first), this is .*: results may differ in the last bits" log.txt || fail "no line about kernels: $(cat log.txt)"
+    ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    ! grep -q 'last bits' log.txt || fail "a line about the same kernels: $(cat log.txt)"
+}
+
 case_resume() {
     make_data
     describe run

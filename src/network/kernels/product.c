@@ -29,6 +29,10 @@ static int64_t whole_lanes(int64_t count) {
     return (count + LANES - 1) / LANES * LANES;
 }
 
+const char *apd_kernels_name(void) {
+    return APD_LANES == 16 ? "avx512" : APD_LANES == 8 ? "avx2" : "baseline";
+}
+
 int64_t apd_dense_scratch(int64_t cols) {
     int64_t forward = (cols + GROUP) * whole_lanes(IMAGES + LANES), backward = DEPTH * INPUTS + MOST * SLICE;
     return forward > backward ? forward : backward;

@@ -20,6 +20,9 @@
 
 #include <stdbool.h>
 
+/* What the kernels of this room are compiled for: "avx512", "avx2" or "baseline". Bits depend on it. */
+const char *apd_kernels_name(void);
+
 /* x (n, cols) and y (n, units), rows x_step and y_step floats apart; weights (units, cols), contiguous. */
 typedef struct apd_dense_shape {
     int64_t n, units, cols;

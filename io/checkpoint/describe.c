@@ -1,0 +1,44 @@
+#include "io/checkpoint/describe.h"
+
+#include "io/checkpoint/root_fields.h"
+#include "io/checkpoint/schema.h"
+
+#include <string.h>
+
+/* `shape` NULL: attributes of the group */
+static void print_fields(FILE *file, const char *group, const field *fields, int count, const char *shape) {
+    for (int f = 0; f < count; f++)
+        (void)fprintf(file, "| `/%s%s%s`%s | %s | %s | %s |\n", group, group[0] != '\0' ? "/" : "",
+                      fields[f].name, shape == NULL ? ", attribute" : "", apd_number_name(fields[f].number),
+                      shape != NULL ? shape : "", fields[f].contents);
+}
+
+static void print_lists(FILE *file, const char *group) {
+    for (int l = 0; l < COUNT(lists); l++)
+        if (strcmp(lists[l].group, group) == 0)
+            (void)fprintf(file, "| `/%s%s%s` | %s | %s | %s |\n", group, group[0] != '\0' ? "/" : "",
+                          lists[l].name, apd_number_name(lists[l].number), lists[l].shape, lists[l].contents);
+}
+
+static void print_root(FILE *file) {
+    (void)fputs("| object | numbers | shape | contents |\n| --- | --- | --- | --- |\n", file);
+    print_fields(file, "", run_fields, COUNT(run_fields), NULL);
+    print_lists(file, "");
+    print_fields(file, "layout", layout_fields, COUNT(layout_fields), "(B)");
+    print_fields(file, "records", record_fields, COUNT(record_fields), "(T)");
+    print_lists(file, "records");
+    print_lists(file, "accuracy");
+    print_lists(file, "clusters");
+    print_fields(file, "index", index_fields, COUNT(index_fields), "(items)");
+    print_fields(file, "parts", part_fields, COUNT(part_fields), "(parts)");
+    print_fields(file, "half_way", training_fields, COUNT(training_fields), NULL);
+    print_lists(file, "half_way");
+    print_fields(file, "half_way", array_fields, COUNT(array_fields), "(arrays)");
+}
+
+void apd_checkpoint_describe(FILE *file) {
+    (void)fputs("What `checkpoint.h5` holds of its own:\n\n", file);
+    print_root(file);
+    (void)fputs("\nThe items, in parts:\n\n", file);
+    apd_schema_print(file);
+}

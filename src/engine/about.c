@@ -1,0 +1,59 @@
+#include "engine/about.h"
+
+#include "base/blas.h"
+#include "base/memory.h"
+#include "network/kernels/product.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A double-quoted scalar of YAML. */
+static void write_quoted(FILE *file, const char *text) {
+    (void)fputc('"', file);
+    for (; *text != '\0'; text++)
+        if (*text == '"' || *text == '\\')
+            (void)fprintf(file, "\\%c", *text);
+        else if ((unsigned char)*text < ' ' || *text == 0x7f)
+            (void)fprintf(file, "\\x%02x", (unsigned)*text);
+        else
+            (void)fputc(*text, file);
+    (void)fputc('"', file);
+}
+
+char *apd_about_text(const apd_description *description, const apd_dataset *dataset) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a text");
+    (void)fprintf(file, "input: [%d, %d, %d] # channels, height, width\n", dataset->shape.channels,
+                  dataset->shape.height, dataset->shape.width);
+    (void)fprintf(file, "scaling: %s\n",
+                  dataset->is_float ? "float32 images are taken as they are"
+                                    : "uint8 images are divided by 255");
+    (void)fputs("layers: ", file);
+    apd_description_write_layers(description, file);
+    (void)fputs(" # and the head, dense, one unit a class of the task\n", file);
+    for (int c = 0; c < dataset->classes && dataset->class_names != NULL; c++) {
+        (void)fputs(c == 0 ? "classes: [" : ", ", file);
+        write_quoted(file, dataset->class_names[c]);
+    }
+    if (dataset->class_names != NULL && dataset->classes > 0)
+        (void)fputs("]\n", file);
+    if (fclose(file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a text");
+    return text;
+}
+
+void apd_about_sign(apd_run_state *state) {
+    memset(state->program, 0, sizeof state->program);
+    memset(state->kernels, 0, sizeof state->kernels);
+    (void)snprintf(state->program, sizeof state->program, "apd %s", APD_VERSION);
+    (void)snprintf(state->kernels, sizeof state->kernels, "%s, BLAS %s", apd_kernels_name(), apd_blas_core());
+}
+
+bool apd_about_differs(const apd_run_state *state) {
+    apd_run_state mine = {0};
+    apd_about_sign(&mine);
+    return strcmp(mine.program, state->program) != 0 || strcmp(mine.kernels, state->kernels) != 0;
+}
