@@ -146,6 +146,7 @@ apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partitio
     apd_reader *reader = NULL;
     apd_status status;
     APD_GO(open_everywhere(team, path, &reader, error));
+    apd_solver_resume(solver, state->training.progress); /* makes room for a snapshot */
     APD_GO(apd_team_agree(team, check_training(path, apd_reader_state(reader), state, solver, error), error));
     APD_GO(read_items(team, partition, reader, true, decomposition, solver, error));
 out:
