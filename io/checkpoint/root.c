@@ -1,6 +1,7 @@
 #include "io/checkpoint/root.h"
 
 #include "base/memory.h"
+#include "io/checkpoint/claims.h"
 #include "io/system/memory_limit.h"
 
 #include <stdio.h>
@@ -70,7 +71,7 @@ static const field array_fields[] = {
     FIELD(apd_training_array, APD_I64, width),
     {"name", APD_TEXT, offsetof(apd_training_array, name), sizeof((apd_training_array *)0)->name},
 };
-enum { HOME_BYTES = 24, MOST_BLOCKS = 4096, MOST_ARRAYS = 65536 }; /* HOME_BYTES: of an item in /index */
+enum { HOME_BYTES = 24 }; /* of an item in /index */
 enum { TALLY = 3, CHANNELS = sizeof((apd_normalisation *)0)->mean / sizeof(float) };
 
 /* Channels of the images: up to the last one that some task normalises; at least 1. */
@@ -313,39 +314,6 @@ out:
     return status;
 }
 
-/* Names become parts of groups' names: letters, digits, _ and -, and dots that are not first. */
-static bool is_plain(const char *name) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-    return name[0] != '\0' && name[0] != '.' && name[strspn(name, letters)] == '\0';
-}
-
-static bool has_twin(const apd_layout *layout, int block) {
-    bool found = false;
-    for (int b = 0; b < block; b++)
-        found = found || strcmp(layout->blocks[b].name, layout->blocks[block].name) == 0;
-    return found;
-}
-
-/* These bounds keep every product of sizes, also with `tasks`, far from 2^63. */
-static const char *fault_of_layout(const apd_layout *layout, int64_t tasks) {
-    int64_t numbers = 0, count;
-    if (layout->block_count < 1 || layout->block_count > MOST_BLOCKS)
-        return "there are no blocks, or more than 4096";
-    for (int b = 0; b < layout->block_count; b++) {
-        const apd_block *block = &layout->blocks[b];
-        if (!is_plain(block->name))
-            return "a block's name is empty, or has other characters than letters, digits, _, - and .";
-        if (block->rows < 1 || block->rows > INT32_MAX || block->cols < 1 || block->cols > INT32_MAX)
-            return "a block's rows or cols are not in 1 .. 2^31-1";
-        count = block->rows * (block->cols + 2);
-        if (__builtin_add_overflow(numbers, count, &numbers) || numbers > INT64_MAX / 64 / (tasks + 1))
-            return "there are more weights than any file can hold";
-        if (has_twin(layout, b))
-            return "two blocks have the same name";
-    }
-    return NULL;
-}
-
 static apd_status read_layout(const apd_part_reader *reader, int64_t tasks, apd_layout *layout,
                               apd_error *error) {
     apd_part_in in;
@@ -354,8 +322,8 @@ static apd_status read_layout(const apd_part_reader *reader, int64_t tasks, apd_
     APD_GO(apd_part_begin_group(reader, "layout", &in, error));
     APD_GO(read_columns(&in, layout_fields, COUNT(layout_fields), (void **)&layout->blocks,
                         sizeof *layout->blocks, &count, error));
-    layout->block_count = (int)(count <= MOST_BLOCKS ? count : 0);
-    const char *fault = fault_of_layout(layout, tasks);
+    layout->block_count = (int)(count <= APD_MOST_BLOCKS ? count : 0);
+    const char *fault = apd_claims_of_layout(layout, tasks);
     if (fault != NULL)
         APD_GO(apd_part_fail(&in, NULL, fault, error));
     for (int b = 0; b + 1 < layout->block_count; b++) {
@@ -534,32 +502,6 @@ out:
     return status;
 }
 
-static int compare_arrays(const void *a, const void *b) {
-    const apd_training_array *left = *(const apd_training_array *const *)a,
-                             *right = *(const apd_training_array *const *)b;
-    if (left->block != right->block)
-        return left->block < right->block ? -1 : 1;
-    return strcmp(left->name, right->name);
-}
-
-static const char *fault_of_arrays(const apd_training_state *training, int block_count) {
-    const apd_training_array **sorted =
-        apd_allocate(training->array_count, sizeof *sorted, "names of arrays");
-    const char *fault = NULL;
-    for (int a = 0; a < training->array_count; a++) {
-        const apd_training_array *array = sorted[a] = &training->arrays[a];
-        if (array->block < 0 || array->block >= block_count || array->width < 1 || array->width > INT32_MAX ||
-            !is_plain(array->name))
-            fault = "the list of the solver's arrays makes no sense";
-    }
-    qsort(sorted, (size_t)training->array_count, sizeof *sorted, compare_arrays);
-    for (int a = 1; a < training->array_count; a++)
-        if (compare_arrays(&sorted[a - 1], &sorted[a]) == 0)
-            fault = "two arrays of a block have the same name";
-    free(sorted);
-    return fault;
-}
-
 static apd_status read_training(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
     apd_training_state *training = &state->training;
     apd_part_in in;
@@ -575,10 +517,8 @@ static apd_status read_training(const apd_part_reader *reader, apd_run_state *st
     training->tally_count = state->shards * TALLY;
     APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,
                         sizeof *training->arrays, &count, error));
-    if (count > MOST_ARRAYS)
-        APD_GO(apd_part_fail(&in, "block", "there are more than 65536 arrays", error));
-    training->array_count = (int32_t)count;
-    const char *fault = fault_of_arrays(training, state->block_count);
+    training->array_count = (int32_t)(count <= APD_MOST_TRAINING_ARRAYS ? count : -1);
+    const char *fault = apd_claims_of_training(training, state->block_count);
     if (fault != NULL)
         APD_GO(apd_part_fail(&in, "block", fault, error));
     return apd_part_end_group(&in, error);

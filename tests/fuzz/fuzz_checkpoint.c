@@ -6,12 +6,10 @@
  * REPAIR all digests are then made right too: of groups, of fronts, and what the checkpoint says of its items and
  * parts. So the checks behind them are reached. */
 #include "base/digest.h"
-#include "base/memory.h"
 #include "fuzz.h"
+#include "fuzz_checkpoint_run.h"
 #include "io/checkpoint/commits.h"
-#include "io/checkpoint/links.h"
 #include "io/checkpoint/reader.h"
-#include "io/checkpoint/root.h"
 #include "io/checkpoint/types.h"
 #include "io/hdf5/guard.h"
 
@@ -30,178 +28,14 @@ enum { WHOLE, PARTS, RUNS };
 enum { REPAIR = 1 };
 enum { CHANGE = 8, MOST_CHANGES = 12, MOST_OBJECTS = 160, NAME = 96 };
 
-static const char *const file_names[] = {"checkpoint.h5", "segments/000001-0.h5", "segments/000001-1.h5",
-                                         "segments/000001-2.h5", "segments/000001-3.h5"};
-enum { FILES = sizeof file_names / sizeof *file_names };
-
 static char run_folder[128], path[160], packed[160];
 
 static struct image {
     uint8_t *bytes;
     size_t size;
-} images[RUNS][FILES];
+} images[RUNS][FUZZ_FILES];
 
-/* The arrays of a group in the order in which its digest has them. */
-static struct order {
-    char group[64];
-    int count;
-    char names[16][32];
-} orders[32];
-static int order_count;
-
-#define MUST(call) FUZZ_CHECK((call) == APD_OK)
-
-/* --- a good run ------------------------------------------------------------------------------------------ */
-
-enum { TASKS = 4, BLOCKS = 3, CLASSES = 2, SHARDS = 2, WIDTH = 4, ARRAYS = 3, PART_FILES = FILES - 1 };
-static const int part_ends[PART_FILES] = {4, 6, 7,
-                                          10}; /* of the 10 items: shared, two tasks, one, training */
-
-static const apd_layout *good_layout(void) {
-    static apd_block blocks[BLOCKS] = {{.name = "conv1", .rows = 2, .cols = WIDTH, .decomposed = true},
-                                       {.name = "dense2", .rows = 3, .cols = WIDTH, .decomposed = true},
-                                       {.name = "head", .rows = CLASSES, .cols = WIDTH}};
-    static apd_layout layout = {.block_count = BLOCKS, .blocks = blocks, .decomposed = 5 * WIDTH};
-    return &layout;
-}
-
-/* Tasks 0 and 3 are sparse, 1 is single, 2 is forgotten; task 4 is half way. Clear it. */
-static void good_state(apd_run_state *state) {
-    static const apd_training_array arrays[ARRAYS] = {
-        {0, WIDTH, "tau"}, {0, WIDTH, "tau.best"}, {2, 1, "bias"}};
-    *state = (apd_run_state){.commit = 1,
-                             .shards = SHARDS,
-                             .task_count = TASKS,
-                             .consolidations = 1,
-                             .half_way = 1,
-                             .block_count = BLOCKS,
-                             .part_count = PART_FILES};
-    state->training =
-        (apd_training_state){.id = 4, .epochs = 3, .array_count = ARRAYS, .tally_count = 3 * SHARDS};
-    state->run_yaml = apd_duplicate_text("data: {file: a.h5}\n");
-    state->about = apd_duplicate_text("input 1 x 8 x 8\n");
-    state->training.tallies = apd_allocate(3L * SHARDS, sizeof(double), "tallies");
-    state->training.arrays = apd_allocate(ARRAYS, sizeof *arrays, "arrays");
-    memcpy(state->training.arrays, arrays, sizeof arrays);
-    state->records = apd_allocate(TASKS, sizeof *state->records, "tasks");
-    state->shared = apd_allocate(BLOCKS, sizeof *state->shared, "blocks");
-    state->parts = apd_allocate(PART_FILES, sizeof *state->parts, "parts");
-    for (int b = 0; b + 1 < BLOCKS; b++) {
-        state->shared[b].clusters = 1;
-        state->shared[b].cluster = apd_allocate(1, sizeof(apd_home), "clusters");
-    }
-    for (int t = 0; t < TASKS; t++) {
-        apd_task_record *record = &state->records[t];
-        *record = (apd_task_record){.id = t, .single = t == 1, .class_count = t == 2 ? 0 : CLASSES};
-        (void)snprintf(record->name, sizeof record->name, "task %d", t);
-        record->normalisation.deviation[0] = 1;
-        record->classes = apd_allocate(CLASSES, sizeof(int), "classes");
-        record->groups = apd_allocate(BLOCKS, sizeof(int32_t), "clusters");
-        for (int b = 0; b < BLOCKS; b++)
-            record->groups[b] = t % 3 == 0 && b + 1 < BLOCKS ? 0 : -1;
-        apd_accuracies_add_task(&state->accuracies);
-        for (int j = 0; j <= t; j++)
-            state->accuracies.now[j] = 0.5 + 0.1 * j;
-    }
-}
-
-/* Numbers for an item that has none: two entries a row, 0.5 everywhere. */
-static void fill(const apd_item *item) {
-    static const int64_t ends[] = {2, 4, 6};
-    for (int a = 0; a < item->count; a++) {
-        const apd_item_array *array = &item->arrays[a];
-        if (array->array.extent != APD_ENTRIES)
-            apd_item_allocate(item, array);
-        for (int b = array->first; b < array->end; b++) {
-            apd_rows rows = apd_item_rows(item, b, item->held[b]);
-            if (array->array.extent == APD_ENDS)
-                apd_item_set_ends(array, b, rows.end, ends, 0);
-            int64_t count = apd_item_numbers(item, array, b, rows.end, 2 * rows.end);
-            for (int64_t i = 0; i < count && array->array.extent != APD_ENDS; i++) {
-                if (array->array.number == APD_I32)
-                    ((int32_t *)apd_item_at(array, b))[i] = 1 + (int32_t)(i % 2);
-                else
-                    ((float *)apd_item_at(array, b))[i] = 0.5F;
-            }
-        }
-    }
-}
-
-static void keep_order(const apd_part_group *group) {
-    struct order *order = &orders[order_count++];
-    FUZZ_CHECK(order_count <= (int)(sizeof orders / sizeof *orders) && group->array_count <= 16);
-    (void)snprintf(order->group, sizeof order->group, "%s", group->name);
-    for (int a = 0; a < group->array_count; a++)
-        (void)snprintf(order->names[order->count++], sizeof order->names[0], "%s", group->arrays[a].name);
-}
-
-static void write_part(apd_run_state *state, const apd_item_key *keys, int first, int end, int part) {
-    apd_item items[8];
-    apd_part_group groups[8];
-    void *storage[8];
-    uint64_t digests[8];
-    apd_part_record *record = &state->parts[part];
-    apd_part_plan plan = {.commit = 1, .group_count = end - first, .groups = groups};
-    apd_part_writer *writer = NULL;
-    char name[256];
-    for (int i = 0; i < end - first; i++) {
-        items[i] = apd_item_whole(keys[first + i], good_layout(), state);
-        fill(&items[i]);
-        apd_item_describe(&items[i], state, apd_item_entries(&items[i]), &groups[i], &storage[i]);
-        keep_order(&groups[i]);
-    }
-    (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[1 + part]);
-    *record = (apd_part_record){.commit = 1, .part = part, .items = end - first};
-    MUST(apd_part_create(name, &plan, &writer, NULL));
-    for (int i = 0; i < end - first; i++)
-        apd_item_append(&items[i], writer);
-    MUST(apd_part_finish(writer, digests, &record->bytes, &record->digest, NULL));
-    MUST(apd_part_wait(writer, NULL));
-    apd_part_keep(writer);
-    apd_part_destroy(writer);
-    for (int i = 0; i < end - first; i++) {
-        *apd_item_home(state, keys[first + i]) = (apd_home){1, part, apd_item_entries(&items[i]), digests[i]};
-        apd_item_clear(&items[i]);
-        free(storage[i]);
-    }
-}
-
-static void write_root(apd_run_state *state) {
-    apd_part_plan plan = {.commit = 1};
-    apd_part_link *links = NULL;
-    apd_part_writer *writer = NULL;
-    apd_root root;
-    uint64_t digests[8], digest;
-    int64_t bytes;
-    apd_root_describe(state, good_layout(), &root);
-    MUST(apd_links_make(state, good_layout(), &links, &plan.link_count, &plan.begin, NULL));
-    plan.links = links;
-    plan.groups = root.groups;
-    plan.group_count = root.group_count;
-    for (int g = 0; g < root.group_count; g++)
-        keep_order(&root.groups[g]);
-    MUST(apd_part_create(path, &plan, &writer, NULL));
-    apd_root_append(&root, writer);
-    MUST(apd_part_finish(writer, digests, &bytes, &digest, NULL));
-    MUST(apd_part_wait(writer, NULL));
-    apd_part_keep(writer);
-    apd_part_destroy(writer);
-    apd_root_clear(&root);
-    free(links);
-}
-
-static void write_run(void) {
-    apd_run_state state;
-    int count;
-    good_state(&state);
-    apd_item_key *keys = apd_item_list(&state, &count);
-    FUZZ_CHECK(count == part_ends[PART_FILES - 1]);
-    for (int p = 0; p < PART_FILES; p++)
-        write_part(&state, keys, p > 0 ? part_ends[p - 1] : 0, part_ends[p], p);
-    write_root(&state);
-    free(keys);
-    apd_run_state_clear(&state);
-}
+/* --- good runs ------------------------------------------------------------------------------------------- */
 
 static void keep_image(struct image *image, const char *name) {
     FILE *in = fopen(name, "rbe");
@@ -221,19 +55,19 @@ void fuzz_start(void) {
     (void)snprintf(packed, sizeof packed, "%s/packed.h5", fuzz_folder());
     (void)snprintf(name, sizeof name, "%s/segments", run_folder);
     FUZZ_CHECK(mkdir(run_folder, 0777) == 0 && mkdir(name, 0777) == 0);
-    write_run();
-    MUST(apd_checkpoint_pack(path, packed, &groups, NULL));
+    fuzz_write_run(run_folder);
+    FUZZ_CHECK(apd_checkpoint_pack(path, packed, &groups, NULL) == APD_OK);
     keep_image(&images[WHOLE][0], packed);
-    for (int file = 0; file < FILES; file++) {
-        (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[file]);
+    for (int file = 0; file < FUZZ_FILES; file++) {
+        (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[file]);
         keep_image(&images[PARTS][file], name);
     }
 }
 
 static void restore(int run) {
-    for (int file = 0; file < FILES; file++) {
+    for (int file = 0; file < FUZZ_FILES; file++) {
         char name[128], whole[256];
-        (void)snprintf(name, sizeof name, "run/%s", file_names[file]);
+        (void)snprintf(name, sizeof name, "run/%s", fuzz_run_files[file]);
         (void)snprintf(whole, sizeof whole, "%s/%s", fuzz_folder(), name);
         if (images[run][file].size > 0)
             fuzz_store(name, images[run][file].bytes, images[run][file].size);
@@ -423,8 +257,8 @@ static void change_object(hid_t file, const uint8_t *change) {
 /* Some file is missing, cut, has a byte flipped, or is another; else HDF5 changes an object. */
 static void change_file(const uint8_t *change, int run) {
     char name[256];
-    int file = run == WHOLE ? 0 : change[0] % FILES;
-    (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[file]);
+    int file = run == WHOLE ? 0 : change[0] % FUZZ_FILES;
+    (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[file]);
     if (change[2] < 240) {
         hid_t list = H5Pcreate(H5P_FILE_ACCESS);
         (void)H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
@@ -528,7 +362,7 @@ static void repair_groups(const char *file_name, hid_t root, int from, int end) 
     hid_t file = open_file(file_name);
     FILE *raw = fopen(file_name, "rbe");
     for (int g = from; g < end && file >= 0 && raw != NULL; g++) {
-        const struct order *order = &orders[g];
+        const struct fuzz_order *order = &fuzz_orders[g];
         uint64_t digest = 0;
         bool whole = true;
         for (int a = 0; a < order->count && whole; a++)
@@ -573,14 +407,14 @@ static void repair_front(const char *name, int64_t *bytes, uint64_t *digest) {
 
 /* From the items to the root, which says the digests of all others. */
 static void repair_run(int run) {
-    int items = part_ends[PART_FILES - 1];
+    int items = fuzz_part_ends[FUZZ_PARTS - 1];
     int64_t bytes = 0;
     uint64_t digest = 0;
-    for (int p = 0; p < PART_FILES && run == PARTS; p++) {
+    for (int p = 0; p < FUZZ_PARTS && run == PARTS; p++) {
         char name[256];
-        (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[1 + p]);
+        (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[1 + p]);
         hid_t root = open_file(path);
-        repair_groups(name, root, p > 0 ? part_ends[p - 1] : 0, part_ends[p]);
+        repair_groups(name, root, p > 0 ? fuzz_part_ends[p - 1] : 0, fuzz_part_ends[p]);
         repair_front(name, &bytes, &digest);
         if (root < 0)
             continue;
@@ -594,7 +428,7 @@ static void repair_run(int run) {
         if (root >= 0)
             (void)H5Fclose(root);
     }
-    repair_groups(path, -1, items, order_count);
+    repair_groups(path, -1, items, fuzz_order_count);
     repair_front(path, &bytes, &digest);
 }
 
