@@ -157,7 +157,7 @@ static hid_t strange_space(const uint8_t *how) {
 }
 
 static void replace_attribute(hid_t object, const uint8_t *how) {
-    static const uint8_t values[1 << 16];
+    static const uint8_t values[1 << 18];
     char name[64] = "";
     hid_t old = open_attribute(object, how[4]);
     if (old < 0 || H5Aget_name(old, sizeof name, name) < 0)
