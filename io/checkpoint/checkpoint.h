@@ -36,8 +36,8 @@ apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partit
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);
 
-/* Fill the arrays of the solver, which has begun the task of state->training, from the checkpoint `path` (the one
- * that `state` was loaded from). All ranks return the same. Collective. Statuses: IO, REQUEUE, DATA. */
+/* Set the progress and fill the arrays of the solver, which has begun the task of state->training, from the checkpoint
+ * `path` (the one that `state` was loaded from). All ranks return the same. Collective. Statuses: IO, REQUEUE, DATA. */
 apd_status apd_checkpoint_load_training(const apd_team *team, const apd_partition *partition,
                                         const char *path, const apd_run_state *state, apd_solver *solver,
                                         apd_decomposition *decomposition, apd_error *error);

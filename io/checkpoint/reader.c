@@ -227,9 +227,9 @@ static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float 
         }
 }
 
-/* theta = mask * sigma + sigma_g, then the stored values. */
-static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task,
-                          float *weights, apd_error *error) {
+/* theta = mask * sigma + sigma_g, then the stored values. `*out` is the task's, whatever the outcome. */
+static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task, float **out,
+                          apd_error *error) {
     const apd_block *shape = &reader->layout.blocks[block];
     const int32_t *groups = reader->state.records[place].groups;
     apd_item sigma =
@@ -237,6 +237,8 @@ static apd_status compose(apd_reader *reader, int place, int block, const apd_ta
     apd_item cluster = {0};
     apd_status status;
     APD_GO(apd_reader_item(reader, &sigma, error));
+    APD_GO(apd_memory_limit_check(reader->path, "weights", shape->rows * shape->cols, sizeof(float), error));
+    float *weights = *out = apd_allocate(shape->rows * shape->cols, sizeof *weights, "theta");
     for (int64_t r = 0; r < shape->rows; r++)
         for (int64_t c = 0; c < shape->cols; c++)
             weights[r * shape->cols + c] = task->mask[r] * sigma.own->dense[r * shape->cols + c];
@@ -255,17 +257,12 @@ out:
 
 apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
                             apd_error *error) {
-    const apd_block *shape = &reader->layout.blocks[block];
     apd_item item = apd_item_whole((apd_item_key){APD_ITEM_TASK, place, 0}, &reader->layout, &reader->state);
     apd_task_block *task = &item.own[block];
     apd_status status;
     APD_GO(apd_reader_item(reader, &item, error));
-    if (task->dense == NULL) {
-        APD_GO(
-            apd_memory_limit_check(reader->path, "weights", shape->rows * shape->cols, sizeof(float), error));
-        task->dense = apd_allocate(shape->rows * shape->cols, sizeof(float), "theta");
-        APD_GO(compose(reader, place, block, task, task->dense, error));
-    }
+    if (task->dense == NULL)
+        APD_GO(compose(reader, place, block, task, &task->dense, error));
     *weights = task->dense;
     *bias = task->bias;
     task->dense = task->bias = NULL;

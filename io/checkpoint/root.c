@@ -1,12 +1,15 @@
 #include "io/checkpoint/root.h"
 
 #include "base/memory.h"
+#include "io/checkpoint/claims.h"
 #include "io/checkpoint/root_fields.h"
 #include "io/system/memory_limit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { HOME_BYTES = 24 }; /* of an item in /index */
 
 /* Channels of the images: up to the last one that some task normalises; at least 1. */
 static int channels_of(const apd_run_state *state) {
@@ -242,12 +245,13 @@ static apd_status read_run(const apd_part_reader *reader, apd_run_state *state, 
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "", &in, error));
     APD_GO(read_fields(&in, run_fields, COUNT(run_fields), state, error));
-    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 || state->task_count < 0 ||
-        state->consolidations < 0 || state->ending < APD_ENDING_COMPLETE ||
-        state->ending > APD_ENDING_CONSOLIDATED ||
+    if (state->commit < 1 || state->commit != reader->commit || state->shards < 1 ||
+        state->shards > INT32_MAX / TALLY || state->task_count < 0 || state->consolidations < 0)
+        APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count or consolidations make no sense", error));
+    if (state->alone < 0 || state->alone > 1 || state->half_way < 0 || state->half_way > 1 ||
+        state->ending < APD_ENDING_COMPLETE || state->ending > APD_ENDING_CONSOLIDATED ||
         (state->ending != APD_ENDING_COMPLETE && state->task_count < 1))
-        APD_GO(apd_part_fail(&in, NULL, "commit, shards, task_count, consolidations or ending make no sense",
-                             error));
+        APD_GO(apd_part_fail(&in, NULL, "alone, half_way or ending make no sense", error));
     APD_GO(read_text(&in, "run_yaml", &state->run_yaml, error));
     APD_GO(read_text(&in, "about", &state->about, error));
     return apd_part_end_group(&in, error);
@@ -256,33 +260,16 @@ out:
     return status;
 }
 
-/* These bounds keep every product of sizes far from 2^63. */
-static const char *fault_of_layout(const apd_layout *layout) {
-    int64_t weights = 0, count;
-    for (int b = 0; b < layout->block_count; b++) {
-        const apd_block *block = &layout->blocks[b];
-        if (block->name[0] == '\0' || strchr(block->name, '/') != NULL || strchr(block->name, '.') != NULL)
-            return "a block's name is empty or has a / or a dot";
-        if (block->rows < 1 || block->rows > INT32_MAX || block->cols < 1 || block->cols > INT32_MAX)
-            return "a block's rows or cols are not in 1 .. 2^31-1";
-        count = block->rows * block->cols;
-        if (__builtin_add_overflow(weights, count, &weights) || weights > INT64_MAX / 64)
-            return "there are more weights than any file can hold";
-    }
-    return layout->block_count > 0 ? NULL : "there are no blocks";
-}
-
-static apd_status read_layout(const apd_part_reader *reader, apd_layout *layout, apd_error *error) {
+static apd_status read_layout(const apd_part_reader *reader, int64_t tasks, apd_layout *layout,
+                              apd_error *error) {
     apd_part_in in;
     int64_t count = APD_ANY;
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "layout", &in, error));
     APD_GO(read_columns(&in, layout_fields, COUNT(layout_fields), (void **)&layout->blocks,
                         sizeof *layout->blocks, &count, error));
-    if (count > INT32_MAX)
-        APD_GO(apd_part_fail(&in, NULL, "there are too many blocks", error));
-    layout->block_count = (int)count;
-    const char *fault = fault_of_layout(layout);
+    layout->block_count = (int)(count <= APD_MOST_BLOCKS ? count : 0);
+    const char *fault = apd_claims_of_layout(layout, tasks);
     if (fault != NULL)
         APD_GO(apd_part_fail(&in, NULL, fault, error));
     for (int b = 0; b + 1 < layout->block_count; b++) {
@@ -384,12 +371,14 @@ static apd_status read_clusters(const apd_part_reader *reader, apd_run_state *st
     apd_part_in in;
     apd_shape shape = vector(APD_I32, state->block_count);
     int32_t *count = NULL;
+    int64_t items = 2 * (int64_t)state->block_count + state->task_count, most = reader->bytes / HOME_BYTES;
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "clusters", &in, error));
     APD_GO(apd_part_read_array(&in, "count", &shape, (void **)&count, error));
     for (int b = 0; b < state->block_count; b++) {
         bool none = b == state->block_count - 1 || state->consolidations == 0;
-        if (count[b] < 0 || count[b] > reader->bytes || (none && count[b] != 0))
+        items += count[b];
+        if (count[b] < 0 || count[b] > most || items > INT32_MAX || (none && count[b] != 0))
             APD_GO(apd_part_fail(&in, "count",
                                  "there are fewer clusters than 0, or more than the file can hold", error));
         state->shared[b].clusters = count[b];
@@ -412,7 +401,7 @@ out:
 
 static apd_status read_parts(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
     apd_part_in in;
-    int64_t count = APD_ANY;
+    int64_t count = APD_ANY, bytes = 0;
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "parts", &in, error));
     APD_GO(read_columns(&in, part_fields, COUNT(part_fields), (void **)&state->parts, sizeof *state->parts,
@@ -425,6 +414,9 @@ static apd_status read_parts(const apd_part_reader *reader, apd_run_state *state
         if (count > INT32_MAX || part->commit < 1 || part->commit > state->commit || part->part < 0 || !after)
             APD_GO(
                 apd_part_fail(&in, "commit", "the parts are not of this commit and before, in order", error));
+        if (part->items < 0 || part->bytes < 0 || part->bytes > INT64_MAX / 2 - bytes)
+            APD_GO(apd_part_fail(&in, "bytes", "items or bytes of a part make no sense", error));
+        bytes += part->bytes;
     }
     return apd_part_end_group(&in, error);
 out:
@@ -438,14 +430,16 @@ static apd_status read_index(const apd_part_reader *reader, apd_run_state *state
     int count;
     apd_item_key *items = apd_item_list(state, &count);
     apd_home *homes = NULL;
-    int64_t rows = count;
+    int64_t rows = count, entries = 0;
     apd_status status;
     APD_GO(apd_part_begin_group(reader, "index", &in, error));
     APD_GO(
         read_columns(&in, index_fields, COUNT(index_fields), (void **)&homes, sizeof *homes, &rows, error));
     for (int i = 0; i < count; i++) {
-        if (homes[i].entries < 0)
-            APD_GO(apd_part_fail(&in, "entries", "an item has fewer entries than 0", error));
+        if (homes[i].entries < 0 || homes[i].entries > INT64_MAX / 64 - entries)
+            APD_GO(apd_part_fail(&in, "entries",
+                                 "an item has fewer entries than 0, or more than any file can hold", error));
+        entries += homes[i].entries;
         if (homes[i].part != -1 && apd_find_part(state, homes[i].commit, homes[i].part) == NULL)
             APD_GO(apd_part_fail(&in, "part", "an item lies in a part that is not listed", error));
         *apd_item_home(state, items[i]) = homes[i];
@@ -473,13 +467,10 @@ static apd_status read_training(const apd_part_reader *reader, apd_run_state *st
     training->tally_count = state->shards * TALLY;
     APD_GO(read_columns(&in, array_fields, COUNT(array_fields), (void **)&training->arrays,
                         sizeof *training->arrays, &count, error));
-    training->array_count = (int32_t)(count < INT32_MAX ? count : 0);
-    for (int64_t a = 0; a < count; a++) {
-        const apd_training_array *array = &training->arrays[a];
-        if (count > 65536 || array->block < 0 || array->block >= state->block_count || array->width < 1 ||
-            array->width > INT32_MAX || array->name[0] == '\0' || strchr(array->name, '/') != NULL)
-            APD_GO(apd_part_fail(&in, "block", "the list of the solver's arrays makes no sense", error));
-    }
+    training->array_count = (int32_t)(count <= APD_MOST_TRAINING_ARRAYS ? count : -1);
+    const char *fault = apd_claims_of_training(training, state->block_count);
+    if (fault != NULL)
+        APD_GO(apd_part_fail(&in, "block", fault, error));
     return apd_part_end_group(&in, error);
 out:
     apd_part_abandon(&in);
@@ -492,7 +483,7 @@ apd_status apd_root_read(const apd_part_reader *reader, apd_run_state *state, ap
     apd_layout found = {0};
     apd_status status;
     APD_GO(read_run(reader, &read, error));
-    APD_GO(read_layout(reader, &found, error));
+    APD_GO(read_layout(reader, read.task_count, &found, error));
     read.block_count = found.block_count;
     read.shared = apd_allocate(read.block_count, sizeof *read.shared, "blocks");
     APD_GO(read_records(reader, &found, &read, error));

@@ -243,8 +243,8 @@ apd_status apd_parts_write(const apd_team *team, const apd_partition *partition,
                  .plan = plan};
     apd_status status = APD_OK;
     w.files = *files = apd_allocate(plan->part_count, sizeof *w.files, "a commit's files");
-    /* a single part is rank 0's */
-    find_servers(&w.s, plan->part_count > 1 ? sees_folder(team, path) : apd_team_rank(team) == 0);
+    bool several = plan->part_count > 1 && apd_team_size(team) > 1; /* a single part is rank 0's */
+    find_servers(&w.s, several ? sees_folder(team, path) : apd_team_rank(team) == 0);
     for (int first = 0; first < plan->part_count && status == APD_OK; first += w.s.server_count)
         status = write_round(&w, first, error);
     for (int p = 0; p < plan->part_count && status == APD_OK; p++)

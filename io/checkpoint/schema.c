@@ -222,8 +222,6 @@ apd_item apd_item_whole(apd_item_key key, const apd_layout *layout, const apd_ru
         add_table(&item, key.kind == APD_ITEM_TASK && state->records[key.of].single,
                   own_views(&item, key.kind == APD_ITEM_TASK ? layout->block_count : 1));
     item.owns = true;
-    for (int a = 0; a < item.count; a++)
-        apd_item_allocate(&item, &item.arrays[a]);
     return item;
 }
 
@@ -281,7 +279,8 @@ void *apd_item_at(const apd_item_array *array, int block) {
 
 void apd_item_allocate(const apd_item *item, const apd_item_array *array) {
     for (int b = array->first; b < array->end; b++) {
-        int64_t rows = item->held[b].end - item->held[b].begin;
+        apd_rows held = apd_item_rows(item, b, item->held[b]);
+        int64_t rows = held.end - held.begin;
         if (array->array.extent == APD_ENDS)
             apd_sparse_resize(sparse_of(array, b), rows, 0);
         else if (array->array.extent != APD_ENTRIES)

@@ -106,7 +106,8 @@ int apd_item_class(apd_item_key key);
 apd_item apd_item_of(apd_item_key key, const apd_decomposition *decomposition, const apd_run_state *state,
                      const apd_solver *solver);
 
-/* The item with memory of its own for all rows, zero, to be read into or packed from. Clear it. Local. */
+/* The item with views of its own for all rows, which have no memory before it is read (apd_reader_item): a file may claim any
+ * layout. Clear it. Local. */
 apd_item apd_item_whole(apd_item_key key, const apd_layout *layout, const apd_run_state *state);
 void apd_item_clear(apd_item *item);
 

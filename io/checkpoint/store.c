@@ -100,11 +100,12 @@ static bool delete_later(int folder, const char *name, nameless *held) {
 /* Of the names in the folder of parts. */
 typedef bool is_stale(const char *name, const void *context);
 
-static apd_status delete_stale(const char *path, is_stale *stale, const void *context, apd_error *error) {
+/* `durably`: a power loss does not bring them back. */
+static apd_status delete_stale(const char *path, is_stale *stale, const void *context, bool durably,
+                               apd_error *error) {
     char *folder = apd_store_beside(path, folder_name);
     nameless *held = apd_allocate(1, sizeof *held, "former parts");
     apd_file_names names = {0};
-    bool any = false;
     int opened = -1;
     apd_status status;
     APD_GO(apd_folder_list(folder, &names, error));
@@ -113,12 +114,11 @@ static apd_status delete_stale(const char *path, is_stale *stale, const void *co
             continue;
         if (opened < 0)
             opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        any = true;
         if (opened < 0 || !delete_later(opened, names.items[i], held))
             APD_GO(apd_fail_errno(error, errno, "%s/%s: cannot delete this former part", folder,
                                   names.items[i]));
     }
-    if (any)
+    if (durably && opened >= 0) /* there were some */
         status = apd_sync_folder(folder, error);
 out:
     if (opened >= 0)
@@ -154,7 +154,7 @@ static bool is_unneeded(const char *name, const void *context) {
 apd_status apd_store_sweep(const char *path, const apd_run_state *first, const apd_run_state *second,
                            apd_error *error) {
     const apd_run_state *states[2] = {first, second};
-    return delete_stale(path, is_unneeded, states, error);
+    return delete_stale(path, is_unneeded, states, second == NULL, error);
 }
 
 static bool is_later(const char *name, const void *context) {
@@ -163,7 +163,7 @@ static bool is_later(const char *name, const void *context) {
 }
 
 apd_status apd_store_sweep_later(const char *path, int32_t commit, apd_error *error) {
-    return delete_stale(path, is_later, &commit, error);
+    return delete_stale(path, is_later, &commit, false, error);
 }
 
 apd_status apd_store_begin(const char *path, apd_error *error) {

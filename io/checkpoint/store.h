@@ -34,8 +34,8 @@ struct apd_lock;
 apd_status apd_store_publish(struct apd_lock *lock, const char *temporary, const char *path, bool *published,
                              apd_error *error);
 
-/* Delete parts that neither of the two states needs (either may be NULL); what cannot be listed is kept, with an error. The
- * removals are safe from a power loss on return. */
+/* Delete parts that neither of the two states needs (either may be NULL); what cannot be listed is kept, with an error. Without
+ * `second`, as after forgetting, the removals are safe from a power loss on return; else the next start would repeat them. */
 apd_status apd_store_sweep(const char *path, const apd_run_state *first, const apd_run_state *second,
                            apd_error *error);
 

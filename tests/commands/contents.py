@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Print a line for everything in a checkpoint that must not depend on who computed it, where and how fast:
 every data set's and attribute's name and SHA-256. Left out: the seconds that a task took, the digests that
-cover them, and the description's text, which names the output folder."""
+cover them, the description's text, which names the output folder, and which commit wrote what."""
 import hashlib
 import sys
 
 import h5py
 import numpy
 
-LEFT_OUT = {"seconds", "digest", "run_yaml", "digests", "commit"}
+LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts"}
 
 
 def line(name, value):
@@ -18,7 +18,7 @@ def line(name, value):
 
 
 def visit(name, item):
-    """All below `item`, through the links to the run's segments."""
+    """All below `item`, through the links to the run's parts."""
     for key in sorted(item.attrs):
         if key not in LEFT_OUT:
             line(f"{name}@{key}", item.attrs[key])

@@ -53,9 +53,11 @@ def secrets_of(checkpoint, wanted):
                 secrets = windows_of(group)
             else:
                 others.update(*windows_of(group).values())
-        for shared in ("shared", "groups"):
-            for name in file.get(shared, ()):
-                others.update(*windows_of(file[shared][name]).values())
+        for name in file.get("shared", ()):
+            others.update(*windows_of(file["shared"][name]).values())
+        for block in file.get("groups", {}).values():  # a group's visit does not follow links
+            for cluster in block.values():
+                others.update(*windows_of(cluster).values())
     assert matches == 1, f"{matches} tasks are called {wanted}"
     return {name: sorted(values - others)[:AT_MOST] for name, values in secrets.items()}
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checkpoints and data files that somebody made to do harm, made with h5py: hostile.py APD.
 
-A link to a pipe must not make a command wait, a link out of the folder is not followed, whatever stands in a file
-reaches the terminal without control characters. Each command ends within ten seconds, with the status that is named
+A link to a pipe must not make a command wait, a link is not followed, whatever stands in a file reaches the terminal
+without control characters. Digests are made right, so that they do not hide the rest (repair.py). Each command ends within ten seconds, with the status that is named
 here and one line that names the file.
 """
 import os
@@ -14,6 +14,9 @@ import tempfile
 
 import h5py
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import repair  # noqa: E402
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\u009b31m"
 
@@ -43,6 +46,14 @@ class Trial:
             if done.returncode != status or len(lines) != 1 or str(self.work) not in lines[0]:
                 sys.exit(f"FAILED: {what}: apd {command} ended with {done.returncode}, not {status}: {text}")
             demand_clean(what, done)
+
+    def begin(self, base):
+        """The run as it was, without its former commit, and pipes."""
+        shutil.rmtree(self.run)
+        shutil.copytree(base, self.run)
+        (self.run / "checkpoint.previous.h5").unlink(missing_ok=True)
+        os.mkfifo(self.run / "pipe")
+        os.mkfifo(self.run / "segments" / "pipe")
 
 
 def demand_clean(what, done):
@@ -99,43 +110,43 @@ training: {{epochs: 1, batch: 10}}
         demand_clean("forget", trial.must("forget", run, "--task", "1", "--keep-history"))
         demand_clean("verify", trial.must("verify", run))
 
-        # links
-        segment = next((base / "segments").glob("*-tasks.h5")).name
-        shutil.copy(base / "segments" / segment, outside)
-        bad = [(name, h5py.ExternalLink("pipe", "/" + name))
-               for name in ("tasks", "shared", "training", "groups", "layout", "digests", "run_yaml",
-                            "tasks/000000", "forgotten/000000", "shared/dense1")]
-        bad += [("tasks", h5py.ExternalLink(f"segments/{segment}", "/tasks")),
-                ("tasks/000000", h5py.ExternalLink("segments/pipe", "/tasks/000000")),
-                ("tasks/000000", h5py.ExternalLink("../outside.h5", "/tasks/000000")),
-                ("tasks/000000", h5py.ExternalLink(str(outside), "/tasks/000000")),
-                ("tasks/000000", h5py.ExternalLink(f"segments/{segment}", "/tasks/000001")),
-                ("tasks/000000", h5py.ExternalLink("/dev/zero", "/tasks/000000")),
-                ("tasks/000000", h5py.SoftLink("/tasks/000000")),
-                ("tasks", h5py.SoftLink("/shared")),
-                ("layout", h5py.SoftLink("/layout"))]
-        for name, link in bad:
-            shutil.rmtree(run)
-            shutil.copytree(base, run)
-            (run / "checkpoint.previous.h5").unlink(missing_ok=True)
-            os.mkfifo(run / "pipe")
-            os.mkfifo(run / "segments" / "pipe")
-            replace_link(run / "checkpoint.h5", name, link)
-            trial.refused(f"{name} -> {link}", 65, "verify", "inspect", "evaluate")
+        # links in checkpoint.h5 to items are for other readers: none is followed
+        with h5py.File(base / "checkpoint.h5") as file:
+            part = pathlib.Path(file.get("tasks/000000", getlink=True).filename)
+        shutil.copy(base / part, outside)
+        for name in ("tasks", "shared", "training", "groups", "forgotten", "tasks/000000", "shared/dense1"):
+            trial.begin(base)
+            replace_link(run / "checkpoint.h5", name, h5py.ExternalLink("pipe", "/" + name))
+            repair.repair_front(run / "checkpoint.h5")
+            for command in ("verify", "inspect", "evaluate"):
+                trial.must(command, run)
 
-        # what nobody asks for is not followed either
-        shutil.rmtree(run)
-        shutil.copytree(base, run)
-        os.mkfifo(run / "pipe")
-        replace_link(run / "checkpoint.h5", "forgotten", h5py.ExternalLink("pipe", "/forgotten"))
-        trial.must("verify", run)
+        # what the program itself reads lies in the file that says so
+        bad = [(name, h5py.ExternalLink("pipe", "/" + name))
+               for name in ("layout", "records", "accuracy", "clusters", "index", "parts", "run_yaml", "about",
+                            "records/name")]
+        bad += [("layout", h5py.SoftLink("/layout")), ("records", h5py.SoftLink("/layout")),
+                ("index", h5py.ExternalLink("checkpoint.previous.h5", "/index"))]
+        for name, link in bad:
+            trial.begin(base)
+            replace_link(run / "checkpoint.h5", name, link)
+            repair.repair_front(run / "checkpoint.h5")
+            trial.refused(f"{name} -> {link}", 65, "verify", "inspect", "evaluate")
+        bad = [("tasks", h5py.ExternalLink("pipe", "/tasks")), ("tasks", h5py.SoftLink("/shared")),
+               ("tasks/000000", h5py.SoftLink("/tasks/000000")), ("tasks/000000", h5py.SoftLink("/tasks/000001"))]
+        bad += [("tasks/000000", h5py.ExternalLink(file, "/tasks/000000"))
+                for file in ("pipe", "../outside.h5", str(outside), "/dev/zero")]
+        bad += [("tasks/000000/mask", h5py.ExternalLink("pipe", "/tasks/000000/mask"))]
+        for name, link in bad:
+            trial.begin(base)
+            replace_link(run / part, name, link)
+            repair.repair_part(run / "checkpoint.h5", run / part)
+            trial.refused(f"{part.name}: {name} -> {link}", 65, "verify", "evaluate")
 
         # what is no file
-        for name in ("checkpoint.h5", f"segments/{segment}"):
+        for name in ("checkpoint.h5", part):
             for kind, make, status in (("pipe", os.mkfifo, 65), ("folder", os.mkdir, 74)):
-                shutil.rmtree(run)
-                shutil.copytree(base, run)
-                (run / "checkpoint.previous.h5").unlink(missing_ok=True)
+                trial.begin(base)
                 (run / name).unlink()
                 make(run / name)
                 trial.refused(f"{name} is a {kind}", status, "verify", "inspect")

@@ -200,7 +200,7 @@ case_interval() {
     ranks 2 train run.yaml --set checkpoint.minutes=0.0002 >log.txt 2>&1 || fail "$(cat log.txt)"
     [ "$(grep -c '"reason": *"checkpoint.minutes"' run/metrics.jsonl)" -gt 2 ] || fail "no commits on the way"
     same_end
-    [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "segments pile up: $(ls run/segments)"
+    [ "$(find run/segments -name '*.h5' | wc -l)" -le 8 ] || fail "parts pile up: $(ls run/segments)"
 }
 
 # committed: the places of the tasks that were committed at their end, in order
@@ -280,7 +280,7 @@ case_damaged_commit() {
     diff <(fingerprint run | sort -u) <(sort -u undisturbed) >difference || fail "another end: $(head -20 difference)"
     rm -rf run && cp -r whole run
     local segment
-    segment=$(find run/segments -name '*-tasks.h5' | sort | tail -1) # the newest commit's
+    segment=$(find run/segments -name '*-0.h5' | sort | tail -1) # the newest commit's
     head -c 3000 "$segment" >shorter && mv shorter "$segment"
     head -c 1500 whole/checkpoint.previous.h5 >run/checkpoint.previous.h5
     refused 65 "$segment" ranks 2 train run.yaml

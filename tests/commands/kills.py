@@ -10,9 +10,9 @@ the undisturbed one: every data set and attribute of the checkpoint, the tables 
 misfortune the run must hold at least the last commit that it had announced.
 
 Misfortunes: SIGKILL of one rank, of mpirun, of all, at a random moment or just after the start; of rank 0 at a
-named point of a commit, of a consolidation, of a task's forgetting, of the tables (io/fault.h); a full disk after
+named point of a commit, of a consolidation, of a task's forgetting, of the tables (io/system/fault.h); a full disk after
 so many writes, or now and then; a rank stopped for a while; SIGUSR1; SIGTERM; and, after any of them, a flipped
-byte, a cut file, a missing segment or one of another commit in what the newest commit alone refers to.
+byte, a cut file, a missing part or another in its place in what the newest commit alone refers to.
 Prints a line an event and the sums; exit status 1 and a line at the first thing that is wrong.
 """
 import argparse
@@ -244,7 +244,7 @@ class Misfortunes:
         if not newest.exists() or not former.exists() or os.path.samefile(newest, former):
             return None
         try:
-            own = set(segments_of(newest)) - set(segments_of(former))
+            own = set(parts_of(newest)) - set(parts_of(former))
         except subprocess.CalledProcessError:  # spoilt before, and no start has come to put it aside
             return None
         files = [newest, *(run.folder / name for name in sorted(own))]
@@ -264,8 +264,7 @@ class Misfortunes:
         elif how == "missing":
             target.unlink()
         else:
-            kind = target.name.split("-")[1]
-            others = [path for path in target.parent.glob(f"*-{kind}") if path != target]
+            others = [path for path in target.parent.glob("*.h5") if path != target]
             if not others:
                 return None
             shutil.copyfile(self.random.choice(others), target)
@@ -279,15 +278,12 @@ class Misfortunes:
         return f"{how} of {target.name}"
 
 
-def segments_of(checkpoint):
+def parts_of(checkpoint):
+    """Their names; by a process of its own, as a spoilt file may crash HDF5."""
     script = ("import h5py, sys\n"
-              "f = h5py.File(sys.argv[1], 'r')\n"
-              "def walk(g):\n"
-              "    for k in g:\n"
-              "        l = g.get(k, getlink=True)\n"
-              "        if isinstance(l, h5py.ExternalLink): print(l.filename)\n"
-              "        elif isinstance(g[k], h5py.Group): walk(g[k])\n"
-              "walk(f)\n")
+              "parts = h5py.File(sys.argv[1], 'r')['parts']\n"
+              "for commit, part in zip(parts['commit'][()], parts['part'][()]):\n"
+              "    print(f'segments/{commit:06d}-{part}.h5')\n")
     done = subprocess.run([PYTHON, "-c", script, str(checkpoint)], capture_output=True, text=True, check=True)
     return done.stdout.split()
 

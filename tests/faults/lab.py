@@ -17,7 +17,8 @@ except ImportError as reason:
     sys.exit(77)
 
 STATUSES = {0, 2, 65, 69, 70, 74, 75}  # those that jobs/apd.1 explains
-LEFT_OUT = {"seconds", "digest", "run_yaml", "digests", "commit"}  # depend on time, on the folder, or on interruptions
+# depend on time, on the folder, or on interruptions
+LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts"}
 WINDOW = 16  # bytes of a task that must not be found after it was forgotten
 QUICK = {"OMPI_MCA_ess_singleton_isolated": "1", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "self"}  # no daemon, no network
 

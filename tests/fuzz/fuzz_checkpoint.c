@@ -1,17 +1,16 @@
-/* Checkpoints: apd_checkpoint_verify, _read_state, _survey and _pack on runs that may hold anything.
+/* Checkpoints: apd_checkpoint_verify, _read_state, _survey, _pack and the reader on runs that may hold anything.
  *
- * An input is a byte that says which good run it starts from (one file, or a checkpoint with segments), a byte of
+ * An input is a byte that says which good run it starts from (one packed file, or a checkpoint with parts), a byte of
  * flags, and changes of 8 bytes each: which file, which object, what is done to it, and 5 bytes for that. Most are
  * done by HDF5 (attributes, data sets, links), so that its checksums are right; some flip bytes. With the flag
- * REPAIR the digests are then made right too, as the reader's own messages say they must be: so the checks behind
- * them are reached. */
-#include "base/memory.h"
+ * REPAIR all digests are then made right too: of groups, of fronts, and what the checkpoint says of its items and
+ * parts. So the checks behind them are reached. */
+#include "base/digest.h"
 #include "fuzz.h"
-#include "io/checkpoint/checkpoint.h"
-#include "io/checkpoint/links.h"
-#include "io/checkpoint/parcel.h"
-#include "io/checkpoint/parts.h"
-#include "io/checkpoint/write.h"
+#include "fuzz_checkpoint_run.h"
+#include "io/checkpoint/commits.h"
+#include "io/checkpoint/reader.h"
+#include "io/checkpoint/types.h"
 #include "io/hdf5/guard.h"
 
 #include <hdf5.h>
@@ -25,153 +24,22 @@
 const char *const fuzz_name = "checkpoint";
 const bool fuzz_may_end = true;
 
-enum { WHOLE, SEGMENTS, RUNS };
+enum { WHOLE, PARTS, RUNS };
 enum { REPAIR = 1 };
-enum { CHANGE = 8, MOST_CHANGES = 12, MOST_REPAIRS = 40, MOST_OBJECTS = 128, NAME = 96 };
-
-static const char *const file_names[] = {"checkpoint.h5", "segments/000001-tasks.h5",
-                                         "segments/000001-shared.h5", "segments/000001-training.h5",
-                                         "segments/000001-tasks-1.h5"};
-enum { FILES = sizeof file_names / sizeof *file_names };
+enum { CHANGE = 8, MOST_CHANGES = 12, MOST_OBJECTS = 160, NAME = 96 };
 
 static char run_folder[128], path[160], packed[160];
 
 static struct image {
     uint8_t *bytes;
     size_t size;
-} images[RUNS][FILES];
+} images[RUNS][FUZZ_FILES];
 
-/* --- a good run ------------------------------------------------------------------------------------------ */
+/* --- good runs ------------------------------------------------------------------------------------------- */
 
-enum { TASKS = 4, BLOCKS = 3, CLASSES = 2, SHARDS = 2, WIDTH = 4 };
-
-static const apd_layout *good_layout(void) {
-    static apd_block blocks[BLOCKS] = {{.name = "conv1", .rows = 2, .cols = WIDTH, .decomposed = true},
-                                       {.name = "dense2", .rows = 3, .cols = WIDTH, .decomposed = true},
-                                       {.name = "head", .rows = CLASSES, .cols = WIDTH}};
-    static apd_layout layout = {.block_count = BLOCKS, .blocks = blocks, .decomposed = 5 * WIDTH};
-    return &layout;
-}
-
-/* Tasks 0 and 3 are sparse, 1 is single, 2 is forgotten; task 4 is half way. */
-static void good_state(apd_run_state *state, apd_task_record *records, double *accuracy, int *classes) {
-    static double tallies[3 * SHARDS];
-    static char yaml[] = "data: {file: a.h5}\n";
-    *state =
-        (apd_run_state){.commit = 1,
-                        .shards = SHARDS,
-                        .task_count = TASKS,
-                        .consolidations = 1,
-                        .records = records,
-                        .accuracy = accuracy,
-                        .run_yaml = yaml,
-                        .half_way = true,
-                        .training = {.id = 4, .epochs = 3, .tally_count = 3 * SHARDS, .tallies = tallies}};
-    for (int t = 0; t < TASKS; t++) {
-        records[t] = (apd_task_record){.id = t, .class_count = t == 2 ? 0 : CLASSES, .classes = classes};
-        (void)snprintf(records[t].name, sizeof records[t].name, "task %d", t);
-        records[t].normalisation.deviation[0] = 1;
-    }
-}
-
-static apd_task_block *good_block(const apd_block *shape, bool sparse) {
-    apd_task_block *block =
-        apd_checkpoint_block_create(shape->rows, shape->cols, sparse, sparse ? 2 * shape->rows : 0);
-    for (int64_t r = 0; sparse && r < shape->rows; r++) {
-        block->mask[r] = 0.5F;
-        block->tau.offsets[r + 1] = 2 * (r + 1);
-        for (int i = 0; i < 2; i++) {
-            block->tau.columns[2 * r + i] = 1 + i;
-            block->tau.values[2 * r + i] = 1;
-        }
-    }
-    return block;
-}
-
-#define MUST(call) FUZZ_CHECK((call) == APD_OK)
-
-/* Into the parts, or (NULL) the whole file of the writer. */
-static void write_task(apd_checkpoint_writer *writer, apd_parts *parts, int place) {
-    const apd_layout *layout = good_layout();
-    bool single = place == 1;
-    apd_checkpoint_facts facts = {true, single, CLASSES, single ? 0 : 10};
-    if (place == 2) {
-        MUST(parts != NULL ? apd_parts_forgotten(parts, place, NULL)
-                           : apd_checkpoint_writer_forgotten(writer, place, NULL));
-        return;
-    }
-    MUST(parts != NULL ? apd_parts_begin_task(parts, place, &facts, NULL)
-                       : apd_checkpoint_writer_begin_task(writer, place, &facts, NULL));
-    for (int b = 0; b < BLOCKS; b++) {
-        apd_task_block *block = good_block(&layout->blocks[b], layout->blocks[b].decomposed && !single);
-        if (parts != NULL)
-            apd_parts_task_block(parts, b, layout->blocks[b].rows, block);
-        else
-            apd_checkpoint_writer_task_block(writer, b, layout->blocks[b].rows, block);
-        apd_checkpoint_block_destroy(block);
-    }
-    MUST(parts != NULL ? apd_parts_end_task(parts, NULL) : apd_checkpoint_writer_end_task(writer, NULL));
-}
-
-/* Two tasks a part. */
-static void write_parts(apd_checkpoint_writer *writer, apd_parts *parts) {
-    for (int t = 0; t < TASKS; t++) {
-        if (t % 2 == 0)
-            MUST(apd_parts_begin(parts, t / 2, NULL));
-        write_task(writer, parts, t);
-        MUST(apd_checkpoint_writer_link_task(writer, t, apd_parts_digest(parts, t), NULL));
-        if (t % 2 == 1)
-            MUST(apd_parts_finish(parts, NULL));
-    }
-    MUST(apd_parts_wait(parts, NULL));
-}
-
-static void write_clusters(apd_checkpoint_writer *writer, int block) {
-    static const int32_t assignment[TASKS] = {0, -1, -1, 0};
-    apd_task_block *entries = good_block(&good_layout()->blocks[block], true);
-    MUST(apd_checkpoint_writer_clusters(writer, block, 1, assignment, NULL));
-    MUST(apd_checkpoint_writer_cluster(writer, block, 0, &entries->tau, NULL));
-    apd_checkpoint_block_destroy(entries);
-}
-
-static void write_run(bool whole) {
-    static const float zeros[64];
-    static char names[1][APD_TRAINING_NAME] = {"conv1/tau"};
-    const apd_training_names list = {1, names};
-    int classes[CLASSES] = {0, 1};
-    double accuracy[TASKS * TASKS] = {0};
-    apd_task_record records[TASKS];
-    apd_run_state state;
-    apd_checkpoint_writer *writer = NULL;
-    good_state(&state, records, accuracy, classes);
-    const int places[TASKS] = {0, 0, 1, 1};
-    MUST(apd_checkpoint_writer_open(path, whole ? NULL : places, good_layout(), &state, &writer, NULL));
-    for (int b = 0; b < 2; b++)
-        MUST(apd_checkpoint_writer_sigma(writer, b, zeros, NULL));
-    apd_parts *parts = whole ? NULL : apd_parts_create(path, good_layout(), &state);
-    for (int t = 0; t < TASKS && whole; t++)
-        write_task(writer, NULL, t);
-    if (!whole)
-        write_parts(writer, parts);
-    for (int b = 0; b < 2; b++)
-        write_clusters(writer, b);
-    MUST(apd_checkpoint_writer_begin_training(writer, &list, NULL));
-    MUST(apd_checkpoint_writer_array(writer, names[0], 2, WIDTH, zeros, NULL));
-    MUST(apd_checkpoint_writer_commit(writer, NULL));
-    if (!whole)
-        apd_parts_release(parts);
-    apd_parts_destroy(parts);
-    apd_checkpoint_writer_destroy(writer);
-    apd_checkpoint_links_destroy(state.links);
-}
-
-static void keep_image(int run, int file) {
-    char name[256];
-    (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[file]);
+static void keep_image(struct image *image, const char *name) {
     FILE *in = fopen(name, "rbe");
-    struct image *image = &images[run][file];
-    if (in == NULL)
-        return;
+    FUZZ_CHECK(in != NULL);
     image->bytes = malloc(FUZZ_ROOM * 4);
     FUZZ_CHECK(image->bytes != NULL);
     image->size = fread(image->bytes, 1, FUZZ_ROOM * 4, in);
@@ -180,21 +48,26 @@ static void keep_image(int run, int file) {
 }
 
 void fuzz_start(void) {
+    int groups;
+    char name[256];
     (void)snprintf(run_folder, sizeof run_folder, "%s/run", fuzz_folder());
     (void)snprintf(path, sizeof path, "%s/checkpoint.h5", run_folder);
     (void)snprintf(packed, sizeof packed, "%s/packed.h5", fuzz_folder());
-    FUZZ_CHECK(mkdir(run_folder, 0777) == 0);
-    for (int run = 0; run < RUNS; run++) {
-        write_run(run == WHOLE);
-        for (int file = 0; file < FILES; file++)
-            keep_image(run, file);
+    (void)snprintf(name, sizeof name, "%s/segments", run_folder);
+    FUZZ_CHECK(mkdir(run_folder, 0777) == 0 && mkdir(name, 0777) == 0);
+    fuzz_write_run(run_folder);
+    FUZZ_CHECK(apd_checkpoint_pack(path, packed, &groups, NULL) == APD_OK);
+    keep_image(&images[WHOLE][0], packed);
+    for (int file = 0; file < FUZZ_FILES; file++) {
+        (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[file]);
+        keep_image(&images[PARTS][file], name);
     }
 }
 
 static void restore(int run) {
-    for (int file = 0; file < FILES; file++) {
+    for (int file = 0; file < FUZZ_FILES; file++) {
         char name[128], whole[256];
-        (void)snprintf(name, sizeof name, "run/%s", file_names[file]);
+        (void)snprintf(name, sizeof name, "run/%s", fuzz_run_files[file]);
         (void)snprintf(whole, sizeof whole, "%s/%s", fuzz_folder(), name);
         if (images[run][file].size > 0)
             fuzz_store(name, images[run][file].bytes, images[run][file].size);
@@ -284,7 +157,7 @@ static hid_t strange_space(const uint8_t *how) {
 }
 
 static void replace_attribute(hid_t object, const uint8_t *how) {
-    static const uint8_t values[1 << 16];
+    static const uint8_t values[1 << 18];
     char name[64] = "";
     hid_t old = open_attribute(object, how[4]);
     if (old < 0 || H5Aget_name(old, sizeof name, name) < 0)
@@ -334,16 +207,16 @@ static void replace_set(hid_t file, const char *name, const uint8_t *how) {
 }
 
 static void change_link(hid_t file, const char *name, const char *other, const uint8_t *how) {
-    static const char *const files[] = {
-        "segments/000001-tasks.h5", "segments/000002-tasks.h5", "checkpoint.h5", "../outside.h5",
-        "segments/../outside.h5",   "segments/000001-shared.h5"};
+    static const char *const files[] = {"segments/000001-1.h5",   "segments/000002-0.h5",
+                                        "checkpoint.h5",          "../outside.h5",
+                                        "segments/../outside.h5", "segments/000001-0.h5"};
     char target[NAME + 1];
     (void)snprintf(target, sizeof target, "/%s", how[1] & 1 ? name : other);
     switch (how[0] % 5) {
     case 0: (void)H5Ldelete(file, name, H5P_DEFAULT); return;
     case 1: (void)H5Lmove(file, name, file, target, H5P_DEFAULT, H5P_DEFAULT); return;
     case 2:
-        (void)H5Lcopy(file, name, file, how[2] & 1 ? "/tasks/000004" : "/shared/x", H5P_DEFAULT, H5P_DEFAULT);
+        (void)H5Lcopy(file, name, file, how[2] & 1 ? "/tasks/000002" : "/shared/x", H5P_DEFAULT, H5P_DEFAULT);
         return;
     default: break;
     }
@@ -384,8 +257,8 @@ static void change_object(hid_t file, const uint8_t *change) {
 /* Some file is missing, cut, has a byte flipped, or is another; else HDF5 changes an object. */
 static void change_file(const uint8_t *change, int run) {
     char name[256];
-    int file = run == WHOLE ? 0 : change[0] % FILES;
-    (void)snprintf(name, sizeof name, "%s/%s", run_folder, file_names[file]);
+    int file = run == WHOLE ? 0 : change[0] % FUZZ_FILES;
+    (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[file]);
     if (change[2] < 240) {
         hid_t list = H5Pcreate(H5P_FILE_ACCESS);
         (void)H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
@@ -410,115 +283,226 @@ static void change_file(const uint8_t *change, int run) {
 
 /* --- digests made right ---------------------------------------------------------------------------------- */
 
-static void write_digest(const char *file_name, const char *group, const char *attribute, uint64_t digest) {
-    hid_t file = H5Fopen(file_name, H5F_ACC_RDWR, H5P_DEFAULT);
-    hid_t object = file >= 0 ? H5Oopen(file, group, H5P_DEFAULT) : -1;
-    hid_t opened = object >= 0 ? H5Aopen(object, attribute, H5P_DEFAULT) : -1;
-    if (opened >= 0) {
-        (void)H5Awrite(opened, H5T_NATIVE_UINT64, &digest);
-        (void)H5Aclose(opened);
-    }
-    if (object >= 0)
-        (void)H5Oclose(object);
-    if (file >= 0)
-        (void)H5Fclose(file);
+static hid_t open_file(const char *name) {
+    return H5Fopen(name, H5F_ACC_RDWR, H5P_DEFAULT);
 }
 
-static void write_task_digest(int place, uint64_t digest) {
-    uint64_t digests[64];
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-    hid_t set = file >= 0 ? H5Dopen2(file, "/digests", H5P_DEFAULT) : -1;
-    hid_t space = set >= 0 ? H5Dget_space(set) : -1;
-    if (space >= 0 && H5Sget_simple_extent_npoints(space) <= 64 && place < 64 &&
-        H5Dread(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, digests) >= 0) {
-        digests[place] = digest;
-        (void)H5Dwrite(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, digests);
+/* The shape of a data set, if it is of a kind that checkpoints have. */
+static bool shape_of(hid_t set, apd_shape *shape) {
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    hsize_t extents[2] = {0, 0};
+    bool found = false;
+    *shape = (apd_shape){.number = APD_TEXT, .text = (int64_t)H5Tget_size(type)};
+    found = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0;
+    for (apd_number number = APD_I32; number <= APD_F64 && !found; number++) {
+        shape->number = number;
+        hid_t other = apd_file_type(shape);
+        found = H5Tequal(type, other) > 0;
+        (void)H5Tclose(other);
     }
+    shape->rank = H5Sget_simple_extent_ndims(space);
+    found = found && shape->rank >= 0 && shape->rank <= 2 &&
+            H5Sget_simple_extent_dims(space, extents, NULL) == shape->rank;
+    for (int d = 0; d < 2; d++)
+        shape->extents[d] = (int64_t)extents[d];
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return found;
+}
+
+/* Fold the array of the open file into the digest of its group. */
+static bool fold(hid_t file, FILE *raw, const char *group, const char *name, uint64_t *digest) {
+    static uint8_t numbers[1 << 16];
+    char object[NAME + 1];
+    apd_part_array array = {.name = name};
+    (void)snprintf(object, sizeof object, "/%s/%s", group, name);
+    hid_t set = H5Dopen2(file, group[0] != '\0' ? object : name, H5P_DEFAULT);
+    if (set < 0)
+        return false;
+    haddr_t offset = H5Dget_offset(set);
+    size_t size = shape_of(set, &array.shape) ? (size_t)apd_shape_bytes(&array.shape) : sizeof numbers + 1;
+    (void)H5Dclose(set);
+    if (size > sizeof numbers ||
+        (size > 0 && (offset == HADDR_UNDEF || fseek(raw, (long)offset, SEEK_SET) != 0 ||
+                      fread(numbers, 1, size, raw) != size)))
+        return false;
+    *digest = apd_part_fold(*digest, &array, apd_digest(numbers, size));
+    return true;
+}
+
+static void write_number(hid_t file, const char *set_name, hsize_t row, hid_t memory, const void *number) {
+    hsize_t one = 1, extent = 0;
+    hid_t set = H5Dopen2(file, set_name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+    hid_t scalar = H5Screate(H5S_SCALAR);
+    if (space >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
+        H5Sget_simple_extent_dims(space, &extent, NULL) == 1 && row < extent &&
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, &row, NULL, &one, NULL) >= 0)
+        (void)H5Dwrite(set, memory, scalar, space, H5P_DEFAULT, number);
+    (void)H5Sclose(scalar);
     if (space >= 0)
         (void)H5Sclose(space);
     if (set >= 0)
         (void)H5Dclose(set);
+}
+
+static void write_digest(hid_t file, const char *group, const uint64_t *digest) {
+    hid_t attribute =
+        H5Aopen_by_name(file, group[0] != '\0' ? group : "/", "digest", H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = attribute >= 0 ? H5Aget_space(attribute) : -1;
+    if (space >= 0 && H5Sget_simple_extent_npoints(space) == 1)
+        (void)H5Awrite(attribute, H5T_NATIVE_UINT64, digest);
+    if (space >= 0)
+        (void)H5Sclose(space);
+    if (attribute >= 0)
+        (void)H5Aclose(attribute);
+}
+
+/* The digests of the groups `from` .. `end` (in `orders`) in a file, and, but for the root's own groups, in the index. */
+static void repair_groups(const char *file_name, hid_t root, int from, int end) {
+    hid_t file = open_file(file_name);
+    FILE *raw = fopen(file_name, "rbe");
+    for (int g = from; g < end && file >= 0 && raw != NULL; g++) {
+        const struct fuzz_order *order = &fuzz_orders[g];
+        uint64_t digest = 0;
+        bool whole = true;
+        for (int a = 0; a < order->count && whole; a++)
+            whole = fold(file, raw, order->group, order->names[a], &digest);
+        if (whole)
+            write_digest(file, order->group, &digest);
+        if (root >= 0 && whole)
+            write_number(root, "/index/digest", (hsize_t)g, H5T_NATIVE_UINT64, &digest);
+    }
+    if (raw != NULL)
+        (void)fclose(raw);
     if (file >= 0)
         (void)H5Fclose(file);
 }
 
-/* "FILE: GROUP: damaged: its digest is X where ..." and the like; false for a message of another kind. */
-static bool repair(const char *message) {
-    const char *mark = strstr(message, " digest is "), *colon = strstr(message, ": /");
-    char file[256], group[NAME];
-    uint64_t digest;
-    if (mark == NULL || colon == NULL || sscanf(mark, " digest is %" SCNx64, &digest) != 1)
-        return false;
-    size_t length = strcspn(colon + 2, ":");
-    (void)snprintf(file, sizeof file, "%.*s", (int)(colon - message), message);
-    (void)snprintf(group, sizeof group, "%.*s", (int)(length < NAME ? length : NAME - 1), colon + 2);
-    if (strstr(message, "damaged:") != NULL)
-        write_digest(file, group, "digest", digest);
-    else if (strstr(message, "sigma or the clusters") != NULL)
-        write_digest(path, "/", "shared_digest", digest);
-    else if (strcmp(group, "/training") == 0)
-        write_digest(path, "/", "training_digest", digest);
-    else
-        write_task_digest((int)strtol(strrchr(group, '/') + 1, NULL, 10), digest);
-    return true;
+/* The user block says what the file is now; `*bytes` and `*digest` of it, 0 where it says nothing. */
+static void repair_front(const char *name, int64_t *bytes, uint64_t *digest) {
+    static uint8_t content[FUZZ_ROOM * 8];
+    char header[APD_PART_HEADER + 1] = {0};
+    int commit;
+    int64_t front;
+    FILE *file = fopen(name, "r+be");
+    if (file == NULL)
+        return;
+    size_t size = fread(content, 1, sizeof content, file);
+    memcpy(header, content, size < APD_PART_HEADER ? size : APD_PART_HEADER);
+    if (size < sizeof content &&
+        sscanf(header, APD_PART_FORMAT " 3 commit %d front %" SCNd64, &commit, &front) == 2 &&
+        front >= APD_PART_HEADER && front <= (int64_t)size) {
+        *bytes = (int64_t)size;
+        *digest = apd_digest(content + APD_PART_HEADER, (size_t)front - APD_PART_HEADER);
+        memset(header, 0, sizeof header);
+        (void)snprintf(header, sizeof header,
+                       APD_PART_FORMAT " 3\ncommit %d\nfront %" PRId64 "\nbytes %" PRId64
+                                       "\ndigest %016" PRIx64 "\n",
+                       commit, front, *bytes, *digest);
+        rewind(file);
+        (void)fwrite(header, 1, APD_PART_HEADER, file);
+    }
+    (void)fclose(file);
+}
+
+/* From the items to the root, which says the digests of all others. */
+static void repair_run(int run) {
+    int items = fuzz_part_ends[FUZZ_PARTS - 1];
+    int64_t bytes = 0;
+    uint64_t digest = 0;
+    for (int p = 0; p < FUZZ_PARTS && run == PARTS; p++) {
+        char name[256];
+        (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[1 + p]);
+        hid_t root = open_file(path);
+        repair_groups(name, root, p > 0 ? fuzz_part_ends[p - 1] : 0, fuzz_part_ends[p]);
+        repair_front(name, &bytes, &digest);
+        if (root < 0)
+            continue;
+        write_number(root, "/parts/bytes", (hsize_t)p, H5T_NATIVE_INT64, &bytes);
+        write_number(root, "/parts/digest", (hsize_t)p, H5T_NATIVE_UINT64, &digest);
+        (void)H5Fclose(root);
+    }
+    if (run == WHOLE) {
+        hid_t root = open_file(path);
+        repair_groups(path, root, 0, items);
+        if (root >= 0)
+            (void)H5Fclose(root);
+    }
+    repair_groups(path, -1, items, fuzz_order_count);
+    repair_front(path, &bytes, &digest);
 }
 
 /* --- what is asked of the readers ------------------------------------------------------------------------- */
+
+static void check(apd_status status, const apd_error *error, bool is_good) {
+    if (status != APD_OK && is_good)
+        (void)fprintf(stderr, "%s\n", error->message);
+    if (status != APD_OK)
+        fuzz_check_refusal(status, error, run_folder);
+    FUZZ_CHECK(status == APD_OK || !is_good);
+}
+
+/* Each item by itself, last first, and theta of each task. */
+static void read_items(bool is_good) {
+    apd_reader *reader = NULL;
+    apd_error error = {0};
+    apd_status status = apd_reader_open(path, &reader, &error);
+    check(status, &error, is_good);
+    if (status != APD_OK)
+        return;
+    int count;
+    const apd_run_state *state = apd_reader_state(reader);
+    apd_item_key *keys = apd_item_list(state, &count);
+    for (int i = count - 1; i >= 0 && i > count - 100; i--) {
+        apd_item item = apd_item_whole(keys[i], apd_reader_layout(reader), state);
+        status = apd_reader_item(reader, &item, &error);
+        check(status, &error, is_good);
+        FUZZ_CHECK(status != APD_OK || apd_reader_sees(reader, keys[i]));
+        apd_item_clear(&item);
+        for (int b = 0; keys[i].kind == APD_ITEM_TASK && b < state->block_count && b < 8; b++) {
+            float *weights = NULL, *bias = NULL;
+            check(apd_reader_theta(reader, keys[i].of, b, &weights, &bias, &error), &error, is_good);
+            free(weights);
+            free(bias);
+        }
+    }
+    free(keys);
+    apd_reader_destroy(reader);
+}
 
 static void read_all(bool is_good) {
     apd_error errors[3] = {{0}};
     apd_run_state state = {0}, surveyed = {0};
     apd_capacity capacity;
     int groups = 0;
-    apd_status status = apd_checkpoint_read_state(path, &state, &errors[0]);
-    if (status != APD_OK)
-        fuzz_check_refusal(status, &errors[0], run_folder);
-    FUZZ_CHECK(status == APD_OK || !is_good);
+    check(apd_checkpoint_read_state(path, &state, &errors[0]), &errors[0], is_good);
     apd_run_state_clear(&state);
-    status = apd_checkpoint_survey(path, &surveyed, &capacity, &errors[1]);
-    if (status != APD_OK)
-        fuzz_check_refusal(status, &errors[1], run_folder);
-    FUZZ_CHECK(status == APD_OK || !is_good);
+    check(apd_checkpoint_survey(path, &surveyed, &capacity, &errors[1]), &errors[1], is_good);
     apd_run_state_clear(&surveyed);
-    if (!is_good)
-        return;
-    status = apd_checkpoint_pack(path, packed, &groups, &errors[2]);
-    if (status != APD_OK)
-        (void)fprintf(stderr, "%s\n", errors[2].message);
-    FUZZ_CHECK(status == APD_OK);
-}
-
-static apd_status check_run(bool repairs) {
-    ssize_t handles = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
-    apd_error error = {0};
-    int groups = 0;
-    const char *former = apd_h5_guard_begin(path);
-    apd_status status = apd_checkpoint_verify(path, &groups, &error);
-    for (int i = 0; repairs && i < MOST_REPAIRS && status != APD_OK && repair(error.message); i++) {
-        apd_error next = {0};
-        status = apd_checkpoint_verify(path, &groups, &next);
-        bool is_stuck = strcmp(next.message, error.message) == 0;
-        error = next;
-        if (is_stuck)
-            break;
-    }
-    if (status != APD_OK)
-        fuzz_check_refusal(status, &error, run_folder);
-    read_all(status == APD_OK);
-    apd_h5_guard_end(former);
-    FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == handles);
-    return status;
+    read_items(is_good);
+    if (is_good)
+        check(apd_checkpoint_pack(path, packed, &groups, &errors[2]), &errors[2], true);
 }
 
 apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (size < 2)
         return APD_ERROR_DATA;
-    int run = bytes[0] % RUNS;
+    int run = bytes[0] % RUNS, groups = 0;
+    const char *former = apd_h5_guard_begin(path);
     restore(run);
     for (size_t i = 0; i < MOST_CHANGES && 2 + (i + 1) * CHANGE <= size; i++)
         change_file(bytes + 2 + i * CHANGE, run);
-    return check_run((bytes[1] & REPAIR) != 0);
+    if ((bytes[1] & REPAIR) != 0)
+        repair_run(run);
+    ssize_t handles = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
+    apd_error error = {0};
+    apd_status status = apd_checkpoint_verify(path, &groups, &error);
+    check(status, &error, false);
+    read_all(status == APD_OK);
+    FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == handles);
+    apd_h5_guard_end(former);
+    return status;
 }
 
 size_t fuzz_seed(int number, uint8_t *bytes) {
