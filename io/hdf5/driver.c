@@ -79,8 +79,6 @@ static void write_bytes(open_file *file, haddr_t address, size_t size, const uns
         else
             done += (size_t)put;
     }
-    if (file->fault->pages != NULL)
-        apd_h5_pages_note(file->fault->pages, file->descriptor, (int64_t)address, (int64_t)done, bytes);
     begin_writeback(file, done);
     if (done < size && needed)
         keep(file, address + done, size - done, bytes + done);
@@ -93,9 +91,8 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     (void)largest;
     if (fault == NULL)
         return NULL;
-    bool anew = (*fault)->begin != NULL;
     int mode = O_RDWR | O_CLOEXEC | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
-               (anew || flags & H5F_ACC_CREAT ? O_CREAT : 0) | (anew || flags & H5F_ACC_EXCL ? O_EXCL : 0);
+               (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_EXCL ? O_EXCL : 0);
     int descriptor = open(name, mode, 0666);
     struct stat facts;
     if (descriptor < 0 || fstat(descriptor, &facts) != 0) {
@@ -113,18 +110,12 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
         (void)close(file->fault->descriptor);
     file->fault->closed = false;
     file->fault->descriptor = descriptor;
-    if (file->fault->pages != NULL)
-        apd_h5_pages_clear(file->fault->pages);
-    if (anew)
-        write_bytes(file, 0, (size_t)(*fault)->begin->size, (*fault)->begin->bytes, true);
     return &file->base;
 }
 
 static herr_t driver_close(H5FD_t *base) {
     open_file *file = (open_file *)base;
     file->fault->closed = true;
-    if (file->fault->pages != NULL)
-        file->fault->pages->size = (int64_t)file->end;
     while (file->first != NULL) {
         kept *next = file->first->next;
         free(file->first);

@@ -8,28 +8,17 @@
  * and are not read while writing, are dropped.
  * HDF5's close leaves the file's descriptor open: an fsync of the descriptor that wrote is told of every write that
  * failed later, in the background; one of a descriptor opened afterwards may not be.
- * H5Fcreate with H5F_ACC_EXCL, and H5Fopen with `begin`, make the file exclusively: number EEXIST when there is one.
+ * H5Fcreate with H5F_ACC_EXCL makes the file exclusively: number EEXIST when there is one.
  * There is no file locking, which cluster file systems often lack: the file is new and ours alone. */
 #ifndef APD_IO_HDF5_DRIVER_H
 #define APD_IO_HDF5_DRIVER_H
 
-#include "io/hdf5/pages.h"
-
 #include <hdf5.h>
 #include <stdbool.h>
 
-/* The bytes of a whole HDF5 file. */
-typedef struct apd_h5_image {
-    unsigned char *bytes; /* owned */
-    int64_t size;
-} apd_h5_image;
-
 /* The first refusal, and what is left of the file when HDF5 has closed it. Start with {0}; must outlive the file. */
 typedef struct apd_h5_fault {
-    int number;          /* errno; 0 while all is well */
-    apd_h5_pages *pages; /* in: where to note what is written; may be NULL */
-    const apd_h5_image
-        *begin;     /* in: the first bytes of a file that H5Fopen makes; NULL: H5Fcreate makes an empty one */
+    int number;     /* errno; 0 while all is well */
     bool closed;    /* HDF5 has closed the file: */
     int descriptor; /* of the file; once it is closed by HDF5 the caller syncs and closes this */
 } apd_h5_fault;

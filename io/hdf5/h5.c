@@ -179,14 +179,6 @@ apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_
     return status;
 }
 
-apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error) {
-    hid_t opened = H5Gopen2(place, name, apd_h5_access(APD_H5_ACCESS_GROUP));
-    if (opened < 0)
-        return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the group");
-    *group = opened;
-    return APD_OK;
-}
-
 void apd_h5_group_close(hid_t group) {
     if (group >= 0)
         (void)H5Gclose(group);

@@ -49,7 +49,6 @@ hid_t apd_h5_access(apd_h5_access_kind kind);
 
 /* Groups. Create makes missing groups in between. Close takes negative handles. */
 apd_status apd_h5_group_create(hid_t place, const char *name, hid_t *group, apd_error *error);
-apd_status apd_h5_group_open(hid_t place, const char *name, hid_t *group, apd_error *error);
 void apd_h5_group_close(hid_t group);
 
 /* Calls `good` for "a", "a/b" and "a/b/c" of the path "a/b/c", `last` true for the whole; stops at the first false.
@@ -69,8 +68,6 @@ typedef struct apd_h5_shape {
     bool is_signed;    /* integers */
     size_t item_bytes; /* of one element in the file */
     int64_t items;     /* product of the sizes */
-    int64_t
-        chunk; /* rows of a chunk, where chunks hold whole rows of a rank of 1 or 2 with fletcher32 alone; else 0 */
 } apd_h5_shape;
 
 /* Open a data set and find its shape; checks that the file itself stores its values, that many bytes of them, and
@@ -92,13 +89,11 @@ apd_status apd_h5_rows_read(hid_t set, int64_t first, int64_t count, hid_t memor
 apd_status apd_h5_rows_write(hid_t set, int64_t first, int64_t count, hid_t memory, const void *data,
                              apd_error *error);
 
-/* A whole data set in one call. Read wants exactly `rank` and `sizes`, and numbers of memory's kind (integer
- * or float). */
-apd_status apd_h5_read(hid_t place, const char *name, hid_t memory, int rank, const hsize_t *sizes,
-                       void *data, apd_error *error);
 /* A list of `count` numbers, to be freed: room is made when the file is seen to hold them. */
 apd_status apd_h5_read_list(hid_t place, const char *name, hid_t memory, int64_t count, void **data,
                             apd_error *error);
+
+/* A whole data set in one call. */
 apd_status apd_h5_write(hid_t place, const char *name, hid_t type, int rank, const hsize_t *sizes,
                         bool checksum, hid_t memory, const void *data, apd_error *error);
 
@@ -109,7 +104,7 @@ apd_status apd_h5_texts_write(hid_t place, const char *name, int64_t count, char
 apd_status apd_h5_texts_read(hid_t place, const char *name, int64_t *count, char ***texts, apd_error *error);
 void apd_h5_texts_free(int64_t count, char **texts); /* Takes NULL. */
 
-/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text of fixed length (free it).
+/* Attributes of an open file or group: `count` numbers (1: a scalar), or one text of fixed length.
  * Read wants exactly `count` numbers of memory's kind. */
 bool apd_h5_attribute_exists(hid_t place, const char *name);
 apd_status apd_h5_attribute_write(hid_t place, const char *name, hid_t type, int64_t count, hid_t memory,
@@ -117,6 +112,5 @@ apd_status apd_h5_attribute_write(hid_t place, const char *name, hid_t type, int
 apd_status apd_h5_attribute_read(hid_t place, const char *name, int64_t count, hid_t memory, void *data,
                                  apd_error *error);
 apd_status apd_h5_text_write(hid_t place, const char *name, const char *text, apd_error *error);
-apd_status apd_h5_text_read(hid_t place, const char *name, char **text, apd_error *error);
 
 #endif

@@ -96,16 +96,6 @@ static apd_status check_chunk(hid_t list, const apd_h5_shape *shape, uint64_t fi
     return apd_memory_limit_check(where, "chunks", (int64_t)bytes, 1, error);
 }
 
-/* For io/h5_chunk. */
-static int64_t summed_rows(hid_t list, const apd_h5_shape *shape) {
-    hsize_t chunk[2];
-    bool fits = shape->rank >= 1 && shape->rank <= 2 && H5Pget_layout(list) == H5D_CHUNKED &&
-                H5Pget_nfilters(list) == 1 && filter_at(list, 0) == H5Z_FILTER_FLETCHER32 &&
-                H5Pget_chunk(list, 2, chunk) == shape->rank &&
-                (shape->rank == 1 || chunk[1] == shape->sizes[1]);
-    return fits ? (int64_t)chunk[0] : 0;
-}
-
 /* That the values are in this file, and packed in ways that HDF5 unpacks safely. To be asked first: HDF5 opens
  * the other files already to tell a shape. */
 static apd_status check_place(hid_t list, const char *where, apd_error *error) {
@@ -156,7 +146,6 @@ apd_status apd_h5_set_open(hid_t place, const char *name, hid_t *set, apd_h5_sha
     APD_GO(describe_type(opened, &found, error));
     APD_GO(product(&found, &found.items, where, error));
     APD_GO(check_stored(opened, list, &found, where, error));
-    found.chunk = summed_rows(list, &found);
 out:
     if (list >= 0)
         (void)H5Pclose(list);
@@ -282,19 +271,6 @@ static apd_status check_shape(const apd_h5_shape *shape, hid_t memory, int rank,
     shape_text(shape->rank, shape->sizes, is, sizeof is);
     shape_text(rank, sizes, wanted, sizeof wanted);
     return apd_fail(error, APD_ERROR_DATA, "%s: its shape is %s and must be %s", where, is, wanted);
-}
-
-apd_status apd_h5_read(hid_t place, const char *name, hid_t memory, int rank, const hsize_t *sizes,
-                       void *data, apd_error *error) {
-    hid_t set = -1;
-    apd_h5_shape shape;
-    APD_TRY(apd_h5_set_open(place, name, &set, &shape, error));
-    apd_status status;
-    APD_GO(check_shape(&shape, memory, rank, sizes, place, name, error));
-    APD_GO(apd_h5_rows_read(set, 0, (int64_t)sizes[0], memory, data, error));
-out:
-    apd_h5_set_close(set);
-    return status;
 }
 
 apd_status apd_h5_read_list(hid_t place, const char *name, hid_t memory, int64_t count, void **data,

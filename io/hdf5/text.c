@@ -189,35 +189,3 @@ apd_status apd_h5_text_write(hid_t place, const char *name, const char *text, ap
     (void)H5Tclose(type);
     return status;
 }
-
-static char *read_text(hid_t attribute, hid_t type) {
-    size_t length = H5Tget_size(type);
-    if (length > LONGEST_TEXT || H5Tis_variable_str(type) > 0)
-        return NULL;
-    char *text = apd_allocate((int64_t)length + 1, 1, "a text");
-    if (H5Aread(attribute, type, text) >= 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-apd_status apd_h5_text_read(hid_t place, const char *name, char **text, apd_error *error) {
-    hid_t attribute = H5Aopen(place, name, H5P_DEFAULT);
-    if (attribute < 0)
-        return apd_h5_fail(error, APD_ERROR_DATA, place, name, "open the attribute");
-    int64_t count;
-    hid_t type = attribute_type(attribute, &count);
-    char *found = NULL;
-    if (type >= 0 && count == 1 && H5Tget_class(type) == H5T_STRING)
-        found = read_text(attribute, type);
-    if (type >= 0)
-        (void)H5Tclose(type);
-    (void)H5Aclose(attribute);
-    if (found == NULL) {
-        char where[800];
-        apd_h5_locate(place, name, where, sizeof where);
-        return apd_fail(error, APD_ERROR_DATA, "%s: the attribute must be one string", where);
-    }
-    *text = found;
-    return APD_OK;
-}
