@@ -8,25 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct apd_links {
-    apd_part_link *links; /* (image.links) */
-    apd_part_image image;
-};
-
 static int lot = 128;
 
 int apd_links_set_lot(int tasks) {
     int last = lot;
     lot = tasks;
     return last;
-}
-
-void apd_links_destroy(apd_links *links) {
-    if (links == NULL)
-        return;
-    free(links->links);
-    free(links->image.bytes);
-    free(links);
 }
 
 static apd_part_link link_to(apd_run_state *state, const apd_layout *layout, apd_item_key key) {

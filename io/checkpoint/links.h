@@ -13,7 +13,6 @@
  * the list. Status INTERNAL. */
 apd_status apd_links_make(apd_run_state *state, const apd_layout *layout, apd_part_link **links,
                           int64_t *count, const apd_part_image **begin, apd_error *error);
-void apd_links_destroy(apd_links *links); /* Takes NULL. */
 
 /* For tests: a lot is of so many tasks (128). Returns what it was. */
 int apd_links_set_lot(int tasks);

@@ -6,6 +6,7 @@
 #include "io/hdf5/guard.h"
 #include "io/hdf5/read_driver.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "io/system/memory_limit.h"
 
 #include <errno.h>
@@ -88,8 +89,13 @@ static apd_status find_part(apd_reader *reader, const apd_home *home, const apd_
         return APD_OK;
     apd_part_close(&reader->part);
     char *path = apd_store_part(reader->path, home->commit, home->part);
-    apd_status status = apd_part_open(path, path, apd_find_part(&reader->state, home->commit, home->part),
-                                      &reader->part, error);
+    bool exists = false;
+    apd_status status = apd_file_exists(path, &exists, error);
+    if (status == APD_OK && !exists) /* proven: the commit is not whole */
+        status = apd_fail(error, APD_ERROR_DATA, "%s: missing, and %s needs it", path, reader->path);
+    if (status == APD_OK)
+        status = apd_part_open(path, path, apd_find_part(&reader->state, home->commit, home->part),
+                               &reader->part, error);
     free(path);
     reader->part_number = home->part;
     return status;

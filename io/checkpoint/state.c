@@ -1,8 +1,14 @@
 #include "io/checkpoint/state.h"
 
-#include "io/checkpoint/links.h"
-
 #include <stdlib.h>
+
+void apd_links_destroy(apd_links *links) {
+    if (links == NULL)
+        return;
+    free(links->links);
+    free(links->image.bytes);
+    free(links);
+}
 
 void apd_run_state_clear(apd_run_state *state) {
     for (int t = 0; t < state->task_count && state->records != NULL; t++) {

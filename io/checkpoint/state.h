@@ -5,6 +5,7 @@
 #ifndef APD_IO_CHECKPOINT_STATE_H
 #define APD_IO_CHECKPOINT_STATE_H
 
+#include "io/checkpoint/part_writer.h"
 #include "method/accuracies.h"
 #include "method/metrics.h"
 #include "method/solvers/solver.h"
@@ -83,8 +84,11 @@ typedef enum apd_ending {
     APD_ENDING_CONSOLIDATED /* not yet all evaluated again */
 } apd_ending;
 
-/* Kept from commit to commit by rank 0: the bytes of a checkpoint.h5 that has nothing but links (root.h). */
-typedef struct apd_links apd_links;
+/* Kept from commit to commit by rank 0 (links.h): the bytes of a checkpoint.h5 that has nothing but links. */
+typedef struct apd_links {
+    apd_part_link *links; /* (image.links), owned */
+    apd_part_image image;
+} apd_links;
 
 /* The same on all ranks, save what is said to be rank 0's. */
 typedef struct apd_run_state {
@@ -114,6 +118,7 @@ typedef struct apd_run_state {
 } apd_run_state;
 
 void apd_run_state_clear(apd_run_state *state);
+void apd_links_destroy(apd_links *links); /* Takes NULL. */
 
 /* The record of a part; NULL: there is none. */
 const apd_part_record *apd_find_part(const apd_run_state *state, int32_t commit, int32_t part);
