@@ -275,7 +275,7 @@ static void write_without_arrays_or_groups_is_read(void **state) {
 
 /* --- so many groups, with such long names, that the first size for metadata is too small -------------------- */
 
-enum { MANY = 3000 };
+enum { MANY = 800 };
 
 static void many_groups_spill_the_metadata_and_are_read(void **state) {
     (void)state;
@@ -285,7 +285,7 @@ static void many_groups_spill_the_metadata_and_are_read(void **state) {
     static uint64_t digests[MANY], again[MANY];
     apd_part_plan plan = {.commit = 5, .group_count = MANY, .groups = groups};
     apd_part_record record, other;
-    const int counts[] = {1, 2, 17, 300, MANY};
+    const int counts[] = {1, 2, 17, 130, MANY};
     for (int a = 0; a < 3; a++)
         (void)snprintf(array_names[a], sizeof array_names[a], "a/folder/deep/in/the/group/%0*d", 20, a);
     for (int g = 0; g < MANY; g++) {
