@@ -374,7 +374,7 @@ static void load_with_a_part_missing_fails_on_all_ranks_alike(void **state) {
         bool equal = false;
         (void)snprintf(aside, sizeof aside, "%s.aside", path);
         assert_agreed(team, apd_team_rank(team) != 0 || rename(path, aside) == 0);
-        assert_agreed(team, load_and_compare(&f, f.newest, &equal, &error) == APD_ERROR_IO && !equal);
+        assert_agreed(team, load_and_compare(&f, f.newest, &equal, &error) == APD_ERROR_DATA && !equal);
         assert_agreed(team, strstr(error.message, path) != NULL);
         memcpy(first, error.message, sizeof first);
         apd_team_broadcast(team, first, sizeof first);
