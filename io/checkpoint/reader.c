@@ -233,7 +233,7 @@ static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float 
         }
 }
 
-/* theta = mask * sigma + sigma_g, then the stored values. `*out` is the task's, whatever the outcome. */
+/* theta = mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
 static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task, float **out,
                           apd_error *error) {
     const apd_block *shape = &reader->layout.blocks[block];
@@ -265,14 +265,16 @@ apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **we
                             apd_error *error) {
     apd_item item = apd_item_whole((apd_item_key){APD_ITEM_TASK, place, 0}, &reader->layout, &reader->state);
     apd_task_block *task = &item.own[block];
+    float *theta = NULL;
     apd_status status;
     APD_GO(apd_reader_item(reader, &item, error));
     if (task->dense == NULL)
-        APD_GO(compose(reader, place, block, task, &task->dense, error));
-    *weights = task->dense;
+        APD_GO(compose(reader, place, block, task, &theta, error));
+    *weights = theta != NULL ? theta : task->dense;
     *bias = task->bias;
-    task->dense = task->bias = NULL;
+    theta = task->dense = task->bias = NULL;
 out:
+    free(theta);
     apd_item_clear(&item);
     return status;
 }

@@ -225,19 +225,6 @@ apd_item apd_item_whole(apd_item_key key, const apd_layout *layout, const apd_ru
     return item;
 }
 
-void apd_item_clear(apd_item *item) {
-    for (int i = 0; i < item->own_count && item->owns; i++) {
-        free(item->own[i].mask);
-        free(item->own[i].bias);
-        free(item->own[i].dense);
-        apd_sparse_clear(&item->own[i].tau);
-    }
-    free(item->own);
-    free(item->all);
-    free(item->arrays);
-    *item = (apd_item){0};
-}
-
 void apd_item_keep(const apd_item *item, apd_decomposition *decomposition) {
     if (item->key.kind == APD_ITEM_CLUSTER)
         decomposition->groups[item->key.of].shared[item->key.cluster] = item->own->tau;
@@ -270,6 +257,21 @@ static void **member_of(const apd_item_array *array, int block) {
 
 static apd_sparse *sparse_of(const apd_item_array *array, int block) {
     return &array->view[block - array->first].tau;
+}
+
+void apd_item_clear(apd_item *item) {
+    for (int a = 0; a < item->count && item->owns; a++) {
+        const apd_item_array *array = &item->arrays[a];
+        for (int b = array->first; b < array->end; b++)
+            if (array->array.extent == APD_ENDS)
+                apd_sparse_clear(sparse_of(array, b)); /* the entries' arrays, too */
+            else if (array->array.extent != APD_ENTRIES)
+                free(*member_of(array, b));
+    }
+    free(item->own);
+    free(item->all);
+    free(item->arrays);
+    *item = (apd_item){0};
 }
 
 void *apd_item_at(const apd_item_array *array, int block) {
