@@ -195,6 +195,7 @@ static bench bench_open(sample *s) {
 
 static void bench_close(bench *b, sample *s) {
     apd_workspace_destroy(b->workspace);
+    apd_gradient_layout_destroy(b->to);
     apd_network_destroy(b->network);
     free(b->theta);
     free(b->gradient);

@@ -409,8 +409,12 @@ static void guard_fault_in_library_names_the_file(void **state) {
     char text[512];
     assert_int_equal(run_fault(fault_in_hdf5, text, sizeof text), APD_ERROR_DATA);
     assert_string_equal(text, line);
+#ifndef __SANITIZE_ADDRESS__ /* its free() ends the process by itself */
     assert_int_equal(run_fault(abort_in_hdf5, text, sizeof text), APD_ERROR_DATA);
     assert_non_null(strstr(text, line)); /* behind libc's own */
+#else
+    (void)abort_in_hdf5;
+#endif
 }
 
 static void guard_our_own_fault_stays_a_crash(void **state) {
