@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "io/checkpoint/types.h"
 #include "io/hdf5/h5.h"
+#include "io/hdf5/memory_driver.h"
 #include "io/system/durable.h"
 #include "io/system/fault.h"
 
@@ -24,6 +25,7 @@ struct apd_part_writer {
     int file;                         /* descriptor */
     bool stays;                       /* when this is destroyed */
     hid_t memory, *digest_attributes; /* the front; (groups), until it is complete */
+    apd_h5_memory bytes;              /* its bytes */
     int group_count;
     int64_t front, size; /* where arrays begin and end, in the file */
     /* --- arrays --- */
@@ -65,18 +67,21 @@ static int64_t estimate_front(const apd_part_plan *plan) {
     return bytes;
 }
 
-/* A file in memory whose metadata go to blocks of `block` bytes; negative on failure. */
-static hid_t open_memory(const apd_part_image *begin, int64_t block) {
+/* A file in memory, on `bytes`, whose metadata go to blocks of `block` bytes; negative on failure. */
+static hid_t open_memory(const apd_part_image *begin, int64_t block, apd_h5_memory *bytes) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), make = H5Pcreate(H5P_FILE_CREATE), file = -1;
     /* Format 1.8: metadata have checksums, and no mark says that a file is open for writing. */
     if (access >= 0 && make >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
-        H5Pset_fapl_core(access, 1, false) >= 0 && H5Pset_meta_block_size(access, (hsize_t)block) >= 0 &&
+        apd_h5_memory_use(access, bytes) >= 0 && H5Pset_meta_block_size(access, (hsize_t)block) >= 0 &&
         H5Pset_small_data_block_size(access, 0) >= 0 && H5Pset_userblock(make, APD_PART_HEADER) >= 0 &&
         H5Pset_obj_track_times(make, false) >= 0 && H5Pset_attr_phase_change(make, 64, 48) >= 0) {
-        if (begin == NULL)
-            file = H5Fcreate("front", H5F_ACC_TRUNC, make, access);
-        else if (H5Pset_file_image(access, begin->bytes, (size_t)begin->size) >= 0)
-            file = H5Fopen("front", H5F_ACC_RDWR, access);
+        if (begin != NULL) {
+            apd_h5_memory_reserve(bytes, begin->size);
+            memcpy(bytes->bytes, begin->bytes, (size_t)begin->size);
+            bytes->size = begin->size;
+        }
+        file = begin != NULL ? H5Fopen("front", H5F_ACC_RDWR, access)
+                             : H5Fcreate("front", H5F_ACC_TRUNC, make, access);
     }
     if (make >= 0)
         (void)H5Pclose(make);
@@ -195,6 +200,7 @@ static void close_memory(apd_part_writer *writer) {
     if (writer->memory >= 0)
         (void)H5Fclose(writer->memory);
     writer->memory = -1;
+    apd_h5_memory_clear(&writer->bytes);
 }
 
 /* The size that HDF5 gives the file. */
@@ -209,7 +215,7 @@ static bool try_front(apd_part_writer *writer, int64_t block, bool *again) {
     const apd_part_plan *plan = writer->plan;
     writer->front = writer->size = 0;
     *again = false;
-    writer->memory = open_memory(plan->begin, block);
+    writer->memory = open_memory(plan->begin, block, &writer->bytes);
     bool good = writer->memory >= 0 &&
                 put_links(writer->memory, plan->links, plan->begin != NULL ? plan->begin->links : 0,
                           plan->link_count) &&
@@ -465,16 +471,15 @@ static void group_digests(const apd_part_writer *writer, uint64_t *digests) {
     }
 }
 
-/* HDF5's bytes of the front, which are its own until the file is closed. */
-static const unsigned char *front_bytes(const apd_part_writer *writer, const uint64_t *digests) {
-    void *handle = NULL;
+/* HDF5's bytes of the front; NULL when HDF5 fails. */
+static const unsigned char *front_bytes(apd_part_writer *writer, const uint64_t *digests) {
     for (int g = 0; g < writer->plan->group_count; g++)
         if (H5Awrite(writer->digest_attributes[g], H5T_NATIVE_UINT64, &digests[g]) < 0)
             return NULL;
-    if (memory_size(writer->memory) != writer->size ||
-        H5Fget_vfd_handle(writer->memory, H5P_DEFAULT, &handle) < 0 || handle == NULL)
+    if (memory_size(writer->memory) != writer->size)
         return NULL;
-    return *(unsigned char **)handle;
+    apd_h5_memory_reserve(&writer->bytes, writer->front);
+    return writer->bytes.bytes;
 }
 
 apd_status apd_part_finish(apd_part_writer *writer, uint64_t *digests, int64_t *bytes, uint64_t *digest,
@@ -524,16 +529,17 @@ void apd_part_keep(apd_part_writer *writer) {
 
 apd_status apd_part_image_make(const apd_part_link *links, int64_t count, apd_part_image *image,
                                apd_error *error) {
-    hid_t file = open_memory(NULL, 4096 + 96 * count);
-    void *handle = NULL;
+    apd_h5_memory bytes = {0};
+    hid_t file = open_memory(NULL, 4096 + 96 * count, &bytes);
     bool good = file >= 0 && put_links(file, links, 0, count);
     int64_t size = good ? memory_size(file) : -1;
-    good = size > 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle != NULL;
-    if (good) {
+    if (size > 0) {
+        apd_h5_memory_reserve(&bytes, size);
         *image = (apd_part_image){count, apd_allocate_bytes(size, "links"), size};
-        memcpy(image->bytes, *(unsigned char **)handle, (size_t)size);
+        memcpy(image->bytes, bytes.bytes, (size_t)size);
     }
     if (file >= 0)
         (void)H5Fclose(file);
-    return good ? APD_OK : fail_hdf5("checkpoint.h5", "link to tasks", error);
+    apd_h5_memory_clear(&bytes);
+    return size > 0 ? APD_OK : fail_hdf5("checkpoint.h5", "link to tasks", error);
 }
