@@ -65,8 +65,8 @@ static void load_cut_anywhere_is_refused(void **state) {
     end(&f);
 }
 
-/* A change made with h5py to a copy, and what the complaint must contain once the copy's first lines are made to fit it: what
- * somebody may do who means to deceive, or a program that goes on writing. */
+/* A change made with h5py to a copy, which is refused; and what the complaint must contain once the copy's first lines are made
+ * to fit the front: what somebody may do who means to deceive, or a program that goes on writing. */
 static const struct {
     const char *change, *complaint;
 } damages[] = {
@@ -258,7 +258,7 @@ static void load_parts_missing_or_wrong_names_the_part(void **state) {
     for (int d = 0; d < DAMAGES; d++) {
         char path[320];
         (void)snprintf(path, sizeof path, "%s.%d", f.path, d);
-        assert_file_refused(&f, path, damages[d].change, "damaged: it");
+        assert_file_refused(&f, path, damages[d].change, ": ");
         apd_team_barrier(team);
         if (apd_team_rank(team) == 0)
             repair_first_lines(path);
