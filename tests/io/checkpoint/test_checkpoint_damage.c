@@ -65,8 +65,8 @@ static void load_cut_anywhere_is_refused(void **state) {
     end(&f);
 }
 
-/* A change made with h5py to a copy, which is refused; and what the complaint must contain once the copy's first lines are made
- * to fit the front: what somebody may do who means to deceive, or a program that goes on writing. */
+/* A change made with h5py to a copy, and what the complaint must contain once the copy's first lines fit its front again, as
+ * they do at once where only an array changed. */
 static const struct {
     const char *change, *complaint;
 } damages[] = {
@@ -209,11 +209,12 @@ static bool make_damaged(const char *path) {
     return done;
 }
 
-/* The first lines say the size and the digest of what follows. Rank 0. */
-static void repair_first_lines(const char *path) {
+/* Whether the first lines say the size of the file and the digest of its front; `repair`: make them. Rank 0. */
+static bool first_lines_fit(const char *path, bool repair) {
     int64_t size, front, bytes;
     int version, commit;
     uint64_t digest;
+    char lines[APD_PART_HEADER] = {0};
     unsigned char *file = read_bytes(path, &size);
     assert_int_equal(sscanf((const char *)file,
                             APD_PART_FORMAT " %d commit %d front %" SCNd64 " bytes %" SCNd64
@@ -222,13 +223,17 @@ static void repair_first_lines(const char *path) {
                      5);
     front = front < size ? front : size;
     digest = apd_digest(file + APD_PART_HEADER, (size_t)(front - APD_PART_HEADER));
-    memset(file, 0, APD_PART_HEADER);
-    (void)snprintf((char *)file, APD_PART_HEADER,
+    (void)snprintf(lines, sizeof lines,
                    APD_PART_FORMAT " %d\ncommit %d\nfront %" PRId64 "\nbytes %" PRId64 "\ndigest %016" PRIx64
                                    "\n",
                    version, commit, front, size, digest);
-    write_bytes(path, file, size);
+    bool fit = memcmp(file, lines, sizeof lines) == 0;
+    if (repair) {
+        memcpy(file, lines, sizeof lines);
+        write_bytes(path, file, size);
+    }
     free(file);
+    return fit;
 }
 
 /* Loading and verifying refuse the file with the same words, which contain `words`. */
@@ -258,11 +263,14 @@ static void load_parts_missing_or_wrong_names_the_part(void **state) {
     for (int d = 0; d < DAMAGES; d++) {
         char path[320];
         (void)snprintf(path, sizeof path, "%s.%d", f.path, d);
-        assert_file_refused(&f, path, damages[d].change, ": ");
-        apd_team_barrier(team);
-        if (apd_team_rank(team) == 0)
-            repair_first_lines(path);
-        apd_team_barrier(team);
+        bool fit = apd_team_rank(team) == 0 && first_lines_fit(path, false); /* arrays lie behind the front */
+        if (!apd_team_any(team, fit)) {
+            assert_file_refused(&f, path, damages[d].change, "damaged: it");
+            apd_team_barrier(team);
+            if (apd_team_rank(team) == 0)
+                (void)first_lines_fit(path, true);
+            apd_team_barrier(team);
+        }
         assert_file_refused(&f, path, damages[d].change, damages[d].complaint);
         if (apd_team_rank(team) == 0)
             (void)unlink(path);
