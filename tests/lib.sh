@@ -23,6 +23,33 @@ ranks() {
     mpirun -n "$count" "$APD" "$@"
 }
 
+# in_background P ARGUMENT...: start apd train run.yaml on P ranks, with its output in log.txt; $job is mpirun's process.
+# LAUNCH has more options of mpirun
+in_background() {
+    local count=$1
+    shift
+    # not through a function: $! must be mpirun
+    # shellcheck disable=SC2086 # several options
+    mpirun ${LAUNCH-} -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
+    job=$!
+}
+
+# wait_for TEXT FILE: wait until the text is in the file, at most a minute
+wait_for() {
+    for _ in $(seq 1200); do
+        ! grep -qs -- "$1" "$2" || return 0
+        sleep 0.05
+    done
+    fail "no $1 in $2 after a minute: $(cat log.txt)"
+}
+
+# ended STATUS [JOB]: the job in the background ends with this exit status
+ended() {
+    local status=0
+    wait "${2-$job}" || status=$?
+    [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
+}
+
 # refused CODE TEXT COMMAND...: the command ends with this exit code and one line on stderr that holds the text
 refused() {
     local code=$1 text=$2 status=0

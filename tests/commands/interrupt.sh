@@ -16,31 +16,6 @@ prepare() {
     fingerprint peace >undisturbed
 }
 
-# in_background P ARGUMENT...: start apd train on P ranks as process $job
-in_background() {
-    local count=$1
-    shift
-    # not through a function: $! must be mpirun
-    mpirun -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
-    job=$!
-}
-
-# wait_for TEXT FILE: wait until the text is in the file, at most a minute
-wait_for() {
-    for _ in $(seq 1200); do
-        ! grep -qs -- "$1" "$2" || return 0
-        sleep 0.05
-    done
-    fail "no $1 in $2 after a minute: $(cat log.txt)"
-}
-
-# ended STATUS: the background job ends with this exit status
-ended() {
-    local status=0
-    wait "$job" || status=$?
-    [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
-}
-
 # same_end: the folder run has the undisturbed run's bits
 same_end() {
     fingerprint run | diff - undisturbed >difference || fail "another end: $(head -20 difference)"

@@ -15,31 +15,6 @@ prepare() {
     : >log.txt
 }
 
-# in_background P ARGUMENT...: apd train on P ranks, mpirun's process is $job; LAUNCH has more options of mpirun
-in_background() {
-    local count=$1
-    shift
-    # shellcheck disable=SC2086 # several options
-    mpirun ${LAUNCH-} -n "$count" "$APD" train run.yaml "$@" >>log.txt 2>&1 &
-    job=$!
-}
-
-# wait_for TEXT FILE: until the text is in the file, a minute at most
-wait_for() {
-    for _ in $(seq 1200); do
-        ! grep -qs -- "$1" "$2" || return 0
-        sleep 0.05
-    done
-    fail "no $1 in $2 after a minute: $(cat log.txt)"
-}
-
-# ended STATUS [JOB]: the job in the background ended so
-ended() {
-    local status=0
-    wait "${2-$job}" || status=$?
-    [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat log.txt)"
-}
-
 # The processes of the lock's holder, rank 0 first.
 holders() {
     sed -n 's/^process \([0-9]*\) .*/\1/p' "${1-run/run.lock}"

@@ -18,12 +18,13 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
+
 enum { TASKS = 3, NONE = -1 };
 
 static apd_block blocks[] = {{.name = "dense1", .rows = 2, .cols = 3, .decomposed = true},
                              {.name = "head", .rows = 4, .cols = 2}};
 static const apd_layout layout = {.block_count = 2, .blocks = blocks, .decomposed = 6};
-static char folder[] = "/tmp/apd-compare-XXXXXX";
 
 /* A run to be written. */
 typedef struct sketch {
@@ -56,14 +57,6 @@ static sketch draw(const char *name, uint64_t seed, const int ids[TASKS], const 
     memcpy(s.ids, ids, sizeof s.ids);
     memcpy(s.last, last, sizeof s.last);
     return s;
-}
-
-static const char *path_of(const char *name) {
-    static char paths[16][128];
-    static int next;
-    char *path = paths[next++ % 16];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
 }
 
 static apd_run_state make_state(const sketch *s) {
@@ -165,14 +158,14 @@ static apd_status write_all(const sketch *s, apd_run_state *state, apd_error *er
     apd_item_key *keys = apd_item_list(state, &count);
     apd_status status = APD_OK;
     for (int round = 0; round < 2 && status == APD_OK; round++) {
-        (void)unlink(path_of(s->name));
+        (void)unlink(in_folder(s->name));
         for (int i = 0; i < count; i++) {
             apd_item item = apd_item_of(keys[i], made, state, NULL);
             *apd_item_home(state, keys[i]) =
                 (apd_home){state->commit, -1, apd_item_entries(&item), digests[i]};
             apd_item_clear(&item);
         }
-        status = write_file(path_of(s->name), state, made, digests, error);
+        status = write_file(in_folder(s->name), state, made, digests, error);
     }
     free(keys);
     apd_decomposition_destroy(made);
@@ -186,7 +179,7 @@ static const char *write_run(sketch s) {
     apd_run_state_clear(&state);
     if (status != APD_OK)
         fail_msg("%s", error.message);
-    return path_of(s.name);
+    return in_folder(s.name);
 }
 
 static void compare(const char *const *names, int count, apd_comparison *out) {
@@ -406,10 +399,10 @@ static void make_missing_or_foreign_file_is_refused(void **state) {
     (void)state;
     apd_comparison c;
     apd_error error = {0};
-    const char *missing = path_of("no-such-run");
+    const char *missing = in_folder("no-such-run");
     assert_int_equal(apd_comparison_make(&missing, 1, &c, &error), APD_ERROR_IO);
     assert_non_null(strstr(error.message, "no-such-run"));
-    const char *foreign = path_of("text");
+    const char *foreign = in_folder("text");
     FILE *file = fopen(foreign, "w");
     assert_true(file != NULL && fputs("no checkpoint", file) >= 0 && fclose(file) == 0);
     error = (apd_error){0};
@@ -417,16 +410,11 @@ static void make_missing_or_foreign_file_is_refused(void **state) {
     assert_non_null(strstr(error.message, "text"));
 }
 
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
 static int remove_folder(void **state) {
     (void)state;
     static const char *const names[] = {"a1", "a2", "b1", "b2", "first", "second", "text"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        (void)unlink(path_of(names[i]));
+        (void)unlink(in_folder(names[i]));
     return rmdir(folder);
 }
 

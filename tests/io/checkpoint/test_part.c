@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
+
 #include "base/digest.h"
 #include "base/memory.h"
 #include "io/checkpoint/part_reader.h"
@@ -20,16 +22,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static char folder[64] = "/tmp/apd-part-XXXXXX";
-
-static const char *path_of(const char *name) {
-    static char paths[4][128];
-    static int next;
-    char *path = paths[next++ % 4];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 /* --- contents --------------------------------------------------------------------------------------------- */
 
@@ -229,20 +221,20 @@ static void read_after_write_is_identical_to_the_bit(void **state) {
     apd_part_record record, other;
     int64_t size, other_size;
     make_mixed(groups, arrays);
-    written(path_of("first.h5"), &plan, 0, digests, &record);
-    unsigned char *bytes = read_bytes(path_of("first.h5"), &size);
+    written(in_folder("first.h5"), &plan, 0, digests, &record);
+    unsigned char *bytes = read_bytes(in_folder("first.h5"), &size);
     assert_int_equal(size, record.bytes);
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
-        check_file(path_of("first.h5"), &plan, digests, &record, cuts[i]);
-        written(path_of("cut.h5"), &plan, cuts[i], again, &other);
-        unsigned char *cut = read_bytes(path_of("cut.h5"), &other_size);
+        check_file(in_folder("first.h5"), &plan, digests, &record, cuts[i]);
+        written(in_folder("cut.h5"), &plan, cuts[i], again, &other);
+        unsigned char *cut = read_bytes(in_folder("cut.h5"), &other_size);
         assert_true(other_size == size && memcmp(bytes, cut, (size_t)size) == 0);
         assert_true(other.digest == record.digest && memcmp(again, digests, sizeof digests) == 0);
         free(cut);
-        assert_int_equal(unlink(path_of("cut.h5")), 0);
+        assert_int_equal(unlink(in_folder("cut.h5")), 0);
     }
     free(bytes);
-    assert_int_equal(unlink(path_of("first.h5")), 0);
+    assert_int_equal(unlink(in_folder("first.h5")), 0);
 }
 
 static void append_a_byte_at_a_time_gives_the_same_file(void **state) {
@@ -254,9 +246,9 @@ static void append_a_byte_at_a_time_gives_the_same_file(void **state) {
     make_mixed(groups, arrays);
     apd_part_plan plan = {.commit = 1, .group_count = 1, .groups = groups};
     for (int64_t cut = 1; cut < 20; cut++) {
-        written(path_of("bytes.h5"), &plan, cut, digests, &record);
-        check_file(path_of("bytes.h5"), &plan, digests, &record, cut);
-        assert_int_equal(unlink(path_of("bytes.h5")), 0);
+        written(in_folder("bytes.h5"), &plan, cut, digests, &record);
+        check_file(in_folder("bytes.h5"), &plan, digests, &record, cut);
+        assert_int_equal(unlink(in_folder("bytes.h5")), 0);
     }
 }
 
@@ -267,9 +259,9 @@ static void write_without_arrays_or_groups_is_read(void **state) {
     for (int i = 0; i < 2; i++) {
         uint64_t digests[1] = {0};
         apd_part_record record;
-        written(path_of("bare.h5"), &plans[i], 0, digests, &record);
-        check_file(path_of("bare.h5"), &plans[i], digests, &record, 0);
-        assert_int_equal(unlink(path_of("bare.h5")), 0);
+        written(in_folder("bare.h5"), &plans[i], 0, digests, &record);
+        check_file(in_folder("bare.h5"), &plans[i], digests, &record, 0);
+        assert_int_equal(unlink(in_folder("bare.h5")), 0);
     }
 }
 
@@ -296,12 +288,12 @@ static void many_groups_spill_the_metadata_and_are_read(void **state) {
     }
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         plan.group_count = counts[i];
-        written(path_of("many.h5"), &plan, 0, digests, &record);
-        check_file(path_of("many.h5"), &plan, digests, &record, 0);
-        written(path_of("again.h5"), &plan, 0, again, &other);
+        written(in_folder("many.h5"), &plan, 0, digests, &record);
+        check_file(in_folder("many.h5"), &plan, digests, &record, 0);
+        written(in_folder("again.h5"), &plan, 0, again, &other);
         assert_true(other.digest == record.digest && other.bytes == record.bytes);
-        assert_int_equal(unlink(path_of("many.h5")), 0);
-        assert_int_equal(unlink(path_of("again.h5")), 0);
+        assert_int_equal(unlink(in_folder("many.h5")), 0);
+        assert_int_equal(unlink(in_folder("again.h5")), 0);
     }
 }
 
@@ -327,9 +319,9 @@ static void write_with_links_of_an_image_is_the_file_without(void **state) {
         assert_int_equal(apd_part_image_make(links, kept, &image, &error), APD_OK);
         assert_int_equal(image.links, kept);
         plan.begin = &image;
-        written(path_of("image.h5"), &plan, 0, digests, &record);
-        check_file(path_of("image.h5"), &plan, digests, &record, 0);
-        hid_t file = H5Fopen(path_of("image.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
+        written(in_folder("image.h5"), &plan, 0, digests, &record);
+        check_file(in_folder("image.h5"), &plan, digests, &record, 0);
+        hid_t file = H5Fopen(in_folder("image.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
         assert_true(file >= 0);
         for (int i = 0; i < LINKS; i++) {
             char value[256];
@@ -341,7 +333,7 @@ static void write_with_links_of_an_image_is_the_file_without(void **state) {
             assert_true(object[0] == '/' && strcmp(object + 1, links[i].object) == 0);
         }
         assert_true(H5Fclose(file) >= 0);
-        assert_int_equal(unlink(path_of("image.h5")), 0);
+        assert_int_equal(unlink(in_folder("image.h5")), 0);
         free(image.bytes);
     }
     free(links);
@@ -361,17 +353,17 @@ static void write_at_another_time_gives_the_same_bytes(void **state) {
     apd_part_record record, other;
     int64_t size, other_size;
     make_mixed(groups, arrays);
-    written(path_of("now.h5"), &plan, 0, digests, &record);
+    written(in_folder("now.h5"), &plan, 0, digests, &record);
     const struct timespec pause = {1, 100000000};
     (void)nanosleep(&pause, NULL);
-    written(path_of("later.h5"), &plan, 0, digests, &other);
-    unsigned char *now = read_bytes(path_of("now.h5"), &size),
-                  *later = read_bytes(path_of("later.h5"), &other_size);
+    written(in_folder("later.h5"), &plan, 0, digests, &other);
+    unsigned char *now = read_bytes(in_folder("now.h5"), &size),
+                  *later = read_bytes(in_folder("later.h5"), &other_size);
     assert_true(size == other_size && memcmp(now, later, (size_t)size) == 0 && record.digest == other.digest);
     free(now);
     free(later);
-    assert_int_equal(unlink(path_of("now.h5")), 0);
-    assert_int_equal(unlink(path_of("later.h5")), 0);
+    assert_int_equal(unlink(in_folder("now.h5")), 0);
+    assert_int_equal(unlink(in_folder("later.h5")), 0);
 }
 
 /* The lines before HDF5's bytes say what README.md says, and the digest is XXH3 of the front behind them. */
@@ -385,8 +377,8 @@ static void write_begins_with_lines_for_people(void **state) {
     int64_t size, front, total;
     int version, commit;
     make_mixed(groups, arrays);
-    written(path_of("lines.h5"), &plan, 0, digests, &record);
-    unsigned char *bytes = read_bytes(path_of("lines.h5"), &size);
+    written(in_folder("lines.h5"), &plan, 0, digests, &record);
+    unsigned char *bytes = read_bytes(in_folder("lines.h5"), &size);
     assert_int_equal(sscanf((const char *)bytes,
                             "apd-checkpoint %d\ncommit %d\nfront %" SCNd64 "\nbytes %" SCNd64
                             "\ndigest %" SCNx64 "\n",
@@ -397,7 +389,7 @@ static void write_begins_with_lines_for_people(void **state) {
     assert_true(digest == apd_digest(bytes + APD_PART_HEADER, (size_t)(front - APD_PART_HEADER)));
     assert_memory_equal(bytes + APD_PART_HEADER, "\211HDF\r\n\032\n", 8);
     free(bytes);
-    assert_int_equal(unlink(path_of("lines.h5")), 0);
+    assert_int_equal(unlink(in_folder("lines.h5")), 0);
 }
 
 /* --- other writers, and disks -------------------------------------------------------------------------------- */
@@ -408,15 +400,15 @@ static void create_where_a_file_is_leaves_it_and_says_so(void **state) {
     apd_part_writer *writer = NULL;
     apd_error error = {0};
     int64_t size;
-    FILE *file = fopen(path_of("taken.h5"), "w");
+    FILE *file = fopen(in_folder("taken.h5"), "w");
     assert_true(file != NULL && fputs("another's", file) >= 0 && fclose(file) == 0);
-    assert_int_equal(apd_part_create(path_of("taken.h5"), &plan, &writer, &error), APD_ERROR_LOCKED);
+    assert_int_equal(apd_part_create(in_folder("taken.h5"), &plan, &writer, &error), APD_ERROR_LOCKED);
     assert_null(writer);
     assert_non_null(strstr(error.message, "taken.h5: another job has made this file"));
-    unsigned char *bytes = read_bytes(path_of("taken.h5"), &size);
+    unsigned char *bytes = read_bytes(in_folder("taken.h5"), &size);
     assert_true(size == 9 && memcmp(bytes, "another's", 9) == 0);
     free(bytes);
-    assert_int_equal(unlink(path_of("taken.h5")), 0);
+    assert_int_equal(unlink(in_folder("taken.h5")), 0);
 }
 
 static void create_in_a_missing_folder_is_an_io_error(void **state) {
@@ -424,7 +416,7 @@ static void create_in_a_missing_folder_is_an_io_error(void **state) {
     apd_part_plan plan = {.commit = 1};
     apd_part_writer *writer = NULL;
     apd_error error = {0};
-    assert_int_equal(apd_part_create(path_of("none/file.h5"), &plan, &writer, &error), APD_ERROR_IO);
+    assert_int_equal(apd_part_create(in_folder("none/file.h5"), &plan, &writer, &error), APD_ERROR_IO);
     assert_true(writer == NULL && strstr(error.message, "No such file or directory") != NULL);
 }
 
@@ -438,8 +430,8 @@ static void destroy_before_the_end_leaves_no_file(void **state) {
     int64_t bytes;
     make_mixed(groups, arrays);
     for (int reached = 0; reached < 4; reached++) {
-        assert_int_equal(apd_part_create(path_of("half.h5"), &plan, &writer, NULL), APD_OK);
-        assert_true(exists(path_of("half.h5")));
+        assert_int_equal(apd_part_create(in_folder("half.h5"), &plan, &writer, NULL), APD_OK);
+        assert_true(exists(in_folder("half.h5")));
         if (reached == 1)
             apd_part_append(writer, a_vector, 5);
         if (reached > 1)
@@ -447,7 +439,7 @@ static void destroy_before_the_end_leaves_no_file(void **state) {
         if (reached == 3) /* the disk may still be at work */
             assert_int_equal(apd_part_finish(writer, digests, &bytes, &digest, NULL), APD_OK);
         apd_part_destroy(writer);
-        assert_false(exists(path_of("half.h5")));
+        assert_false(exists(in_folder("half.h5")));
     }
     apd_part_destroy(NULL);
 }
@@ -467,26 +459,26 @@ static void write_without_room_is_an_io_error_and_leaves_no_file(void **state) {
     uint64_t digests[MIXED];
     apd_part_record whole, record;
     make_mixed(groups, arrays);
-    written(path_of("room.h5"), &plan, 0, digests, &whole);
-    assert_int_equal(unlink(path_of("room.h5")), 0);
+    written(in_folder("room.h5"), &plan, 0, digests, &whole);
+    assert_int_equal(unlink(in_folder("room.h5")), 0);
     const int64_t rooms[] = {0, 100, 512, 600, 5000, whole.bytes / 4, whole.bytes / 2, whole.bytes - 1};
     (void)signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         for (int64_t cut = 0; cut <= 70000; cut += 70000) {
             apd_error error = {0};
             limit_files((rlim_t)rooms[i]);
-            apd_status status = write_file(path_of("room.h5"), &plan, cut, digests, &record, &error);
+            apd_status status = write_file(in_folder("room.h5"), &plan, cut, digests, &record, &error);
             limit_files(RLIM_INFINITY);
             assert_int_equal(status, APD_ERROR_IO);
             assert_non_null(strstr(error.message, "room.h5: cannot write"));
             assert_non_null(strstr(error.message, "File too large"));
-            assert_false(exists(path_of("room.h5")));
+            assert_false(exists(in_folder("room.h5")));
         }
     limit_files((rlim_t)whole.bytes);
-    written(path_of("room.h5"), &plan, 0, digests, &record); /* just enough */
+    written(in_folder("room.h5"), &plan, 0, digests, &record); /* just enough */
     limit_files(RLIM_INFINITY);
-    check_file(path_of("room.h5"), &plan, digests, &record, 0);
-    assert_int_equal(unlink(path_of("room.h5")), 0);
+    check_file(in_folder("room.h5"), &plan, digests, &record, 0);
+    assert_int_equal(unlink(in_folder("room.h5")), 0);
 }
 
 /* --- what a reader refuses ------------------------------------------------------------------------------------ */
@@ -513,7 +505,7 @@ static void open_what_is_no_whole_part_says_what_it_is(void **state) {
     uint64_t digests[1];
     apd_part_record record, other;
     int64_t size;
-    char *path = apd_duplicate_text(path_of("refused.h5"));
+    char *path = apd_duplicate_text(in_folder("refused.h5"));
     make_mixed(groups, arrays);
     written(path, &plan, 0, digests, &record);
     unsigned char *bytes = read_bytes(path, &size);
@@ -559,19 +551,19 @@ static void end_group_after_a_flipped_bit_of_any_array_is_refused(void **state) 
     int64_t size;
     apd_part_reader reader = {0};
     make_mixed(groups, arrays);
-    written(path_of("bits.h5"), &plan, 0, digests, &record);
-    assert_int_equal(apd_part_open(path_of("bits.h5"), "bits.h5", NULL, &reader, NULL), APD_OK);
+    written(in_folder("bits.h5"), &plan, 0, digests, &record);
+    assert_int_equal(apd_part_open(in_folder("bits.h5"), "bits.h5", NULL, &reader, NULL), APD_OK);
     int64_t front = reader.front;
     apd_part_close(&reader);
-    unsigned char *bytes = read_bytes(path_of("bits.h5"), &size);
+    unsigned char *bytes = read_bytes(in_folder("bits.h5"), &size);
     for (int64_t at = front; at < size;
          at += at == size - 1 ? 1 : (size - 1 - at < 97 ? size - 1 - at : 97)) {
         apd_part_in in;
         apd_error error = {0};
         bytes[at] ^= 16;
-        write_bytes(path_of("bits.h5"), bytes, size);
+        write_bytes(in_folder("bits.h5"), bytes, size);
         bytes[at] ^= 16;
-        assert_int_equal(apd_part_open(path_of("bits.h5"), "bits.h5", &record, &reader, NULL), APD_OK);
+        assert_int_equal(apd_part_open(in_folder("bits.h5"), "bits.h5", &record, &reader, NULL), APD_OK);
         assert_int_equal(apd_part_begin_group(&reader, "", &in, NULL), APD_OK);
         for (int a = 0; a < groups[0].array_count; a++) {
             apd_shape shape = arrays[0][a].shape;
@@ -584,7 +576,7 @@ static void end_group_after_a_flipped_bit_of_any_array_is_refused(void **state) 
         apd_part_close(&reader);
     }
     free(bytes);
-    assert_int_equal(unlink(path_of("bits.h5")), 0);
+    assert_int_equal(unlink(in_folder("bits.h5")), 0);
 }
 
 static void begin_array_of_another_type_or_extent_is_refused(void **state) {
@@ -597,8 +589,8 @@ static void begin_array_of_another_type_or_extent_is_refused(void **state) {
     apd_part_reader reader = {0};
     apd_part_in in;
     make_mixed(groups, arrays);
-    written(path_of("types.h5"), &plan, 0, digests, &record);
-    assert_int_equal(apd_part_open(path_of("types.h5"), "types.h5", &record, &reader, NULL), APD_OK);
+    written(in_folder("types.h5"), &plan, 0, digests, &record);
+    assert_int_equal(apd_part_open(in_folder("types.h5"), "types.h5", &record, &reader, NULL), APD_OK);
     assert_int_equal(apd_part_begin_group(&reader, "", &in, NULL), APD_OK);
     const struct {
         const char *name;
@@ -633,7 +625,7 @@ static void begin_array_of_another_type_or_extent_is_refused(void **state) {
     free(read);
     apd_part_abandon(&in);
     apd_part_close(&reader);
-    assert_int_equal(unlink(path_of("types.h5")), 0);
+    assert_int_equal(unlink(in_folder("types.h5")), 0);
 }
 
 /* --- h5py ------------------------------------------------------------------------------------------------------ */
@@ -650,8 +642,8 @@ static void write_read_by_h5py_is_identical(void **state) {
     uint64_t digests[MIXED];
     apd_part_record record;
     make_mixed(groups, arrays);
-    written(path_of("python.h5"), &plan, 0, digests, &record);
-    FILE *script = fopen(path_of("check.py"), "w");
+    written(in_folder("python.h5"), &plan, 0, digests, &record);
+    FILE *script = fopen(in_folder("check.py"), "w");
     assert_non_null(script);
     (void)fprintf(script,
                   "import h5py, numpy as np\n"
@@ -665,7 +657,7 @@ static void write_read_by_h5py_is_identical(void **state) {
                   "assert (r['i32'], r['i64'], r['u64']) == (-3, -2**63, 2**64 - 1)\n"
                   "assert np.signbit(r['f64']) and (r['f32s'] == np.float32([1.5, -2.5, 1e-41])).all()\n"
                   "assert r['text'].decode() == 'na\\u00efve'\n",
-                  path_of("python.h5"));
+                  in_folder("python.h5"));
     for (int g = 0; g < MIXED; g++) {
         (void)fprintf(script, "assert f['/%s'].attrs['digest'] == 0x%" PRIx64 "\n", groups[g].name,
                       digests[g]);
@@ -685,10 +677,10 @@ static void write_read_by_h5py_is_identical(void **state) {
     }
     assert_int_equal(fclose(script), 0);
     char command[300];
-    (void)snprintf(command, sizeof command, "/usr/bin/python3 '%s'", path_of("check.py"));
+    (void)snprintf(command, sizeof command, "/usr/bin/python3 '%s'", in_folder("check.py"));
     assert_int_equal(system(command), 0);
-    assert_int_equal(unlink(path_of("check.py")), 0);
-    assert_int_equal(unlink(path_of("python.h5")), 0);
+    assert_int_equal(unlink(in_folder("check.py")), 0);
+    assert_int_equal(unlink(in_folder("python.h5")), 0);
 }
 
 int main(void) {
@@ -709,7 +701,7 @@ int main(void) {
         cmocka_unit_test(begin_array_of_another_type_or_extent_is_refused),
         cmocka_unit_test(write_read_by_h5py_is_identical),
     };
-    if (mkdtemp(folder) == NULL)
+    if (make_folder(NULL) != 0)
         return 1;
     int failed = cmocka_run_group_tests_name("part", tests, NULL, NULL);
     (void)rmdir(folder);

@@ -16,16 +16,14 @@
 
 #include <cmocka.h>
 
-static char folder[64];
+#include "folder.h"
+
 static char data_path[128];
 
-static int make_folder(void **state) {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-dataset-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
+static int set_up(void **state) {
+    int status = make_folder(state);
     (void)snprintf(data_path, sizeof data_path, "%s/data.h5", folder);
-    return 0;
+    return status;
 }
 
 /* Every file is closed, whatever failed before. */
@@ -514,5 +512,5 @@ int main(void) {
         cmocka_unit_test(open_wrong_foreign_file_names_the_fault),
         cmocka_unit_test(read_pixel_that_is_no_number_names_its_image),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -22,26 +22,15 @@
 
 #include <cmocka.h>
 
-static char folder[64];
+#include "folder.h"
+
 static char data_path[128];
 
-static int make_folder(void **state) {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-hostile-XXXXXX");
+static int set_up(void **state) {
     (void)alarm(60); /* ends a test that waits for a pipe */
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    int status = make_folder(state);
     (void)snprintf(data_path, sizeof data_path, "%s/data.h5", folder);
-    return 0;
-}
-
-static void run(const char *format, ...) {
-    char command[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    assert_int_equal(system(command), 0);
+    return status;
 }
 
 static int remove_folder(void **state) {
@@ -509,7 +498,7 @@ static void room_check_holds_sizes_against_the_limit(void **state) {
     limit_memory(-1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, remove_folder)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

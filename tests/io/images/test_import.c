@@ -14,22 +14,7 @@
 
 #include <cmocka.h>
 
-static char folder[64];
-
-static void run(const char *format, ...) {
-    char command[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    assert_int_equal(system(command), 0);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-import-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
+#include "folder.h"
 
 static int remove_folder(void **state) {
     (void)state;

@@ -14,24 +14,9 @@
 
 #include <cmocka.h>
 
-static char folder[64];
+#include "folder.h"
 
-static int make_place(void **state) {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-durable-XXXXXX");
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-/* Where in the test's folder; valid until the next but three. */
-static const char *in_folder(const char *name) {
-    static char paths[4][256];
-    static int turn = 0;
-    turn = (turn + 1) % 4;
-    (void)snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
-    return paths[turn];
-}
-
-static int remove_place(void **state) {
+static int remove_folder(void **state) {
     static const char *const names[] = {"metrics.jsonl",
                                         "metrics.jsonl.tmp",
                                         "a.txt",
@@ -47,13 +32,6 @@ static int remove_place(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         (void)remove(in_folder(names[i]));
     return rmdir(folder);
-}
-
-static void put(const char *name, const char *text) {
-    FILE *file = fopen(in_folder(name), "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
 }
 
 static void assert_holds(const char *name, const char *text) {
@@ -353,33 +331,36 @@ static void read_file_that_is_missing_or_endless_fails(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(write_file_syncs_before_the_rename_and_the_folder_after, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(make_folder_syncs_the_parent_of_each_new_one, make_place,
-                                        remove_place),
+        cmocka_unit_test_setup_teardown(write_file_syncs_before_the_rename_and_the_folder_after, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(make_folder_syncs_the_parent_of_each_new_one, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(refused_sync_leaves_the_former_file_and_says_whether_to_try_again,
-                                        make_place, remove_place),
-        cmocka_unit_test_setup_teardown(sync_that_is_not_to_be_had_is_none, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(sync_folder_of_takes_paths_of_every_kind, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(make_folder_makes_those_above_and_accepts_existing, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(make_folder_without_a_name_or_in_place_of_a_file_fails, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(make_folder_where_the_system_refuses_names_it, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(write_file_replaces_whole_and_leaves_no_temporary, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(append_file_adds_to_what_is_there, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(append_file_makes_none_and_names_what_fails, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(write_file_without_space_keeps_former_file, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(write_file_over_a_folder_removes_temporary, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(write_file_in_missing_folder_or_below_a_file_fails, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(write_file_in_folder_without_permission_fails, make_place,
-                                        remove_place),
-        cmocka_unit_test_setup_teardown(read_file_respects_the_limit_exactly, make_place, remove_place),
-        cmocka_unit_test_setup_teardown(read_file_that_is_missing_or_endless_fails, make_place, remove_place),
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(sync_that_is_not_to_be_had_is_none, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(sync_folder_of_takes_paths_of_every_kind, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(make_folder_makes_those_above_and_accepts_existing, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(make_folder_without_a_name_or_in_place_of_a_file_fails, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(make_folder_where_the_system_refuses_names_it, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(write_file_replaces_whole_and_leaves_no_temporary, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(append_file_adds_to_what_is_there, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(append_file_makes_none_and_names_what_fails, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(write_file_without_space_keeps_former_file, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(write_file_over_a_folder_removes_temporary, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(write_file_in_missing_folder_or_below_a_file_fails, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(write_file_in_folder_without_permission_fails, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(read_file_respects_the_limit_exactly, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(read_file_that_is_missing_or_endless_fails, make_folder,
+                                        remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

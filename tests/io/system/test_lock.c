@@ -19,28 +19,14 @@
 
 #include <cmocka.h>
 
-static char folder[64];
+#include "folder.h"
+
 static apd_process self;
 
 /* --- what the system answers; 0: as it does ----------------------------------------------------------------- */
 
 static int fcntl_refusal, link_refusal;
 static enum { HONEST, LOST_ANSWER, LIE, OVERTAKEN } link_manner;
-
-static const char *in_folder(const char *name) {
-    static char paths[4][400];
-    static int turn = 0;
-    turn = (turn + 1) % 4;
-    (void)snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
-    return paths[turn];
-}
-
-static void put(const char *name, const char *text) {
-    FILE *file = fopen(in_folder(name), "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
 
 int __real_fcntl(int file, int command, void *argument);
 int __wrap_fcntl(int file, int command, void *argument);
@@ -72,7 +58,6 @@ int __wrap_link(const char *from, const char *to) {
 }
 
 static int set_up(void **state) {
-    (void)state;
     fcntl_refusal = link_refusal = 0;
     link_manner = HONEST;
     (void)unsetenv("SLURM_JOB_ID");
@@ -81,8 +66,7 @@ static int set_up(void **state) {
     (void)unsetenv("SLURM_CLUSTER_NAME");
     (void)unsetenv("SLURM_RESTART_COUNT");
     apd_process_self(&self);
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-lock-XXXXXX");
-    return mkdtemp(folder) != NULL ? 0 : -1;
+    return make_folder(state);
 }
 
 static int tear_down(void **state) {

@@ -14,22 +14,7 @@
 
 #include <cmocka.h>
 
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/apd-runlog-XXXXXX");
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-/* A path in the test's folder; valid for three more calls. */
-static const char *in_folder(const char *name) {
-    static char paths[4][256];
-    static int turn = 0;
-    turn = (turn + 1) % 4;
-    (void)snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
-    return paths[turn];
-}
+#include "folder.h"
 
 static int remove_folder(void **state) {
     static const char *const names[] = {"metrics.jsonl", "plain"};
@@ -37,13 +22,6 @@ static int remove_folder(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         (void)remove(in_folder(names[i]));
     return rmdir(folder);
-}
-
-static void put(const char *name, const char *text) {
-    FILE *file = fopen(in_folder(name), "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
 }
 
 static void assert_message(const apd_error *error, const char *format, const char *path) {
