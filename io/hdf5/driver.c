@@ -1,12 +1,9 @@
 #include "io/hdf5/driver.h"
 
 #include "base/memory.h"
+#include "io/hdf5/driver_base.h"
 #include "io/system/fault.h"
 
-#include <H5FDpublic.h>
-#if H5_VERSION_GE(1, 13, 0)
-#include <H5FDdevelop.h>
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -24,9 +21,8 @@ typedef struct kept {
 } kept;
 
 typedef struct open_file {
-    H5FD_t base; /* HDF5's own part: first */
+    apd_h5_driver_file base; /* first */
     int descriptor;
-    haddr_t allocated, end; /* HDF5's "eoa" and "eof" */
     apd_h5_fault *fault;
     kept *first, *last; /* in the order of writing */
     size_t waiting;     /* bytes written since the disk was last told to begin */
@@ -82,8 +78,8 @@ static void write_bytes(open_file *file, haddr_t address, size_t size, const uns
     begin_writeback(file, done);
     if (done < size && needed)
         keep(file, address + done, size - done, bytes + done);
-    if (address + size > file->end)
-        file->end = address + size;
+    if (address + size > file->base.end)
+        file->base.end = address + size;
 }
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t largest) {
@@ -103,14 +99,14 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     }
     open_file *file = apd_allocate(1, sizeof *file, "an HDF5 file");
     file->descriptor = descriptor;
-    file->end = (haddr_t)facts.st_size;
+    file->base.end = (haddr_t)facts.st_size;
     file->fault = *fault;
     file->fault->number = 0;
     if (file->fault->closed) /* HDF5 may open a file to see whether it is there, and once more to write it */
         (void)close(file->fault->descriptor);
     file->fault->closed = false;
     file->fault->descriptor = descriptor;
-    return &file->base;
+    return &file->base.hdf5;
 }
 
 static herr_t driver_close(H5FD_t *base) {
@@ -130,22 +126,6 @@ static herr_t driver_query(const H5FD_t *base, unsigned long *flags) {
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
              H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
-}
-
-static haddr_t driver_get_allocated(const H5FD_t *base, H5FD_mem_t type) {
-    (void)type;
-    return ((const open_file *)base)->allocated;
-}
-
-static herr_t driver_set_allocated(H5FD_t *base, H5FD_mem_t type, haddr_t address) {
-    (void)type;
-    ((open_file *)base)->allocated = address;
-    return 0;
-}
-
-static haddr_t driver_get_end(const H5FD_t *base, H5FD_mem_t type) {
-    (void)type;
-    return ((const open_file *)base)->end;
 }
 
 static herr_t driver_get_handle(H5FD_t *base, hid_t access, void **handle) {
@@ -199,43 +179,27 @@ static herr_t driver_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
     open_file *file = (open_file *)base;
     (void)transfer;
     (void)closing;
-    if (file->end == file->allocated)
+    if (file->base.end == file->base.allocated)
         return 0;
     errno = 0;
-    if (file->fault->number == 0 && ftruncate(file->descriptor, (off_t)file->allocated) != 0)
+    if (file->fault->number == 0 && ftruncate(file->descriptor, (off_t)file->base.allocated) != 0)
         note(file);
-    file->end = file->allocated;
+    file->base.end = file->base.allocated;
     return 0;
 }
 
 herr_t apd_h5_driver_use(hid_t access, apd_h5_fault *fault) {
-    static const H5FD_class_t driver = {
-#ifdef H5FD_CLASS_VERSION
-        .version = H5FD_CLASS_VERSION,
-        .value = (H5FD_class_value_t)600, /* of the range for drivers of one's own */
-#endif
-        .name = "apd",
-        .maxaddr = ((haddr_t)1 << (8 * sizeof(off_t) - 1)) - 1,
-        .fc_degree = H5F_CLOSE_WEAK,
-        .fapl_size = sizeof(apd_h5_fault *),
-        .open = driver_open,
-        .close = driver_close,
-        .query = driver_query,
-        .get_eoa = driver_get_allocated,
-        .set_eoa = driver_set_allocated,
-        .get_eof = driver_get_end,
-        .get_handle = driver_get_handle,
-        .read = driver_read,
-        .write = driver_write,
-        .truncate = driver_truncate,
-        .fl_map = H5FD_FLMAP_DICHOTOMY,
-    };
-    /* Kept until the process ends: HDF5's close of a file calls its driver after giving the driver back, and
-     * the last reference to a driver frees it (seen with 1.10.8). */
     static hid_t registered = -1;
-    if (registered < 0)
-        registered = H5FDregister(&driver);
-    return registered < 0 ? -1 : H5Pset_driver(access, registered, (const void *)&fault);
+    H5FD_class_t driver = apd_h5_driver_class(600, "apd");
+    driver.fapl_size = sizeof(apd_h5_fault *);
+    driver.open = driver_open;
+    driver.close = driver_close;
+    driver.get_handle = driver_get_handle;
+    driver.truncate = driver_truncate;
+    driver.query = driver_query;
+    driver.read = driver_read;
+    driver.write = driver_write;
+    return apd_h5_driver_set(access, &driver, &registered, (const void *)&fault);
 }
 
 apd_h5_fault *apd_h5_driver_fault(hid_t file) {

@@ -1,12 +1,9 @@
 #include "io/hdf5/read_driver.h"
 
 #include "base/memory.h"
+#include "io/hdf5/driver_base.h"
 #include "io/system/file.h"
 
-#include <H5FDpublic.h>
-#if H5_VERSION_GE(1, 13, 0)
-#include <H5FDdevelop.h>
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,10 +14,9 @@
 #include <unistd.h>
 
 typedef struct open_file {
-    H5FD_t base; /* HDF5's own part: first */
+    apd_h5_driver_file base; /* first */
     int descriptor;
-    char *path;             /* owned */
-    haddr_t allocated, end; /* HDF5's "eoa" and "eof" */
+    char *path; /* owned */
     dev_t device;
     ino_t number;
 } open_file;
@@ -73,10 +69,10 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     open_file *file = apd_allocate(1, sizeof *file, "an HDF5 file");
     file->descriptor = descriptor;
     file->path = apd_duplicate_text(name);
-    file->end = (haddr_t)facts.st_size;
+    file->base.end = (haddr_t)facts.st_size;
     file->device = facts.st_dev;
     file->number = facts.st_ino;
-    return &file->base;
+    return &file->base.hdf5;
 }
 
 static herr_t driver_close(H5FD_t *base) {
@@ -99,22 +95,6 @@ static herr_t driver_query(const H5FD_t *base, unsigned long *flags) {
     (void)base;
     *flags = H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
-}
-
-static haddr_t driver_get_allocated(const H5FD_t *base, H5FD_mem_t type) {
-    (void)type;
-    return ((const open_file *)base)->allocated;
-}
-
-static herr_t driver_set_allocated(H5FD_t *base, H5FD_mem_t type, haddr_t address) {
-    (void)type;
-    ((open_file *)base)->allocated = address;
-    return 0;
-}
-
-static haddr_t driver_get_end(const H5FD_t *base, H5FD_mem_t type) {
-    (void)type;
-    return ((const open_file *)base)->end;
 }
 
 /* Bytes beyond the end read as zeros, as in HDF5's own drivers. */
@@ -155,27 +135,13 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_
 }
 
 herr_t apd_h5_read_driver_use(hid_t access) {
-    static const H5FD_class_t driver = {
-#ifdef H5FD_CLASS_VERSION
-        .version = H5FD_CLASS_VERSION,
-        .value = (H5FD_class_value_t)601, /* of the range for drivers of one's own; the writing one has 600 */
-#endif
-        .name = "apd-read",
-        .maxaddr = ((haddr_t)1 << (8 * sizeof(off_t) - 1)) - 1,
-        .fc_degree = H5F_CLOSE_WEAK,
-        .open = driver_open,
-        .close = driver_close,
-        .cmp = driver_compare,
-        .query = driver_query,
-        .get_eoa = driver_get_allocated,
-        .set_eoa = driver_set_allocated,
-        .get_eof = driver_get_end,
-        .read = driver_read,
-        .write = driver_write,
-        .fl_map = H5FD_FLMAP_DICHOTOMY,
-    };
-    static hid_t registered = -1; /* kept until the process ends, as the writing driver's is */
-    if (registered < 0)
-        registered = H5FDregister(&driver);
-    return registered < 0 ? -1 : H5Pset_driver(access, registered, NULL);
+    static hid_t registered = -1;
+    H5FD_class_t driver = apd_h5_driver_class(601, "apd-read");
+    driver.open = driver_open;
+    driver.close = driver_close;
+    driver.cmp = driver_compare;
+    driver.query = driver_query;
+    driver.read = driver_read;
+    driver.write = driver_write;
+    return apd_h5_driver_set(access, &driver, &registered, NULL);
 }
