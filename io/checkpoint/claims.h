@@ -1,4 +1,4 @@
-/* claims: what a checkpoint may say of sizes and names, so that nothing that follows from them overflows.
+/* claims: limits on the sizes and names in a checkpoint, so that no size computed from them overflows.
  *
  * Each returns what is wrong, for a message; NULL: nothing. Local. */
 #ifndef APD_IO_CHECKPOINT_CLAIMS_H
@@ -9,7 +9,7 @@
 
 enum { APD_MOST_BLOCKS = 4096, APD_MOST_TRAINING_ARRAYS = 65536 };
 
-/* Names are unique and plain; all numbers of `tasks` tasks stay far below 2^63. */
+/* Names are unique and plain, and the numbers of `tasks` tasks together stay far below 2^63. */
 const char *apd_claims_of_layout(const apd_layout *layout, int64_t tasks);
 
 /* The list of the solver's arrays: blocks, widths, names that are unique in a block. `array_count` is negative when there are

@@ -1,6 +1,6 @@
-/* commits: what one process does with a run's commits, without MPI.
+/* commits: reading, verifying, packing and deleting a run's commits in one process, without MPI.
  *
- * A run may commit meanwhile: a reader whose parts go is started again on the newer commit.
+ * The run may go on committing: when a part is deleted under a reader, it starts again on the newer commit.
  * Local. Statuses: DATA naming the file and the group; IO, or REQUEUE where a fault may pass. */
 #ifndef APD_IO_CHECKPOINT_COMMITS_H
 #define APD_IO_CHECKPOINT_COMMITS_H
@@ -24,7 +24,7 @@ apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd
 apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
                                  apd_error *error);
 
-/* Read a commit through and check every digest. `*groups` is how many groups were good; set on success only. */
+/* Read a commit through and check every digest. `*groups` is set to the number of groups, on success only. */
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error);
 
 /* Copy the commit `path` into one self-contained file `to`, replacing it, and check that. `*groups` as verify. */

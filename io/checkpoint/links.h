@@ -1,8 +1,8 @@
 /* links: checkpoint.h5's links to the items, for readers of HDF5 without the program.
  *
- * HDF5 needs 4 us for a link. The bytes of a file that has the links of the first tasks and nothing else are kept from commit
- * to commit, so that a commit makes links to the last, broken lot of tasks alone. The lots are of a fixed size, so that equal
- * commits are equal files. */
+ * HDF5 takes 4 us to make a link. So the bytes of a file with nothing but the links of the first tasks are kept from commit to
+ * commit, and a commit makes links only for the tasks after them. The kept image grows by batches of a fixed number of
+ * tasks, so that equal commits are equal files. */
 #ifndef APD_IO_CHECKPOINT_LINKS_H
 #define APD_IO_CHECKPOINT_LINKS_H
 
@@ -14,7 +14,7 @@
 apd_status apd_links_make(apd_run_state *state, const apd_layout *layout, apd_part_link **links,
                           int64_t *count, const apd_part_image **begin, apd_error *error);
 
-/* For tests: a lot is of so many tasks (128). Returns what it was. */
+/* For tests: set the number of tasks in a batch (128). Returns the former number. */
 int apd_links_set_lot(int tasks);
 
 #endif

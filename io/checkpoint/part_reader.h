@@ -1,12 +1,12 @@
-/* part_reader: a file that part_writer wrote, checked as it is read.
+/* part_reader: reads a file of part_writer.h and checks it on the way.
  *
- * Opening reads the user block and the front and holds them against their digest before HDF5 sees either. Type, extents and
- * place of an array are held against what is expected, and against the file, before anybody makes room for it; its numbers
- * are read past HDF5, and a group's end compares digests. No link is ever followed.
- * A file may be made to deceive, with right digests: HDF5 is then guarded (io/hdf5/guard.h) by whoever calls.
+ * Opening compares the front with its digest before HDF5 sees a byte of it. The type, extents and place of an array are checked
+ * against what is expected and against the file's size before memory is allocated for it; its numbers are read without
+ * HDF5, and apd_part_end_group compares digests. Links are never followed.
+ * A malicious file may carry right digests: callers guard HDF5 against it (io/hdf5/guard.h).
  *
  * Local. Statuses: DATA "FILE: OBJECT: reason"; IO or REQUEUE when the system refuses. Outputs are set on success only,
- * but an array's numbers are to be trusted after the group's end alone. */
+ * but an array's numbers are proven only by apd_part_end_group. */
 #ifndef APD_IO_CHECKPOINT_PART_READER_H
 #define APD_IO_CHECKPOINT_PART_READER_H
 
@@ -24,7 +24,7 @@ typedef struct apd_part_reader {
     uint64_t digest;
 } apd_part_reader;
 
-/* A group while it is read. */
+/* A group being read. */
 typedef struct apd_part_in {
     const apd_part_reader *reader;
     hid_t group;
@@ -57,13 +57,13 @@ apd_status apd_part_stored_digest(const apd_part_in *in, uint64_t *digest, apd_e
 apd_status apd_part_attribute_read(const apd_part_in *in, const char *name, const apd_shape *shape,
                                    void *value, apd_error *error);
 
-/* Begin to read array `name`; extents, and a text's length, of APD_ANY are set in `shape`. Then all its bytes, in any cut,
- * and the end. */
+/* Begin to read the array `name`; extents, and a text's length, that are APD_ANY in `shape` are set from the file. Then read all
+ * its bytes, in pieces of any size, and end it. */
 apd_status apd_part_begin_array(apd_part_in *in, const char *name, apd_shape *shape, apd_error *error);
 apd_status apd_part_read(apd_part_in *in, void *bytes, int64_t count, apd_error *error);
 apd_status apd_part_end_array(apd_part_in *in, apd_error *error);
 
-/* A whole array into memory to be freed, one zero byte behind it. */
+/* A whole array, with one zero byte behind it. Free it. */
 apd_status apd_part_read_array(apd_part_in *in, const char *name, apd_shape *shape, void **bytes,
                                apd_error *error);
 

@@ -55,7 +55,7 @@ static apd_status fail_hdf5(const char *path, const char *step, apd_error *error
 
 /* --- the front, in memory --------------------------------------------------------------------------------- */
 
-/* Bytes that HDF5 needs for it, nearly. */
+/* An estimate of the bytes that HDF5 needs for the front. */
 static int64_t estimate_front(const apd_part_plan *plan) {
     int64_t bytes = 2048 + 128 * (plan->link_count - (plan->begin != NULL ? plan->begin->links : 0));
     for (int g = 0; g < plan->group_count; g++) {
@@ -67,7 +67,7 @@ static int64_t estimate_front(const apd_part_plan *plan) {
     return bytes;
 }
 
-/* A file in memory, on `bytes`, whose metadata go to blocks of `block` bytes; negative on failure. */
+/* Open a file in memory, `bytes`, that allocates metadata in blocks of `block` bytes. Negative on failure. */
 static hid_t open_memory(const apd_part_image *begin, int64_t block, apd_h5_memory *bytes) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), make = H5Pcreate(H5P_FILE_CREATE), file = -1;
     /* Format 1.8: metadata have checksums, and no mark says that a file is open for writing. */
@@ -90,7 +90,7 @@ static hid_t open_memory(const apd_part_image *begin, int64_t block, apd_h5_memo
     return file;
 }
 
-/* The group `name` below `place`, made where it is not there; "" is `place`. No object carries a time. */
+/* Open the group `name` below `place` ("": the root), and create it if it does not exist. */
 static hid_t open_group(hid_t place, const char *name) {
     if (name[0] == '\0')
         return H5Gopen2(place, "/", H5P_DEFAULT);
@@ -104,7 +104,7 @@ static hid_t open_group(hid_t place, const char *name) {
     return group;
 }
 
-/* Make the groups above `name` that are not there. */
+/* Create the groups above `name` that do not exist. */
 static bool make_parents(hid_t place, const char *name) {
     char parent[64];
     bool good = true;
@@ -130,7 +130,7 @@ static bool put_attribute(hid_t group, const apd_part_attribute *attribute, hid_
     return good;
 }
 
-/* Make room for an array; `*at` is where it lies in the file, -1 when it is empty. */
+/* Allocate an array in the file; `*at` is its offset, -1 when it is empty. */
 static bool put_array(hid_t group, const apd_part_array *array, int64_t *at) {
     hid_t type = apd_file_type(&array->shape), space = apd_shape_space(&array->shape), set = -1;
     hid_t make = H5Pcreate(H5P_DATASET_CREATE);
@@ -156,8 +156,8 @@ static bool put_links(hid_t file, const apd_part_link *links, int64_t first, int
     return true;
 }
 
-/* Groups, attributes and arrays; digests are zero so far. False when HDF5 fails, or arrays do not lie one behind the other
- * (`*again`: metadata found no room in front of them). */
+/* Create groups, attributes and arrays, with digests of zero so far. False when HDF5 fails. `*again`: arrays do not lie one
+ * behind the other, as metadata did not fit in front of them. */
 static bool put_groups(apd_part_writer *writer, bool *again) {
     const apd_part_plan *plan = writer->plan;
     static const uint64_t zero = 0;
@@ -247,7 +247,7 @@ static void note(apd_part_writer *writer) {
         writer->number = errno != 0 ? errno : EIO;
 }
 
-/* Let the disk begin with what has been written, while more comes: a later fsync finds little left. */
+/* Start writeback of what has been written so far: the later fsync then has little left to do. */
 static void begin_writeback(apd_part_writer *writer, int64_t count) {
     enum { ENOUGH = 4 << 20 };
     writer->waiting += count;
@@ -291,7 +291,7 @@ uint64_t apd_part_fold(uint64_t group, const apd_part_array *array, uint64_t num
     return apd_digest_join(group, numbers);
 }
 
-/* End the array that is complete, and empty ones behind it; begin the next. */
+/* End a complete array and the empty ones after it, and begin the next. */
 static void next_array(apd_part_writer *writer) {
     while (writer->left == 0 && writer->array < writer->count) {
         if (writer->current != NULL)
@@ -304,7 +304,7 @@ static void next_array(apd_part_writer *writer) {
     }
 }
 
-/* At most BUFFER bytes of one array; so many go to the disk from where they are, while the cache has them. */
+/* At most BUFFER bytes of one array. A whole buffer is written without a copy, while it is in the cache. */
 static void append(apd_part_writer *writer, const unsigned char *bytes, int64_t count) {
     apd_digest_add(writer->current, bytes, (size_t)count);
     writer->left -= count;
@@ -507,13 +507,13 @@ apd_status apd_part_finish(apd_part_writer *writer, uint64_t *digests, int64_t *
     *bytes = writer->size;
     *digest = writer->digest;
     writer->waits = apd_thread_start(&writer->syncing, "apd-sync", bring_to_disk, writer) == 0;
-    if (!writer->waits) /* no thread is to be had */
+    if (!writer->waits) /* no thread could be started */
         (void)bring_to_disk(writer);
     return APD_OK;
 }
 
-/* The disk writes while the file is read back, so what is read comes from the page cache, mostly: that finds faults of
- * this program, the kernel and the file system, not of the disk. */
+/* The file is read back while it is synced, so mostly from the page cache: that finds faults of this program, the kernel and the
+ * file system, not of the disk. */
 apd_status apd_part_wait(apd_part_writer *writer, apd_error *error) {
     apd_status status = read_back(writer, error);
     end_sync(writer);

@@ -1,14 +1,13 @@
 /* part_writer: one file of a commit, written once.
  *
- * What the file describes (groups, attributes, the places of arrays) is made by HDF5 in memory; it is the *front* of the
- * file. Arrays lie behind it, contiguous and in order, and are written as they come, so that they pass through memory
- * once and no fault of the disk is ever HDF5's. A user block of 512 bytes before HDF5's own bytes holds, as text:
+ * HDF5 makes the metadata (groups, attributes, where arrays lie) in memory: the *front* of the file. The arrays follow it,
+ * contiguous and in order, and are written without HDF5 as they come, so that each byte is copied once and HDF5 never meets a
+ * failed write. A user block of 512 bytes precedes the front and holds, as text:
  *
  *   apd-checkpoint 3 / commit N / front BYTES / bytes BYTES / digest XXH3
  *
- * The digest is that of the front's bytes behind the user block: it is checked before HDF5 sees them. Every group has an
- * attribute `digest` of its arrays, in the front, which is checked as they are read. Equal contents give equal bytes: no
- * object carries a time.
+ * The digest covers the front without the user block and is checked before HDF5 reads it. Each group has an attribute `digest`
+ * that covers its arrays and is checked as they are read. Equal contents give equal bytes: no object carries a time.
  *
  * Local. Statuses: IO "PATH: cannot STEP: what the system said", or REQUEUE where that may pass; INTERNAL when HDF5
  * itself fails. */
@@ -45,7 +44,7 @@ typedef struct apd_part_link {
     char object[64], file[48];
 } apd_part_link;
 
-/* HDF5 bytes to begin with: those of a file that has the first `links` links and nothing else. */
+/* A file in memory to begin with, which has the first `links` links and nothing else. */
 typedef struct apd_part_image {
     int64_t links;
     unsigned char *bytes; /* owned */
@@ -64,25 +63,25 @@ typedef struct apd_part_plan {
 
 typedef struct apd_part_writer apd_part_writer;
 
-/* The file `path` must not be there: another writer's is not touched (LOCKED). `plan` must last until apd_part_finish. A file that is
- * not kept is removed when its writer is destroyed. `*out` is set on success only. */
+/* Create the file `path`, which must not exist: another writer's is not touched (LOCKED). `plan` must outlive apd_part_finish. A
+ * file is deleted with its writer unless apd_part_keep was called. `*out` is set on success only. */
 apd_status apd_part_create(const char *path, const apd_part_plan *plan, apd_part_writer **out,
                            apd_error *error);
 void apd_part_destroy(apd_part_writer *writer); /* Takes NULL. */
 
-/* The next numbers of the arrays, in order; any cut. A failure shows at the end. */
+/* Append the next bytes of the arrays, in pieces of any size. Failures are reported by apd_part_finish. */
 void apd_part_append(apd_part_writer *writer, const void *bytes, int64_t count);
 
-/* All arrays are there: write the front, and let a thread sync the file. `digests`
- * (groups) are the groups'; `*bytes` and `*digest` are the file's. */
+/* After the last array: write the front and start a thread that syncs the file. Sets the groups' `digests` (groups), the file's
+ * size `*bytes` and its front's `*digest`. */
 apd_status apd_part_finish(apd_part_writer *writer, uint64_t *digests, int64_t *bytes, uint64_t *digest,
                            apd_error *error);
 
-/* Read the file back while the disk works on it, and wait until it is synced. */
+/* Read the file back and compare digests while it is synced, and wait until it is. */
 apd_status apd_part_wait(apd_part_writer *writer, apd_error *error);
 void apd_part_keep(apd_part_writer *writer);
 
-/* Fold an array into its group's digest, which begins with 0; `numbers` is the digest of its bytes. */
+/* The digest of a group with one more array, whose bytes have the digest `numbers`. Without arrays it is 0. */
 uint64_t apd_part_fold(uint64_t group, const apd_part_array *array, uint64_t numbers);
 
 /* Make an image of these links. Status INTERNAL. */

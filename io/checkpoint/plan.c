@@ -37,7 +37,7 @@ static int compare_orders(const void *a, const void *b) {
     return left->order < right->order ? -1 : left->order > right->order;
 }
 
-/* Items of a part of which half are needed no more, or, when the commit is to be alone, a single one, are written. */
+/* Rewrite the items of every part of which fewer than half are still needed; when the commit is to be alone, fewer than all. */
 static void give_up_parts(const apd_run_state *state, choice *choices, int count, bool alone) {
     qsort(choices, (size_t)count, sizeof *choices, compare_homes);
     for (int i = 0, end; i < count; i = end) {

@@ -1,8 +1,8 @@
 /* plan: which items a commit writes, and in which parts.
  *
- * Written are items that changed, and those of parts that would hold too much that nobody needs any more. Parts follow one
- * another in the items' order; shared parameters, tasks and a task in training lie in different ones. What they hold
- * alone cuts them, so that they are the same at every P. */
+ * A commit writes the items that changed, and rewrites those still needed of old parts that are mostly no longer needed. Items
+ * are assigned to parts in their order; shared parameters, tasks and the task in training never share a part. Where a part
+ * ends depends on its items only, so that parts are the same at every P. */
 #ifndef APD_IO_CHECKPOINT_PLAN_H
 #define APD_IO_CHECKPOINT_PLAN_H
 
@@ -25,7 +25,7 @@ void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decompo
                           const apd_solver *solver, bool alone, apd_commit_plan *plan);
 void apd_commit_plan_clear(apd_commit_plan *plan);
 
-/* For tests: a part ends at so many bytes (16 MB). Returns what it was. */
+/* For tests: set the bytes at which a part ends (16 MB). Returns the former number. */
 int64_t apd_commit_plan_set_part_bytes(int64_t bytes);
 
 #endif

@@ -23,11 +23,11 @@ void apd_reader_destroy(apd_reader *reader); /* Takes NULL. */
 apd_run_state *apd_reader_state(apd_reader *reader);
 const apd_layout *apd_reader_layout(const apd_reader *reader);
 
-/* Read a whole item into the views of `item`, which hold all rows: apd_item_whole, or apd_item_of at one rank. Room is made
- * for what the item owns, once the file is seen to hold as much. */
+/* Read a whole item into the views of `item`, which hold all rows: apd_item_whole, or apd_item_of at one rank. What the item
+ * owns is allocated once the file is known to hold as much. */
 apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error);
 
-/* Whether this process finds the part that an item lies in, with the right digest; OK as well when it does not. */
+/* Whether this process finds the part that an item lies in, with the right digest. When it does not, that is no error. */
 bool apd_reader_sees(apd_reader *reader, apd_item_key key);
 
 /* theta of task `place` in block `block`: weights (R, C) and bias (R), of the head (classes, C) and (classes); to be freed.
@@ -35,8 +35,8 @@ bool apd_reader_sees(apd_reader *reader, apd_item_key key);
 apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
                             apd_error *error);
 
-/* The attributes and arrays of an item's group in a file, with `entries` entries in all: `*group` points into `*storage`, which is to be
- * freed. */
+/* The attributes and arrays of an item's group in a file, with `entries` entries in all. `*group` points into `*storage`: free
+ * it. */
 void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
                        apd_part_group *group, void **storage);
 

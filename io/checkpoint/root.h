@@ -1,4 +1,4 @@
-/* root: what checkpoint.h5 holds of its own, beside links to the items.
+/* root: what checkpoint.h5 holds besides links to the items.
  *
  *   /                attributes: commit, alone, config_digest, data_digest, shards, seed, task_count, consolidations,
  *                    ending, half_way, program, kernels; run_yaml, about (texts)
@@ -11,7 +11,7 @@
  *   /parts           commit, part, items, bytes, digest of every file that items lie in
  *   /half_way        attributes of the task in training; tallies (S, 3); block, width, name of its arrays
  *
- * The tables of root_fields.h say so once, for writing, reading and docs/file-formats.md. */
+ * root_fields.h has it as tables, from which it is written, read and documented (docs/file-formats.md). */
 #ifndef APD_IO_CHECKPOINT_ROOT_H
 #define APD_IO_CHECKPOINT_ROOT_H
 

@@ -16,7 +16,7 @@ typedef struct scatter {
     int seat; /* which of them this rank is; -1: none */
 } scatter;
 
-/* Which ranks serve; `serves` is this one's. Collective. */
+/* Which ranks serve, where `serves` says whether this one does. Collective. */
 static void find_servers(scatter *s, bool serves) {
     int size = apd_team_size(s->team), rank = apd_team_rank(s->team);
     int64_t *all = apd_allocate(size, sizeof *all, "ranks that see the folder");
@@ -62,7 +62,7 @@ static apd_rows *rows_of(const scatter *s, int rank) {
     return rows;
 }
 
-/* Packed rows begin where 64-bit numbers may. */
+/* Packed rows are aligned for 64-bit numbers. */
 static int64_t padded(int64_t bytes) {
     return (bytes + 7) / 8 * 8;
 }
@@ -148,8 +148,8 @@ static void append_packed(const writing *w, const apd_item *item, const unsigned
     free(entries);
 }
 
-/* Item number `slot` of each part from `first` on, one a server: packed to it, and what this rank serves into its file.
- * Collective. */
+/* Write item number `slot` of each part from `first` on, a part a server: every rank sends its packed rows to the server, which
+ * appends them. Collective. */
 static void write_slot(const writing *w, int first, int slot) {
     int size = apd_team_size(w->s.team);
     int64_t *bytes = apd_allocate(size, sizeof *bytes, "sizes of packed rows"), total = 0, *sizes;
@@ -185,14 +185,14 @@ static void write_slot(const writing *w, int first, int slot) {
     free(bytes);
 }
 
-/* Close a part; its digests and size go into the plan, and the disk works on it. */
+/* Finish a part and put its digests and size into the plan; it is synced in the background. */
 static apd_status finish_part(writing *w, int part, apd_error *error) {
     apd_part_record *record = &w->plan->parts[part];
     return apd_part_finish(w->files[part], w->plan->digests + w->plan->first[part], &record->bytes,
                            &record->digest, error);
 }
 
-/* The parts from `first` on, one a server. Collective: all ranks leave together. */
+/* Write the parts from `first` on, one a server. Collective: all ranks return together. */
 static apd_status write_round(writing *w, int first, apd_error *error) {
     int mine = w->s.seat >= 0 && first + w->s.seat < w->plan->part_count ? first + w->s.seat : -1, slots = 0;
     for (int k = 0; k < w->s.server_count; k++)
@@ -210,7 +210,7 @@ static apd_status write_round(writing *w, int first, apd_error *error) {
     return apd_team_agree(w->s.team, status, error);
 }
 
-/* What each server set, to all. Collective. */
+/* Give all ranks what each server set. Collective. */
 static void share_plan(const writing *w) {
     apd_commit_plan *plan = w->plan;
     int64_t *numbers = apd_allocate(2 * (int64_t)plan->part_count + plan->count, sizeof *numbers, "digests");
@@ -292,7 +292,7 @@ static int index_of(const reading *r, int part, int slot) {
     return part < r->part_count && at < r->first[part + 1] ? at : -1;
 }
 
-/* This rank's view of an item, which makes room for a task when it is met first. */
+/* This rank's view of an item. The first view of a task allocates the task. */
 static apd_item item_at(const reading *r, int index) {
     return apd_item_of(r->keys[index], r->decomposition, apd_reader_state(r->reader), r->solver);
 }

@@ -1,7 +1,7 @@
-/* scatter: items between the ranks that hold their rows and the ranks that write or read their parts.
+/* scatter: moves items between the ranks that hold their rows and the ranks that write or read their parts.
  *
- * Parts are dealt to the ranks that see the run's folder, one each at a time, so that many small tasks are written and read
- * side by side. Items of the parts that are under way go one at a time and part, packed, in one all-to-all. */
+ * The parts are distributed over the ranks that see the run's folder, one each at a time, so that many small tasks are written
+ * and read in parallel. Each all-to-all moves one item of each of these parts, packed. */
 #ifndef APD_IO_CHECKPOINT_SCATTER_H
 #define APD_IO_CHECKPOINT_SCATTER_H
 
@@ -9,7 +9,7 @@
 #include "io/checkpoint/reader.h"
 #include "mpi/exchange/partition.h"
 
-/* Write the plan's parts beside the checkpoint `path`, wait until the disk has them, and set what writing sets in the plan, on
+/* Write the plan's parts beside the checkpoint `path`, wait until they are synced, and set the plan's digests and sizes, on
  * all ranks. `*files` (part_count; NULL where another rank wrote) are to be kept or destroyed. All ranks return the same.
  * Collective. Statuses: IO, REQUEUE, LOCKED, INTERNAL. */
 apd_status apd_parts_write(const apd_team *team, const apd_partition *partition,

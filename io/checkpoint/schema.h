@@ -1,4 +1,4 @@
-/* schema: what a commit stores besides the run's state, once.
+/* schema: the one description of what a commit stores besides the run's state.
  *
  * A commit is a list of items. An item is an HDF5 group with arrays, each of which holds the rows of one or more
  * blocks, one block after the other:
@@ -9,7 +9,7 @@
  *   /groups/NAME/003      row_offsets columns values                           a cluster's sigma_g
  *   /training/NAME        tau sigma ... (apd_solver_array_at)                  a block of the task half way
  *
- * The tables of schema.c are the one place that says so: allocating, moving rows between ranks, saving, loading,
+ * The tables of schema.c are the only place that lists them: allocating, moving rows between ranks, saving, loading,
  * verifying, packing and docs/file-formats.md are loops over their rows, and a new array is a new row. Rows enter an
  * item's digest in their order; row offsets precede the arrays that they size.
  *
@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* What a row of a block holds of an array. */
+/* How many numbers of an array a row of a block has. */
 typedef enum apd_extent {
     APD_ONE, /* one number; in the file: (sum of R) */
     APD_COLS, /* as many as the block has columns; in the file (R, C), or flat where there are several blocks */
@@ -120,7 +120,7 @@ apd_shape apd_item_shape(const apd_item *item, int array, int64_t entries);
 /* Entries of the rows that the item's views hold. */
 int64_t apd_item_entries(const apd_item *item);
 
-/* Bytes of the whole item in a file, nearly, of `entries` entries. */
+/* An estimate of the bytes of the whole item in a file, with `entries` entries. */
 int64_t apd_item_bytes(const apd_item *item, int64_t entries);
 
 /* Numbers of `rows` rows of a block of an array; `entries`: of these rows. */

@@ -1,4 +1,4 @@
-/* state: what a run knows besides parameters, and where its commits keep it.
+/* state: a run's state besides its parameters, and where its commits keep it.
  *
  * All of it lies in checkpoint.h5 (root.h); the parameters are items (schema.h), each of which lies in a part
  * (part_writer.h), a file of its commit. */
@@ -44,7 +44,7 @@ typedef struct apd_training_array {
     char name[64];
 } apd_training_array;
 
-/* A task half way, besides the solver's arrays. */
+/* A task in training, besides the solver's arrays. */
 typedef struct apd_training_state {
     int32_t id;                                     /* the task's identity */
     int32_t epochs;                                 /* it is to have */
@@ -68,7 +68,7 @@ typedef struct apd_shared_state {
     apd_home training; /* the arrays of a task half way */
 } apd_shared_state;
 
-/* A file that items lie in. */
+/* A part: a file of items. */
 typedef struct apd_part_record {
     int32_t commit, part;
     int32_t items; /* how many it held when it was written: some may lie elsewhere since */

@@ -1,4 +1,4 @@
-/* store: the files of a run's commits, and how they come and go.
+/* store: the files of a run's commits: names, publishing, deletion.
  *
  *   RUN/checkpoint.h5            the newest commit
  *   RUN/checkpoint.previous.h5   the one before
@@ -28,8 +28,8 @@ apd_status apd_store_begin(const char *path, apd_error *error);
 /* Give the file `from` the name `to`, too, which must be free; where there are no hard links, instead. */
 apd_status apd_store_name_also(const char *from, const char *to, apd_error *error);
 
-/* Make `temporary`, which the disk has, the newest commit: the lock is still this job's, the newest so far becomes the one
- * before, the rename, the folder's sync. `*published`: the rename was made, whatever came after it. */
+/* Make `temporary`, which is synced, the newest commit: check that this job still holds the lock, link the newest commit so
+ * far as the previous one, rename, sync the folder. `*published`: the rename was made, whatever failed after it. */
 struct apd_lock;
 apd_status apd_store_publish(struct apd_lock *lock, const char *temporary, const char *path, bool *published,
                              apd_error *error);
@@ -39,7 +39,7 @@ apd_status apd_store_publish(struct apd_lock *lock, const char *temporary, const
 apd_status apd_store_sweep(const char *path, const apd_run_state *first, const apd_run_state *second,
                            apd_error *error);
 
-/* Delete parts of commits after `commit`: a killed writer's, whose numbers are to be used again. */
+/* Delete the parts of commits after `commit`, which a killed writer left and whose numbers will be used again. */
 apd_status apd_store_sweep_later(const char *path, int32_t commit, apd_error *error);
 
 /* The pattern (mkstemp) of a file that shows who sees the folder of parts. */

@@ -11,7 +11,7 @@ hid_t apd_file_type(const apd_shape *shape); /* little-endian */
 hid_t apd_memory_type(const apd_shape *shape);
 hid_t apd_shape_space(const apd_shape *shape);
 
-/* Close two types or lists and a space; negative handles are taken. */
+/* Close two types or lists and a space; negative handles are ignored. */
 void apd_types_close(hid_t first, hid_t second, hid_t space);
 
 #endif

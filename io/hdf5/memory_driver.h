@@ -19,7 +19,7 @@ typedef struct apd_h5_memory {
 /* Make `access` (a file access list) use this driver, on `memory`. Negative on failure. */
 herr_t apd_h5_memory_use(hid_t access, apd_h5_memory *memory);
 
-/* Have room for `bytes` bytes. */
+/* Make the capacity at least `bytes` bytes. */
 void apd_h5_memory_reserve(apd_h5_memory *memory, int64_t bytes);
 void apd_h5_memory_clear(apd_h5_memory *memory);
 
