@@ -100,8 +100,8 @@ case_orphan() {
 
 # After --break-lock the former holder publishes nothing more.
 case_break_lock() {
-    prepare 100
-    in_background 2 --set checkpoint.minutes=0.003
+    prepare 300
+    in_background 2 --set checkpoint.minutes=0.0005 # several commits a task, however fast the machine
     wait_for '"event": *"commit"' run/metrics.jsonl
     local former=$job
     hold
