@@ -37,6 +37,19 @@ const char *apd_claims_of_layout(const apd_layout *layout, int64_t tasks) {
     return NULL;
 }
 
+const char *apd_claims_of_shared_arrays(const apd_shared_name *names, int64_t count) {
+    if (count < 1 || count > APD_MOST_SHARED_ARRAYS)
+        return "there are no arrays beside sigma, or more than 8";
+    for (int64_t a = 0; a < count; a++) {
+        bool twin = strcmp(names[a].name, "sigma") == 0;
+        for (int64_t b = 0; b < a; b++)
+            twin = twin || strcmp(names[a].name, names[b].name) == 0;
+        if (!is_plain(names[a].name) || twin)
+            return "a name of an array beside sigma is not plain, or is another's, too";
+    }
+    return NULL;
+}
+
 static int compare_arrays(const void *a, const void *b) {
     const apd_training_array *left = *(const apd_training_array *const *)a,
                              *right = *(const apd_training_array *const *)b;

@@ -25,6 +25,7 @@ static void print_root(FILE *file) {
     print_fields(file, "", run_fields, COUNT(run_fields), NULL);
     print_lists(file, "");
     print_fields(file, "layout", layout_fields, COUNT(layout_fields), "(B)");
+    print_fields(file, "shared_arrays", shared_fields, COUNT(shared_fields), "(arrays)");
     print_fields(file, "records", record_fields, COUNT(record_fields), "(T)");
     print_lists(file, "records");
     print_lists(file, "accuracy");

@@ -48,15 +48,16 @@ static apd_status check_layout(const char *path, const apd_layout *found, const 
     return APD_OK;
 }
 
-/* Tasks and clusters without parameters, to be read into. */
+/* Tasks, clusters and arrays beside sigma without parameters, to be read into. */
 static void make_room(apd_decomposition *decomposition, const apd_run_state *state) {
     int body = decomposition->layout->block_count - 1;
+    for (int a = 0; a < state->shared_array_count; a++)
+        (void)apd_decomposition_shared(decomposition, state->shared_arrays[a].name);
     for (int t = 0; t < state->task_count; t++) {
         const apd_task_record *record = &state->records[t];
-        apd_task_part *part =
-            record->class_count == 0
-                ? NULL
-                : apd_task_part_create(decomposition, record->class_count, record->single != 0);
+        apd_task_part *part = record->class_count == 0
+                                  ? NULL
+                                  : apd_task_part_create(decomposition, record->class_count, record->storage);
         for (int b = 0; b < body && part != NULL; b++)
             part->blocks[b].group = record->groups != NULL ? record->groups[b] : -1;
         apd_decomposition_append(decomposition, part);

@@ -233,7 +233,7 @@ static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float 
         }
 }
 
-/* theta = mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
+/* theta = sigma, or where there are masks mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
 static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task, float **out,
                           apd_error *error) {
     const apd_block *shape = &reader->layout.blocks[block];
@@ -245,9 +245,9 @@ static apd_status compose(apd_reader *reader, int place, int block, const apd_ta
     APD_GO(apd_reader_item(reader, &sigma, error));
     APD_GO(apd_memory_limit_check(reader->path, "weights", shape->rows * shape->cols, sizeof(float), error));
     float *weights = *out = apd_allocate(shape->rows * shape->cols, sizeof *weights, "theta");
-    for (int64_t r = 0; r < shape->rows; r++)
-        for (int64_t c = 0; c < shape->cols; c++)
-            weights[r * shape->cols + c] = task->mask[r] * sigma.own->dense[r * shape->cols + c];
+    for (int64_t r = 0, j = 0; r < shape->rows; r++)
+        for (int64_t c = 0; c < shape->cols; c++, j++)
+            weights[j] = task->mask != NULL ? task->mask[r] * sigma.own->dense[j] : sigma.own->dense[j];
     if (groups != NULL && groups[block] >= 0) {
         cluster = apd_item_whole((apd_item_key){APD_ITEM_CLUSTER, block, groups[block]}, &reader->layout,
                                  &reader->state);

@@ -31,7 +31,7 @@ apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error)
 bool apd_reader_sees(apd_reader *reader, apd_item_key key);
 
 /* theta of task `place` in block `block`: weights (R, C) and bias (R), of the head (classes, C) and (classes); to be freed.
- * mask * sigma, plus the cluster's sigma_g, and at tau's columns what tau/theta says; exact to the bit. */
+ * A decomposed task's is mask * sigma, plus the cluster's sigma_g, and at tau's columns what tau/theta says; exact to the bit. */
 apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
                             apd_error *error);
 

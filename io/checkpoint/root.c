@@ -171,6 +171,11 @@ void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd
     add_group(root, "layout");
     add_columns(root, layout_fields, COUNT(layout_fields), layout->blocks, sizeof *layout->blocks,
                 layout->block_count);
+    if (state->shared_array_count > 0) {
+        add_group(root, "shared_arrays");
+        add_columns(root, shared_fields, COUNT(shared_fields), state->shared_arrays,
+                    sizeof *state->shared_arrays, state->shared_array_count);
+    }
     add_records(root, state);
     add_accuracy(root, state);
     add_index(root, state);
@@ -282,6 +287,25 @@ out:
     return status;
 }
 
+static apd_status read_shared_arrays(const apd_part_reader *reader, apd_run_state *state, apd_error *error) {
+    apd_part_in in;
+    int64_t count = APD_ANY;
+    apd_status status;
+    if (!apd_part_has(reader, "shared_arrays"))
+        return APD_OK;
+    APD_GO(apd_part_begin_group(reader, "shared_arrays", &in, error));
+    APD_GO(read_columns(&in, shared_fields, COUNT(shared_fields), (void **)&state->shared_arrays,
+                        sizeof *state->shared_arrays, &count, error));
+    const char *fault = apd_claims_of_shared_arrays(state->shared_arrays, count);
+    if (fault != NULL)
+        APD_GO(apd_part_fail(&in, "name", fault, error));
+    state->shared_array_count = (int)count;
+    return apd_part_end_group(&in, error);
+out:
+    apd_part_abandon(&in);
+    return status;
+}
+
 /* Of the records' arrays besides columns, by row: `classes`, `normalisation`, `groups`. */
 static apd_status read_lists(apd_part_in *in, apd_run_state *state, apd_error *error) {
     int64_t tasks = state->task_count, body = state->block_count - 1, classes = 0, n = 0;
@@ -334,9 +358,12 @@ static apd_status read_records(const apd_part_reader *reader, const apd_layout *
                         sizeof *state->records, &tasks, error));
     for (int64_t t = 0; t < tasks; t++)
         if (state->records[t].class_count < 0 || state->records[t].class_count > most ||
-            state->records[t].single < 0 || state->records[t].single > 1)
-            APD_GO(apd_part_fail(&in, "class_count",
-                                 "a task has fewer classes than 0 or more than the head rows", error));
+            state->records[t].storage < 0 || state->records[t].storage >= APD_STORAGES)
+            APD_GO(apd_part_fail(
+                &in, "class_count",
+                "a task has fewer classes than 0 or more than the head rows, or is stored in a way "
+                "that this program does not know",
+                error));
     APD_GO(read_lists(&in, state, error));
     return apd_part_end_group(&in, error);
 out:
@@ -386,7 +413,7 @@ static apd_status read_clusters(const apd_part_reader *reader, apd_run_state *st
     }
     for (int64_t t = 0; t < state->task_count; t++) {
         const apd_task_record *record = &state->records[t];
-        bool alone = record->class_count == 0 || record->single;
+        bool alone = record->class_count == 0 || record->storage != APD_STORAGE_DECOMPOSED;
         for (int b = 0; b + 1 < state->block_count && record->groups != NULL; b++)
             if (record->groups[b] < -1 || record->groups[b] >= (alone ? 0 : count[b]))
                 APD_GO(apd_part_fail(&in, "count",
@@ -486,6 +513,7 @@ apd_status apd_root_read(const apd_part_reader *reader, apd_run_state *state, ap
     APD_GO(read_layout(reader, read.task_count, &found, error));
     read.block_count = found.block_count;
     read.shared = apd_allocate(read.block_count, sizeof *read.shared, "blocks");
+    APD_GO(read_shared_arrays(reader, &read, error));
     APD_GO(read_records(reader, &found, &read, error));
     APD_GO(read_accuracy(reader, &read, error));
     APD_GO(read_clusters(reader, &read, error));

@@ -3,6 +3,7 @@
  *   /                attributes: commit, alone, config_digest, data_digest, shards, seed, task_count, consolidations,
  *                    ending, half_way, program, kernels; run_yaml, about (texts)
  *   /layout          name, rows, cols (B): the blocks, the head last
+ *   /shared_arrays   name: the arrays beside sigma, where there are some
  *   /records         a row a task, by place: id, name, accuracy, seconds, epochs, single, class_count, classes,
  *                    normalisation, groups
  *   /accuracy        ends (T), task, value: what changed in row t of the accuracies (method/accuracies.h)
@@ -21,7 +22,7 @@
 /* The root's groups, with the bytes of their arrays in order. */
 typedef struct apd_root {
     int group_count;
-    apd_part_group groups[8];
+    apd_part_group groups[9];
     int array_count;
     const void *bytes[64]; /* of array a */
     /* --- storage that the above points into --- */

@@ -50,7 +50,8 @@ static const field record_fields[] = {
     FIELD(apd_task_record, APD_F64, accuracy, "when it was learned, 0..1; NaN: forgotten"),
     FIELD(apd_task_record, APD_F64, seconds, "that it trained"),
     FIELD(apd_task_record, APD_I32, epochs, "that it trained"),
-    FIELD(apd_task_record, APD_I32, single, "1: a network of its own, 0: decomposed"),
+    INNER(apd_task_record, APD_I32, storage, "single",
+          "how it is stored; 0: decomposed, 1: a network of its own, 2: sigma is its body"),
     FIELD(apd_task_record, APD_I32, class_count, "0: forgotten"),
 };
 static const field index_fields[] = {
@@ -58,6 +59,9 @@ static const field index_fields[] = {
     FIELD(apd_home, APD_I32, part, "of that commit, from 0; -1: this very file"),
     FIELD(apd_home, APD_I64, entries, "of its tau, or of a cluster; else 0"),
     FIELD(apd_home, APD_U64, digest, "of its group"),
+};
+static const field shared_fields[] = {
+    TEXT(apd_shared_name, name, "the arrays beside sigma in `/shared/NAME`; only where there are some"),
 };
 static const field part_fields[] = {
     FIELD(apd_part_record, APD_I32, commit, "that wrote the part"),

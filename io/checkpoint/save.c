@@ -13,6 +13,7 @@
 #include "io/system/lock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct saving {
     const apd_team *team;
@@ -122,6 +123,14 @@ static void describe(const apd_decomposition *decomposition, const apd_solver *s
         state->block_count = layout->block_count;
         state->shared = apd_allocate(layout->block_count, sizeof *state->shared, "blocks");
     }
+    state->shared_moved = state->shared_moved || state->shared_array_count != decomposition->shared_count;
+    free(state->shared_arrays);
+    state->shared_array_count = decomposition->shared_count;
+    state->shared_arrays =
+        apd_allocate(state->shared_array_count, sizeof *state->shared_arrays, "names of arrays");
+    for (int a = 0; a < state->shared_array_count; a++)
+        memcpy(state->shared_arrays[a].name, decomposition->shared[a].name,
+               sizeof state->shared_arrays[a].name);
     for (int b = 0; b < layout->block_count; b++) {
         apd_shared_state *shared = &state->shared[b];
         int count = decomposition->groups[b].count;
@@ -136,7 +145,7 @@ static void describe(const apd_decomposition *decomposition, const apd_solver *s
         apd_task_record *record = &state->records[t];
         const apd_task_part *part = decomposition->tasks[t];
         APD_ASSERT(part == NULL ? record->class_count == 0 : part->classes == record->class_count);
-        record->single = part != NULL && layout->block_count > 1 && part->blocks[0].dense != NULL;
+        record->storage = part != NULL ? (int32_t)part->storage : 0;
         if (record->groups == NULL && state->consolidations > 0)
             record->groups = apd_allocate(layout->block_count, sizeof *record->groups, "a task's clusters");
         for (int b = 0; b < layout->block_count && record->groups != NULL; b++)

@@ -29,6 +29,9 @@ const int apd_task_array_count = COUNT(apd_task_arrays);
 static const apd_array sigma_arrays[] = {
     {"sigma", APD_BODY, APD_COLS, APD_ALL, F32(dense), "sigma"},
 };
+/* One more for each of the state's shared arrays, after sigma. */
+static const apd_array shared_array = {"",      APD_BODY,   APD_COLS,
+                                       APD_ALL, F32(dense), "an array of the method's beside sigma"};
 static const apd_array cluster_arrays[] = {
     {"row_offsets", APD_BODY, APD_ENDS, APD_ALL, I64(tau.offsets), "where a row's entries end"},
     {"columns", APD_BODY, APD_ENTRIES, APD_ALL, I32(tau.columns), "columns, ascending in a row"},
@@ -104,7 +107,7 @@ static table table_of(apd_item_kind kind) {
 /* An item without arrays, with room for them. */
 static apd_item begin_item(apd_item_key key, const apd_layout *layout, const apd_run_state *state) {
     apd_item item = {.key = key, .layout = layout};
-    int64_t most = table_of(key.kind).count;
+    int64_t most = table_of(key.kind).count + state->shared_array_count;
     if (key.kind == APD_ITEM_TRAINING)
         most = state->training.array_count;
     item.arrays = apd_allocate(most, sizeof *item.arrays, "an item's arrays");
@@ -123,20 +126,27 @@ static apd_item_array *add_array(apd_item *item, const apd_array *array, const c
 }
 
 /* The arrays of the item's table; `blocks` are views by block, from the item's first one on. */
-static void add_table(apd_item *item, bool single, apd_task_block *blocks) {
+static void add_table(apd_item *item, apd_storage storage, apd_task_block *blocks) {
     int head = item->layout->block_count - 1, one = item->key.of;
     table from = table_of(item->key.kind);
     for (int a = 0; a < from.count; a++) {
         const apd_array *row = &from.rows[a];
         if (item->key.kind != APD_ITEM_TASK)
             add_array(item, row, row->name, one, one + 1)->view = blocks;
-        else if ((row->tasks & (single ? APD_SINGLE : APD_SPARSE)) == 0)
+        else if ((row->tasks & (1u << storage)) == 0)
             continue;
         else if (row->blocks == APD_HEAD)
             add_array(item, row, row->name, head, head + 1)->view = blocks + head;
         else
             add_array(item, row, row->name, 0, head)->view = blocks;
     }
+}
+
+/* The arrays beside sigma; `views` (count) are theirs. */
+static void add_shared(apd_item *item, const apd_run_state *state, apd_task_block *views) {
+    for (int a = 0; a < state->shared_array_count; a++)
+        add_array(item, &shared_array, state->shared_arrays[a].name, item->key.of, item->key.of + 1)->view =
+            &views[a];
 }
 
 static apd_task_block *own_views(apd_item *item, int count) {
@@ -193,18 +203,23 @@ apd_item apd_item_of(apd_item_key key, const apd_decomposition *decomposition, c
     apd_item item = begin_item(key, decomposition->layout, state);
     item.held = decomposition->rows;
     if (key.kind == APD_ITEM_TASK) {
-        add_table(&item, state->records[key.of].single, decomposition->tasks[key.of]->blocks);
+        add_table(&item, state->records[key.of].storage, decomposition->tasks[key.of]->blocks);
     } else if (key.kind == APD_ITEM_TRAINING) {
         float **values = training_values(solver);
         add_training(&item, state, values);
         free(values);
     } else {
-        apd_task_block *view = own_views(&item, 1);
-        if (key.kind == APD_ITEM_SIGMA)
-            view->dense = decomposition->sigma[key.of];
-        else
+        apd_task_block *view = own_views(&item, 1 + state->shared_array_count);
+        add_table(&item, APD_STORAGE_DECOMPOSED, view);
+        if (key.kind == APD_ITEM_CLUSTER) {
             view->tau = decomposition->groups[key.of].shared[key.cluster];
-        add_table(&item, false, view);
+            return item;
+        }
+        view->dense = decomposition->sigma[key.of];
+        APD_ASSERT(decomposition->shared_count == state->shared_array_count);
+        for (int a = 0; a < state->shared_array_count; a++)
+            view[1 + a].dense = decomposition->shared[a].values[key.of];
+        add_shared(&item, state, view + 1);
     }
     return item;
 }
@@ -216,11 +231,14 @@ apd_item apd_item_whole(apd_item_key key, const apd_layout *layout, const apd_ru
         all[b].end = layout->blocks[b].rows;
     item.all = all;
     item.held = all;
+    bool task = key.kind == APD_ITEM_TASK;
     if (key.kind == APD_ITEM_TRAINING)
         add_training(&item, state, NULL);
     else
-        add_table(&item, key.kind == APD_ITEM_TASK && state->records[key.of].single,
-                  own_views(&item, key.kind == APD_ITEM_TASK ? layout->block_count : 1));
+        add_table(&item, task ? state->records[key.of].storage : APD_STORAGE_DECOMPOSED,
+                  own_views(&item, task ? layout->block_count : 1 + state->shared_array_count));
+    if (key.kind == APD_ITEM_SIGMA)
+        add_shared(&item, state, item.own + 1);
     item.owns = true;
     return item;
 }
@@ -433,7 +451,8 @@ static const char *shape_of(const apd_array *array, bool several) {
 }
 
 static void print_table(FILE *file, const char *group, table from, bool tasks) {
-    static const char *const of[] = {"", "decomposed", "single", "all"};
+    static const char *const of[] = {
+        [APD_SPARSE] = "decomposed", [APD_SINGLE] = "single", [APD_SHARED] = "shared", [APD_ALL] = "all"};
     for (int a = 0; a < from.count; a++) {
         const apd_array *array = &from.rows[a];
         (void)fprintf(file, "| `%s/%s` | %s | %s | %s | %s |\n", group, array->name,
@@ -445,6 +464,7 @@ static void print_table(FILE *file, const char *group, table from, bool tasks) {
 void apd_schema_print(FILE *file) {
     (void)fputs("| object | numbers | shape | tasks | contents |\n| --- | --- | --- | --- | --- |\n", file);
     print_table(file, "/shared/NAME", table_of(APD_ITEM_SIGMA), false);
+    print_table(file, "/shared/NAME", (table){&shared_array, 1}, false);
     print_table(file, "/tasks/000017", table_of(APD_ITEM_TASK), true);
     print_table(file, "/groups/NAME/003", table_of(APD_ITEM_CLUSTER), false);
     (void)fprintf(file, "| `/training/NAME/ARRAY` | %s | (R, width) | | %s |\n",

@@ -4,7 +4,7 @@
  * blocks, one block after the other:
  *
  *   group                 arrays                                               an item
- *   /shared/NAME          sigma                                                a decomposed block
+ *   /shared/NAME          sigma, and the arrays beside it                      a decomposed block
  *   /tasks/000017         mask bias tau/... weight head/... (the table)        a finished task, by its place
  *   /groups/NAME/003      row_offsets columns values                           a cluster's sigma_g
  *   /training/NAME        tau sigma ... (apd_solver_array_at)                  a block of the task half way
@@ -34,7 +34,14 @@ typedef enum apd_extent {
 } apd_extent;
 
 typedef enum apd_blocks { APD_BODY, APD_HEAD } apd_blocks; /* all decomposed ones, or the head */
-typedef enum apd_tasks { APD_SPARSE = 1, APD_SINGLE = 2, APD_ALL = 3 } apd_tasks; /* which tasks have it */
+
+/* Which tasks have it, by their storage. */
+typedef enum apd_tasks {
+    APD_SPARSE = 1 << APD_STORAGE_DECOMPOSED,
+    APD_SINGLE = 1 << APD_STORAGE_SINGLE,
+    APD_SHARED = 1 << APD_STORAGE_SHARED,
+    APD_ALL = (1 << APD_STORAGES) - 1
+} apd_tasks;
 
 typedef enum apd_encoding { APD_RAW } apd_encoding; /* how the file holds the numbers */
 

@@ -21,6 +21,7 @@ void apd_run_state_clear(apd_run_state *state) {
     apd_links_destroy(state->links);
     free(state->records);
     free(state->shared);
+    free(state->shared_arrays);
     free(state->parts);
     free(state->run_yaml);
     free(state->about);

@@ -26,7 +26,7 @@ typedef struct apd_task_record {
     int32_t id;          /* the task's identity in the stream */
     char name[64];       /* UTF-8, ends with 0 */
     int32_t class_count; /* 0: forgotten */
-    int32_t single;      /* 1: a network of its own, 0: decomposed */
+    int32_t storage;     /* apd_storage */
     int *classes;        /* (class_count), owned */
     double accuracy;     /* when it was learned, 0..1; NaN: forgotten */
     double seconds;
@@ -59,6 +59,11 @@ typedef struct apd_training_state {
     double *
         tallies; /* (S, 3): sums since the last logged step, by shard; rank 0's when saving, all when loaded */
 } apd_training_state;
+
+/* An array of the method's beside sigma (decomposition.h). */
+typedef struct apd_shared_name {
+    char name[32];
+} apd_shared_name;
 
 /* Of a block. */
 typedef struct apd_shared_state {
@@ -109,6 +114,8 @@ typedef struct apd_run_state {
     bool shared_moved;        /* sigma or the clusters, since the last commit: a task ended */
     int block_count;          /* B; 0 before the first commit */
     apd_shared_state *shared; /* (B) */
+    int shared_array_count;
+    apd_shared_name *shared_arrays; /* (shared_array_count), owned; set by saving and loading */
     int part_count;
     apd_part_record *parts; /* (part_count) of the newest commit, ordered by commit and part */
     int64_t written;        /* bytes of the last save's files */

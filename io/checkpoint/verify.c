@@ -37,7 +37,8 @@ static apd_status verify_once(const char *path, void *out, apd_error *error) {
     apd_item_key *items = apd_item_list(apd_reader_state(reader), &count);
     apd_status status = read_items(reader, items, count, NULL, error);
     if (status == APD_OK)
-        *groups = count + ROOT_GROUPS + apd_reader_state(reader)->half_way;
+        *groups = count + ROOT_GROUPS + apd_reader_state(reader)->half_way +
+                  (apd_reader_state(reader)->shared_array_count > 0);
     free(items);
     apd_reader_destroy(reader);
     return status;
@@ -174,8 +175,8 @@ static void count_items(apd_run_state *state, const apd_layout *layout, apd_capa
         const apd_task_record *record = &state->records[t];
         if (record->class_count == 0)
             continue;
-        counts->tau += record->single ? layout->decomposed : record->home.entries;
-        counts->masks += record->single ? 0 : rows;
+        counts->tau += record->storage == APD_STORAGE_SINGLE ? layout->decomposed : record->home.entries;
+        counts->masks += record->storage == APD_STORAGE_DECOMPOSED ? rows : 0;
         counts->own += rows + record->class_count * (cols + 1);
     }
 }

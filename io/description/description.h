@@ -8,7 +8,7 @@
 #define APD_IO_DESCRIPTION_DESCRIPTION_H
 
 #include "base/status.h"
-#include "method/solvers/types.h"
+#include "method/solvers/methods.h"
 #include "network/network.h"
 
 #include <stdbool.h>
@@ -26,7 +26,6 @@ typedef enum apd_stream_kind {
 } apd_stream_kind;
 
 typedef enum apd_order_kind { APD_ORDER_LETTER, APD_ORDER_LIST, APD_ORDER_SEED } apd_order_kind;
-typedef enum apd_method { APD_METHOD_APD, APD_METHOD_STL } apd_method;
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
 typedef enum apd_cluster_start { APD_START_CENTROIDS, APD_START_SPECTRAL } apd_cluster_start;
@@ -86,8 +85,7 @@ typedef struct apd_description {
     } network;
 
     struct {
-        apd_method name;
-        apd_solver_kind solver;
+        const apd_method *row; /* method.name */
         double lambda1;
         double lambda2; /* or INFINITY */
         double mask_init;
@@ -100,6 +98,7 @@ typedef struct apd_description {
         apd_cluster_start cluster_start;
         apd_method_gram gram;
         int polish_epochs;
+        double l2t_strength; /* or INFINITY */
     } method;
 
     struct {

@@ -14,8 +14,6 @@ static const char *const normalisations[] = {"dataset", "task", "unit", NULL};
 static const char *const stream_kinds[] = {"split", "list", "superclass", "permutation", "rotation", NULL};
 static const char *const turn_counts[] = {"1", "2", "4", NULL};
 static const char *const preset_names[] = {"lenet", "lenet-large", "mlp", "custom", NULL};
-static const char *const methods[] = {"apd", "stl", NULL};
-static const char *const solvers[] = {"exact", "joint", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
@@ -94,18 +92,14 @@ const apd_option apd_options[] = {
     {"network.layers", APD_KIND_LAYERS, AT(network.layers), .initial = "[]", .counts = true,
      .help = "Layers of a custom network, such as [conv: {units: 20, kernel: 5}, relu, dense: {units: 800}, relu]."},
 
-    {"method.name", APD_KIND_CHOICE, AT(method.name), .names = methods, .initial = "apd", .counts = true,
-     .help = "apd decomposes parameters into shared and task-adaptive ones; stl trains a network of its own for "
-             "each task, as a baseline."},
-    {"method.solver", APD_KIND_CHOICE, AT(method.solver), .names = solvers, .initial = "exact",
-     .counts = true,
-     .help = "exact takes proximal steps at a cost that does not grow with the tasks; joint is the paper's scheme, "
-             "which updates every old task in each step."},
+    {"method.name", APD_KIND_METHOD, AT(method.row), .initial = "apd", .counts = true,
+     .help = "The method; below it says which keys of this section each one reads. It ignores the others, so that one "
+             "description serves a comparison of methods."},
     {"method.lambda1", APD_KIND_REAL, AT(method.lambda1), .maximum = DBL_MAX, .initial = "0.001",
      .counts = true, .help = "Weight of the l1 penalty on tau, which makes tau sparse."},
     {"method.lambda2", APD_KIND_REAL, AT(method.lambda2), .above = true, .maximum = INFINITY,
      .initial = "inf", .counts = true,
-     .help = "Weight of the penalty on the drift of old tasks' parameters; inf allows no drift (solver exact only)."},
+     .help = "Weight of the penalty on the drift of old tasks' parameters; inf allows no drift (not with apd-joint)."},
     {"method.mask_init", APD_KIND_REAL, AT(method.mask_init), .above = true, .maximum = 1, .below = true,
      .initial = "0.5", .counts = true, .help = "Initial value of the masks."},
     {"method.recentre", APD_KIND_CHOICE, AT(method.recentre), .names = recentres, .initial = "count",
@@ -134,8 +128,12 @@ const apd_option apd_options[] = {
              "ScaLAPACK; the clusters are the same."},
     {"method.polish_epochs", APD_KIND_WHOLE, AT(method.polish_epochs), .maximum = 99999, .initial = "6",
      .counts = true,
-     .help = "Last epochs of a task that train on tau's support alone (solver exact), fewer than training.epochs; "
+     .help = "Last epochs of a task that train on tau's support alone, fewer than training.epochs; "
              "the default becomes 3/10 of training.epochs if those are 6 or fewer."},
+    {"method.l2t_strength", APD_KIND_REAL, AT(method.l2t_strength), .maximum = INFINITY, .initial = "0.01",
+     .counts = true,
+     .help = "Weight of the penalty on half the squared distance from the body as the task before left it; inf keeps the "
+             "first task's."},
 
     {"training.epochs", APD_KIND_WHOLE, AT(training.epochs), .minimum = 1, .maximum = 100000, .initial = "20",
      .counts = true, .help = "Passes over each task's training images."},
@@ -196,6 +194,15 @@ int apd_option_find(const char *key) {
             (apd_options[i].former_key != NULL && strcmp(apd_options[i].former_key, key) == 0))
             return i;
     return -1;
+}
+
+bool apd_option_retired(const char *key, const char *value, const char **advice) {
+    if (strcmp(key, "method.solver") != 0)
+        return false;
+    *advice = strcmp(value, "exact") == 0   ? NULL
+              : strcmp(value, "joint") == 0 ? "use method.name: apd-joint"
+                                            : "leave it out; method.name says all";
+    return true;
 }
 
 bool apd_option_is_in(const apd_option *option, const char *section) {

@@ -20,6 +20,10 @@ extern const int apd_section_count;
 /* The place in the table of the option with this key, or this former key; -1 if there is none. */
 int apd_option_find(const char *key);
 
+/* What a user of the key `key` = `value`, which older versions had, is told to do; NULL: it may stand, and says nothing.
+ * False: no version had the key. */
+bool apd_option_retired(const char *key, const char *value, const char **advice);
+
 /* Whether the option's key is of section `section`. */
 bool apd_option_is_in(const apd_option *option, const char *section);
 

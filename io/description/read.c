@@ -17,6 +17,14 @@ static apd_status unknown_key(const apd_place *place, int line, const char *key)
     return apd_place_fail(place, line, "%.120s is not a key (did you mean %s?)", key, nearest);
 }
 
+/* A key that is none: OK for a retired one whose value may stand. */
+static apd_status refuse_key(const apd_place *place, int line, const char *key, const char *value) {
+    const char *advice = NULL;
+    if (!apd_option_retired(key, value, &advice))
+        return unknown_key(place, line, key);
+    return advice == NULL ? APD_OK : apd_place_fail(place, line, "%s is no longer a key: %s", key, advice);
+}
+
 /* Read the keys of a map; `section` is "" at the top level. */
 static apd_status read_map(const apd_place *place, const char *section, const apd_yaml_node *map,
                            apd_description *description) {
@@ -26,8 +34,10 @@ static apd_status read_map(const apd_place *place, const char *section, const ap
         char key[KEY_SIZE];
         (void)snprintf(key, sizeof key, "%s%s%s", section, *section != '\0' ? "." : "", name->text);
         int option = apd_option_find(key);
-        if (option < 0 && !apd_option_is_section(key))
-            return unknown_key(place, name->line, key);
+        if (option < 0 && !apd_option_is_section(key)) {
+            APD_TRY(refuse_key(place, name->line, key, value->kind == APD_YAML_TEXT ? value->text : ""));
+            continue;
+        }
         if (option < 0) {
             if (value->kind != APD_YAML_MAP)
                 return apd_value_refuse(place, key, value, "a map of keys");
@@ -73,7 +83,7 @@ static apd_status read_setting(const apd_reading *reading, int index) {
     if (option < 0 && apd_option_is_section(key))
         return apd_place_fail(&place, 0, "%s is a section; one of its keys is needed", key);
     if (option < 0)
-        return unknown_key(&place, 0, key);
+        return refuse_key(&place, 0, key, equals + 1);
     APD_TRY(apd_value_read_text(&place, key, &apd_options[option], equals + 1, reading->description));
     reading->description->sources[option] = (apd_value_source){APD_ORIGIN_FLAG, index, NULL};
     return APD_OK;

@@ -30,6 +30,10 @@ void apd_description_help(FILE *file) {
             if (apd_option_is_in(&apd_options[i], apd_sections[s].name))
                 help_option(file, apd_options[i].key, &apd_options[i]);
     }
+    (void)fprintf(file, "\nMethods: what method.name may be, and which other keys of its section it reads\n");
+    for (int m = 0; m < apd_method_count; m++)
+        (void)fprintf(file, "  %s: %s\n      %s\n", apd_methods[m].name,
+                      *apd_methods[m].keys != '\0' ? apd_methods[m].keys : "none", apd_methods[m].help);
     (void)fprintf(file, "\nLayers of network.layers\n");
     for (int kind = 0; kind < apd_layer_row_count; kind++) {
         const apd_layer_row *row = &apd_layer_rows[kind];
@@ -96,6 +100,29 @@ static void write_layers(FILE *file) {
     }
 }
 
+/* "`method.a`, `method.b`" */
+static void write_keys(FILE *file, const char *keys) {
+    for (bool first = true; *keys != '\0'; first = false) {
+        size_t length = strcspn(keys, " ");
+        (void)fprintf(file, "%s`method.%.*s`", first ? "" : ", ", (int)length, keys);
+        keys += length + strspn(keys + length, " ");
+    }
+}
+
+static void write_methods(FILE *file) {
+    (void)fputs(
+        "\n## Methods\n\nWhat `method.name` may be, and which other keys of its section each one reads.\n\n"
+        "| method.name | meaning | keys | source |\n| --- | --- | --- | --- |\n",
+        file);
+    for (int m = 0; m < apd_method_count; m++) {
+        (void)fprintf(file, "| `%s` | ", apd_methods[m].name);
+        write_cell(file, apd_methods[m].help);
+        (void)fputs(" | ", file);
+        write_keys(file, apd_methods[m].keys);
+        (void)fprintf(file, " | %s |\n", apd_methods[m].paper);
+    }
+}
+
 /* Each preset with the other keys at their defaults, as the program resolves it. */
 static void write_presets(FILE *file) {
     const apd_option *presets = &apd_options[apd_option_find("network.preset")];
@@ -147,6 +174,7 @@ void apd_description_reference(FILE *file) {
     (void)fputs(introduction, file);
     for (int s = 0; s < apd_section_count; s++)
         write_section(file, &apd_sections[s]);
+    write_methods(file);
     write_layers(file);
     write_presets(file);
 }

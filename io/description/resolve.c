@@ -177,9 +177,10 @@ static apd_status check_network(const apd_reading *reading) {
 
 static apd_status check_method(const apd_reading *reading) {
     const apd_description *d = reading->description;
-    if (d->method.name == APD_METHOD_APD && d->method.solver == APD_SOLVER_JOINT && isinf(d->method.lambda2))
-        return blame(reading, "method.solver", "joint needs a finite method.lambda2, such as 100");
-    if (d->method.polish_epochs >= d->training.epochs)
+    if (d->method.row->finite_lambda2 && isinf(d->method.lambda2))
+        return blame(reading, "method.name", "%s needs a finite method.lambda2, such as 100",
+                     d->method.row->name);
+    if (d->method.row->polishes && d->method.polish_epochs >= d->training.epochs)
         return blame(reading, "method.polish_epochs", "is %d; less than training.epochs (%d) is needed",
                      d->method.polish_epochs, d->training.epochs);
     return APD_OK;

@@ -132,6 +132,14 @@ static bool read_choice(const apd_option *option, const char *text, void *field)
     return false;
 }
 
+static bool read_method(const apd_option *option, const char *text, void *field) {
+    const apd_method *method = apd_method_find(text);
+    (void)option;
+    if (method != NULL)
+        *(const apd_method **)field = method;
+    return method != NULL;
+}
+
 static bool read_whole(const apd_option *option, const char *text, void *field) {
     int64_t value = 0;
     if (option->word != NULL && strcmp(text, option->word) == 0) {
@@ -211,6 +219,7 @@ static void write_scalar(FILE *file, const apd_option *option, const void *base)
     case APD_KIND_NAME: write_text(file, *(char *const *)field); break;
     case APD_KIND_SWITCH: (void)fputs(*(const bool *)field ? "true" : "false", file); break;
     case APD_KIND_CHOICE: (void)fputs(option->names[*number], file); break;
+    case APD_KIND_METHOD: (void)fputs((*(const apd_method *const *)field)->name, file); break;
     case APD_KIND_LONG: (void)fprintf(file, "%" PRId64, *(const int64_t *)field); break;
     case APD_KIND_SEED: (void)fprintf(file, "%" PRIu64, *(const uint64_t *)field); break;
     case APD_KIND_REAL: write_number(file, *(const double *)field, false); break;
@@ -245,6 +254,7 @@ static const kind_row kinds[APD_KINDS] = {
                        "a name of at most 200 bytes without / and not beginning with a dot"},
     [APD_KIND_SWITCH] = {read_switch, NULL, write_scalar, NULL, "true or false"},
     [APD_KIND_CHOICE] = {read_choice, NULL, write_scalar, NULL, NULL},
+    [APD_KIND_METHOD] = {read_method, NULL, write_scalar, NULL, NULL},
     [APD_KIND_WHOLE] = {read_whole, NULL, write_scalar, NULL, NULL},
     [APD_KIND_LONG] = {read_long, NULL, write_scalar, NULL, NULL},
     [APD_KIND_SEED] = {read_seed, NULL, write_scalar, NULL, "a whole number from 0 to 18446744073709551615"},
@@ -258,11 +268,18 @@ static const kind_row kinds[APD_KINDS] = {
                           "a list with a list of class numbers for each task"},
     [APD_KIND_LAYERS] = {NULL, apd_layers_read, apd_layers_write, apd_layers_clear, "a list of layers"}};
 
+/* The option's name `i`, or NULL behind the last. */
+static const char *name_at(const apd_option *option, int i) {
+    if (option->kind == APD_KIND_METHOD)
+        return i < apd_method_count ? apd_methods[i].name : NULL;
+    return option->names[i];
+}
+
 static void need_of_names(const apd_option *option, char *text, size_t size) {
     size_t used = 0;
-    for (int i = 0; option->names[i] != NULL && used < size; i++) {
-        const char *joint = i == 0 ? "" : option->names[i + 1] == NULL ? " or " : ", ";
-        int wrote = snprintf(text + used, size - used, "%s%s", joint, option->names[i]);
+    for (int i = 0; name_at(option, i) != NULL && used < size; i++) {
+        const char *joint = i == 0 ? "" : name_at(option, i + 1) == NULL ? " or " : ", ";
+        int wrote = snprintf(text + used, size - used, "%s%s", joint, name_at(option, i));
         used += wrote > 0 ? (size_t)wrote : 0;
     }
 }
@@ -289,7 +306,7 @@ static void need_of_real(const apd_option *option, char *text, size_t size) {
 }
 
 void apd_value_need(const apd_option *option, char *text, size_t size) {
-    if (option->names != NULL)
+    if (option->names != NULL || option->kind == APD_KIND_METHOD)
         need_of_names(option, text, size);
     else if (kinds[option->kind].need != NULL)
         (void)snprintf(text, size, "%s", kinds[option->kind].need);

@@ -13,6 +13,7 @@ typedef enum apd_kind {
     APD_KIND_NAME,    /* char *: can name a folder */
     APD_KIND_SWITCH,  /* bool: true, false */
     APD_KIND_CHOICE,  /* an enum whose values are indices into `names` */
+    APD_KIND_METHOD,  /* const apd_method *: a row of the table of methods, by name */
     APD_KIND_WHOLE,   /* int */
     APD_KIND_LONG,    /* int64_t, from `minimum` to its largest value */
     APD_KIND_SEED,    /* uint64_t */

@@ -140,8 +140,7 @@ static double bytes_of_tasks(const apd_bench_result *result, const apd_run *run,
                               .tasks = count + 1,
                               .classes = result->classes,
                               .density = result->density,
-                              .solver = run->description->method.solver,
-                              .single = run->description->method.name == APD_METHOD_STL,
+                              .method = run->description->method.row,
                               .present = result->launch};
     apd_memory memory = apd_estimate_memory(&facts, &result->launch);
     return (double)(memory.tasks + memory.retrained);
@@ -172,16 +171,10 @@ static void measure_tasks(apd_bench_result *result, apd_rehearsal *rehearsal, co
     }
     result->task_count = choice->task_count;
     apd_synthetic_append(run->decomposition, most, result->classes, choice->density,
-                         run->description->method.name == APD_METHOD_STL, run->description->seed);
+                         run->description->method.row->storage, run->description->seed);
     apd_rehearsal_scan(rehearsal, scans, count, choice->rounds, choice->seconds);
     for (int i = 0; i < count; i++) /* those that are skipped come last */
         result->tasks[i].scan = scans[i];
-}
-
-static const char *solver_name(const apd_description *described) {
-    if (described->method.name == APD_METHOD_STL)
-        return "single";
-    return described->method.solver == APD_SOLVER_JOINT ? "joint" : "exact";
 }
 
 static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const bench_choice *choice,
@@ -202,7 +195,7 @@ static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const be
                                             .shards = run->partition.shards},
                                  .layout = apd_network_layout(run->network),
                                  .density = choice->density,
-                                 .solver = solver_name(run->description),
+                                 .method = run->description->method.row->name,
                                  .predicted_a_node = choice->ranks_a_node};
     APD_GO(apd_kernels_measure(&rehearsal, 2 * choice->rounds + 1, &result->kernels, error));
     measure_tasks(result, &rehearsal, choice);

@@ -142,7 +142,7 @@ typedef struct apd_bench_result {
     apd_launch launch;
     const apd_layout *layout;
     double density;
-    const char *solver;
+    const char *method;
     apd_kernels kernels;
     apd_bench_scaling scaling;
     int task_count;

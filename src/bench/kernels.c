@@ -278,10 +278,10 @@ static double repeated(apd_rehearsal *rehearsal, double (*kernel)(apd_rehearsal 
 }
 
 /* Bytes of the update of a weight with no earlier task: theta, and what moves: sigma and tau with their four
- * moments, or theta with its two. */
+ * moments, or theta with its two. apd-fixed is counted as apd. */
 static double update_bytes(const apd_run *run, double decomposed, double dense) {
-    bool single = run->description->method.name == APD_METHOD_STL;
-    return decomposed * (single ? 28.0 : 52.0) + dense * 28.0;
+    bool masked = run->description->method.row->storage == APD_STORAGE_DECOMPOSED;
+    return decomposed * (masked ? 52.0 : 28.0) + dense * 28.0;
 }
 
 static void measure_traffic(apd_rehearsal *rehearsal, int repeats, apd_kernels *kernels) {

@@ -131,10 +131,9 @@ static void print_scan(const apd_bench_result *result, const apd_bench_tasks *ro
 }
 
 static void print_scans(const apd_bench_result *result, FILE *file) {
-    (void)fprintf(
-        file,
-        "\n  steps, in ms (%s solver, tau not zero at %.3g %% of the weights)\n  earlier      step  ratio",
-        result->solver, 100.0 * result->density);
+    (void)fprintf(file,
+                  "\n  steps, in ms (%s, tau not zero at %.3g %% of the weights)\n  earlier      step  ratio",
+                  result->method, 100.0 * result->density);
     for (int phase = 0; phase < APD_PHASES; phase++)
         (void)fprintf(file, " %8s", apd_phase_names[phase]);
     (void)fputs("    begin\n", file);
@@ -395,7 +394,7 @@ static void write_model(const apd_bench_result *result, apd_json *json) {
 void apd_bench_write(const apd_bench_result *result, const apd_machine *machine, apd_json *json) {
     apd_json_begin_object(json, NULL);
     apd_json_text(json, "preset", result->preset);
-    apd_json_text(json, "solver", result->solver);
+    apd_json_text(json, "method", result->method);
     apd_json_integer(json, "decomposed_weights", result->layout->decomposed);
     apd_json_integer(json, "batch", result->batch);
     apd_json_integer(json, "shards", result->launch.shards);

@@ -160,7 +160,7 @@ apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool 
     char folder[448];
     if (!commits && !consolidation)
         return APD_OK;
-    consolidation = consolidation && run->description->method.name == APD_METHOD_APD;
+    consolidation = consolidation && run->description->method.row->clusters;
     apd_status status = open_folder(run, folder, sizeof folder, error);
     for (int i = 0; i < result->task_count && status == APD_OK; i++) {
         apd_bench_tasks *row = &result->tasks[i];

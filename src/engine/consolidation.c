@@ -35,7 +35,7 @@ typedef struct layer {
 
 bool apd_consolidation_due(const apd_run *run) {
     int every = run->description->method.consolidate_every;
-    return every > 0 && run->description->method.name == APD_METHOD_APD && run->state.task_count % every == 0;
+    return every > 0 && run->description->method.row->clusters && run->state.task_count % every == 0;
 }
 
 static int64_t vector_row(void *context, int vector, int64_t row, int32_t *columns, double *values) {

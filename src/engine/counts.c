@@ -32,8 +32,7 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     const apd_decomposition *d = run->decomposition;
     apd_capacity_counts counts = {0};
     int64_t *nonzeros = apd_allocate(d->task_count, sizeof *nonzeros, "the tasks' non-zeros");
-    bool shared = run->description->method.name == APD_METHOD_APD;
-    for (int b = 0; b < d->layout->block_count && shared; b++)
+    for (int b = 0; b < d->layout->block_count; b++)
         if (d->sigma[b] != NULL)
             counts.sigma += count_nonzeros(d->sigma[b], apd_local_rows(d, b) * d->layout->blocks[b].cols);
     counts.tau = apd_decomposition_group_nonzeros(d);
@@ -60,7 +59,7 @@ void apd_run_count_blocks(const apd_run *run, int64_t *sigma, int64_t *tau) {
         tau[b] = 0;
         for (int t = 0; d->layout->blocks[b].decomposed && t < d->task_count; t++) {
             const apd_task_block *own = d->tasks[t] != NULL ? &d->tasks[t]->blocks[b] : NULL;
-            if (own != NULL)
+            if (own != NULL && (own->dense != NULL || own->mask != NULL))
                 tau[b] += own->dense != NULL ? weights : own->tau.offsets[rows];
         }
     }

@@ -31,7 +31,8 @@ typedef struct ending {
 static void recentre(apd_training *training) {
     apd_run *run = training->run;
     const apd_description *described = run->description;
-    if (described->method.recentre == APD_RECENTRE_NONE || described->method.name != APD_METHOD_APD)
+    if (described->method.recentre == APD_RECENTRE_NONE ||
+        described->method.row->recentring == APD_RECENTRING_NEVER)
         return;
     (void)apd_heartbeat_phase("recentre");
     int64_t moved = apd_recentre_sigma(run->decomposition, described->method.recentre == APD_RECENTRE_COUNT
@@ -44,7 +45,8 @@ static void recentre(apd_training *training) {
 /* After the first task, then after every recentre_every tasks. */
 static bool recentring_is_due(const apd_run *run) {
     int tasks = run->decomposition->task_count, every = run->description->method.recentre_every;
-    return tasks == 1 || (every > 0 && tasks % every == 0);
+    bool again = run->description->method.row->recentring == APD_RECENTRING;
+    return tasks == 1 || (again && every > 0 && tasks % every == 0);
 }
 
 /* One more record, and one more row of accuracies. */

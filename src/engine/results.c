@@ -107,7 +107,7 @@ static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
     int64_t rows = 0, own = own_numbers(layout, run->state.records[task].class_count);
     for (int b = 0; b < layout->block_count; b++)
         rows += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
-    if (run->description->method.name == APD_METHOD_STL)
+    if (run->state.records[task].storage != APD_STORAGE_DECOMPOSED)
         return 4 * (nonzeros + own);
     return 8 * nonzeros + 8 * (rows + 1) + 4 * (rows + own);
 }

@@ -186,14 +186,13 @@ void apd_run_create_solver(apd_run *run) {
     apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
                                   .lambda2 = described->method.lambda2,
                                   .mask_init = described->method.mask_init,
+                                  .l2t_strength = described->method.l2t_strength,
                                   .weight_decay = described->training.weight_decay,
                                   .beta1 = described->training.beta1,
                                   .beta2 = described->training.beta2,
                                   .epsilon = described->training.epsilon,
                                   .seed = described->seed};
-    apd_solver_kind kind =
-        described->method.name == APD_METHOD_STL ? APD_SOLVER_SINGLE : described->method.solver;
-    run->solver = apd_solver_create(kind, run->network, run->decomposition, &chosen);
+    run->solver = apd_solver_create(described->method.row, run->network, run->decomposition, &chosen);
 }
 
 void apd_run_end(apd_run *run) {

@@ -27,6 +27,30 @@ apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_
     return made;
 }
 
+static float **create_shared(const apd_decomposition *decomposition) {
+    int blocks = decomposition->layout->block_count;
+    float **values = apd_allocate(blocks, sizeof *values, "an array beside sigma");
+    for (int b = 0; b < blocks; b++)
+        if (decomposition->layout->blocks[b].decomposed)
+            values[b] = apd_allocate(apd_local_rows(decomposition, b) * decomposition->layout->blocks[b].cols,
+                                     sizeof(float), "an array beside sigma");
+    return values;
+}
+
+float **apd_decomposition_shared(apd_decomposition *decomposition, const char *name) {
+    int count = decomposition->shared_count;
+    for (int a = 0; a < count; a++)
+        if (strcmp(decomposition->shared[a].name, name) == 0)
+            return decomposition->shared[a].values;
+    decomposition->shared = apd_reallocate(decomposition->shared, count, count + 1,
+                                           sizeof *decomposition->shared, "arrays beside sigma");
+    apd_shared_array *made = &decomposition->shared[decomposition->shared_count++];
+    APD_ASSERT(strlen(name) < sizeof made->name);
+    *made = (apd_shared_array){.values = create_shared(decomposition)};
+    memcpy(made->name, name, strlen(name));
+    return made->values;
+}
+
 void apd_decomposition_destroy(apd_decomposition *decomposition) {
     if (decomposition == NULL)
         return;
@@ -35,7 +59,12 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
     for (int b = 0; b < decomposition->layout->block_count; b++) {
         free(decomposition->sigma[b]);
         apd_block_groups_clear(&decomposition->groups[b]);
+        for (int a = 0; a < decomposition->shared_count; a++)
+            free(decomposition->shared[a].values[b]);
     }
+    for (int a = 0; a < decomposition->shared_count; a++)
+        free((void *)decomposition->shared[a].values);
+    free(decomposition->shared);
     free(decomposition->revisions);
     free(decomposition->groups);
     free(decomposition->sigma);
@@ -44,8 +73,10 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
     free(decomposition);
 }
 
-apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single) {
+apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes,
+                                    apd_storage storage) {
     apd_task_part *part = apd_allocate(1, sizeof *part, "a task");
+    part->storage = storage;
     part->classes = classes;
     part->moved = part->changed = true;
     part->blocks = apd_allocate(decomposition->layout->block_count, sizeof *part->blocks, "a task's blocks");
@@ -55,12 +86,12 @@ apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int 
         int64_t rows = apd_local_rows(decomposition, b);
         block->group = -1;
         block->bias = apd_allocate(rows, sizeof(float), "a task's biases");
-        if (!shape->decomposed || single) {
+        if (!shape->decomposed || storage == APD_STORAGE_SINGLE) {
             block->dense = apd_allocate(rows * shape->cols, sizeof(float), "a task's own weights");
-            continue;
+        } else if (storage == APD_STORAGE_DECOMPOSED) {
+            block->mask = apd_allocate(rows, sizeof(float), "a task's masks");
+            apd_sparse_resize(&block->tau, rows, 0);
         }
-        block->mask = apd_allocate(rows, sizeof(float), "a task's masks");
-        apd_sparse_resize(&block->tau, rows, 0);
     }
     return part;
 }
@@ -167,6 +198,10 @@ void apd_decomposition_theta(const apd_decomposition *decomposition, int task, i
         return;
     }
     const float *sigma = decomposition->sigma[block];
+    if (part->mask == NULL) {
+        memcpy(weights, sigma, (size_t)(rows * cols) * sizeof(float));
+        return;
+    }
     for (int64_t r = 0; r < rows; r++) {
         apd_decomposition_shared_row(decomposition, task, block, r, sigma + r * cols, weights + r * cols);
         for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++)
@@ -185,7 +220,7 @@ int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int t
             continue;
         if (part->blocks[b].dense != NULL)
             count += rows * block_of(decomposition, b)->cols;
-        else
+        else if (part->blocks[b].mask != NULL)
             count += part->blocks[b].tau.offsets[rows];
     }
     return count;
@@ -211,13 +246,13 @@ void apd_decomposition_row_digests(const apd_decomposition *decomposition, int t
     free(weights);
 }
 
-int64_t apd_task_dense_bytes(int64_t rows, int64_t cols) {
-    return (int64_t)sizeof(apd_task_block) + rows * (cols + 1) * (int64_t)sizeof(float);
-}
-
-int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries) {
-    return (int64_t)sizeof(apd_task_block) + 2 * rows * (int64_t)sizeof(float) +
-           apd_sparse_bytes(rows, entries);
+int64_t apd_task_block_bytes(apd_storage storage, int64_t rows, int64_t cols, int64_t entries) {
+    int64_t bytes = (int64_t)sizeof(apd_task_block) + rows * (int64_t)sizeof(float); /* biases */
+    if (storage == APD_STORAGE_SINGLE)
+        return bytes + rows * cols * (int64_t)sizeof(float);
+    return storage == APD_STORAGE_SHARED
+               ? bytes
+               : bytes + rows * (int64_t)sizeof(float) + apd_sparse_bytes(rows, entries);
 }
 
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition) {

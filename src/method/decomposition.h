@@ -20,8 +20,11 @@
  * itself were stored, every move of sigma would round all old theta again, and every checkpoint would have to write
  * all tasks again.
  *
+ * Other storages. A task's body may also be a network of its own (SINGLE), or sigma itself (SHARED): then theta_t is what sigma
+ * is now. Methods may keep further arrays of sigma's shape beside it, which live from task to task (`shared`).
+ *
  * Rows. The slice of a rank is rows[b].begin .. rows[b].end-1 of each block b; local row 0 is row rows[b].begin. Biases
- * and the head belong to each task and are dense. Tasks trained as one network each (`single`) are dense altogether.
+ * and the head belong to each task, whatever its storage, and are dense.
  *
  * All functions are local. */
 #ifndef APD_METHOD_DECOMPOSITION_H
@@ -39,15 +42,24 @@ static inline bool apd_same_bits(float a, float b) {
     return left.bits == right.bits;
 }
 
+/* How a finished task's body is stored; the numbers are those of commits. */
+typedef enum apd_storage {
+    APD_STORAGE_DECOMPOSED, /* mask and tau */
+    APD_STORAGE_SINGLE,     /* dense theta */
+    APD_STORAGE_SHARED,     /* nothing: theta is sigma */
+    APD_STORAGES
+} apd_storage;
+
 typedef struct apd_task_block {
-    float *mask;    /* (local rows), in (0, 1); NULL for the head and for single tasks */
+    float *mask;    /* (local rows), in (0, 1); NULL but in decomposed blocks of DECOMPOSED tasks */
     float *bias;    /* (local rows) */
-    apd_sparse tau; /* decomposed blocks; its values are those of theta */
+    apd_sparse tau; /* where there is a mask, else {0}; its values are those of theta */
     int group;      /* the cluster of the block that the task belongs to; -1: none */
-    float *dense;   /* (local rows, C) for the head and for single tasks; else NULL */
+    float *dense;   /* (local rows, C) for the head, and of SINGLE tasks; else NULL */
 } apd_task_block;
 
 typedef struct apd_task_part {
+    apd_storage storage;
     int classes;  /* rows of the head in use */
     bool moved;   /* some theta of this slice changed since the flag was last cleared */
     bool changed; /* some stored number (tau, mask, bias) changed, possibly without changing theta */
@@ -60,10 +72,18 @@ typedef struct apd_block_groups {
     apd_sparse *shared; /* (count): sigma_g; empty where a cluster has fewer than two members */
 } apd_block_groups;
 
+/* An array of sigma's shape that lives from task to task beside it. */
+typedef struct apd_shared_array {
+    char name[32];
+    float **values; /* (B) of (local rows, C); NULL for the head */
+} apd_shared_array;
+
 typedef struct apd_decomposition {
     const apd_layout *layout; /* borrowed */
     apd_rows *rows;           /* (B): this slice */
     float **sigma;            /* (B) of (local rows, C); NULL for the head */
+    int shared_count;
+    apd_shared_array *shared; /* (shared_count) */
     apd_block_groups *groups; /* (B) */
     int64_t *revisions;       /* (B): see apd_decomposition_revised */
     int task_count;
@@ -74,9 +94,12 @@ typedef struct apd_decomposition {
 apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_rows *rows);
 void apd_decomposition_destroy(apd_decomposition *decomposition); /* Takes NULL. */
 
-/* Create a task with `classes` classes, all numbers 0 and tau empty. `single`: all blocks dense. The caller owns it until
- * apd_decomposition_append takes it over. */
-apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, bool single);
+/* The blocks (B) of the array `name` beside sigma, which is made of zeros where there is none yet. */
+float **apd_decomposition_shared(apd_decomposition *decomposition, const char *name);
+
+/* Create a task with `classes` classes, all numbers 0 and tau empty. The caller owns it until apd_decomposition_append takes
+ * it over. */
+apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int classes, apd_storage storage);
 void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part *part); /* Takes NULL. */
 void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *part);
 
@@ -126,14 +149,13 @@ void apd_block_groups_clear(apd_block_groups *groups);
 
 /* --- sizes ---------------------------------------------------------------------------------------------- */
 
-/* Entries of a task's tau over this slice. 0 for a forgotten task; for a single one, its weights in decomposed blocks. */
+/* Entries of a task's tau over this slice, or its weights in decomposed blocks where these are its own; 0 for a forgotten task. */
 int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
 
 /* Entries of all sigma_g over this slice. */
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition);
 
-/* Bytes of a block of a finished task: dense (rows, cols), or decomposed with `entries` entries of tau. */
-int64_t apd_task_dense_bytes(int64_t rows, int64_t cols);
-int64_t apd_task_sparse_bytes(int64_t rows, int64_t entries);
+/* Bytes of a block (rows, cols) of a finished task, where DECOMPOSED with `entries` entries of tau; the head is as SINGLE. */
+int64_t apd_task_block_bytes(apd_storage storage, int64_t rows, int64_t cols, int64_t entries);
 
 #endif

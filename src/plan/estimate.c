@@ -1,6 +1,5 @@
 #include "plan/estimate.h"
 
-#include "method/solvers/solver.h"
 #include "mpi/exchange/exchange.h"
 
 #include <math.h>
@@ -50,7 +49,8 @@ static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *l
     apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
     apd_slice_size then = apd_largest_slice(facts->layout, launch->ranks);
     double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
-    int64_t parameters = then.head + (facts->single ? 1 : 2) * then.decomposed;
+    int64_t parameters =
+        then.head + (facts->method->storage == APD_STORAGE_DECOMPOSED ? 2 : 1) * then.decomposed;
     return rounded((double)solver * scale) + FLOAT * then.decomposed + (copy ? FLOAT * parameters : 0);
 }
 
@@ -65,9 +65,8 @@ static int64_t finished_bytes(const apd_memory_facts *facts, int ranks, const ap
         const apd_block *block = &facts->layout->blocks[b];
         apd_rows own = apd_part(block->rows, ranks, slice->rank);
         int64_t rows = own.end - own.begin;
-        bytes += facts->single || !block->decomposed
-                     ? apd_task_dense_bytes(rows, block->cols)
-                     : apd_task_sparse_bytes(rows, rounded(facts->density * (double)(rows * block->cols)));
+        bytes += apd_task_block_bytes(block->decomposed ? facts->method->storage : APD_STORAGE_SINGLE, rows,
+                                      block->cols, rounded(facts->density * (double)(rows * block->cols)));
     }
     return bytes;
 }
@@ -75,8 +74,7 @@ static int64_t finished_bytes(const apd_memory_facts *facts, int ranks, const ap
 /* What the solver makes of `tasks` finished tasks while another trains. */
 static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_size *slice, int tasks) {
     int64_t entries = rounded(facts->density * (double)slice->decomposed * tasks);
-    return apd_solver_finished_bytes(facts->single ? APD_SOLVER_SINGLE : facts->solver, slice->decomposed,
-                                     tasks, entries);
+    return apd_method_finished_bytes(facts->method, slice->decomposed, tasks, entries);
 }
 
 /* In a commit rank 0 gathers whole blocks, of sigma or of a dense task. */
@@ -139,16 +137,16 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     apd_disk disk = {.sigma = FILE_HEAD + FLOAT * layout->decomposed,
                      .task = GROUP + FLOAT * (rows + head),
                      .mid_task = facts->state_bytes};
-    if (facts->joint) /* tau and its moments of every old task */
+    if (facts->method->slows) /* tau and its moments of every old task */
         disk.mid_task += 3 * FLOAT * layout->decomposed * (facts->tasks - 1);
-    if (facts->single)
+    if (facts->method->storage == APD_STORAGE_SINGLE)
         disk.task += FLOAT * layout->decomposed;
-    else
+    else if (facts->method->storage == APD_STORAGE_DECOMPOSED)
         disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
                      rounded(entry_on_disk * facts->density * (double)layout->decomposed);
     int64_t last = facts->tasks * disk.task, before = last - disk.task;
-    disk.kept = 2 * disk.sigma + (facts->single ? last : last + before);
-    disk.most = 3 * disk.sigma + (facts->single ? last : 3 * last) + 2 * disk.mid_task;
+    disk.kept = 2 * disk.sigma + (facts->method->follows ? last + before : last);
+    disk.most = 3 * disk.sigma + (facts->method->follows ? 3 * last : last) + 2 * disk.mid_task;
     return disk;
 }
 

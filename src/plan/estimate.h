@@ -6,6 +6,7 @@
 #ifndef APD_PLAN_ESTIMATE_H
 #define APD_PLAN_ESTIMATE_H
 
+#include "method/solvers/methods.h"
 #include "plan/timing.h"
 
 /* The weights of the rank that owns most: decomposed ones, and the head's. */
@@ -29,10 +30,10 @@ typedef struct apd_memory_facts {
     int batch;                    /* images of a step over all shards; 0: no gradient is factored */
     int tasks, classes, clusters; /* clusters: of the last consolidation; 0: there is none */
     double density;
-    apd_solver_kind solver;  /* of decomposed tasks */
-    bool single, keeps_best; /* keeps_best: training.keep_best is on */
-    int64_t task_bytes;      /* a task's training images, all shards, as stored */
-    int64_t test_bytes;      /* its test images */
+    const apd_method *method;
+    bool keeps_best;    /* training.keep_best is on */
+    int64_t task_bytes; /* a task's training images, all shards, as stored */
+    int64_t test_bytes; /* its test images */
     /* measured in the present launch, on the rank that uses most: */
     apd_launch present;
     int64_t peak_bytes;    /* the resident set while the first task trains */
@@ -58,8 +59,8 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
 
 /* --- disk ------------------------------------------------------------------------------------------------ */
 
-/* Two commits are kept, and a third exists while it is written. Sigma moves with every task, and with it a little of
- * every earlier tau, so a commit writes all tasks, except in single runs, where finished tasks never change. */
+/* Two commits are kept, and a third exists while it is written. Sigma moves with every task. Where tau follow it, a
+ * little of every earlier one does, too, and a commit writes all tasks; else finished tasks stay as they were written. */
 typedef struct apd_disk {
     int64_t sigma;    /* in every commit */
     int64_t task;     /* a finished task */
@@ -72,7 +73,7 @@ typedef struct apd_disk_facts {
     const apd_layout *layout;
     int tasks, classes;
     double density;
-    bool single, joint;
+    const apd_method *method;
     int64_t
         state_bytes; /* of the solver's arrays in the first task over all ranks, with a snapshot if kept */
 } apd_disk_facts;

@@ -112,11 +112,10 @@ static void count_steps(apd_plan *plan) {
 
 /* How many evaluations a run makes: each task once it is learned, and all finished tasks whenever they may have moved. */
 static int64_t count_evaluations(const apd_description *described, int tasks) {
-    bool shared = described->method.name == APD_METHOD_APD;
-    bool moving =
-        shared && (described->method.solver == APD_SOLVER_JOINT || isfinite(described->method.lambda2));
-    int64_t count = moving ? (int64_t)tasks * (tasks + 1) / 2 : tasks;
-    int every = shared ? described->method.consolidate_every : 0;
+    const apd_method *method = described->method.row;
+    int64_t count =
+        apd_method_moves(method, described->method.lambda2) ? (int64_t)tasks * (tasks + 1) / 2 : tasks;
+    int every = method->clusters ? described->method.consolidate_every : 0;
     for (int done = every; every > 0 && done <= tasks; done += every)
         count += done;
     return count;
@@ -164,14 +163,14 @@ static double measure_edge(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsa
 
 /* The edges of a task and its steps, with no earlier task and with synthetic ones. Collective. */
 static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal, double budget) {
-    bool single = run->description->method.name == APD_METHOD_STL;
+    bool follows = run->description->method.row->follows;
     int tasks = run->stream->task_count;
     plan->time.edge = measure_edge(plan, run, rehearsal);
     plan->present_peak = apd_peak_bytes();
     apd_team_maximum(run->team, &plan->present_peak, 1);
-    plan->earlier = single ? 0 : tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
-    apd_synthetic_append(run->decomposition, plan->earlier, rehearsal->classes, plan->density, false,
-                         run->description->seed);
+    plan->earlier = !follows ? 0 : tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
+    apd_synthetic_append(run->decomposition, plan->earlier, rehearsal->classes, plan->density,
+                         APD_STORAGE_DECOMPOSED, run->description->seed);
     apd_scan scans[2] = {{.earlier = 0}, {.earlier = plan->earlier}};
     apd_rehearsal_scan(rehearsal, scans, plan->earlier > 0 ? 2 : 1, ROUNDS, 0.5 * budget);
     plan->first = plan->later = scans[0].step;
@@ -204,11 +203,11 @@ static void estimate_time(apd_plan *plan) {
     plan->first_then = apd_step_in(&plan->first, layout, &plan->present, &plan->launch);
     plan->later_then = apd_step_in(&plan->later, layout, &plan->present, &plan->launch);
     double first = apd_step_seconds(&plan->first_then), later = apd_step_seconds(&plan->later_then);
-    bool joint = described->method.name == APD_METHOD_APD && described->method.solver == APD_SOLVER_JOINT;
-    facts->step = joint ? first : later;
-    facts->step_slope = joint && plan->earlier > 0 ? fmax(later - first, 0.0) / plan->earlier : 0.0;
+    const apd_method *method = described->method.row;
+    facts->step = method->slows ? first : later;
+    facts->step_slope = method->slows && plan->earlier > 0 ? fmax(later - first, 0.0) / plan->earlier : 0.0;
     facts->evaluations = count_evaluations(described, facts->tasks);
-    const bool alone = described->method.name != APD_METHOD_APD; /* earlier tasks never change */
+    const bool alone = !method->follows; /* earlier tasks never change */
     const double task_seconds = (double)plan->disk.task / plan->write_rate;
     facts->commit_every = described->checkpoint.tasks;
     facts->commit =
@@ -225,7 +224,6 @@ static void estimate(apd_plan *plan) {
     const apd_description *described = run->description;
     int tasks = run->stream->task_count, every = described->method.consolidate_every,
         first = run->stream->order[0];
-    bool single = described->method.name == APD_METHOD_STL;
     struct stat info;
     if (stat(described->data.file, &info) == 0)
         plan->data_bytes = (int64_t)info.st_size;
@@ -234,10 +232,11 @@ static void estimate(apd_plan *plan) {
         .batch = described->training.batch,
         .tasks = tasks,
         .classes = run->stream->max_classes,
-        .clusters = every > 0 && !single ? described->method.clusters_added * (tasks / every) : 0,
+        .clusters = every > 0 && described->method.row->clusters
+                        ? described->method.clusters_added * (tasks / every)
+                        : 0,
         .density = plan->density,
-        .solver = described->method.solver,
-        .single = single,
+        .method = described->method.row,
         .keeps_best = described->training.keep_best > 0,
         .task_bytes = count_images(run, first, APD_PART_TRAIN) * run->dataset->image_bytes,
         .test_bytes = count_images(run, first, APD_PART_TEST) * run->dataset->image_bytes,
@@ -249,8 +248,7 @@ static void estimate(apd_plan *plan) {
                               .tasks = tasks,
                               .classes = facts.classes,
                               .density = plan->density,
-                              .single = single,
-                              .joint = !single && described->method.solver == APD_SOLVER_JOINT,
+                              .method = facts.method,
                               .state_bytes = plan->state_bytes};
     plan->memory = apd_estimate_memory(&facts, &plan->launch);
     plan->disk = apd_estimate_disk(&on_disk);

@@ -30,6 +30,8 @@ static void print_head(const apd_plan *plan, FILE *file) {
                   (double)apd_network_layout(run->network)->decomposed / 1e6,
                   apd_count(plan->launch.shards, "shard").text, apd_count(plan->launch.ranks, "rank").text,
                   apd_count(plan->nodes, "node").text);
+    (void)fprintf(file, "method     %s, which reads of section method: %s\n", described->method.row->name,
+                  *described->method.row->keys != '\0' ? described->method.row->keys : "nothing");
     (void)fprintf(file, "steps      %" PRId64 " in all: ", plan->steps);
     if (plan->least_steps == plan->most_steps)
         (void)fprintf(file, "%" PRId64 " a task", plan->most_steps);
@@ -104,18 +106,18 @@ static void print_measured(const apd_plan *plan, FILE *file) {
 }
 
 static void print_growth(const apd_plan *plan, FILE *file) {
-    bool single = plan->run->description->method.name == APD_METHOD_STL;
-    if (single || plan->earlier == 0)
+    const apd_method *method = plan->run->description->method.row;
+    if (plan->earlier == 0)
         (void)fputs("           - a step costs the same in every task\n", file);
-    else if (plan->run->description->method.solver == APD_SOLVER_EXACT)
+    else if (!method->slows)
         (void)fprintf(file,
-                      "           - a step costs the same after any number of tasks (exact solver), as "
+                      "           - a step costs the same after any number of tasks, as "
                       "measured with %d\n",
                       plan->earlier);
     else
-        (void)fprintf(file, "           - a step costs %.3f ms more with every earlier task (joint solver)\n",
+        (void)fprintf(file, "           - a step costs %.3f ms more with every earlier task\n",
                       1e3 * plan->time.step_slope);
-    if (!single && plan->earlier > 0)
+    if (plan->earlier > 0)
         (void)fprintf(file,
                       "           - begin and end of a task cost %.3f ms more with every earlier task\n",
                       1e3 * plan->time.edge_slope);
@@ -125,7 +127,7 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
     const apd_description *described = plan->run->description;
     (void)fputs("assumed\n", file);
     print_growth(plan, file);
-    if (described->method.name == APD_METHOD_APD)
+    if (described->method.row->storage == APD_STORAGE_DECOMPOSED)
         (void)fprintf(
             file,
             "           - at the end each task's tau is not zero at %.3g %% of the weights (--density)\n",
@@ -137,11 +139,11 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
                    described->checkpoint.tasks == 1 ? "after every task" : "after every %d tasks",
                    described->checkpoint.tasks);
     (void)fprintf(file, "           - a commit, %s, writes sigma and %s, at %.0f MB/s\n", interval,
-                  described->method.name != APD_METHOD_STL ? "all tasks, since all change a little"
-                  : described->checkpoint.tasks == 1       ? "the task"
-                                                           : "the new tasks",
+                  described->method.row->follows     ? "all tasks, since all change a little"
+                  : described->checkpoint.tasks == 1 ? "the task"
+                                                     : "the new tasks",
                   plan->write_rate / 1e6);
-    if (described->method.consolidate_every > 0)
+    if (described->method.row->clusters && described->method.consolidate_every > 0)
         (void)fputs("           - consolidations take no time (apd bench --consolidation measures them)\n",
                     file);
     if (plan->launch.ranks != plan->present.ranks || plan->nodes > 1)

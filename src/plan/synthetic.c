@@ -54,11 +54,11 @@ static void fill_block(const apd_decomposition *d, int b, int task, double densi
 }
 
 void apd_synthetic_append(apd_decomposition *decomposition, int count, int classes, double density,
-                          bool single, uint64_t seed) {
+                          apd_storage storage, uint64_t seed) {
     APD_ASSERT(density >= 0.0 && density <= 1.0);
     for (int i = 0; i < count; i++) {
-        apd_task_part *part = apd_task_part_create(decomposition, classes, single);
-        for (int b = 0; b < decomposition->layout->block_count && !single; b++)
+        apd_task_part *part = apd_task_part_create(decomposition, classes, storage);
+        for (int b = 0; b < decomposition->layout->block_count && storage == APD_STORAGE_DECOMPOSED; b++)
             if (decomposition->layout->blocks[b].decomposed)
                 fill_block(decomposition, b, decomposition->task_count, density, seed, &part->blocks[b]);
         part->moved = false;

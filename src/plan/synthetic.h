@@ -8,8 +8,8 @@
 
 #include "method/decomposition.h"
 
-/* Append `count` tasks of `classes` classes; 0 <= density <= 1. `single`: dense tasks of zeros. O(entries). Local. */
+/* Append `count` tasks of `classes` classes; 0 <= density <= 1. Those that are not DECOMPOSED are zeros. O(entries). Local. */
 void apd_synthetic_append(apd_decomposition *decomposition, int count, int classes, double density,
-                          bool single, uint64_t seed);
+                          apd_storage storage, uint64_t seed);
 
 #endif

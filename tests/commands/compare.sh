@@ -17,7 +17,7 @@ shards: 1
 data: {file: glyphs.h5}
 stream: {kind: split, tasks: 4, classes_per_task: 3}
 network: {preset: mlp, widths: [24]}
-method: {solver: joint, lambda1: 2e-3, lambda2: 1e-3}
+method: {name: apd-joint, lambda1: 2e-3, lambda2: 1e-3}
 training: {epochs: 4, batch: 18, lr: 1e-2}
 YAML
 }

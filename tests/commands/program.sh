@@ -25,8 +25,11 @@ same_bits() {
 
 case_same_bits_exact() { same_bits; }
 case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
-case_same_bits_joint() { same_bits --set method.solver=joint --set method.lambda2=100; }
+case_same_bits_joint() { same_bits --set method.name=apd-joint --set method.lambda2=100; }
 case_same_bits_stl() { same_bits --set method.name=stl; }
+case_same_bits_fixed() { same_bits --set method.name=apd-fixed; }
+case_same_bits_finetune() { same_bits --set method.name=finetune; }
+case_same_bits_l2t() { same_bits --set method.name=l2t --set method.l2t_strength=10; }
 
 # Consolidation twice, a task forgotten between, with the Gram matrix replicated and distributed.
 consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05

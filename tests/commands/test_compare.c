@@ -70,7 +70,7 @@ static apd_run_state make_state(const sketch *s) {
     for (int p = 0; p < s->tasks; p++) {
         apd_task_record *record = &state.records[p];
         *record = (apd_task_record){
-            .id = s->ids[p], .class_count = p == s->forgotten ? 0 : s->classes, .single = p == s->single};
+            .id = s->ids[p], .class_count = p == s->forgotten ? 0 : s->classes, .storage = p == s->single};
         (void)snprintf(record->name, sizeof record->name, "number %d", s->ids[p]);
         record->classes = apd_allocate(s->classes, sizeof(int), "classes");
         for (int k = 0; k < record->class_count; k++)
@@ -84,7 +84,8 @@ static apd_run_state make_state(const sketch *s) {
 
 /* The task at `place`; a sparse one has `place` entries of tau. */
 static apd_task_part *make_task(const apd_decomposition *made, const sketch *s, int place) {
-    apd_task_part *part = apd_task_part_create(made, s->classes, place == s->single);
+    apd_task_part *part = apd_task_part_create(
+        made, s->classes, place == s->single ? APD_STORAGE_SINGLE : APD_STORAGE_DECOMPOSED);
     if (place == s->single)
         return part;
     apd_sparse_resize(&part->blocks[0].tau, 2, place);

@@ -56,7 +56,7 @@ static void good_state(apd_run_state *state) {
     }
     for (int t = 0; t < TASKS; t++) {
         apd_task_record *record = &state->records[t];
-        *record = (apd_task_record){.id = t, .single = t == 1, .class_count = t == 2 ? 0 : CLASSES};
+        *record = (apd_task_record){.id = t, .storage = t == 1, .class_count = t == 2 ? 0 : CLASSES};
         (void)snprintf(record->name, sizeof record->name, "task %d", t);
         record->normalisation.deviation[0] = 1;
         record->classes = apd_allocate(CLASSES, sizeof(int), "classes");

@@ -44,7 +44,7 @@ compare() {
     done
 }
 compare exact
-compare joint --set method.solver=joint --set method.lambda2=100 --set method.consolidate_every=2 --set method.beta=0.05
+compare joint --set method.name=apd-joint --set method.lambda2=100 --set method.consolidate_every=2 --set method.beta=0.05
 two_hosts 2 evaluate exact >two.log 2>&1 || fail "$(cat two.log)"
 grep -q 'all as recorded' two.log || fail "$(cat two.log)"
 echo "passed: h1 and h2 give the bits of one host, on 2 and 4 ranks"

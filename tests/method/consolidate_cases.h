@@ -61,7 +61,7 @@ static inline void fill_task_block(const maker *make, const apd_decomposition *d
 }
 
 static inline void append_case_task(const maker *make, apd_decomposition *d) {
-    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, false);
+    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, APD_STORAGE_DECOMPOSED);
     for (int b = 0; b < 2; b++)
         fill_task_block(make, d, d->task_count, b, &part->blocks[b]);
     apd_decomposition_append(d, part);

@@ -109,7 +109,7 @@ static inline int64_t random_row(const apd_decomposition *d, int task, int b, in
 static inline void append_random_task(apd_decomposition *d, double density, double spread, bool ties,
                                       bool equal_masks) {
     int task = d->task_count;
-    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, false);
+    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, APD_STORAGE_DECOMPOSED);
     for (int b = 0; b < d->layout->block_count; b++) {
         apd_task_block *block = &part->blocks[b];
         int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols, next = 0;
@@ -133,7 +133,7 @@ static inline void append_random_task(apd_decomposition *d, double density, doub
 /* Append a task with a network of its own. */
 static inline void append_single_task(apd_decomposition *d) {
     int task = d->task_count;
-    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, true);
+    apd_task_part *part = apd_task_part_create(d, TOY_CLASSES, APD_STORAGE_SINGLE);
     for (int b = 0; b < d->layout->block_count; b++)
         for (int64_t r = 0; r < apd_local_rows(d, b); r++) {
             numbers n = weight_numbers(d, task + 6000, b, r, 0);

@@ -41,8 +41,8 @@ static inline apd_network *toy_network(void) {
 }
 
 /* Thirds `from` to `to` of all rows, with `tasks` random finished tasks. */
-static inline void bench_init(bench *on, apd_solver_kind kind, const apd_solver_settings *settings, int from,
-                              int to, int tasks, double density) {
+static inline void bench_init(bench *on, const apd_method *kind, const apd_solver_settings *settings,
+                              int from, int to, int tasks, double density) {
     apd_rows rows[TOY_BLOCKS];
     memset(on, 0, sizeof *on);
     on->network = toy_network();

@@ -39,7 +39,7 @@ static void one_weight(group_bed *bed, const double *tau, int tasks) {
     for (int j = 0; j < 30; j++)
         bed->d->sigma[0][j] = 0.25f;
     for (int t = 0; t < tasks; t++) {
-        apd_task_part *part = apd_task_part_create(bed->d, TOY_CLASSES, false);
+        apd_task_part *part = apd_task_part_create(bed->d, TOY_CLASSES, APD_STORAGE_DECOMPOSED);
         apd_task_block *block = &part->blocks[0];
         apd_sparse_resize(&block->tau, 5, 1);
         for (int r = 0; r < 5; r++) {

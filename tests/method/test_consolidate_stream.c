@@ -86,7 +86,7 @@ static void stream_trained_tasks_keep_their_thetas_but_for_merges(void **state) 
         bench on;
         snapshot before;
         tally seen = {0};
-        bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 2, 0.5);
+        bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 2, 0.5);
         for (int round = 0; round < 3; round++) {
             for (int k = 0; k < 2; k++) {
                 clear_moved(on.d);
@@ -150,7 +150,7 @@ static void stream_random_events_leave_a_sound_decomposition(void **state) {
     for (uint32_t k = 0; k < 30; k++) {
         bench on;
         numbers n = numbers_of(50, k);
-        bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 4, 0.5);
+        bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 4, 0.5);
         for (uint32_t event = 0; event < 25; event++) {
             random_event(&on, &n, 100 * k + event, &seen);
             for (int b = 0; b < 2; b++) {

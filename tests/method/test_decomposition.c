@@ -65,7 +65,7 @@ static void part_new_task_has_masks_and_an_empty_tau(void **state) {
     (void)state;
     toy_bed bed;
     bed_init(&bed, 0, 3, false);
-    apd_task_part *part = apd_task_part_create(bed.d, 2, false);
+    apd_task_part *part = apd_task_part_create(bed.d, 2, APD_STORAGE_DECOMPOSED);
     assert_int_equal(part->classes, 2);
     assert_non_null(part->blocks[0].mask);
     assert_null(part->blocks[0].dense);
@@ -73,7 +73,7 @@ static void part_new_task_has_masks_and_an_empty_tau(void **state) {
     assert_non_null(part->blocks[2].dense);
     for (int r = 0; r <= 5; r++)
         assert_int_equal(part->blocks[0].tau.offsets[r], 0);
-    apd_task_part *single = apd_task_part_create(bed.d, 2, true);
+    apd_task_part *single = apd_task_part_create(bed.d, 2, APD_STORAGE_SINGLE);
     for (int b = 0; b < TOY_BLOCKS; b++) {
         assert_null(single->blocks[b].mask);
         assert_non_null(single->blocks[b].dense);
@@ -89,7 +89,7 @@ static void append_keeps_the_order(void **state) {
     toy_bed bed;
     bed_init(&bed, 0, 3, false);
     for (int t = 0; t < 40; t++) {
-        apd_task_part *part = apd_task_part_create(bed.d, t + 1, false);
+        apd_task_part *part = apd_task_part_create(bed.d, t + 1, APD_STORAGE_DECOMPOSED);
         apd_decomposition_append(bed.d, part);
     }
     assert_int_equal(bed.d->task_count, 40);
@@ -150,9 +150,10 @@ static void nonzeros_and_bytes_agree_with_counting(void **state) {
 static void bytes_count_masks_biases_weights_and_entries(void **state) {
     (void)state;
     int block = (int)sizeof(apd_task_block);
-    assert_int_equal(apd_task_dense_bytes(5, 6), block + 5 * 6 * 4 + 5 * 4);
-    assert_int_equal(apd_task_sparse_bytes(5, 7), block + 5 * 4 + 5 * 4 + 6 * 8 + 7 * 8);
-    assert_int_equal(apd_task_sparse_bytes(0, 0), block + 8);
+    assert_int_equal(apd_task_block_bytes(APD_STORAGE_SINGLE, 5, 6, 0), block + 5 * 6 * 4 + 5 * 4);
+    assert_int_equal(apd_task_block_bytes(APD_STORAGE_DECOMPOSED, 5, 0, 7),
+                     block + 5 * 4 + 5 * 4 + 6 * 8 + 7 * 8);
+    assert_int_equal(apd_task_block_bytes(APD_STORAGE_DECOMPOSED, 0, 0, 0), block + 8);
     /* capacities are multiples of 1024 entries from there on */
     assert_int_equal(apd_sparse_bytes(1, 1025), 2 * 8 + 2048 * 8);
 }

@@ -228,7 +228,7 @@ static void forget_then_consolidate_and_train_keeps_the_rest(void **state) {
     bench on;
     snapshot before;
     const int places[4] = {0, 2, 3, 4}, cluster[4] = {0, 0, 1, 1};
-    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 5, 0.4);
+    bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 5, 0.4);
     give_usual_groups(on.d, 2, 0.05, 30300);
     apd_consolidation report = {0};
     (void)forget_and_check(on.d, 1);

@@ -16,7 +16,7 @@
 
 static void end_task_keeps_theta(void **state) {
     (void)state;
-    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_SINGLE};
+    const apd_method *const kinds[] = {apd_method_find("apd"), apd_method_find("stl")};
     for (int k = 0; k < 2; k++) {
         bench on;
         float weights[ROOM], bias[BLOCK_ROWS];
@@ -41,7 +41,8 @@ static void solver_thetas(const bench *on, float weights[][ROOM], float bias[][B
 
 static void restore_after_snapshot_brings_the_last_snapshot_back(void **state) {
     (void)state;
-    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
+    const apd_method *const kinds[] = {apd_method_find("apd"), apd_method_find("apd-joint"),
+                                       apd_method_find("stl")};
     for (int k = 0; k < 3; k++) {
         bench on;
         apd_solver_settings settings = usual;
@@ -83,7 +84,7 @@ static void head_follows_adam_with_decay_and_unused_rows_stay_zero(void **state)
     bench on;
     apd_solver_settings settings = usual;
     settings.weight_decay = 1e-2;
-    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 0, 0.0);
+    bench_init(&on, apd_method_find("apd"), &settings, 0, 3, 0, 0.0);
     apd_solver_begin_task(on.solver, 3, 2);
     float weights[ROOM], bias[BLOCK_ROWS], gradient[ROOM], bias_gradient[BLOCK_ROWS];
     double expected[12], expected_bias[2] = {0};
@@ -117,8 +118,8 @@ static void single_is_independent_of_other_tasks_and_leaves_sigma(void **state) 
     (void)state;
     bench alone, among;
     float alone_theta[ROOM], among_theta[ROOM], bias[BLOCK_ROWS];
-    bench_init(&alone, APD_SOLVER_SINGLE, &usual, 0, 3, 0, 0.0);
-    bench_init(&among, APD_SOLVER_SINGLE, &usual, 0, 3, 4, 0.3);
+    bench_init(&alone, apd_method_find("stl"), &usual, 0, 3, 0, 0.0);
+    bench_init(&among, apd_method_find("stl"), &usual, 0, 3, 4, 0.3);
     random_task(&alone, 7, 20);
     float *sigma = apd_allocate(SIZE, sizeof(float), "sigma");
     memcpy(sigma, among.d->sigma[0], SIZE * sizeof(float));
@@ -186,7 +187,7 @@ static void check_same_task_rows(const bench *whole, const bench *part, int t, i
     }
 }
 
-static void check_slice(const bench *whole, apd_solver_kind kind, const apd_solver_settings *settings,
+static void check_slice(const bench *whole, const apd_method *kind, const apd_solver_settings *settings,
                         int from, int to) {
     bench part;
     bench_init(&part, kind, settings, from, to, 4, 0.3);
@@ -207,12 +208,12 @@ static void slices_have_the_bits_of_the_whole(void **state) {
     (void)state;
     static const int cuts[][2] = {{0, 1}, {1, 3}, {1, 2}, {2, 3}, {0, 2}, {0, 0}, {2, 2}};
     const struct {
-        apd_solver_kind kind;
+        const apd_method *kind;
         double lambda2;
-    } cases[] = {{APD_SOLVER_EXACT, INFINITY},
-                 {APD_SOLVER_EXACT, 100.0},
-                 {APD_SOLVER_JOINT, 100.0},
-                 {APD_SOLVER_SINGLE, 100.0}};
+    } cases[] = {{apd_method_find("apd"), INFINITY},
+                 {apd_method_find("apd"), 100.0},
+                 {apd_method_find("apd-joint"), 100.0},
+                 {apd_method_find("stl"), 100.0}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         bench whole;
         apd_solver_settings settings = usual;
@@ -230,7 +231,8 @@ static void slices_have_the_bits_of_the_whole(void **state) {
 
 static void forgotten_and_single_tasks_pull_on_nothing(void **state) {
     (void)state;
-    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_EXACT, APD_SOLVER_JOINT};
+    const apd_method *const kinds[] = {apd_method_find("apd"), apd_method_find("apd"),
+                                       apd_method_find("apd-joint")};
     for (int k = 0; k < 3; k++) {
         bench with, without;
         apd_solver_settings settings = usual;
@@ -256,7 +258,7 @@ static void create_first_theta_is_he_initialised(void **state) {
     (void)state;
     bench on;
     float theta[ROOM], bias[BLOCK_ROWS], expected[ROOM];
-    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 0, 0.0);
+    bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 0, 0.0);
     apd_solver_begin_task(on.solver, 0, TOY_CLASSES);
     apd_solver_theta(on.solver, 0, theta, bias);
     apd_random random = apd_random_stream(usual.seed, APD_RANDOM_INITIAL_WEIGHTS, 0, 0);
@@ -271,7 +273,7 @@ static void create_first_theta_is_he_initialised(void **state) {
 static void bytes_keeping_adds_the_parameters(void **state) {
     (void)state;
     bench on;
-    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 2, 0.3);
+    bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 2, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     int64_t before = apd_solver_bytes(on.solver);
     apd_solver_snapshot(on.solver);
@@ -281,7 +283,7 @@ static void bytes_keeping_adds_the_parameters(void **state) {
 }
 
 /* Bytes that a task in training adds to what the solver holds anyway. */
-static int64_t bytes_while_training(apd_solver_kind kind, int tasks) {
+static int64_t bytes_while_training(const apd_method *kind, int tasks) {
     bench on;
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
@@ -298,13 +300,14 @@ static int64_t bytes_while_training(apd_solver_kind kind, int tasks) {
 
 static void bytes_training_adds_what_the_solver_needs(void **state) {
     (void)state;
-    assert_int_equal(bytes_while_training(APD_SOLVER_SINGLE, 3), 0);
+    assert_int_equal(bytes_while_training(apd_method_find("stl"), 3), 0);
     /* joint: tau, target, sigma_g and two moments of 50 weights for every old task */
-    assert_int_equal(bytes_while_training(APD_SOLVER_JOINT, 0), 0);
-    assert_int_equal(bytes_while_training(APD_SOLVER_JOINT, 3), 3 * 5 * 50 * 4);
+    assert_int_equal(bytes_while_training(apd_method_find("apd-joint"), 0), 0);
+    assert_int_equal(bytes_while_training(apd_method_find("apd-joint"), 3), 3 * 5 * 50 * 4);
     /* exact: four numbers a weight, and what the entries of tau need */
-    assert_int_equal(bytes_while_training(APD_SOLVER_EXACT, 0), 4 * 50 * 4);
-    assert_true(bytes_while_training(APD_SOLVER_EXACT, 6) > bytes_while_training(APD_SOLVER_EXACT, 3));
+    assert_int_equal(bytes_while_training(apd_method_find("apd"), 0), 4 * 50 * 4);
+    assert_true(bytes_while_training(apd_method_find("apd"), 6) >
+                bytes_while_training(apd_method_find("apd"), 3));
 }
 
 /* --- rows of a block a few at a time --------------------------------------------------------------------- */
@@ -324,7 +327,8 @@ static void step_in_pieces(bench *on, int task, int step, int64_t piece) {
 
 static void step_rows_pieces_give_the_bits_of_the_whole(void **state) {
     (void)state;
-    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
+    const apd_method *const kinds[] = {apd_method_find("apd"), apd_method_find("apd-joint"),
+                                       apd_method_find("stl")};
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
     settings.weight_decay = 1e-3;
@@ -393,7 +397,7 @@ static void check_same_tasks(const bench *a, const bench *b) {
                                     sizeof(float));
 }
 
-static void restored_half_way(apd_solver_kind kind, double lambda2, int half, bool restore) {
+static void restored_half_way(const apd_method *kind, double lambda2, int half, bool restore) {
     apd_solver_settings settings = usual;
     settings.lambda2 = lambda2;
     settings.lambda1 = 1e-3;
@@ -423,16 +427,17 @@ static void restore_half_way_goes_on_with_the_same_bits(void **state) {
     const int halves[] = {0, 1, 4, 6, 8, 11};
     for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
         for (int restore = 0; restore <= 1; restore++) {
-            restored_half_way(APD_SOLVER_EXACT, INFINITY, halves[i], restore != 0);
-            restored_half_way(APD_SOLVER_EXACT, 100.0, halves[i], restore != 0);
-            restored_half_way(APD_SOLVER_JOINT, 100.0, halves[i], restore != 0);
-            restored_half_way(APD_SOLVER_SINGLE, 100.0, halves[i], restore != 0);
+            restored_half_way(apd_method_find("apd"), INFINITY, halves[i], restore != 0);
+            restored_half_way(apd_method_find("apd"), 100.0, halves[i], restore != 0);
+            restored_half_way(apd_method_find("apd-joint"), 100.0, halves[i], restore != 0);
+            restored_half_way(apd_method_find("stl"), 100.0, halves[i], restore != 0);
         }
 }
 
 static void steps_leave_the_decomposition_alone(void **state) {
     (void)state;
-    const apd_solver_kind kinds[] = {APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE};
+    const apd_method *const kinds[] = {apd_method_find("apd"), apd_method_find("apd-joint"),
+                                       apd_method_find("stl")};
     apd_solver_settings settings = usual;
     settings.lambda2 = 100.0;
     for (int i = 0; i < 3; i++) {

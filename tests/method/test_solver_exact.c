@@ -123,7 +123,7 @@ static void exact_run(const apd_solver_settings *settings, int tasks, double den
     reference ref;
     static float thetas[64][ROOM];
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_SOLVER_EXACT, settings, 0, 3, tasks, density);
+    bench_init(&on, apd_method_find("apd"), settings, 0, 3, tasks, density);
     old_thetas(on.d, 0, thetas);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     reference_init(&ref, &on);
@@ -176,7 +176,7 @@ static void exact_no_lambda1_is_plain_adam_on_sigma(void **state) {
     bench on;
     apd_solver_settings settings = usual;
     settings.lambda1 = 0.0;
-    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 5, 0.3);
+    bench_init(&on, apd_method_find("apd"), &settings, 0, 3, 5, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     adam moments[SIZE] = {0};
     float gradient[ROOM], bias[BLOCK_ROWS];
@@ -202,7 +202,7 @@ static void exact_mask_follows_central_differences(void **state) {
     settings.epsilon = 1e6;
     settings.lambda1 = 1e3; /* tau and sigma stay */
     bench on;
-    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 1, 0.0);
+    bench_init(&on, apd_method_find("apd"), &settings, 0, 3, 1, 0.0);
     double sigma[SIZE], mask = settings.mask_init, v = log(mask / (1.0 - mask));
     float gradient[ROOM], bias[BLOCK_ROWS] = {0};
     for (int j = 0; j < SIZE; j++) { /* L = sum of cos(3*theta) */
@@ -236,7 +236,7 @@ static void exact_infinite_lambda2_keeps_every_old_bit(void **state) {
     (void)state;
     enum { TASKS = 13 };
     bench on;
-    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 0, 0.0);
+    bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 0, 0.0);
     static float before[TASKS][TOY_BLOCKS][ROOM], after[ROOM], bias[BLOCK_ROWS];
     static uint64_t digests[2][TASKS * TOY_BLOCKS * BLOCK_ROWS];
     int64_t entries = 0;
@@ -273,7 +273,7 @@ static void exact_finite_lambda2_moves_old_theta_by_the_closed_form(void **state
     double k = settings.lambda1 / (2.0 * settings.lambda2);
     bench on;
     static float before[64][ROOM], after[64][ROOM];
-    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.4);
+    bench_init(&on, apd_method_find("apd"), &settings, 0, 3, 6, 0.4);
     old_thetas(on.d, 0, before);
     random_task(&on, 6, 80);
     old_thetas(on.d, 0, after);
@@ -301,7 +301,7 @@ static void polish_support_follows_plain_adam_and_the_rest_stays(void **state) {
     float gradient[ROOM], bias[BLOCK_ROWS];
     double sigma[SIZE];
     bool sigma_stays[SIZE], tau_stays[SIZE];
-    bench_init(&on, APD_SOLVER_EXACT, &usual, 0, 3, 10, 0.2);
+    bench_init(&on, apd_method_find("apd"), &usual, 0, 3, 10, 0.2);
     old_thetas(on.d, 0, thetas);
     for (int j = 0; j < SIZE; j++)
         sigma[j] = (double)on.d->sigma[0][j];

@@ -94,7 +94,7 @@ static void exact_run(double lambda2, void (*end)(const bench *, const exact_ref
     settings.lambda1 = 1e-4;
     bench on;
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_SOLVER_EXACT, &settings, 0, 3, 10, 0.3);
+    bench_init(&on, apd_method_find("apd"), &settings, 0, 3, 10, 0.3);
     give_usual_groups(on.d, 3, 0.1, 43000);
     apd_solver_begin_task(on.solver, 10, TOY_CLASSES);
     exact_reference_init(&ref, &on);
@@ -230,7 +230,7 @@ static void joint_steps_descend_the_objective_with_groups(void **state) {
     dense_block block;
     joint_weight weights[SIZE];
     float gradient[ROOM] = {0}, bias[BLOCK_ROWS] = {0};
-    bench_init(&on, APD_SOLVER_JOINT, &settings, 0, 3, OLD, 0.5);
+    bench_init(&on, apd_method_find("apd-joint"), &settings, 0, 3, OLD, 0.5);
     give_usual_groups(on.d, 2, 0.1, 44000);
     read_block(on.d, 0, &block);
     for (int j = 0; j < SIZE; j++) {

@@ -122,7 +122,7 @@ static void joint_run(const apd_solver_settings *settings, int tasks, int steps)
     bench on;
     static joint_reference ref;
     float gradient[ROOM], bias[BLOCK_ROWS];
-    bench_init(&on, APD_SOLVER_JOINT, settings, 0, 3, tasks, 0.3);
+    bench_init(&on, apd_method_find("apd-joint"), settings, 0, 3, tasks, 0.3);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
     joint_reference_init(&ref, &on);
     for (int k = 1; k <= steps; k++) {
@@ -164,7 +164,7 @@ static void joint_drift(double lambda2, double *of_theta, double *of_sigma) {
     bench on;
     static float before[64][ROOM], after[64][ROOM];
     float sigma[SIZE];
-    bench_init(&on, APD_SOLVER_JOINT, &settings, 0, 3, JOINT_OLD, 0.3);
+    bench_init(&on, apd_method_find("apd-joint"), &settings, 0, 3, JOINT_OLD, 0.3);
     old_thetas(on.d, 0, before);
     memcpy(sigma, on.d->sigma[0], sizeof sigma);
     apd_solver_begin_task(on.solver, 3, TOY_CLASSES);
@@ -235,7 +235,7 @@ static double convex_minimum(const apd_solver_settings *set, const old_tasks *ol
 }
 
 /* Train to the end; returns the objective summed over block 0, and its least value. */
-static double convex_run(apd_solver_kind kind, const apd_solver_settings *settings, double *least) {
+static double convex_run(const apd_method *kind, const apd_solver_settings *settings, double *least) {
     bench on;
     static float thetas[64][ROOM];
     float gradient[ROOM], bias[BLOCK_ROWS] = {0}, theta[ROOM], bias_now[BLOCK_ROWS];
@@ -270,12 +270,12 @@ static void exact_and_joint_reach_the_same_minimum(void **state) {
     settings.epsilon = 1e-4;
     settings.lambda1 = 1e-2;
     settings.lambda2 = 0.5;
-    double least, exact = convex_run(APD_SOLVER_EXACT, &settings, &least);
+    double least, exact = convex_run(apd_method_find("apd"), &settings, &least);
     assert_near(exact, least, 1e-3 * least);
-    double joint = convex_run(APD_SOLVER_JOINT, &settings, &least);
+    double joint = convex_run(apd_method_find("apd-joint"), &settings, &least);
     assert_near(joint, least, 1e-2 * least);
     settings.lambda2 = INFINITY;
-    exact = convex_run(APD_SOLVER_EXACT, &settings, &least);
+    exact = convex_run(apd_method_find("apd"), &settings, &least);
     assert_near(exact, least, 1e-3 * least);
 }
 

@@ -152,7 +152,7 @@ static void train_two_tasks(bench *on, bool restart) {
     for (int task = 0; task < 2; task++) {
         if (restart && task == 1) {
             apd_solver_destroy(on->solver);
-            on->solver = apd_solver_create(APD_SOLVER_EXACT, on->network, on->d, &on->settings);
+            on->solver = apd_solver_create(apd_method_find("apd"), on->network, on->d, &on->settings);
         }
         apd_solver_begin_task(on->solver, 6 + task, TOY_CLASSES);
         for (int step = 0; step < 30; step++)
@@ -166,8 +166,8 @@ static void solver_restarted_between_tasks_gives_the_same_bits(void **state) {
     bench going_on, restarted;
     apd_solver_settings settings = usual;
     settings.lambda1 = 1e-2;
-    bench_init(&going_on, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.3);
-    bench_init(&restarted, APD_SOLVER_EXACT, &settings, 0, 3, 6, 0.3);
+    bench_init(&going_on, apd_method_find("apd"), &settings, 0, 3, 6, 0.3);
+    bench_init(&restarted, apd_method_find("apd"), &settings, 0, 3, 6, 0.3);
     train_two_tasks(&going_on, false);
     train_two_tasks(&restarted, true);
     for (int b = 0; b < 2; b++) {

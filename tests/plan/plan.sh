@@ -41,7 +41,8 @@ planned() {
 case_figures() {
     local solver density
     describe 1024 # whose parameters weigh more than the program does
-    for solver in "method.solver=exact" "method.solver=joint method.lambda2=100" "method.name=stl" \
+    for solver in "method.name=apd" "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=finetune" \
+        "method.name=apd-fixed" \
         "training.keep_best=1 data.validation=0.25"; do
         local set=()
         for key in $solver; do
@@ -198,7 +199,7 @@ for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     ! grep -qiE '(^|[^a-z])(nan|inf)([^a-z]|$)' out.txt || fail "no numbers: $(cat out.txt)"
     ranks 1 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --json one.json >out.txt || fail "one rank"
     check_json one.json 1 >/dev/null || fail "one.json"
-    for solver in "method.solver=joint method.lambda2=100" "method.name=stl"; do
+    for solver in "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=l2t" "method.name=apd-fixed"; do
         local set=()
         for key in $solver; do
             set+=(--set "$key")

@@ -21,7 +21,7 @@ static apd_memory_facts toy_facts(void) {
                               .tasks = 5,
                               .classes = 3,
                               .density = 0.25,
-                              .solver = APD_SOLVER_EXACT,
+                              .method = apd_method_find("apd"),
                               .task_bytes = 8000,
                               .test_bytes = 1000,
                               .present = {.ranks = 1, .ranks_a_node = 1, .shards = 2},
@@ -84,9 +84,9 @@ static void memory_of_more_ranks_falls_with_their_slices(void **state) {
 static void memory_of_joint_tasks_has_five_arrays_each(void **state) {
     (void)state;
     apd_memory_facts facts = toy_facts();
-    facts.solver = APD_SOLVER_JOINT;
+    facts.method = apd_method_find("apd-joint");
     assert_int_equal(apd_estimate_memory(&facts, &facts.present).retrained, 4 * 84 * 5 * 4);
-    facts.single = true;
+    facts.method = apd_method_find("stl");
     apd_memory single = apd_estimate_memory(&facts, &facts.present);
     assert_int_equal(single.retrained, 0);
     assert_int_equal(single.tasks, 5 * (84 * 4 + 10 * 4 + 15 * 4 + 3 * (int)sizeof(apd_task_block)));
@@ -103,7 +103,12 @@ static void memory_with_consolidation_has_gram_matrices(void **state) {
 
 static void disk_grows_by_a_task_and_with_density(void **state) {
     (void)state;
-    apd_disk_facts facts = {.layout = &toy, .tasks = 4, .classes = 3, .density = 0.0, .state_bytes = 777};
+    apd_disk_facts facts = {.layout = &toy,
+                            .tasks = 4,
+                            .classes = 3,
+                            .density = 0.0,
+                            .method = apd_method_find("apd"),
+                            .state_bytes = 777};
     apd_disk thin = apd_estimate_disk(&facts);
     facts.density = 1.0;
     apd_disk dense = apd_estimate_disk(&facts);
@@ -113,7 +118,7 @@ static void disk_grows_by_a_task_and_with_density(void **state) {
     assert_true(dense.most >= dense.kept + dense.sigma + 2 * dense.mid_task);
     assert_true(dense.task - thin.task >= 84 * 4 && dense.task - thin.task <= 84 * 8);
     assert_int_equal(dense.mid_task, 777);
-    facts.joint = true;
+    facts.method = apd_method_find("apd-joint");
     assert_int_equal(apd_estimate_disk(&facts).mid_task, 777 + 4 * 84 * 3 * 4);
 }
 

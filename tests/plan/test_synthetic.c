@@ -25,7 +25,7 @@ static apd_decomposition *make(int from, int to, int tasks, double density) {
     apd_decomposition *d = apd_decomposition_create(&layout, rows);
     for (int64_t j = 0; j < (to - from) * COLS; j++)
         d->sigma[0][j] = sinf((float)(from * COLS + j));
-    apd_synthetic_append(d, tasks, CLASSES, density, false, 7);
+    apd_synthetic_append(d, tasks, CLASSES, density, APD_STORAGE_DECOMPOSED, 7);
     return d;
 }
 
@@ -96,7 +96,7 @@ static void slices_make_the_same_tasks_as_the_whole(void **state) {
 static void single_tasks_are_dense(void **state) {
     (void)state;
     apd_decomposition *d = make(0, ROWS, 0, 0.0);
-    apd_synthetic_append(d, 2, CLASSES, 0.1, true, 1);
+    apd_synthetic_append(d, 2, CLASSES, 0.1, APD_STORAGE_SINGLE, 1);
     assert_int_equal(d->task_count, 2);
     assert_non_null(d->tasks[1]->blocks[0].dense);
     apd_decomposition_destroy(d);

@@ -174,6 +174,11 @@ static int64_t exact_bytes(const apd_solver *solver, int b) {
     return bytes;
 }
 
+static int64_t exact_finished_bytes(int64_t weights, int64_t tasks, int64_t entries) {
+    (void)tasks;
+    return apd_tau_row_bytes(weights, entries < weights ? entries : weights, entries);
+}
+
 /* --- a weight from scratch --------------------------------------------------------------------------- */
 
 /* List the off-centre tasks of weight (r, c) in own->off_centre; in ascending order of breakpoints where the proximal
@@ -386,12 +391,12 @@ static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_t
     (void)apd_retroactive_update(solver->decomposition, b, anchor, threshold);
 }
 
-const solver_operations apd_solver_exact = {.decomposed = true,
-                                            .create = exact_create,
+const solver_operations apd_solver_exact = {.create = exact_create,
                                             .begin_task = exact_begin_task,
                                             .step = exact_step,
                                             .end_task = exact_end_task,
                                             .release = exact_release,
                                             .destroy = exact_destroy,
                                             .rewritten = exact_rewritten,
-                                            .bytes = exact_bytes};
+                                            .bytes = exact_bytes,
+                                            .finished_bytes = exact_finished_bytes};

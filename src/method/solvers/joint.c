@@ -73,6 +73,14 @@ static int64_t joint_bytes(const apd_solver *solver, int b) {
     return own->count * 2 * block->rows * block->cols * (int64_t)sizeof(float);
 }
 
+/* Of an old task: tau and its two moments, tracked; target and sigma_g. */
+enum { OLD_ARRAYS = 5 };
+
+static int64_t joint_finished_bytes(int64_t weights, int64_t tasks, int64_t entries) {
+    (void)entries;
+    return OLD_ARRAYS * tasks * weights * (int64_t)sizeof(float);
+}
+
 static float sign_of(float x) {
     return (float)((x > 0.0f) - (x < 0.0f));
 }
@@ -148,9 +156,9 @@ static void joint_end_task(apd_solver *solver, int b, const float *anchor, apd_t
     }
 }
 
-const solver_operations apd_solver_joint = {.decomposed = true,
-                                            .begin_task = joint_begin_task,
+const solver_operations apd_solver_joint = {.begin_task = joint_begin_task,
                                             .step = joint_step,
                                             .end_task = joint_end_task,
                                             .release = joint_release,
-                                            .bytes = joint_bytes};
+                                            .bytes = joint_bytes,
+                                            .finished_bytes = joint_finished_bytes};

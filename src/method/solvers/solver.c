@@ -2,25 +2,36 @@
 
 #include "base/memory.h"
 #include "method/solvers/state.h"
-#include "method/solvers/tau_by_weight.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_head(const apd_solver *solver, int block) {
+    return !solver->decomposition->layout->blocks[block].decomposed;
+}
+
+static bool has_sigma(const apd_solver *solver, int block) {
+    return !is_head(solver, block) && solver->method->storage != APD_STORAGE_SINGLE;
+}
+
 static void create_block(apd_solver *solver, int b) {
-    const apd_block *shape = &solver->decomposition->layout->blocks[b];
     solver_block *block = &solver->blocks[b];
     block->rows = apd_local_rows(solver->decomposition, b);
-    block->cols = shape->cols;
-    if (shape->decomposed && solver->operations->decomposed) {
+    block->cols = solver->decomposition->layout->blocks[b].cols;
+    const bool decomposed = solver->method->storage == APD_STORAGE_DECOMPOSED;
+    if (has_sigma(solver, b)) {
         block->sigma = apd_solver_track(solver, b, "sigma", block->cols, true);
-        block->tau = apd_solver_track(solver, b, "tau", block->cols, true);
-        block->logit = apd_solver_track(solver, b, "logit", 0, true);
-        block->mask = apd_solver_track(solver, b, "mask", 0, true);
+        if (decomposed) {
+            block->tau = apd_solver_track(solver, b, "tau", block->cols, true);
+            block->logit = apd_solver_track(solver, b, "logit", 0, true);
+            block->mask = apd_solver_track(solver, b, "mask", 0, true);
+        }
         block->sigma_moments = apd_solver_track_moments(solver, b, "sigma", block->cols);
-        block->tau_moments = apd_solver_track_moments(solver, b, "tau", block->cols);
-        block->logit_moments = apd_solver_track_moments(solver, b, "logit", 0);
+        if (decomposed) {
+            block->tau_moments = apd_solver_track_moments(solver, b, "tau", block->cols);
+            block->logit_moments = apd_solver_track_moments(solver, b, "logit", 0);
+        }
         if (solver->operations->create != NULL)
             solver->operations->create(solver, b);
     } else {
@@ -33,34 +44,32 @@ static void create_block(apd_solver *solver, int b) {
 
 static void initialise_sigma(apd_solver *solver) {
     const apd_decomposition *d = solver->decomposition;
+    const bool masked = solver->method->storage == APD_STORAGE_DECOMPOSED;
+    const float scale = masked ? 1.0f / (float)solver->settings.mask_init : 1.0f;
     for (int b = 0; b < d->layout->block_count; b++) {
-        if (!d->layout->blocks[b].decomposed)
+        if (!has_sigma(solver, b))
             continue;
         apd_random random =
             apd_random_stream(solver->settings.seed, APD_RANDOM_INITIAL_WEIGHTS, (uint32_t)b, 0);
-        apd_network_initialise(solver->network, b, d->rows[b], 1.0f / (float)solver->settings.mask_init,
-                               &random, d->sigma[b]);
+        apd_network_initialise(solver->network, b, d->rows[b], scale, &random, d->sigma[b]);
     }
 }
 
-/* One network a task, plain Adam (STL). */
-static const solver_operations single = {.decomposed = false};
-
-apd_solver *apd_solver_create(apd_solver_kind kind, const apd_network *network,
+apd_solver *apd_solver_create(const apd_method *method, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings) {
-    static const solver_operations *const all[] = {[APD_SOLVER_EXACT] = &apd_solver_exact,
-                                                   [APD_SOLVER_JOINT] = &apd_solver_joint,
-                                                   [APD_SOLVER_SINGLE] = &single};
     apd_solver *solver = apd_allocate(1, sizeof *solver, "the solver");
-    solver->operations = all[kind];
+    solver->method = method;
+    solver->operations = method->operations;
     solver->network = network;
     solver->decomposition = decomposition;
     solver->settings = *settings;
+    for (int a = 0; method->shared != NULL && method->shared[a] != NULL; a++)
+        (void)apd_decomposition_shared(decomposition, method->shared[a]);
     solver->blocks = apd_allocate(decomposition->layout->block_count, sizeof *solver->blocks, "the solver");
     for (int b = 0; b < decomposition->layout->block_count; b++)
         create_block(solver, b);
     solver->lasting = solver->array_count;
-    if (decomposition->task_count == 0 && solver->operations->decomposed)
+    if (decomposition->task_count == 0)
         initialise_sigma(solver);
     return solver;
 }
@@ -90,16 +99,26 @@ void apd_solver_destroy(apd_solver *solver) {
     free(solver);
 }
 
-static bool is_head(const apd_solver *solver, int block) {
-    return !solver->decomposition->layout->blocks[block].decomposed;
+/* The biases of the last task that is not forgotten. */
+static void begin_biases(apd_solver *solver, int b) {
+    const apd_decomposition *d = solver->decomposition;
+    solver_block *block = &solver->blocks[b];
+    int last = d->task_count - 1;
+    while (last >= 0 && d->tasks[last] == NULL)
+        last--;
+    if (last >= 0)
+        memcpy(block->bias, d->tasks[last]->blocks[b].bias, (size_t)block->rows * sizeof(float));
 }
 
 static void begin_block(apd_solver *solver, int b) {
     solver_block *block = &solver->blocks[b];
     uint32_t task = (uint32_t)solver->task_id;
-    if (block->mask != NULL) {
+    if (block->sigma != NULL)
         memcpy(block->sigma, solver->decomposition->sigma[b],
                (size_t)(block->rows * block->cols) * sizeof(float));
+    if (block->sigma != NULL && block->mask == NULL)
+        begin_biases(solver, b);
+    if (block->mask != NULL) {
         double mask = solver->settings.mask_init;
         for (int64_t r = 0; r < block->rows; r++) {
             block->logit[r] = (float)log(mask / (1.0 - mask));
@@ -132,7 +151,7 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     }
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         begin_block(solver, b);
-        if (solver->blocks[b].mask != NULL && solver->operations->begin_task != NULL)
+        if (solver->blocks[b].sigma != NULL && solver->operations->begin_task != NULL)
             solver->operations->begin_task(solver, b);
     }
 }
@@ -144,7 +163,9 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
         memcpy(weights, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
         return;
     }
-    for (int64_t r = 0; r < block->rows; r++)
+    if (block->mask == NULL)
+        memcpy(weights, block->sigma, (size_t)(block->rows * block->cols) * sizeof(float));
+    for (int64_t r = 0; r < block->rows && block->mask != NULL; r++)
         for (int64_t c = 0, j = r * block->cols; c < block->cols; c++, j++)
             weights[j] = block->mask[r] * block->sigma[j] + block->tau[j];
 }
@@ -244,20 +265,27 @@ void apd_solver_resume(apd_solver *solver, apd_solver_progress progress) {
     notify_rewritten(solver);
 }
 
-static void end_decomposed(apd_solver *solver, int b, apd_task_part *part) {
+/* Move the decomposition's sigma, and with it the tasks whose theta it is. */
+static void end_sigma(apd_solver *solver, int b, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];
-    float *sigma = solver->decomposition->sigma[b];
+    apd_decomposition *d = solver->decomposition;
+    float *sigma = d->sigma[b];
     size_t bytes = (size_t)(block->rows * block->cols) * sizeof(float);
     float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
     memcpy(anchor, sigma, bytes);
     memcpy(sigma, block->sigma, bytes);
-    solver->operations->end_task(solver, b, anchor, part);
+    if (solver->operations->end_task != NULL)
+        solver->operations->end_task(solver, b, anchor, part);
+    bool moved = bytes > 0 && memcmp(anchor, sigma, bytes) != 0;
+    for (int t = 0; t < d->task_count && moved; t++)
+        if (d->tasks[t] != NULL && d->tasks[t]->storage == APD_STORAGE_SHARED)
+            d->tasks[t]->moved = true;
     free(anchor);
 }
 
 void apd_solver_end_task(apd_solver *solver) {
     apd_decomposition *d = solver->decomposition;
-    apd_task_part *part = apd_task_part_create(d, solver->classes, !solver->operations->decomposed);
+    apd_task_part *part = apd_task_part_create(d, solver->classes, solver->method->storage);
     for (int b = 0; b < d->layout->block_count; b++) {
         const solver_block *block = &solver->blocks[b];
         apd_task_block *stored = &part->blocks[b];
@@ -266,8 +294,9 @@ void apd_solver_end_task(apd_solver *solver) {
             memcpy(stored->dense, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
             continue;
         }
-        memcpy(stored->mask, block->mask, (size_t)block->rows * sizeof(float));
-        end_decomposed(solver, b, part);
+        if (block->mask != NULL)
+            memcpy(stored->mask, block->mask, (size_t)block->rows * sizeof(float));
+        end_sigma(solver, b, part);
     }
     apd_decomposition_append(d, part);
     release_blocks(solver);
@@ -281,15 +310,4 @@ int64_t apd_solver_bytes(const apd_solver *solver) {
         if (solver->blocks[b].own != NULL || solver->blocks[b].lasting != NULL)
             bytes += solver->operations->bytes(solver, b);
     return bytes;
-}
-
-/* Arrays of the joint solver for an old task: tau and its two moments, tracked; target and sigma_g. */
-enum { JOINT_ARRAYS = 5 };
-
-int64_t apd_solver_finished_bytes(apd_solver_kind kind, int64_t weights, int64_t tasks, int64_t entries) {
-    switch (kind) {
-    case APD_SOLVER_EXACT: return apd_tau_row_bytes(weights, entries < weights ? entries : weights, entries);
-    case APD_SOLVER_JOINT: return JOINT_ARRAYS * tasks * weights * (int64_t)sizeof(float);
-    default: return 0;
-    }
 }

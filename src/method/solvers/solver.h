@@ -1,9 +1,4 @@
-/* solver: how sigma, mask_t and tau_t of the task in training move, behind one interface.
- *
- *   exact    (default) proximal Adam. Old tau are eliminated in closed form, so a step costs the same after a thousand
- *            tasks as after none. Exact zeros; finite or infinite lambda2.                               exact.c
- *   joint    the paper's scheme: Adam on everything, all old tau_i in every step.                        joint.c
- *   single   one network a task (STL), plain Adam.                                                       solver.c
+/* solver: how the parameters of the task in training move, behind one interface for all methods (methods.h).
  *
  * A solver works on the rows of one slice and knows no ranks: everything it does is a function of one row. All
  * functions are local. With G the gradient by theta, summed over all shards,
@@ -14,20 +9,22 @@
 #ifndef APD_METHOD_SOLVERS_SOLVER_H
 #define APD_METHOD_SOLVERS_SOLVER_H
 
-#include "method/decomposition.h"
+#include "method/solvers/methods.h"
 #include "method/solvers/types.h"
 #include "network/network.h"
 
 typedef struct apd_solver apd_solver;
 
 /* Create a solver that trains tasks of `decomposition`; this and `network` must outlive it. If there is no finished task,
- * sigma is initialised: He's values divided by mask_init, so that the first theta has He's scale. */
-apd_solver *apd_solver_create(apd_solver_kind kind, const apd_network *network,
+ * sigma is initialised by He's values, where there are masks divided by mask_init, so that the first theta has He's scale. The
+ * decomposition gets the method's arrays beside sigma that it lacks, with zeros. */
+apd_solver *apd_solver_create(const apd_method *method, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings);
 void apd_solver_destroy(apd_solver *solver); /* Takes NULL. */
 
-/* Begin the next task of the stream: tau, biases and moments 0, masks at mask_init, head by He. `task_id` seeds the head,
- * with APD_SOLVER_SINGLE the whole network. A task in training is dropped. */
+/* Begin the next task of the stream: tau and moments 0, masks at mask_init, head by He; biases 0, where the body is shared those
+ * of the last task that is not forgotten. `task_id` seeds the head, in a network of the task's own the body, too. A task in
+ * training is dropped. */
 void apd_solver_begin_task(apd_solver *solver, int task_id, int classes);
 
 /* The present theta_t of a block: weights (local rows, C), bias (local rows). */
@@ -43,7 +40,7 @@ void apd_solver_begin_step(apd_solver *solver, double learning_rate);
 void apd_solver_step_rows(apd_solver *solver, int block, apd_rows rows, const float *gradient,
                           const float *bias_gradient, float *weights, float *bias);
 
-/* Until the task ends train only what is not zero, without the l1 penalty. exact only; the others ignore it. */
+/* Until the task ends train only what is not zero, without the l1 penalty; methods that do not polish ignore it. */
 void apd_solver_begin_polish(apd_solver *solver);
 
 /* Copy the parameters in training; copy the last snapshot back, if there is one. Moments are not part of it. */
@@ -69,9 +66,5 @@ void apd_solver_resume(apd_solver *solver, apd_solver_progress progress);
 
 /* Bytes held besides the decomposition. */
 int64_t apd_solver_bytes(const apd_solver *solver);
-
-/* The part of it that grows with finished tasks, at most: for `tasks` of them with `entries` entries of tau altogether in
- * a slice of `weights` decomposed weights. */
-int64_t apd_solver_finished_bytes(apd_solver_kind kind, int64_t weights, int64_t tasks, int64_t entries);
 
 #endif

@@ -1,18 +1,20 @@
-/* state: a solver's state and what its kinds have in common. Private to this room.
+/* state: a solver's state and what the methods have in common. Private to this room.
  *
  * Every array that a step changes is registered once (apd_solver_track), so that snapshots, sizes and checkpoints are
- * loops over one list, whatever the kind. */
+ * loops over one list, whatever the method. */
 #ifndef APD_METHOD_SOLVERS_STATE_H
 #define APD_METHOD_SOLVERS_STATE_H
 
 #include "method/decomposition.h"
 #include "method/solvers/adam.h"
+#include "method/solvers/methods.h"
 #include "method/solvers/types.h"
 #include "network/network.h"
 
 struct apd_solver;
 
-/* One block of the task in training: (local rows, C) unless said otherwise; NULL where the block has no such array. */
+/* One block of the task in training: (local rows, C) unless said otherwise; NULL where the block has no such array. The head,
+ * and every block of APD_STORAGE_SINGLE, is `dense`; other bodies have sigma, and where the storage is DECOMPOSED tau and masks. */
 typedef struct solver_block {
     int64_t rows, cols;
     float *sigma; /* in training; the decomposition keeps the sigma from the task's begin */
@@ -21,28 +23,31 @@ typedef struct solver_block {
     float *dense;        /* theta of the head, or of a single task */
     float *bias;         /* (rows) */
     adam_moments sigma_moments, tau_moments, logit_moments, dense_moments, bias_moments;
-    void *own;     /* the kind's data for this task, from begin_task on; else NULL */
-    void *lasting; /* the kind's data from task to task; or NULL */
+    void *own;     /* the method's data for this task, from begin_task on; else NULL */
+    void *lasting; /* the method's data from task to task; or NULL */
 } solver_block;
 
-/* A kind of solver. Functions are called for decomposed blocks only. */
+/* What a method does. Functions are called for blocks that have sigma; all but `step` may be NULL. */
 typedef struct solver_operations {
-    bool decomposed; /* false: every block is dense, no function is called */
-    void (*create)(struct apd_solver *solver, int block);     /* track arrays, make `lasting`; or NULL */
+    void (*create)(struct apd_solver *solver, int block);     /* track arrays, make `lasting` */
     void (*begin_task)(struct apd_solver *solver, int block); /* make `own` */
     /* `gradient` and `theta` (rows, C) are those of local rows rows.begin .. rows.end-1. */
     void (*step)(struct apd_solver *solver, int block, apd_rows rows, const float *gradient, float *theta);
     /* Write part->blocks[block].tau and update the old tasks. `anchor` (rows, C) is sigma from before the task; the
      * decomposition has the new one already. */
     void (*end_task)(struct apd_solver *solver, int block, const float *anchor, apd_task_part *part);
-    void (*release)(struct apd_solver *solver, int block);        /* free what `own` holds */
-    void (*destroy)(struct apd_solver *solver, int block);        /* free what `lasting` holds; or NULL */
-    void (*rewritten)(struct apd_solver *solver, int block);      /* arrays were set from outside; or NULL */
-    int64_t (*bytes)(const struct apd_solver *solver, int block); /* of `own` (may be NULL) and `lasting` */
+    void (*release)(struct apd_solver *solver, int block);   /* free what `own` holds */
+    void (*destroy)(struct apd_solver *solver, int block);   /* free what `lasting` holds */
+    void (*rewritten)(struct apd_solver *solver, int block); /* arrays were set from outside */
+    int64_t (*bytes)(const struct apd_solver *solver,
+                     int block); /* of `own` and `lasting`, either may be NULL */
+    int64_t (*finished_bytes)(int64_t weights, int64_t tasks,
+                              int64_t entries); /* apd_method_finished_bytes */
 } solver_operations;
 
 struct apd_solver {
-    const solver_operations *operations;
+    const apd_method *method;
+    const solver_operations *operations; /* the method's */
     const apd_network *network;
     apd_decomposition *decomposition;
     apd_solver_settings settings;
@@ -55,7 +60,8 @@ struct apd_solver {
     int array_count, lasting; /* the first `lasting` arrays stay from task to task */
 };
 
-extern const solver_operations apd_solver_exact, apd_solver_joint;
+extern const solver_operations apd_solver_exact, apd_solver_fixed, apd_solver_joint, apd_solver_stl,
+    apd_solver_finetune, apd_solver_l2t;
 
 /* Register a new array of zeros, (local rows, width); width 0: (local rows). Arrays registered in begin_task are freed
  * when the task ends. */

@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In the order in which run descriptions name them. */
-typedef enum apd_solver_kind { APD_SOLVER_EXACT, APD_SOLVER_JOINT, APD_SOLVER_SINGLE } apd_solver_kind;
-
 typedef struct apd_solver_settings {
     double lambda1;      /* weight of the l1 penalty on tau; >= 0 */
-    double lambda2;      /* weight of the retroactive term; > 0, or INFINITY (exact only) */
+    double lambda2;      /* weight of the retroactive term; > 0, or INFINITY */
     double mask_init;    /* in (0, 1) */
+    double l2t_strength; /* >= 0, or INFINITY */
     double weight_decay; /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
     double beta1, beta2, epsilon; /* Adam's */
     uint64_t seed;

@@ -22,8 +22,17 @@ static char folder[256]; /* the same on all ranks; gone at the end */
 
 /* --- contents: every number a function of where it stands, whoever owns the row ------------------------- */
 
-enum { TASKS = 7, SHARDS = 4 };
-enum { PLAIN, NO_TAU, SINGLE, ONE_CLASS, FORGOTTEN, FULL, DENSE_ROWS }; /* what the task at a place is */
+enum { TASKS = 8, SHARDS = 4 };
+enum {
+    PLAIN,
+    NO_TAU,
+    SINGLE,
+    ONE_CLASS,
+    FORGOTTEN,
+    FULL,
+    DENSE_ROWS,
+    BODY
+}; /* what the task at a place is */
 
 static apd_block large_blocks[] = {{.name = "conv1", .rows = 7, .cols = 25, .decomposed = true},
                                    {.name = "narrow", .rows = 3, .cols = 40, .decomposed = true},
@@ -81,8 +90,12 @@ static inline void fill_tau(apd_sparse *tau, int task, int block, apd_rows rows,
     }
 }
 
+static inline apd_storage storage_of(int task) {
+    return task == SINGLE ? APD_STORAGE_SINGLE : task == BODY ? APD_STORAGE_SHARED : APD_STORAGE_DECOMPOSED;
+}
+
 static inline apd_task_part *make_part(const apd_decomposition *made, int task, int classes) {
-    apd_task_part *part = apd_task_part_create(made, classes, task == SINGLE);
+    apd_task_part *part = apd_task_part_create(made, classes, storage_of(task));
     for (int b = 0; b < made->layout->block_count; b++) {
         const apd_block *shape = &made->layout->blocks[b];
         apd_task_block *block = &part->blocks[b];
@@ -95,7 +108,7 @@ static inline apd_task_part *make_part(const apd_decomposition *made, int task, 
             for (int64_t c = 0; block->dense != NULL && in_use && c < shape->cols; c++)
                 block->dense[r * shape->cols + c] = number(task, b, rows.begin + r, c);
         }
-        if (block->dense == NULL)
+        if (block->mask != NULL)
             fill_tau(&block->tau, task, b, rows, shape->cols);
     }
     return part;
@@ -107,7 +120,7 @@ enum { CLUSTERS = 3, EMPTY_CLUSTER = 1 };
 
 /* NO_TAU and PLAIN share cluster 0; in cluster 2 either two share, or ONE_CLASS is alone and nothing is. */
 static inline int cluster_of(int task, int block) {
-    if (task == SINGLE || task == FORGOTTEN || task == DENSE_ROWS)
+    if (task == SINGLE || task == FORGOTTEN || task == DENSE_ROWS || task == BODY)
         return -1;
     if (block % 2 == 1)
         return task == FULL || task == ONE_CLASS ? 2 : 0;
@@ -149,6 +162,17 @@ static inline void add_clusters(apd_decomposition *made) {
     }
 }
 
+/* Two arrays beside sigma. */
+static inline void add_shared_arrays(apd_decomposition *made) {
+    static const char *const names[] = {"importance", "anchor"};
+    for (int a = 0; a < 2; a++)
+        for (int b = 0; b < made->layout->block_count; b++)
+            for (int64_t r = 0; made->layout->blocks[b].decomposed && r < apd_local_rows(made, b); r++)
+                for (int64_t c = 0, cols = made->layout->blocks[b].cols; c < cols; c++)
+                    apd_decomposition_shared(made, names[a])[b][r * cols + c] =
+                        number(70 + a, b, made->rows[b].begin + r, c);
+}
+
 static inline int class_count(int task) {
     return task == ONE_CLASS ? 1 : 2 + task % 5;
 }
@@ -169,8 +193,10 @@ static inline apd_decomposition *make_decomposition(const sketch *s, const apd_r
                 made->sigma[b][r * layout->blocks[b].cols + c] = number(-1, b, rows[b].begin + r, c);
     for (int t = 0; t < s->tasks; t++)
         apd_decomposition_append(made, t == FORGOTTEN ? NULL : make_part(made, t, class_count(t)));
-    if (s->clustered)
+    if (s->clustered) {
         add_clusters(made);
+        add_shared_arrays(made);
+    }
     return made;
 }
 
@@ -231,6 +257,8 @@ static inline bool same_block(const apd_task_block *a, const apd_task_block *b, 
         return false;
     if (a->dense != NULL)
         return same(a->dense, b->dense, rows * cols, 4);
+    if (a->mask == NULL)
+        return true;
     return same(a->mask, b->mask, rows, 4) && same_sparse(&a->tau, &b->tau, rows);
 }
 
@@ -242,7 +270,7 @@ static inline bool same_groups(const apd_block_groups *a, const apd_block_groups
 }
 
 static inline bool same_decomposition(const apd_decomposition *a, const apd_decomposition *b) {
-    if (a->task_count != b->task_count)
+    if (a->task_count != b->task_count || a->shared_count != b->shared_count)
         return false;
     for (int k = 0; k < a->layout->block_count; k++) {
         int64_t rows = apd_local_rows(a, k), cols = a->layout->blocks[k].cols;
@@ -250,12 +278,17 @@ static inline bool same_decomposition(const apd_decomposition *a, const apd_deco
             (a->sigma[k] != NULL && !same(a->sigma[k], b->sigma[k], rows * cols, 4)) ||
             !same_groups(&a->groups[k], &b->groups[k], rows))
             return false;
+        for (int i = 0; i < a->shared_count; i++)
+            if (strcmp(a->shared[i].name, b->shared[i].name) != 0 ||
+                (a->sigma[k] != NULL &&
+                 !same(a->shared[i].values[k], b->shared[i].values[k], rows * cols, 4)))
+                return false;
         for (int t = 0; t < a->task_count; t++) {
             const apd_task_part *p = a->tasks[t], *q = b->tasks[t];
             if ((p == NULL) != (q == NULL))
                 return false;
-            if (p != NULL &&
-                (p->classes != q->classes || !same_block(&p->blocks[k], &q->blocks[k], rows, cols)))
+            if (p != NULL && (p->storage != q->storage || p->classes != q->classes ||
+                              !same_block(&p->blocks[k], &q->blocks[k], rows, cols)))
                 return false;
         }
     }

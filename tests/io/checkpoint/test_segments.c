@@ -657,7 +657,7 @@ static bool same_arrays(const apd_solver *a, const apd_solver *b) {
 }
 
 /* A run of no task yet, one half way; saved, and loaded by another process's objects. */
-static void half_way_comes_back(apd_solver_kind name, bool kept) {
+static void half_way_comes_back(const apd_method *name, bool kept) {
     apd_network *network = make_network();
     const apd_layout *layout = apd_network_layout(network);
     sketch s = {layout, 0, false};
@@ -718,10 +718,10 @@ static void half_way_comes_back(apd_solver_kind name, bool kept) {
 
 static void half_way_task_of_every_solver_comes_back(void **state) {
     (void)state;
-    half_way_comes_back(APD_SOLVER_EXACT, false);
-    half_way_comes_back(APD_SOLVER_EXACT, true);
-    half_way_comes_back(APD_SOLVER_JOINT, true);
-    half_way_comes_back(APD_SOLVER_SINGLE, false);
+    half_way_comes_back(apd_method_find("apd"), false);
+    half_way_comes_back(apd_method_find("apd"), true);
+    half_way_comes_back(apd_method_find("apd-joint"), true);
+    half_way_comes_back(apd_method_find("stl"), false);
 }
 
 int main(int argc, char **argv) {

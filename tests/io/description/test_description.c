@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "description_cases.h"
+#include "io/description/options.h"
 #include "io/description/yaml.h"
 #include "io/system/durable.h"
 
@@ -32,7 +33,8 @@ static void parse_smallest_description_gives_documented_defaults(void **state) {
     assert_string_equal(d->network.preset, "lenet");
     assert_true(d->network.width_count == 2 && d->network.widths[0] == 256 && d->network.widths[1] == 256);
     assert_false(d->network.lrn);
-    assert_true(d->method.name == APD_METHOD_APD && d->method.solver == APD_SOLVER_EXACT);
+    assert_ptr_equal(d->method.row, apd_method_find("apd"));
+    assert_true(d->method.l2t_strength == 0.01);
     assert_true(d->method.lambda1 == 1e-3 && isinf(d->method.lambda2) && d->method.mask_init == 0.5);
     assert_true(d->method.recentre == APD_RECENTRE_COUNT && d->method.polish_epochs == 6);
     assert_int_equal(d->method.recentre_every, 0);
@@ -69,7 +71,8 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->stream.classes[1][2] == 4 && d->stream.classes[2][0] == 7);
     assert_true(d->stream.order_kind == APD_ORDER_LIST && d->stream.order_count == 3);
     assert_true(d->stream.order[0] == 2 && d->stream.order[1] == 0 && d->stream.order[2] == 1);
-    assert_true(d->method.solver == APD_SOLVER_JOINT && d->method.lambda1 == 4e-4);
+    assert_ptr_equal(d->method.row, apd_method_find("apd-joint"));
+    assert_true(d->method.lambda1 == 4e-4 && d->method.l2t_strength == 0.125);
     assert_true(d->method.lambda2 == 100.0 && d->method.mask_init == 0.9);
     assert_true(d->method.recentre == APD_RECENTRE_MEDIAN && d->method.recentre_every == 3 &&
                 d->method.polish_epochs == 0);
@@ -220,11 +223,56 @@ static void parse_short_run_lowers_default_polishing_only(void **state) {
     }
 }
 
-static void parse_stl_with_joint_settings_left_over_is_accepted(void **state) {
+/* One description serves all methods: what a method does not read may be anything. */
+static void parse_keys_of_other_methods_are_accepted(void **state) {
     (void)state;
-    apd_description *d = parse_good(SMALLEST "method: {name: stl, solver: joint}");
-    assert_int_equal(d->method.name, APD_METHOD_STL);
+    for (int m = 0; m < apd_method_count; m++) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       SMALLEST "method: {name: %s, lambda2: 100, consolidate_every: 3, l2t_strength: inf}\n",
+                       apd_methods[m].name);
+        apd_description *d = parse_good(text);
+        assert_ptr_equal(d->method.row, &apd_methods[m]);
+        apd_description_destroy(d);
+    }
+    apd_description *d = parse_good(SMALLEST "training: {epochs: 3}\nmethod: {name: stl, polish_epochs: 5}");
     apd_description_destroy(d);
+}
+
+/* Runs of older versions have the key in their run.yaml. */
+static void parse_former_solver_exact_says_nothing(void **state) {
+    (void)state;
+    apd_description *d = parse_good(SMALLEST "method: {name: stl, solver: exact}");
+    assert_ptr_equal(d->method.row, apd_method_find("stl"));
+    apd_description_destroy(d);
+    d = parse_with(SMALLEST, "method.solver=exact");
+    assert_ptr_equal(d->method.row, apd_method_find("apd"));
+    char *written = apd_description_write(d);
+    assert_null(strstr(written, "solver"));
+    free(written);
+    apd_description_destroy(d);
+}
+
+/* A row's list of keys, which people read, and its properties, which the program asks, say the same. */
+static void methods_read_the_keys_of_what_they_do(void **state) {
+    (void)state;
+    for (int m = 0; m < apd_method_count; m++) {
+        const apd_method *method = &apd_methods[m];
+        char keys[512], copy[512];
+        (void)snprintf(keys, sizeof keys, " %s ", method->keys);
+        assert_int_equal(strstr(keys, " consolidate_every ") != NULL, method->clusters);
+        assert_int_equal(strstr(keys, " polish_epochs ") != NULL, method->polishes);
+        assert_int_equal(strstr(keys, " recentre ") != NULL, method->recentring != APD_RECENTRING_NEVER);
+        assert_int_equal(strstr(keys, " recentre_every ") != NULL, method->recentring == APD_RECENTRING);
+        assert_int_equal(strstr(keys, " mask_init ") != NULL, method->storage == APD_STORAGE_DECOMPOSED);
+        (void)snprintf(copy, sizeof copy, "%s", method->keys);
+        for (char *rest = NULL, *key = strtok_r(copy, " ", &rest); key != NULL;
+             key = strtok_r(NULL, " ", &rest)) {
+            char whole[64];
+            (void)snprintf(whole, sizeof whole, "method.%s", key);
+            assert_true(apd_option_find(whole) >= 0);
+        }
+    }
 }
 
 /* Keys and values of older versions are read, and written with their present names. */
@@ -489,7 +537,9 @@ int main(void) {
         cmocka_unit_test(parse_settings_come_on_top_in_order),
         cmocka_unit_test(parse_setting_replaces_lists_of_the_file),
         cmocka_unit_test(parse_short_run_lowers_default_polishing_only),
-        cmocka_unit_test(parse_stl_with_joint_settings_left_over_is_accepted),
+        cmocka_unit_test(parse_keys_of_other_methods_are_accepted),
+        cmocka_unit_test(parse_former_solver_exact_says_nothing),
+        cmocka_unit_test(methods_read_the_keys_of_what_they_do),
         cmocka_unit_test(parse_former_key_and_values_are_read_as_todays),
         cmocka_unit_test(write_reads_back_to_the_same_description),
         cmocka_unit_test(write_says_where_each_value_came_from),

@@ -124,8 +124,16 @@ static const bad_input bad_inputs[] = {
     BAD(SMALLEST "network: {widths: [3]}\n", "run.yaml:3: network.widths is for network.preset mlp only"),
     BAD(SMALLEST "network: {preset: mlp, lrn: true}\n",
         "run.yaml:3: network.lrn is for the lenet presets only; a custom network lists lrn layers"),
+    BAD(SMALLEST "method: {name: apd-joint}\n",
+        "run.yaml:3: method.name apd-joint needs a finite method.lambda2, such as 100"),
     BAD(SMALLEST "method: {solver: joint}\n",
-        "run.yaml:3: method.solver joint needs a finite method.lambda2, such as 100"),
+        "run.yaml:3: method.solver is no longer a key: use method.name: apd-joint"),
+    BAD(SMALLEST "method: {solver: [exact]}\n",
+        "run.yaml:3: method.solver is no longer a key: leave it out; method.name says all"),
+    BAD(SMALLEST "method: {name: sgd}\n", "run.yaml:3: method.name is \"sgd\"; apd, apd-retro, apd-fixed, "
+                                          "apd-joint, stl, finetune or l2t is needed"),
+    BAD(SMALLEST "method: {name: [apd]}\n", "run.yaml:3: method.name is a list; apd, apd-retro, apd-fixed, "
+                                            "apd-joint, stl, finetune or l2t is needed"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3, 2]}\n",
         "run.yaml:2: stream.forget has an odd number of entries (3); pairs of a task and the number of tasks "
         "after which it is "
@@ -186,7 +194,8 @@ static const bad_input bad_inputs[] = {
     BAD_FLAG("=3", "KEY=VALUE is needed, such as method.lambda1=2e-3"),
     BAD_FLAG("", "KEY=VALUE is needed, such as method.lambda1=2e-3"),
     BAD_FLAG("stream.order=[1", "not YAML: did not find expected ',' or ']' while parsing a flow sequence"),
-    BAD_FLAG("method.solver=joint", "method.solver joint needs a finite method.lambda2, such as 100"),
+    BAD_FLAG("method.solver=joint", "method.solver is no longer a key: use method.name: apd-joint"),
+    BAD_FLAG("method.name=apd-joint", "method.name apd-joint needs a finite method.lambda2, such as 100"),
     BAD_FLAG("shards=200",
              "shards does not fit: training.batch is 100, and at least one image for each of 200 "
              "shards is needed")};

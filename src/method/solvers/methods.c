@@ -1,0 +1,96 @@
+#include "method/solvers/methods.h"
+
+#include "method/solvers/state.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MASKS    "lambda1 lambda2 mask_init recentre recentre_every polish_epochs"
+#define CLUSTERS " consolidate_every clusters_added beta merge cluster_start gram"
+#define YOON     "Yoon et al. 2020, Additive Parameter Decomposition, ICLR"
+
+const apd_method apd_methods[] = {
+    {.name = "apd",
+     .paper = YOON ": APD(2)",
+     .help = "sigma is shared, masks and sparse tau are a task's own, clusters of tasks share sigma_g; "
+             "proximal steps.",
+     .keys = MASKS CLUSTERS,
+     .storage = APD_STORAGE_DECOMPOSED,
+     .moves = APD_MOVES_FINITE_LAMBDA2,
+     .follows = true,
+     .clusters = true,
+     .recentring = APD_RECENTRING,
+     .polishes = true,
+     .operations = &apd_solver_exact},
+    {.name = "apd-retro",
+     .paper = YOON ": APD(1)",
+     .help = "apd without clusters.",
+     .keys = MASKS,
+     .storage = APD_STORAGE_DECOMPOSED,
+     .moves = APD_MOVES_FINITE_LAMBDA2,
+     .follows = true,
+     .recentring = APD_RECENTRING,
+     .polishes = true,
+     .operations = &apd_solver_exact},
+    {.name = "apd-fixed",
+     .paper = YOON ": APD-Fixed",
+     .help = "apd whose sigma stays after the first task: later tasks train masks and tau only.",
+     .keys = "lambda1 mask_init recentre polish_epochs",
+     .storage = APD_STORAGE_DECOMPOSED,
+     .recentring = APD_RECENTRING_FIRST_TASK,
+     .polishes = true,
+     .operations = &apd_solver_fixed},
+    {.name = "apd-joint",
+     .paper = YOON ", eq. 2 and 3",
+     .help = "apd by the paper's scheme, which updates every old task in each step; needs a finite "
+             "method.lambda2.",
+     .keys = "lambda1 lambda2 mask_init recentre recentre_every" CLUSTERS,
+     .storage = APD_STORAGE_DECOMPOSED,
+     .moves = APD_MOVES_ALWAYS,
+     .follows = true,
+     .slows = true,
+     .clusters = true,
+     .recentring = APD_RECENTRING,
+     .finite_lambda2 = true,
+     .operations = &apd_solver_joint},
+    {.name = "stl",
+     .paper = "single-task learning, the baseline of " YOON,
+     .help = "A network of its own for each task.",
+     .keys = "",
+     .storage = APD_STORAGE_SINGLE,
+     .operations = &apd_solver_stl},
+    {.name = "finetune",
+     .paper = "sequential training without a safeguard, the lower line of most papers",
+     .help = "One body for all tasks, which each task trains on; a task keeps its biases and head.",
+     .keys = "",
+     .storage = APD_STORAGE_SHARED,
+     .moves = APD_MOVES_ALWAYS,
+     .operations = &apd_solver_finetune},
+    {.name = "l2t",
+     .paper = "L2-transfer, a baseline of " YOON,
+     .help = "finetune with a pull towards the body as the task before left it: "
+             "(method.l2t_strength/2)*|theta - former|^2.",
+     .keys = "l2t_strength",
+     .storage = APD_STORAGE_SHARED,
+     .moves = APD_MOVES_ALWAYS,
+     .operations = &apd_solver_l2t},
+};
+const int apd_method_count = (int)(sizeof apd_methods / sizeof *apd_methods);
+
+const apd_method *apd_method_find(const char *name) {
+    for (int m = 0; m < apd_method_count; m++)
+        if (strcmp(apd_methods[m].name, name) == 0)
+            return &apd_methods[m];
+    return NULL;
+}
+
+bool apd_method_moves(const apd_method *method, double lambda2) {
+    return method->moves == APD_MOVES_ALWAYS ||
+           (method->moves == APD_MOVES_FINITE_LAMBDA2 && isfinite(lambda2));
+}
+
+int64_t apd_method_finished_bytes(const apd_method *method, int64_t weights, int64_t tasks, int64_t entries) {
+    return method->operations->finished_bytes != NULL
+               ? method->operations->finished_bytes(weights, tasks, entries)
+               : 0;
+}
