@@ -30,7 +30,7 @@ static const apd_array sigma_arrays[] = {
     {"sigma", APD_BODY, APD_COLS, APD_ALL, F32(dense), "sigma"},
 };
 /* One more for each of the state's shared arrays, after sigma. */
-static const apd_array shared_array = {"",      APD_BODY,   APD_COLS,
+static const apd_array shared_array = {"ARRAY", APD_BODY,   APD_COLS,
                                        APD_ALL, F32(dense), "an array of the method's beside sigma"};
 static const apd_array cluster_arrays[] = {
     {"row_offsets", APD_BODY, APD_ENDS, APD_ALL, I64(tau.offsets), "where a row's entries end"},

@@ -30,10 +30,6 @@ void apd_description_help(FILE *file) {
             if (apd_option_is_in(&apd_options[i], apd_sections[s].name))
                 help_option(file, apd_options[i].key, &apd_options[i]);
     }
-    (void)fprintf(file, "\nMethods: what method.name may be, and which other keys of its section it reads\n");
-    for (int m = 0; m < apd_method_count; m++)
-        (void)fprintf(file, "  %s: %s\n      %s\n", apd_methods[m].name,
-                      *apd_methods[m].keys != '\0' ? apd_methods[m].keys : "none", apd_methods[m].help);
     (void)fprintf(file, "\nLayers of network.layers\n");
     for (int kind = 0; kind < apd_layer_row_count; kind++) {
         const apd_layer_row *row = &apd_layer_rows[kind];
@@ -44,6 +40,10 @@ void apd_description_help(FILE *file) {
             help_option(file, key, &row->fields[f]);
         }
     }
+    (void)fprintf(file, "\nMethods: what method.name may be, and which other keys of its section it reads\n");
+    for (int m = 0; m < apd_method_count; m++)
+        (void)fprintf(file, "  %s: %s\n      %s\n", apd_methods[m].name,
+                      *apd_methods[m].keys != '\0' ? apd_methods[m].keys : "none", apd_methods[m].help);
 }
 
 /* --- as Markdown ---------------------------------------------------------------------------------------- */

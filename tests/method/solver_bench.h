@@ -24,6 +24,7 @@ typedef struct bench {
 static const apd_solver_settings usual = {.lambda1 = 4e-4,
                                           .lambda2 = INFINITY,
                                           .mask_init = 0.6,
+                                          .l2t_strength = 10.0,
                                           .beta1 = 0.9,
                                           .beta2 = 0.999,
                                           .epsilon = 1e-8,

@@ -1,13 +1,13 @@
 #include "method/solvers/methods.h"
 
-#include "method/solvers/state.h"
+#include "method/solvers/operations.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MASKS    "lambda1 lambda2 mask_init recentre recentre_every polish_epochs"
 #define CLUSTERS " consolidate_every clusters_added beta merge cluster_start gram"
-#define YOON     "Yoon et al. 2020, Additive Parameter Decomposition, ICLR"
+#define YOON     "Yoon et al. 2020 (arXiv 1902.09432)"
 
 const apd_method apd_methods[] = {
     {.name = "apd",

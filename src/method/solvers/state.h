@@ -8,6 +8,7 @@
 #include "method/decomposition.h"
 #include "method/solvers/adam.h"
 #include "method/solvers/methods.h"
+#include "method/solvers/operations.h"
 #include "method/solvers/types.h"
 #include "network/network.h"
 
@@ -27,24 +28,6 @@ typedef struct solver_block {
     void *lasting; /* the method's data from task to task; or NULL */
 } solver_block;
 
-/* What a method does. Functions are called for blocks that have sigma; all but `step` may be NULL. */
-typedef struct solver_operations {
-    void (*create)(struct apd_solver *solver, int block);     /* track arrays, make `lasting` */
-    void (*begin_task)(struct apd_solver *solver, int block); /* make `own` */
-    /* `gradient` and `theta` (rows, C) are those of local rows rows.begin .. rows.end-1. */
-    void (*step)(struct apd_solver *solver, int block, apd_rows rows, const float *gradient, float *theta);
-    /* Write part->blocks[block].tau and update the old tasks. `anchor` (rows, C) is sigma from before the task; the
-     * decomposition has the new one already. */
-    void (*end_task)(struct apd_solver *solver, int block, const float *anchor, apd_task_part *part);
-    void (*release)(struct apd_solver *solver, int block);   /* free what `own` holds */
-    void (*destroy)(struct apd_solver *solver, int block);   /* free what `lasting` holds */
-    void (*rewritten)(struct apd_solver *solver, int block); /* arrays were set from outside */
-    int64_t (*bytes)(const struct apd_solver *solver,
-                     int block); /* of `own` and `lasting`, either may be NULL */
-    int64_t (*finished_bytes)(int64_t weights, int64_t tasks,
-                              int64_t entries); /* apd_method_finished_bytes */
-} solver_operations;
-
 struct apd_solver {
     const apd_method *method;
     const solver_operations *operations; /* the method's */
@@ -59,9 +42,6 @@ struct apd_solver {
     apd_solver_array *arrays;
     int array_count, lasting; /* the first `lasting` arrays stay from task to task */
 };
-
-extern const solver_operations apd_solver_exact, apd_solver_fixed, apd_solver_joint, apd_solver_stl,
-    apd_solver_finetune, apd_solver_l2t;
 
 /* Register a new array of zeros, (local rows, width); width 0: (local rows). Arrays registered in begin_task are freed
  * when the task ends. */

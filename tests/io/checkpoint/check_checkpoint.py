@@ -3,7 +3,7 @@
 
 Rebuilds every task's theta from what the file says of itself and prints, a line a task,
     PLACE NON-ZEROS CHECKSUM
-where NON-ZEROS counts tau's entries (of a task of its own network: all its weights) and CHECKSUM is
+where NON-ZEROS counts tau's entries (of a task of its own network: all its weights; of one whose body is sigma: none) and CHECKSUM is
 sum over k of (2k+1) * bits(theta_k) modulo 2^64 over all decomposed weights, biases, head weights and head
 biases in this order; then a line
     shared NON-ZEROS
@@ -90,9 +90,13 @@ def main(path):
         for place in sorted(tasks):
             group = file["tasks"][place]
             demand(group.attrs["id"] == records["id"][int(place)], "a task's id is another in the records")
-            if records["single"][int(place)]:
+            storage = records["single"][int(place)]
+            if storage == 1:
                 weights = [group["weight"][()]]
                 nonzeros = weights[0].size
+            elif storage == 2:
+                demand("mask" not in group and "weight" not in group, "a task with sigma for a body has weights")
+                weights, nonzeros = [sigma[name] for name, _, _ in blocks], 0
             else:
                 weights, nonzeros = sparse_weights(group, int(place), blocks, sigma, shared)
             demand(len(group["head/bias"]) == records["class_count"][int(place)], "head and classes differ")

@@ -93,7 +93,7 @@ static const struct {
     {"f['records/class_count'][0] = -1", "/records/class_count: a task has fewer classes"},
     {"f['records/class_count'][0] = 7", "/records/class_count: a task has fewer classes"},
     {"f['records/class_count'][0] += 1", "/records/classes: has another type or extent"},
-    {"f['records/single'][0] = 2", "/records/class_count"},
+    {"f['records/single'][0] = 9", "/records/class_count"},
     {"f['records/epochs'][0] = 1", "/records: damaged"},
     {"f['records/classes'][0] = 1", "/records: damaged"},
     {"f['records/name'][3] = b'other'", "/records: damaged"},
