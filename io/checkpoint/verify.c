@@ -9,6 +9,7 @@
 #include "io/system/durable.h"
 #include "io/system/file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -189,7 +190,7 @@ typedef struct findings {
 static apd_status survey_once(const char *path, void *out, apd_error *error) {
     const findings *found = out;
     apd_reader *reader = NULL;
-    apd_capacity_counts counts = {0};
+    apd_capacity_counts counts = {.coded = NAN}; /* would need every row's offsets */
     APD_TRY(apd_reader_open(path, &reader, error));
     apd_run_state *state = apd_reader_state(reader);
     const apd_layout *layout = apd_reader_layout(reader);

@@ -1,7 +1,10 @@
-/* csv: cells of a CSV file. */
+/* csv: cells of CSV files (RFC 4180), written and read. */
 #ifndef APD_IO_SYSTEM_CSV_H
 #define APD_IO_SYSTEM_CSV_H
 
+#include "base/status.h"
+
+#include <stdint.h>
 #include <stdio.h>
 
 /* Write `text` in double quotes, with double quotes inside it doubled (RFC 4180). */
@@ -14,5 +17,29 @@ static inline void apd_csv_text(FILE *file, const char *text) {
     }
     (void)fputc('"', file);
 }
+
+/* A file in memory, its first row being the header. */
+typedef struct apd_csv {
+    char *path, *text; /* owned */
+    int columns;
+    int64_t rows; /* without the header */
+    char **cells; /* (rows + 1, columns), into text; quotes removed */
+} apd_csv;
+
+/* Read the file. Every row has as many cells as the header, and the last one ends with a newline. Statuses: IO, REQUEUE; DATA with
+ * the line. `*csv` is set on success only; clear it. */
+apd_status apd_csv_read(const char *path, apd_csv *csv, apd_error *error);
+void apd_csv_clear(apd_csv *csv);
+
+/* The cell of row 0 .. rows-1, or of the header (-1). */
+static inline const char *apd_csv_cell(const apd_csv *csv, int64_t row, int column) {
+    return csv->cells[(row + 1) * csv->columns + column];
+}
+
+/* The column with this heading; -1: there is none. */
+int apd_csv_column(const apd_csv *csv, const char *heading);
+
+/* The number in a cell; NaN for an empty one. Status: DATA with the line and the heading. */
+apd_status apd_csv_number(const apd_csv *csv, int64_t row, int column, double *number, apd_error *error);
 
 #endif

@@ -28,6 +28,47 @@ static void count_task(const apd_decomposition *d, const apd_task_part *part, ap
     }
 }
 
+/* What says where block `b` of a sparse task, or a cluster, is not zero: 4 bytes a column and 8 a row's end, or the ideal code. */
+static void add_positions(const apd_block *block, int64_t nonzeros, apd_capacity_counts *counts) {
+    counts->positions += 4 * nonzeros + 8 * block->rows;
+    counts->coded += apd_pattern_bytes(nonzeros, block->rows * block->cols);
+}
+
+/* The non-zeros of every pattern in block `b`, tasks first, then clusters; -1: not sparse. `sums` (patterns), over all ranks.
+ * Collective. */
+static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums) {
+    const apd_decomposition *d = run->decomposition;
+    int64_t rows = apd_local_rows(d, b);
+    for (int p = 0; p < patterns; p++) {
+        const apd_task_part *part = p < d->task_count ? d->tasks[p] : NULL;
+        bool sparse = p >= d->task_count || (part != NULL && part->blocks[b].mask != NULL);
+        const apd_sparse *tau = p >= d->task_count ? &d->groups[b].shared[p - d->task_count]
+                                : part != NULL     ? &part->blocks[b].tau
+                                                   : NULL;
+        sums[p] = sparse && tau->offsets != NULL ? tau->offsets[rows] : 0;
+    }
+    apd_team_sum(run->team, sums, patterns);
+    for (int p = 0; p < d->task_count; p++)
+        if (d->tasks[p] == NULL || d->tasks[p]->blocks[b].mask == NULL)
+            sums[p] = -1;
+}
+
+/* Collective. */
+static void count_positions(const apd_run *run, apd_capacity_counts *counts) {
+    const apd_decomposition *d = run->decomposition;
+    for (int b = 0; b < d->layout->block_count; b++) {
+        if (!d->layout->blocks[b].decomposed)
+            continue;
+        int patterns = d->task_count + d->groups[b].count;
+        int64_t *sums = apd_allocate(patterns, sizeof *sums, "the patterns' non-zeros");
+        sum_patterns(run, b, patterns, sums);
+        for (int p = 0; p < patterns; p++)
+            if (sums[p] >= 0)
+                add_positions(&d->layout->blocks[b], sums[p], counts);
+        free(sums);
+    }
+}
+
 apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     const apd_decomposition *d = run->decomposition;
     apd_capacity_counts counts = {0};
@@ -48,7 +89,9 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     if (tau != NULL)
         memcpy(tau, nonzeros, (size_t)d->task_count * sizeof *tau);
     free(nonzeros);
-    return (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
+    counts = (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
+    count_positions(run, &counts);
+    return counts;
 }
 
 void apd_run_count_blocks(const apd_run *run, int64_t *sigma, int64_t *tau) {

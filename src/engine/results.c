@@ -143,7 +143,19 @@ static void put_digest(apd_json *json, const char *key, uint64_t digest) {
     apd_json_text(json, key, text);
 }
 
-static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak, apd_error *error) {
+static void put_capacity(apd_json *json, const apd_run *run, apd_capacity_counts counts) {
+    counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
+    apd_capacity capacity =
+        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts);
+    apd_json_number(json, "capacity", capacity.weights);
+    apd_json_number(json, "capacity_with_heads", capacity.all);
+    apd_json_number(json, "capacity_bytes", capacity.bytes);
+    apd_json_number(json, "capacity_coded", capacity.coded);
+    apd_json_integer(json, "checkpoint_bytes", counts.file_bytes);
+}
+
+static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak,
+                                 const apd_capacity_counts *counts, apd_error *error) {
     char now[32], start[32];
     time_t ended = time(NULL);
     time_text(now, sizeof now, ended);
@@ -167,6 +179,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     apd_json_integer(&json, "tasks_done", apd_run_tasks_done(run));
     apd_json_integer(&json, "tasks", run->stream->task_count);
     apd_json_integer(&json, "commit", run->state.commit);
+    put_capacity(&json, run, *counts);
     apd_json_integer(&json, "peak_bytes_a_rank", peak);
     apd_json_text(&json, "started", start);
     apd_json_text(&json, "written", now);
@@ -183,7 +196,7 @@ static int64_t peak_bytes(const apd_run *run) {
 
 apd_status apd_results_write(apd_run *run, apd_error *error) {
     int64_t *nonzeros = apd_allocate(run->state.task_count, sizeof *nonzeros, "the tasks' non-zeros");
-    (void)apd_run_count(run, nonzeros);
+    apd_capacity_counts counts = apd_run_count(run, nonzeros);
     int64_t peak = peak_bytes(run);
     char *hosts = apd_team_hosts(run->team);
     apd_status status = APD_OK;
@@ -192,7 +205,7 @@ apd_status apd_results_write(apd_run *run, apd_error *error) {
         if (status == APD_OK)
             status = write_tasks(run, nonzeros, error);
         if (status == APD_OK)
-            status = write_manifest(run, hosts, peak, error);
+            status = write_manifest(run, hosts, peak, &counts, error);
     }
     free(hosts);
     free(nonzeros);
@@ -232,8 +245,9 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
     (void)printf("backward transfer %+.2f %%   forgetting %.2f %%\n", 100.0 * metrics.backward,
                  100.0 * apd_forgetting_of(&state->accuracies));
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
-                 "%.1f %%)\n",
-                 100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes);
+                 "%.1f %%; with an ideal code of positions %.1f %%)\n",
+                 100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes,
+                 100.0 * capacity.coded);
     (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", seconds,
                  apd_count(state->task_count, "task").text, apd_count(apd_team_size(run->team), "rank").text,
                  apd_count(run->partition.shards, "shard").text, (double)peak / 1e6);

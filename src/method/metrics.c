@@ -48,6 +48,16 @@ double apd_forgetting_of(const apd_accuracies *accuracies) {
     return mean_or(&forgetting, there > 0 ? 0.0 : NAN);
 }
 
+/* -p log2 p, 0 at 0 */
+static double surprise(double p) {
+    return p > 0.0 ? -p * log2(p) : 0.0;
+}
+
+double apd_pattern_bytes(int64_t nonzeros, int64_t weights) {
+    double p = weights > 0 ? (double)nonzeros / (double)weights : 0.0;
+    return (double)weights * (surprise(p) + surprise(1.0 - p)) / 8.0;
+}
+
 apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_capacity_counts *counts) {
     const apd_block *head = &layout->blocks[layout->block_count - 1];
     double dense = (double)layout->decomposed, network = dense + (double)classes * (double)(head->cols + 1);
@@ -55,7 +65,9 @@ apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_ca
         if (layout->blocks[b].decomposed)
             network += (double)layout->blocks[b].rows;
     double kept = (double)(counts->sigma + counts->tau + counts->masks), own = (double)counts->own;
+    double file = (double)counts->file_bytes, bytes = network * (double)sizeof(float);
     return (apd_capacity){.weights = dense > 0.0 ? kept / dense : 0.0,
                           .all = dense + own > 0.0 ? (kept + own) / (dense + own) : 0.0,
-                          .bytes = (double)counts->file_bytes / (network * (double)sizeof(float))};
+                          .bytes = file / bytes,
+                          .coded = (file - (double)counts->positions + counts->coded) / bytes};
 }

@@ -19,11 +19,13 @@ apd_metrics apd_metrics_of(const apd_accuracies *accuracies);
 /* mean_{j<T-1} (max_{j<=t<T-1} R[t][j] - R[T-1][j]); 0 for one task. */
 double apd_forgetting_of(const apd_accuracies *accuracies);
 
-/* What has to be kept, counted three ways (METHOD: the paper's; with heads and biases; real bytes). */
+/* What has to be kept, counted four ways (the paper's; with heads and biases; real bytes; those at an ideal code). */
 typedef struct apd_capacity {
     double weights; /* non-zeros of sigma, tau, sigma_g, masks over D: 1.0 = one network */
     double all;     /* the same with every task's head and biases, over (D + those) */
     double bytes;   /* bytes of the checkpoint over bytes of one dense network with its head, float32 */
+    double
+        coded; /* the same bytes with positions under an ideal code (apd_pattern_bytes); NaN: not counted */
 } apd_capacity;
 
 /* Counts over all ranks' slices. */
@@ -33,7 +35,13 @@ typedef struct apd_capacity_counts {
     int64_t masks;      /* numbers in all tasks' masks */
     int64_t own;        /* numbers in all tasks' heads and biases */
     int64_t file_bytes; /* 0: not written yet */
+    int64_t positions;  /* bytes of the file that say where tau and sigma_g are not zero */
+    double coded;       /* bytes of the same under an ideal code; NaN: not counted */
 } apd_capacity_counts;
+
+/* Bytes that say which `nonzeros` of `weights` numbers are not zero, under an ideal code for positions that are independent
+ * of each other: weights * H2(nonzeros / weights) / 8, H2(p) = -p log2 p - (1-p) log2 (1-p). */
+double apd_pattern_bytes(int64_t nonzeros, int64_t weights);
 
 apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_capacity_counts *counts);
 

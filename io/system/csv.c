@@ -1,0 +1,108 @@
+#include "io/system/csv.h"
+
+#include "base/memory.h"
+#include "io/system/file.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST ((int64_t)1 << 32) /* bytes of a file: the accuracies of 30,000 tasks */
+
+typedef struct reading {
+    apd_csv csv;
+    int64_t count, room; /* cells */
+    char *at;
+    int64_t line; /* from 1 */
+} reading;
+
+/* Take the next cell, and move to the character behind it: a comma, a newline, or the end. False: no cell can be there. */
+static bool take_cell(reading *r) {
+    char *from = r->at, *to = r->at;
+    bool quoted = *from == '"';
+    if (r->count == r->room) {
+        int64_t grown = r->room < 64 ? 64 : 2 * r->room;
+        r->csv.cells = apd_reallocate(r->csv.cells, r->room, grown, sizeof *r->csv.cells, "cells of a table");
+        r->room = grown;
+    }
+    r->csv.cells[r->count++] = to;
+    if (!quoted) {
+        r->at += strcspn(r->at, ",\n\"");
+        return *r->at != '"';
+    }
+    for (from++; *from != '\0' && (*from != '"' || from[1] == '"'); from++) {
+        from += *from == '"';
+        r->line += *from == '\n';
+        *to++ = *from;
+    }
+    if (*from == '\0')
+        return false;
+    r->at = from + 1;
+    *to = '\0';
+    return *r->at == ',' || *r->at == '\n';
+}
+
+static apd_status take_row(reading *r, apd_error *error) {
+    const int64_t first = r->count, line = r->line;
+    for (;;) {
+        bool whole = take_cell(r);
+        char end = *r->at;
+        if (!whole || end == '\0')
+            return apd_fail(error, APD_ERROR_DATA, "%s: line %lld is cut off or no CSV", r->csv.path,
+                            (long long)line);
+        *r->at++ = '\0';
+        if (end == '\n')
+            break;
+    }
+    r->line++;
+    if (first == 0)
+        r->csv.columns = (int)r->count;
+    if (r->count - first != r->csv.columns)
+        return apd_fail(error, APD_ERROR_DATA, "%s: line %lld has %lld cells, and the header has %d",
+                        r->csv.path, (long long)line, (long long)(r->count - first), r->csv.columns);
+    return APD_OK;
+}
+
+apd_status apd_csv_read(const char *path, apd_csv *csv, apd_error *error) {
+    reading r = {.line = 1};
+    int64_t bytes = 0;
+    apd_status status;
+    APD_TRY(apd_read_file(path, LONGEST, &r.csv.text, &bytes, error));
+    r.csv.path = apd_duplicate_text(path);
+    r.at = r.csv.text;
+    if (bytes == 0 || strlen(r.csv.text) < (size_t)bytes)
+        APD_GO(apd_fail(error, APD_ERROR_DATA, "%s: is empty, or no text", path));
+    while (*r.at != '\0')
+        APD_GO(take_row(&r, error));
+    r.csv.rows = r.count / r.csv.columns - 1;
+    *csv = r.csv;
+    return APD_OK;
+out:
+    apd_csv_clear(&r.csv);
+    return status;
+}
+
+void apd_csv_clear(apd_csv *csv) {
+    free(csv->cells);
+    free(csv->text);
+    free(csv->path);
+    *csv = (apd_csv){0};
+}
+
+int apd_csv_column(const apd_csv *csv, const char *heading) {
+    for (int c = 0; c < csv->columns; c++)
+        if (strcmp(csv->cells[c], heading) == 0)
+            return c;
+    return -1;
+}
+
+apd_status apd_csv_number(const apd_csv *csv, int64_t row, int column, double *number, apd_error *error) {
+    const char *text = apd_csv_cell(csv, row, column);
+    char *end = NULL;
+    *number = *text == '\0' ? (double)NAN : strtod(text, &end);
+    if (*text == '\0' || (*end == '\0' && isfinite(*number)))
+        return APD_OK;
+    return apd_fail(error, APD_ERROR_DATA, "%s: line %lld has '%s' in column %s; a number is needed",
+                    csv->path, (long long)row + 2, text, csv->cells[column]);
+}

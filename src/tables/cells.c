@@ -1,0 +1,80 @@
+#include "tables/cells.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/utf8.h"
+#include "io/system/csv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What LaTeX does not show as it stands. */
+static const struct {
+    char character;
+    const char *instead;
+} latex[] = {
+    {'\\', "\\textbackslash{}"},
+    {'~', "\\textasciitilde{}"},
+    {'^', "\\textasciicircum{}"},
+    {'|', "\\textbar{}"},
+    {'<', "\\textless{}"},
+    {'>', "\\textgreater{}"},
+    {'_', "\\_"},
+    {'%', "\\%"},
+    {'&', "\\&"},
+    {'#', "\\#"},
+    {'$', "\\$"},
+    {'{', "\\{"},
+    {'}', "\\}"},
+};
+
+void apd_latex_text(FILE *file, const char *text) {
+    char *clean = apd_duplicate_text(text);
+    apd_utf8_clean(clean);
+    for (const char *c = clean; *c != '\0'; c++) {
+        size_t i = 0, count = sizeof latex / sizeof *latex;
+        while (i < count && latex[i].character != *c)
+            i++;
+        if (i < count)
+            (void)fputs(latex[i].instead, file);
+        else
+            (void)fputc(*c, file);
+    }
+    free(clean);
+}
+
+void apd_markdown_text(FILE *file, const char *text) {
+    char *clean = apd_duplicate_text(text);
+    apd_utf8_clean(clean);
+    for (const char *c = clean; *c != '\0'; c++) {
+        if (strchr("\\`*_{}[]<>#|~$&^", *c) != NULL)
+            (void)fputc('\\', file);
+        (void)fputc(*c, file);
+    }
+    free(clean);
+}
+
+void apd_csv_cell_number(FILE *file, double number) {
+    (void)fputc(',', file);
+    if (!isnan(number))
+        (void)fprintf(file, "%.9g", number);
+}
+
+void apd_csv_cell_text(FILE *file, const char *text) {
+    (void)fputc(',', file);
+    if (text != NULL)
+        apd_csv_text(file, text);
+}
+
+void apd_text_begin(apd_text *text) {
+    *text = (apd_text){0};
+    text->file = open_memstream(&text->text, &text->size);
+    if (text->file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
+}
+
+void apd_text_end(apd_text *text) {
+    if (fclose(text->file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
+}

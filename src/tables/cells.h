@@ -1,0 +1,27 @@
+/* cells: texts and numbers in CSV, Markdown and LaTeX. Names come from files and folders and may hold anything. Local. */
+#ifndef APD_TABLES_CELLS_H
+#define APD_TABLES_CELLS_H
+
+#include <stdio.h>
+
+/* Write `text` so that the format shows its characters. Control characters and what is not UTF-8 become '?'. */
+void apd_markdown_text(FILE *file, const char *text);
+void apd_latex_text(FILE *file, const char *text);
+
+/* A number as a CSV cell with a comma before it: %.9g; empty for NaN. */
+void apd_csv_cell_number(FILE *file, double number);
+
+/* A text as a CSV cell with a comma before it: in quotes; empty for NULL. */
+void apd_csv_cell_text(FILE *file, const char *text);
+
+/* A file in memory. Running out of memory is fatal. */
+typedef struct apd_text {
+    char *text; /* set by apd_text_end; to be freed */
+    size_t size;
+    FILE *file;
+} apd_text;
+
+void apd_text_begin(apd_text *text);
+void apd_text_end(apd_text *text);
+
+#endif

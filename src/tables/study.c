@@ -1,0 +1,146 @@
+#include "tables/study.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- reading ----------------------------------------------------------------------------------------------------- */
+
+static const char *last_component(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static void read_run(apd_study_run *run, const apd_table_run *given) {
+    *run = (apd_study_run){.folder = given->folder, .values = given->values, .table = -1};
+    if (apd_result_read(given->folder, &run->result, &run->fault) != APD_OK) {
+        run->state = "unreadable";
+        run->result = (apd_result){.name = apd_duplicate_text(given->folder)};
+    } else if (apd_result_finished(&run->result)) {
+        run->state = "finished";
+    } else {
+        run->state = run->result.description != NULL ? "unfinished" : "not started";
+    }
+    char *name = apd_duplicate_text(last_component(given->folder));
+    free(run->result.name);
+    run->result.name = name;
+}
+
+static bool is_shown(const char *key) {
+    return strcmp(key, "seed") != 0 && strcmp(key, "stream.order") != 0 && strcmp(key, "method.name") != 0;
+}
+
+/* --- tables ------------------------------------------------------------------------------------------------------ */
+
+static int by_number(const void *a, const void *b) {
+    int first = *(const int *)a, second = *(const int *)b;
+    return (first > second) - (first < second);
+}
+
+/* The identities of the run's tasks, rising; free them. */
+static int *identities(const apd_result *run) {
+    int *ids = apd_allocate(run->done, sizeof *ids, "a run's tasks");
+    for (int t = 0; t < run->done; t++)
+        ids[t] = run->records[t].id;
+    qsort(ids, (size_t)run->done, sizeof *ids, by_number);
+    return ids;
+}
+
+static bool same_tasks(const apd_result *a, const apd_result *b) {
+    if (a->data_digest != b->data_digest || a->done != b->done || strcmp(a->part, b->part) != 0)
+        return false;
+    int *first = identities(a), *second = identities(b);
+    bool same = memcmp(first, second, (size_t)a->done * sizeof *first) == 0;
+    free(first);
+    free(second);
+    return same;
+}
+
+/* Number the tables of the finished runs by first appearance. */
+static void number_tables(apd_study *study) {
+    for (int r = 0; r < study->run_count; r++) {
+        apd_study_run *run = &study->runs[r];
+        if (strcmp(run->state, "finished") != 0)
+            continue;
+        for (int q = 0; q < r && run->table < 0; q++)
+            if (study->runs[q].table >= 0 && same_tasks(&run->result, &study->runs[q].result))
+                run->table = study->runs[q].table;
+        if (run->table < 0)
+            run->table = study->table_count++;
+    }
+}
+
+static bool same_line(const apd_study *study, const apd_study_run *a, const apd_study_run *b) {
+    bool same = strcmp(a->result.method, b->result.method) == 0;
+    for (int k = 0; k < study->shown_count && same; k++)
+        same = strcmp(a->values[study->shown[k]], b->values[study->shown[k]]) == 0;
+    return same;
+}
+
+static void make_lines(const apd_study *study, apd_study_table *table) {
+    int count = table->side.run_count, *chosen = apd_allocate(count, sizeof *chosen, "a line's runs");
+    bool *taken = apd_allocate(count, sizeof *taken, "runs");
+    table->lines = apd_allocate(count, sizeof *table->lines, "lines");
+    for (int r = 0; r < count; r++) {
+        int runs = 0;
+        for (int q = r; q < count && !taken[r]; q++)
+            if (!taken[q] && same_line(study, &study->runs[table->rows[r]], &study->runs[table->rows[q]])) {
+                chosen[runs++] = q;
+                taken[q] = q > r;
+            }
+        if (runs > 0)
+            table->lines[table->line_count++] = apd_line_make(&table->side, chosen, runs);
+    }
+    free(taken);
+    free(chosen);
+}
+
+static void make_table(apd_study *study, int number) {
+    apd_study_table *table = &study->tables[number];
+    apd_result **runs = apd_allocate(study->run_count, sizeof(apd_result *), "a table's runs");
+    int count = 0;
+    table->rows = apd_allocate(study->run_count, sizeof *table->rows, "a table's runs");
+    for (int r = 0; r < study->run_count; r++)
+        if (study->runs[r].table == number) {
+            table->rows[count] = r;
+            runs[count++] = &study->runs[r].result;
+        }
+    apd_error error = {0};
+    apd_status status = apd_side_make(runs, count, &table->side, &error);
+    free(runs);
+    APD_ASSERT(status == APD_OK); /* the runs have the same tasks, each once: apd_result_read, same_tasks */
+    make_lines(study, table);
+}
+
+apd_study apd_study_read(const apd_table_run *runs, int count, const char *const *keys, int key_count) {
+    apd_study study = {.run_count = count, .keys = keys, .key_count = key_count};
+    study.runs = apd_allocate(count, sizeof *study.runs, "runs");
+    study.shown = apd_allocate(key_count, sizeof *study.shown, "keys");
+    for (int k = 0; k < key_count; k++)
+        if (is_shown(keys[k]))
+            study.shown[study.shown_count++] = k;
+    for (int r = 0; r < count; r++)
+        read_run(&study.runs[r], &runs[r]);
+    number_tables(&study);
+    study.tables = apd_allocate(study.table_count, sizeof *study.tables, "tables");
+    for (int t = 0; t < study.table_count; t++)
+        make_table(&study, t);
+    return study;
+}
+
+void apd_study_clear(apd_study *study) {
+    for (int t = 0; t < study->table_count; t++) {
+        for (int l = 0; l < study->tables[t].line_count; l++)
+            apd_line_clear(&study->tables[t].lines[l]);
+        free(study->tables[t].lines);
+        free(study->tables[t].rows);
+        apd_side_clear(&study->tables[t].side);
+    }
+    for (int r = 0; r < study->run_count; r++)
+        apd_result_clear(&study->runs[r].result);
+    free(study->tables);
+    free(study->shown);
+    free(study->runs);
+    *study = (apd_study){0};
+}
