@@ -242,6 +242,23 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
     return n;
 }
 
+static const shard_part *part_of(const apd_train_set *set, int shard) {
+    APD_ASSERT(shard >= set->partition.shard_begin && shard < set->partition.shard_end);
+    return &set->parts[shard - set->partition.shard_begin];
+}
+
+int64_t apd_train_set_shard_count(const apd_train_set *set, int shard) {
+    return part_of(set, shard)->count;
+}
+
+int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image) {
+    const shard_part *part = part_of(set, shard);
+    APD_ASSERT(index >= 0 && index < part->count);
+    int64_t slot = part->first + index;
+    apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, (apd_augmentation){0}, image);
+    return set->labels[slot];
+}
+
 /* --- evaluation -------------------------------------------------------------------------------------- */
 
 struct apd_eval_set {

@@ -35,6 +35,11 @@ const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set);
  * thread; a shard's order of an epoch is computed at its first call and kept until another epoch is asked for. */
 int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels);
 
+/* Samples of a shard, one of this rank's, and the sample `index` of them, class by class, without augmentation: (C, H, W).
+ * Returns its label. */
+int64_t apd_train_set_shard_count(const apd_train_set *set, int shard);
+int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image);
+
 /* Load this rank's share of a validation or test part, in chunks of `log.evaluate_batch` images in sample order; chunk b is
  * evaluated by rank b mod P. So a chunk has the same shape, and the same bits, on any rank. `normalisation` is the one that
  * the task was trained with. Statuses: IO, DATA. `*out` is set on success only. */

@@ -27,6 +27,7 @@ typedef enum apd_stream_kind {
 
 typedef enum apd_order_kind { APD_ORDER_LETTER, APD_ORDER_LIST, APD_ORDER_SEED } apd_order_kind;
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
+typedef enum apd_ewc { APD_EWC_TASKS, APD_EWC_ONLINE } apd_ewc;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
 typedef enum apd_cluster_start { APD_START_CENTROIDS, APD_START_SPECTRAL } apd_cluster_start;
 typedef enum apd_method_gram {
@@ -99,6 +100,9 @@ typedef struct apd_description {
         apd_method_gram gram;
         int polish_epochs;
         double l2t_strength; /* or INFINITY */
+        apd_ewc ewc;
+        double ewc_strength, ewc_decay;
+        int ewc_images; /* 0: all */
     } method;
 
     struct {

@@ -15,6 +15,7 @@ static const char *const stream_kinds[] = {"split", "list", "superclass", "permu
 static const char *const turn_counts[] = {"1", "2", "4", NULL};
 static const char *const preset_names[] = {"lenet", "lenet-large", "mlp", "custom", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
+static const char *const ewcs[] = {"tasks", "online", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
 static const char *const grams[] = {"auto", "replicated", "distributed", NULL};
@@ -134,6 +135,15 @@ const apd_option apd_options[] = {
      .counts = true,
      .help = "Weight of the penalty on half the squared distance from the body as the task before left it; inf keeps the "
              "first task's."},
+    {"method.ewc", APD_KIND_CHOICE, AT(method.ewc), .names = ewcs, .initial = "tasks", .counts = true,
+     .help = "Where ewc pulls a weight to: to its values after each earlier task, each with that task's Fisher information, "
+             "or (online) to its value after the last one, with the sum of all."},
+    {"method.ewc_strength", APD_KIND_REAL, AT(method.ewc_strength), .maximum = 1e30, .initial = "1000",
+     .counts = true, .help = "Weight of ewc's penalty; 0 is finetune."},
+    {"method.ewc_decay", APD_KIND_REAL, AT(method.ewc_decay), .maximum = 1, .initial = "1", .counts = true,
+     .help = "Factor of earlier tasks' Fisher informations with every new task; 1 keeps them."},
+    {"method.ewc_images", APD_KIND_WHOLE, AT(method.ewc_images), .maximum = 1e9, .initial = "0", .counts = true,
+     .help = "Training images, over all shards, from which a task's Fisher information is computed; 0 takes all."},
 
     {"training.epochs", APD_KIND_WHOLE, AT(training.epochs), .minimum = 1, .maximum = 100000, .initial = "20",
      .counts = true, .help = "Passes over each task's training images."},

@@ -193,6 +193,10 @@ static apd_status check_forgetting(const apd_reading *reading) {
                      "has an odd number of entries (%d); pairs of a task and the number of tasks after which "
                      "it is forgotten are needed",
                      d->stream.forget_count);
+    if (d->stream.forget_count > 0 && d->method.row->unforgettable != NULL)
+        return blame(reading, "stream.forget",
+                     "cannot be used with method.name %s: %s; leave it out, or use apd", d->method.row->name,
+                     d->method.row->unforgettable);
     for (int i = 0; i < d->stream.forget_count; i += 2)
         if (d->stream.forget[i + 1] < 1)
             return blame(reading, "stream.forget", "forgets task %d after %d tasks; at least 1 is needed",

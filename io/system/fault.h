@@ -10,7 +10,7 @@
  *   links=2                        so many tasks' links are kept together, likewise
  * Points: file.created, file.written, file.synced (of a checkpoint or a segment), checkpoint.verified,
  * checkpoint.former, checkpoint.renamed, checkpoint.tidied, evaluation (before a task's end evaluates), evaluated (each task there), consolidation (each layer),
- * forgetting, results. */
+ * forgetting, fisher (each shard), results. */
 #ifndef APD_IO_SYSTEM_FAULT_H
 #define APD_IO_SYSTEM_FAULT_H
 

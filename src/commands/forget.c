@@ -230,6 +230,11 @@ static apd_status finish_former(const apd_run *run, const forget_options *option
 static apd_status forget(apd_run *run, const forget_options *options, evidence *before, evidence *after,
                          apd_error *error) {
     chosen forgotten = {.count = 0};
+    const apd_method *method = run->description->method.row;
+    if (method->unforgettable != NULL)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: no task of method %s can be forgotten: %s; use apd for that", run->checkpoint,
+                        method->name, method->unforgettable);
     APD_TRY(finish_former(run, options, error));
     APD_TRY(find_places(run, &options->tasks, &forgotten, error));
     if (apd_run_speaks(run))

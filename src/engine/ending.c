@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "engine/counts.h"
 #include "engine/evaluator.h"
+#include "engine/fisher_pass.h"
 #include "engine/forgetting.h"
 #include "engine/results.h"
 #include "io/system/fault.h"
@@ -77,6 +78,8 @@ static void drop_accuracies(apd_run *run) {
 void apd_ending_begin(apd_training *training) {
     apd_run *run = training->run;
     const apd_task *task = &run->stream->tasks[training->id];
+    if (run->description->method.row->fisher)
+        apd_fisher_pass(run, training->set, task->class_count, run->description->method.ewc_images);
     (void)apd_heartbeat_phase("end task");
     apd_solver_end_task(run->solver);
     if (recentring_is_due(run))

@@ -1,6 +1,6 @@
 /* ending: the end of a task, from its last step to the commit that holds it.
  *
- *   begin   the solver writes sigma, the old tasks' tau and the new task's part to the decomposition; sigma is
+ *   begin   where the method asks for it, the Fisher information is taken; the solver writes sigma, the old tasks' tau and the new task's part to the decomposition; sigma is
  *           re-centred when that is due. From here on everything about the task is in run->state and the decomposition.
  *   run     TRAINED         evaluate the tasks whose theta moved; then, when due, consolidate and re-centre
  *           CONSOLIDATED    evaluate the tasks that this moved

@@ -42,6 +42,14 @@ static int64_t exchange_bytes(const apd_memory_facts *facts, const apd_launch *l
     return apd_exchange_estimate(facts->layout, launch->shards, launch->ranks, launch->ranks_a_node, images);
 }
 
+/* Sigma and those beside it. */
+static int shared_arrays(const apd_method *method) {
+    int count = 1;
+    for (int a = 0; method->shared != NULL && method->shared[a] != NULL; a++)
+        count++;
+    return count;
+}
+
 /* Sigma, `solver` bytes of the present launch scaled to the slice, and the snapshot of the best epoch, which is made
  * after the measurement. */
 static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *launch, int64_t solver,
@@ -51,7 +59,15 @@ static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *l
     double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
     int64_t parameters =
         then.head + (facts->method->storage == APD_STORAGE_DECOMPOSED ? 2 : 1) * then.decomposed;
-    return rounded((double)solver * scale) + FLOAT * then.decomposed + (copy ? FLOAT * parameters : 0);
+    return rounded((double)solver * scale) + shared_arrays(facts->method) * FLOAT * then.decomposed +
+           (copy ? FLOAT * parameters : 0);
+}
+
+/* Dense squared gradients of all shards, and their sums. */
+static int64_t fisher_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
+    return facts->method->fisher
+               ? apd_exchange_estimate(facts->layout, launch->shards, launch->ranks, launch->ranks_a_node, 0)
+               : 0;
 }
 
 static int64_t image_bytes(const apd_memory_facts *facts, const apd_launch *launch) {
@@ -103,12 +119,13 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
                     .training = training_bytes(facts, launch, facts->solver_bytes, facts->keeps_best),
                     .images = image_bytes(facts, launch),
                     .tasks = facts->tasks * finished_bytes(facts, launch->ranks, &slice),
+                    .fisher = fisher_bytes(facts, launch),
                     .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
                     .gram = gram_bytes(facts, launch->ranks)};
     m.ending = rounded((double)facts->test_bytes / launch->ranks) + 3 * commit_bytes(facts->layout);
     int64_t resting = training_bytes(facts, launch, facts->resting_bytes, facts->keeps_best);
     int64_t least = m.exchange + m.images;
-    int64_t last = least + m.training + m.tasks - m.tasks / facts->tasks + m.retrained;
+    int64_t last = least + m.training + m.tasks - m.tasks / facts->tasks + m.retrained + m.fisher;
     int64_t most = larger(last, least + resting + m.tasks + larger(m.ending, m.gram));
     m.slack = most / 10;
     m.peak = m.program + most + m.slack;
@@ -134,7 +151,7 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     const apd_layout *layout = facts->layout;
     int64_t rows = decomposed_rows(layout);
     int64_t head = facts->classes * (layout->blocks[layout->block_count - 1].cols + 1);
-    apd_disk disk = {.sigma = FILE_HEAD + FLOAT * layout->decomposed,
+    apd_disk disk = {.sigma = FILE_HEAD + shared_arrays(facts->method) * FLOAT * layout->decomposed,
                      .task = GROUP + FLOAT * (rows + head),
                      .mid_task = facts->state_bytes};
     if (facts->method->slows) /* tau and its moments of every old task */

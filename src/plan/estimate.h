@@ -48,6 +48,7 @@ typedef struct apd_memory {
     int64_t training;  /* sigma, and the solver's state of the task in training */
     int64_t images;    /* of the task in training */
     int64_t tasks;     /* all finished tasks */
+    int64_t fisher;    /* the sums of a pass for the Fisher information */
     int64_t retrained; /* the solver's copies of them while a task trains: by weight (exact), dense (joint) */
     int64_t ending;    /* test images; on rank 0 also three copies of a commit's largest block */
     int64_t gram;      /* Gram matrices of a consolidation */
@@ -62,7 +63,7 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
 /* Two commits are kept, and a third exists while it is written. Sigma moves with every task. Where tau follow it, a
  * little of every earlier one does, too, and a commit writes all tasks; else finished tasks stay as they were written. */
 typedef struct apd_disk {
-    int64_t sigma;    /* in every commit */
+    int64_t sigma;    /* in every commit, with the arrays beside it */
     int64_t task;     /* a finished task */
     int64_t mid_task; /* the solver's arrays, in a commit half way through a task */
     int64_t kept;     /* at the end of the run */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/evaluator.h"
+#include "engine/fisher_pass.h"
 #include "plan/synthetic.h"
 
 #include <errno.h>
@@ -192,6 +193,19 @@ static apd_status measure_evaluation(apd_plan *plan, apd_run *run, const apd_reh
     return APD_OK;
 }
 
+/* Time a pass for the Fisher information over a few images, and scale it up to those of a task. Collective. */
+static void measure_fisher(apd_plan *plan, apd_run *run, const apd_rehearsal *rehearsal) {
+    if (!run->description->method.row->fisher)
+        return;
+    int64_t most = run->description->method.ewc_images,
+            all = count_images(run, rehearsal->id, APD_PART_TRAIN), few = 8 * (int64_t)plan->present.shards;
+    all = most > 0 && most < all ? most : all;
+    few = few < all ? few : all;
+    double started = apd_seconds();
+    apd_fisher_pass(run, rehearsal->set, rehearsal->classes, few);
+    plan->time.edge += apd_team_slowest(run->team, apd_seconds() - started) * (double)all / (double)few;
+}
+
 /* --- estimating ------------------------------------------------------------------------------------------ */
 
 static void estimate_time(apd_plan *plan) {
@@ -295,6 +309,7 @@ static apd_status plan_run(apd_run *run, const plan_options *options, const char
     APD_GO(apd_rehearsal_init(&rehearsal, run, error));
     plan.time.load = rehearsal.load_seconds;
     measure_tasks(&plan, run, &rehearsal, budget);
+    measure_fisher(&plan, run, &rehearsal);
     APD_GO(measure_evaluation(&plan, run, &rehearsal, error));
     estimate(&plan);
     if (apd_run_speaks(run)) {

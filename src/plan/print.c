@@ -52,6 +52,7 @@ static void print_memory(const apd_plan *plan, FILE *file) {
                 {"the images of that task", m->images},
                 {"finished tasks", m->tasks},
                 {"the solver's copies of them", m->retrained},
+                {"squared gradients at the end of a task", m->fisher},
                 {"end of a task: test images, commit", m->ending},
                 {"Gram matrices of a consolidation", m->gram},
                 {"slack of the allocator", m->slack}};

@@ -30,6 +30,16 @@ case_same_bits_stl() { same_bits --set method.name=stl; }
 case_same_bits_fixed() { same_bits --set method.name=apd-fixed; }
 case_same_bits_finetune() { same_bits --set method.name=finetune; }
 case_same_bits_l2t() { same_bits --set method.name=l2t --set method.l2t_strength=10; }
+case_same_bits_ewc() {
+    local decayed=(--set method.ewc=online --set method.ewc_decay=0.5 --set method.ewc_images=30)
+    same_bits --set method.name=ewc --set method.ewc_strength=100
+    ranks 2 train run.yaml --set "output=$work/online" --set method.name=ewc "${decayed[@]}" >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 1 evaluate online | grep -q 'all as recorded' || fail "evaluate"
+    ! cmp -s p1/accuracy.csv online/accuracy.csv || fail "method.ewc changes nothing"
+    refused 2 "no task of method ewc can be forgotten: the tasks' Fisher informations" ranks 2 forget p2 --task 1
+    refused 2 "stream.forget cannot be used with method.name ewc" ranks 1 train run.yaml --set method.name=ewc \
+        --set 'stream.forget=[1, 3]'
+}
 
 # Consolidation twice, a task forgotten between, with the Gram matrix replicated and distributed.
 consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05

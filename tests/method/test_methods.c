@@ -100,6 +100,132 @@ static void l2t_steps_to_the_minimum_of_its_penalty(void **state) {
     bench_clear(&on);
 }
 
+/* --- ewc ------------------------------------------------------------------------------------------------------- */
+
+/* Some squared derivatives of local rows of a block, one in five of them zero. */
+static void fill_fisher(const bench *on, int task, int b, float *sums) {
+    for (int64_t r = 0, j = 0; r < apd_local_rows(on->d, b); r++)
+        for (int64_t c = 0; c < on->layout->blocks[b].cols; c++, j++) {
+            numbers drawn = weight_numbers(on->d, 900 + task, b, r, c);
+            sums[j] = (float)fmax(between(&drawn, -0.25, 1.0), 0.0);
+        }
+}
+
+enum { FISHER_IMAGES = 8 };
+
+/* A task whose Fisher information comes in two pieces. */
+static void random_task_with_fisher(bench *on, int task, int steps) {
+    float sums[ROOM];
+    apd_solver_begin_task(on->solver, task, TOY_CLASSES);
+    for (int k = 0; k < steps; k++)
+        random_step(on, task, k, 1e-3);
+    for (int b = 0; b < TOY_BLOCKS; b++) {
+        int64_t height = apd_local_rows(on->d, b), half = height / 2;
+        fill_fisher(on, task, b, sums);
+        apd_solver_add_fisher(on->solver, b, (apd_rows){0, half}, sums, FISHER_IMAGES);
+        apd_solver_add_fisher(on->solver, b, (apd_rows){half, height},
+                              sums + half * on->layout->blocks[b].cols, FISHER_IMAGES);
+    }
+    apd_solver_end_task(on->solver);
+}
+
+static void ewc_without_strength_is_finetune(void **state) {
+    (void)state;
+    bench finetune, ewc, strong;
+    apd_solver_settings settings = usual;
+    settings.weight_decay = 1e-3;
+    settings.ewc_decay = 1.0;
+    stream(&finetune, "finetune", 0.0);
+    for (int i = 0; i < 2; i++) {
+        bench *on = i == 0 ? &ewc : &strong;
+        settings.ewc_strength = i == 0 ? 0.0 : 1e4;
+        bench_init(on, apd_method_find("ewc"), &settings, 0, 3, 0, 0.0);
+        for (int t = 0; t < 3; t++)
+            random_task_with_fisher(on, t, 20);
+    }
+    same_sigma_and_tasks(&finetune, &ewc);
+    assert_memory_not_equal(finetune.d->sigma[0], strong.d->sigma[0], SIZE * sizeof(float));
+    bench_clear(&finetune);
+    bench_clear(&ewc);
+    bench_clear(&strong);
+}
+
+/* A step goes to the minimum of (s - z)^2/(2*eta) and the penalty, which is here the sum over all earlier tasks. */
+static void ewc_steps_to_the_minimum_of_the_sum_over_tasks(void **state) {
+    (void)state;
+    enum { BEFORE = 4 };
+    static const struct {
+        bool online;
+        double decay;
+    } kinds[] = {{false, 1.0}, {false, 0.5}, {true, 1.0}, {true, 0.5}, {true, 0.0}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bench on;
+        apd_solver_settings settings = usual;
+        settings.weight_decay = 1e-2;
+        settings.ewc_strength = 2000.0;
+        settings.ewc_decay = kinds[i].decay;
+        settings.ewc_online = kinds[i].online;
+        bench_init(&on, apd_method_find("ewc"), &settings, 0, 3, 0, 0.0);
+        float ends[BEFORE][ROOM], fisher[BEFORE][ROOM];
+        for (int t = 0; t < BEFORE; t++) {
+            random_task_with_fisher(&on, t, 20);
+            fill_fisher(&on, t, 0, fisher[t]);
+            memcpy(ends[t], on.d->sigma[0], SIZE * sizeof(float));
+        }
+        adam moments[SIZE] = {{0}};
+        double expected[SIZE];
+        float gradient[ROOM], bias_gradient[BLOCK_ROWS], weights[ROOM], bias[BLOCK_ROWS];
+        apd_solver_begin_task(on.solver, BEFORE, TOY_CLASSES);
+        for (int j = 0; j < SIZE; j++)
+            expected[j] = (double)on.d->sigma[0][j];
+        for (int k = 1; k <= 30; k++) {
+            fill_gradient(&on, BEFORE, k, 0, 1e-2, gradient, bias_gradient);
+            apd_solver_begin_step(on.solver, 1e-3);
+            step_block(on.solver, on.d, 0, gradient, bias_gradient, weights, bias);
+            for (int j = 0; j < SIZE; j++) {
+                double direction, eta;
+                adam_move(&moments[j], &settings, k, 1e-3, (double)gradient[j] + 1e-2 * expected[j],
+                          &direction, &eta);
+                double top = (expected[j] - eta * direction) / eta, below = 1.0 / eta;
+                for (int t = 0; t < BEFORE; t++) {
+                    double weight = settings.ewc_strength * pow(settings.ewc_decay, BEFORE - 1 - t) *
+                                    (double)fisher[t][j] / FISHER_IMAGES;
+                    top += weight * (double)ends[kinds[i].online ? BEFORE - 1 : t][j];
+                    below += weight;
+                }
+                expected[j] = top / below;
+                assert_near(weights[j], expected[j], 1e-5);
+            }
+        }
+        bench_clear(&on);
+    }
+}
+
+/* Important weights stay at the end of the first task, to the bit, whatever the gradient; the others move. */
+static void ewc_of_huge_strength_keeps_important_weights(void **state) {
+    (void)state;
+    bench on;
+    apd_solver_settings settings = usual;
+    settings.ewc_strength = 1e30;
+    settings.ewc_decay = 1.0;
+    bench_init(&on, apd_method_find("ewc"), &settings, 0, 3, 0, 0.0);
+    random_task_with_fisher(&on, 0, 20);
+    float first[ROOM], fisher[ROOM];
+    memcpy(first, on.d->sigma[0], SIZE * sizeof(float));
+    fill_fisher(&on, 0, 0, fisher);
+    random_task_with_fisher(&on, 1, 20);
+    int kept = 0;
+    for (int j = 0; j < SIZE; j++) {
+        assert_true(isfinite(on.d->sigma[0][j]));
+        assert_true((on.d->sigma[0][j] == first[j]) == (fisher[j] > 0.0f));
+        kept += fisher[j] > 0.0f;
+    }
+    assert_true(kept > SIZE / 2 && kept < SIZE);
+    bench_clear(&on);
+}
+
+/* --- others ------------------------------------------------------------------------------------------------------ */
+
 /* Every finished task uses the present body with biases and head of its own; the next one starts from the last biases. */
 static void finetune_shares_the_present_body(void **state) {
     (void)state;
@@ -225,6 +351,9 @@ int main(void) {
         cmocka_unit_test(l2t_without_strength_is_finetune),
         cmocka_unit_test(l2t_of_infinite_strength_freezes_the_first_tasks_body),
         cmocka_unit_test(l2t_steps_to_the_minimum_of_its_penalty),
+        cmocka_unit_test(ewc_without_strength_is_finetune),
+        cmocka_unit_test(ewc_steps_to_the_minimum_of_the_sum_over_tasks),
+        cmocka_unit_test(ewc_of_huge_strength_keeps_important_weights),
         cmocka_unit_test(finetune_shares_the_present_body),
         cmocka_unit_test(fixed_leaves_sigma_and_finished_tasks),
         cmocka_unit_test(fixed_steps_tau_and_mask),

@@ -92,6 +92,27 @@ static void memory_of_joint_tasks_has_five_arrays_each(void **state) {
     assert_int_equal(single.tasks, 5 * (84 * 4 + 10 * 4 + 15 * 4 + 3 * (int)sizeof(apd_task_block)));
 }
 
+/* Two arrays beside sigma, and squared gradients that are dense for each shard, as gradients are where no batch is known. */
+static void memory_and_disk_of_ewc_have_its_arrays(void **state) {
+    (void)state;
+    apd_memory_facts facts = toy_facts();
+    facts.method = apd_method_find("finetune");
+    apd_memory without = apd_estimate_memory(&facts, &facts.present);
+    facts.method = apd_method_find("ewc");
+    apd_memory with = apd_estimate_memory(&facts, &facts.present);
+    assert_int_equal(with.training - without.training, 2 * 4 * 84);
+    assert_int_equal(without.fisher, 0);
+    assert_int_equal(with.fisher, with.exchange);
+    assert_true(with.peak > without.peak + with.fisher - with.ending);
+    apd_disk_facts on_disk = {
+        .layout = &toy, .tasks = 4, .classes = 3, .method = apd_method_find("finetune")};
+    apd_disk plain = apd_estimate_disk(&on_disk);
+    on_disk.method = apd_method_find("ewc");
+    apd_disk disk = apd_estimate_disk(&on_disk);
+    assert_int_equal(disk.sigma - plain.sigma, 2 * 4 * 84);
+    assert_int_equal(disk.task, plain.task);
+}
+
 static void memory_with_consolidation_has_gram_matrices(void **state) {
     (void)state;
     apd_memory_facts facts = toy_facts();
@@ -271,6 +292,7 @@ int main(void) {
         cmocka_unit_test(memory_of_the_measured_launch_holds_what_was_measured),
         cmocka_unit_test(memory_of_more_ranks_falls_with_their_slices),
         cmocka_unit_test(memory_of_joint_tasks_has_five_arrays_each),
+        cmocka_unit_test(memory_and_disk_of_ewc_have_its_arrays),
         cmocka_unit_test(memory_with_consolidation_has_gram_matrices),
         cmocka_unit_test(disk_grows_by_a_task_and_with_density),
         cmocka_unit_test(steps_count_the_last_short_batch),

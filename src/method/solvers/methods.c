@@ -9,6 +9,8 @@
 #define CLUSTERS " consolidate_every clusters_added beta merge cluster_start gram"
 #define YOON     "Yoon et al. 2020 (arXiv 1902.09432)"
 
+static const char *const importances[] = {"importance", "anchor", NULL};
+
 const apd_method apd_methods[] = {
     {.name = "apd",
      .paper = YOON ": APD(2)",
@@ -74,6 +76,18 @@ const apd_method apd_methods[] = {
      .storage = APD_STORAGE_SHARED,
      .moves = APD_MOVES_ALWAYS,
      .operations = &apd_solver_l2t},
+    {.name = "ewc",
+     .paper = "Kirkpatrick et al. 2017 (arXiv 1612.00796); online: Schwarz et al. 2018 (arXiv 1805.06370)",
+     .help = "Elastic weight consolidation: finetune with a pull of each weight, by its Fisher information, "
+             "towards "
+             "the bodies that earlier tasks ended with.",
+     .keys = "ewc ewc_strength ewc_decay ewc_images",
+     .storage = APD_STORAGE_SHARED,
+     .shared = importances,
+     .moves = APD_MOVES_ALWAYS,
+     .fisher = true,
+     .unforgettable = "the tasks' Fisher informations are kept as one sum, which no task can be taken out of",
+     .operations = &apd_solver_ewc},
 };
 const int apd_method_count = (int)(sizeof apd_methods / sizeof *apd_methods);
 

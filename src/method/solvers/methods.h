@@ -35,8 +35,10 @@ typedef struct apd_method {
     bool slows;  /* a step takes longer with every finished task */
     bool clusters; /* finished tasks are consolidated */
     apd_recentring recentring;
-    bool polishes;       /* the last epochs train on tau's support alone */
-    bool finite_lambda2; /* needs method.lambda2 < inf */
+    bool polishes;             /* the last epochs train on tau's support alone */
+    bool finite_lambda2;       /* needs method.lambda2 < inf */
+    bool fisher;               /* needs the Fisher information at a task's end (apd_solver_add_fisher) */
+    const char *unforgettable; /* why a task cannot be forgotten; NULL: it can */
     const struct solver_operations *operations;
 } apd_method;
 

@@ -16,6 +16,8 @@ typedef struct solver_operations {
     /* Write part->blocks[block].tau and update the old tasks. `anchor` (rows, C) is sigma from before the task; the
      * decomposition has the new one already. */
     void (*end_task)(struct apd_solver *solver, int block, const float *anchor, apd_task_part *part);
+    /* Take over the Fisher information of the trained task, scale*fisher (rows, C). */
+    void (*add_fisher)(struct apd_solver *solver, int block, apd_rows rows, const float *fisher, float scale);
     void (*release)(struct apd_solver *solver, int block);   /* free what `own` holds */
     void (*destroy)(struct apd_solver *solver, int block);   /* free what `lasting` holds */
     void (*rewritten)(struct apd_solver *solver, int block); /* arrays were set from outside */
@@ -26,6 +28,6 @@ typedef struct solver_operations {
 } solver_operations;
 
 extern const solver_operations apd_solver_exact, apd_solver_fixed, apd_solver_joint, apd_solver_stl,
-    apd_solver_finetune, apd_solver_l2t;
+    apd_solver_finetune, apd_solver_l2t, apd_solver_ewc;
 
 #endif

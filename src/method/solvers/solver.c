@@ -265,6 +265,11 @@ void apd_solver_resume(apd_solver *solver, apd_solver_progress progress) {
     notify_rewritten(solver);
 }
 
+void apd_solver_add_fisher(apd_solver *solver, int b, apd_rows rows, const float *sums, int64_t images) {
+    if (solver->blocks[b].sigma != NULL)
+        solver->operations->add_fisher(solver, b, rows, sums, 1.0f / (float)images);
+}
+
 /* Move the decomposition's sigma, and with it the tasks whose theta it is. */
 static void end_sigma(apd_solver *solver, int b, apd_task_part *part) {
     const solver_block *block = &solver->blocks[b];

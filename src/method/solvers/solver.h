@@ -5,7 +5,8 @@
  *     d/d tau = G,   d/d sigma = mask*G,   d/d v[r] = mask[r]*(1-mask[r]) * sum_c G[r,c]*sigma[r,c],
  * where mask = sigmoid(v).
  *
- * Order of calls: create; per task begin_task, (begin_step, step_rows for every row)*, end_task; destroy. */
+ * Order of calls: create; per task begin_task, (begin_step, step_rows for every row)*, add_fisher for every row where the method
+ * asks for it, end_task; destroy. */
 #ifndef APD_METHOD_SOLVERS_SOLVER_H
 #define APD_METHOD_SOLVERS_SOLVER_H
 
@@ -46,6 +47,11 @@ void apd_solver_begin_polish(apd_solver *solver);
 /* Copy the parameters in training; copy the last snapshot back, if there is one. Moments are not part of it. */
 void apd_solver_snapshot(apd_solver *solver);
 void apd_solver_restore(apd_solver *solver);
+
+/* For methods with `fisher`, between the last step and the end of a task: `sums` (rows, C) are the squared derivatives of
+ * log-likelihoods by theta of local rows rows.begin .. rows.end-1 of a block, added over `images` images. Each row comes once,
+ * those of the head, too. */
+void apd_solver_add_fisher(apd_solver *solver, int block, apd_rows rows, const float *sums, int64_t images);
 
 /* End the task: write sigma and the old tasks' tau, which no step has touched, and append the new task. */
 void apd_solver_end_task(apd_solver *solver);

@@ -10,6 +10,9 @@ typedef struct apd_solver_settings {
     double lambda2;      /* weight of the retroactive term; > 0, or INFINITY */
     double mask_init;    /* in (0, 1) */
     double l2t_strength; /* >= 0, or INFINITY */
+    double ewc_strength; /* >= 0 */
+    double ewc_decay;    /* in [0, 1] */
+    bool ewc_online;
     double weight_decay; /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
     double beta1, beta2, epsilon; /* Adam's */
     uint64_t seed;

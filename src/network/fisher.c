@@ -1,0 +1,72 @@
+#include "network/fisher.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+enum { CHUNK = 4096 }; /* floats of a factored gradient that are made at a time, at least a row */
+
+struct apd_fisher {
+    const apd_network *network;
+    apd_workspace *workspace;
+    apd_gradient_layout *layout; /* of one image's gradient */
+    float *gradient;             /* (layout->size) */
+    float *rows;                 /* some rows of a factored gradient */
+};
+
+apd_fisher *apd_fisher_create(const apd_network *network) {
+    const apd_layout *layout = apd_network_layout(network);
+    apd_fisher *fisher = apd_allocate(1, sizeof *fisher, "the Fisher information");
+    fisher->network = network;
+    fisher->workspace = apd_workspace_create(network, 1);
+    fisher->layout = apd_gradient_layout_create(layout, 1);
+    fisher->gradient = apd_allocate(fisher->layout->size, sizeof(float), "an image's gradient");
+    int64_t most = CHUNK;
+    for (int b = 0; b < layout->block_count; b++)
+        most = layout->blocks[b].cols > most ? layout->blocks[b].cols : most;
+    fisher->rows = apd_allocate(most, sizeof(float), "an image's gradient");
+    return fisher;
+}
+
+void apd_fisher_destroy(apd_fisher *fisher) {
+    if (fisher == NULL)
+        return;
+    apd_workspace_destroy(fisher->workspace);
+    apd_gradient_layout_destroy(fisher->layout);
+    free(fisher->gradient);
+    free(fisher->rows);
+    free(fisher);
+}
+
+static void add_squares(const float *restrict gradient, int64_t count, float *restrict sums) {
+    for (int64_t i = 0; i < count; i++)
+        sums[i] += gradient[i] * gradient[i];
+}
+
+static void add_block(const apd_fisher *fisher, int b, float *sums) {
+    const apd_block *block = &fisher->layout->layout->blocks[b];
+    const apd_gradient_block *place = &fisher->layout->blocks[b];
+    if (!place->factored) {
+        add_squares(fisher->gradient + place->weight, block->rows * block->cols, sums);
+        return;
+    }
+    int64_t height = CHUNK > block->cols ? CHUNK / block->cols : 1;
+    for (apd_rows rows = {0, 0}; rows.begin < block->rows; rows.begin = rows.end) {
+        rows.end = rows.begin + height < block->rows ? rows.begin + height : block->rows;
+        apd_gradient_rows(fisher->layout, fisher->gradient, b, rows, (apd_rows){0, block->cols}, fisher->rows,
+                          block->cols);
+        add_squares(fisher->rows, (rows.end - rows.begin) * block->cols, sums + rows.begin * block->cols);
+    }
+}
+
+void apd_fisher_add(apd_fisher *fisher, const float *theta, const float *image, int32_t label, int classes,
+                    float *sums) {
+    const apd_layout *layout = fisher->layout->layout;
+    (void)apd_network_forward(fisher->network, theta, image, 1, classes, NULL, 0, fisher->workspace);
+    (void)apd_network_loss(fisher->network, &label, 1.0f, fisher->workspace);
+    apd_network_backward(fisher->network, theta, fisher->layout, fisher->gradient, fisher->workspace, NULL,
+                         NULL);
+    for (int b = 0; b < layout->block_count; b++)
+        if (layout->blocks[b].decomposed)
+            add_block(fisher, b, sums + layout->blocks[b].weight);
+}
