@@ -6,11 +6,12 @@
 #include <string.h>
 
 /* `shape` NULL: attributes of the group */
-static void print_fields(FILE *file, const char *group, const field *fields, int count, const char *shape) {
-    for (int f = 0; f < count; f++)
+static void print_fields(FILE *file, const char *group, const table *from, const char *shape) {
+    for (int f = 0; f < from->count; f++)
         (void)fprintf(file, "| `/%s%s%s`%s | %s | %s | %s |\n", group, group[0] != '\0' ? "/" : "",
-                      fields[f].name, shape == NULL ? ", attribute" : "", apd_number_name(fields[f].number),
-                      shape != NULL ? shape : "", fields[f].contents);
+                      from->fields[f].name, shape == NULL ? ", attribute" : "",
+                      apd_number_name(from->fields[f].number), shape != NULL ? shape : "",
+                      from->fields[f].contents);
 }
 
 static void print_lists(FILE *file, const char *group) {
@@ -22,19 +23,19 @@ static void print_lists(FILE *file, const char *group) {
 
 static void print_root(FILE *file) {
     (void)fputs("| object | numbers | shape | contents |\n| --- | --- | --- | --- |\n", file);
-    print_fields(file, "", run_fields, COUNT(run_fields), NULL);
+    print_fields(file, "", &run_table, NULL);
     print_lists(file, "");
-    print_fields(file, "layout", layout_fields, COUNT(layout_fields), "(B)");
-    print_fields(file, "shared_arrays", shared_fields, COUNT(shared_fields), "(arrays)");
-    print_fields(file, "records", record_fields, COUNT(record_fields), "(T)");
+    print_fields(file, "layout", &layout_table, "(B)");
+    print_fields(file, "shared_arrays", &shared_table, "(arrays)");
+    print_fields(file, "records", &record_table, "(T)");
     print_lists(file, "records");
     print_lists(file, "accuracy");
     print_lists(file, "clusters");
-    print_fields(file, "index", index_fields, COUNT(index_fields), "(items)");
-    print_fields(file, "parts", part_fields, COUNT(part_fields), "(parts)");
-    print_fields(file, "half_way", training_fields, COUNT(training_fields), NULL);
+    print_fields(file, "parts", &part_table, "(parts)");
+    print_fields(file, "index", &index_table, "(items)");
+    print_fields(file, "half_way", &training_table, NULL);
     print_lists(file, "half_way");
-    print_fields(file, "half_way", array_fields, COUNT(array_fields), "(arrays)");
+    print_fields(file, "half_way", &array_table, "(arrays)");
 }
 
 void apd_checkpoint_describe(FILE *file) {

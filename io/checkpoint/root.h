@@ -8,8 +8,8 @@
  *                    normalisation, groups
  *   /accuracy        ends (T), task, value: what changed in row t of the accuracies (method/accuracies.h)
  *   /clusters        count (B)
- *   /index           commit, part, digest of every item, in the order of apd_item_list
  *   /parts           commit, part, items, bytes, digest of every file that items lie in
+ *   /index           commit, part, digest of every item, in the order of apd_item_list
  *   /half_way        attributes of the task in training; tallies (S, 3); block, width, name of its arrays
  *
  * root_fields.h has it as tables, from which it is written, read and documented (docs/file-formats.md). */
@@ -19,10 +19,14 @@
 #include "io/checkpoint/part_reader.h"
 #include "io/checkpoint/schema.h"
 
+enum { APD_ROOT_GROUPS = 9 }; /* at most */
+
 /* The root's groups, with the bytes of their arrays in order. */
 typedef struct apd_root {
+    const apd_run_state *state;
+    const apd_layout *layout;
     int group_count;
-    apd_part_group groups[9];
+    apd_part_group groups[APD_ROOT_GROUPS];
     int array_count;
     const void *bytes[64]; /* of array a */
     /* --- storage that the above points into --- */
@@ -36,6 +40,9 @@ typedef struct apd_root {
 /* `layout` and `state` must outlive it; clear it. */
 void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root);
 void apd_root_clear(apd_root *root);
+
+/* How many groups the root of this state has. */
+int apd_root_group_count(const apd_run_state *state);
 
 /* Append the root's arrays to a file whose plan begins with its groups. */
 void apd_root_append(const apd_root *root, apd_part_writer *writer);

@@ -16,6 +16,13 @@ typedef struct field {
     const char *contents; /* for people */
 } field;
 
+/* The members that are stored of a struct of `size` bytes. */
+typedef struct table {
+    const field *fields;
+    int count;
+    size_t size;
+} table;
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define FIELD(type, kind, m, contents) \
     { #m, kind, offsetof(type, m), 0, contents }
@@ -23,6 +30,8 @@ typedef struct field {
     { #m, APD_TEXT, offsetof(type, m), sizeof((type *)0)->m, contents }
 #define INNER(type, kind, m, name, contents) \
     { name, kind, offsetof(type, m), 0, contents }
+#define TABLE(fields, type) \
+    { fields, COUNT(fields), sizeof(type) }
 
 static const field run_fields[] = {
     FIELD(apd_run_state, APD_I32, commit, "grows by one with each"),
@@ -89,6 +98,15 @@ static const field array_fields[] = {
     FIELD(apd_training_array, APD_I64, width, "numbers a row"),
     TEXT(apd_training_array, name, "below `/training/NAME`; `.best`: the copy of the best epoch"),
 };
+
+static const table run_table = TABLE(run_fields, apd_run_state);
+static const table layout_table = TABLE(layout_fields, apd_block);
+static const table record_table = TABLE(record_fields, apd_task_record);
+static const table index_table = TABLE(index_fields, apd_home);
+static const table shared_table = TABLE(shared_fields, apd_shared_name);
+static const table part_table = TABLE(part_fields, apd_part_record);
+static const table training_table = TABLE(training_fields, apd_training_state);
+static const table array_table = TABLE(array_fields, apd_training_array);
 
 /* Arrays that are not columns. */
 typedef struct list {

@@ -58,7 +58,7 @@ static apd_status write_root(const saving *s, const char *temporary, apd_part_wr
     apd_part_plan plan = {.commit = s->state->commit};
     apd_part_link *links = NULL;
     apd_root root;
-    uint64_t digests[8], digest;
+    uint64_t digests[APD_ROOT_GROUPS], digest;
     int64_t bytes;
     apd_status status;
     apd_root_describe(s->state, s->layout, &root);

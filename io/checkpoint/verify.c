@@ -28,8 +28,6 @@ static apd_status read_items(apd_reader *reader, const apd_item_key *items, int 
     return status;
 }
 
-enum { ROOT_GROUPS = 7 };
-
 static apd_status verify_once(const char *path, void *out, apd_error *error) {
     int *groups = out;
     apd_reader *reader = NULL;
@@ -38,8 +36,7 @@ static apd_status verify_once(const char *path, void *out, apd_error *error) {
     apd_item_key *items = apd_item_list(apd_reader_state(reader), &count);
     apd_status status = read_items(reader, items, count, NULL, error);
     if (status == APD_OK)
-        *groups = count + ROOT_GROUPS + apd_reader_state(reader)->half_way +
-                  (apd_reader_state(reader)->shared_array_count > 0);
+        *groups = count + apd_root_group_count(apd_reader_state(reader));
     free(items);
     apd_reader_destroy(reader);
     return status;
