@@ -17,40 +17,22 @@ int64_t apd_commit_plan_set_part_bytes(int64_t bytes) {
 
 typedef struct choice {
     apd_item_key key;
-    apd_home home;
-    int order;
+    const apd_part_record *part; /* that it lies in; NULL: none */
     bool written;
 } choice;
 
-/* By part, and by order in a part. */
-static int compare_homes(const void *a, const void *b) {
-    const choice *left = a, *right = b;
-    if (left->home.commit != right->home.commit)
-        return left->home.commit < right->home.commit ? -1 : 1;
-    if (left->home.part != right->home.part)
-        return left->home.part < right->home.part ? -1 : 1;
-    return left->order < right->order ? -1 : left->order > right->order;
-}
-
-static int compare_orders(const void *a, const void *b) {
-    const choice *left = a, *right = b;
-    return left->order < right->order ? -1 : left->order > right->order;
-}
-
 /* Rewrite the items of every part of which fewer than half are still needed; when the commit is to be alone, fewer than all. */
 static void give_up_parts(const apd_run_state *state, choice *choices, int count, bool alone) {
-    qsort(choices, (size_t)count, sizeof *choices, compare_homes);
-    for (int i = 0, end; i < count; i = end) {
-        const apd_part_record *part = apd_find_part(state, choices[i].home.commit, choices[i].home.part);
-        int needed = 0, held = part != NULL ? part->items : 0;
-        for (end = i; end < count && choices[end].home.commit == choices[i].home.commit &&
-                      choices[end].home.part == choices[i].home.part;
-             end++)
-            needed += !choices[end].written;
-        for (int k = i; k < end && (alone ? needed < held : 2 * needed < held); k++)
-            choices[k].written = true;
+    int *needed = apd_allocate(state->part_count, sizeof *needed, "items needed of each part");
+    for (int i = 0; i < count; i++)
+        if (choices[i].part != NULL && !choices[i].written)
+            needed[choices[i].part - state->parts]++;
+    for (int i = 0; i < count; i++) {
+        const apd_part_record *part = choices[i].part;
+        if (part != NULL && needed[part - state->parts] * (alone ? 1 : 2) < part->items)
+            choices[i].written = true;
     }
-    qsort(choices, (size_t)count, sizeof *choices, compare_orders);
+    free(needed);
 }
 
 /* Whether an item's numbers changed since they were written; for tasks this rank's alone. */
@@ -76,12 +58,12 @@ static choice *choose(const apd_team *team, const apd_decomposition *decompositi
     apd_team_maximum(team, changed, *count);
     for (int i = 0; i < *count; i++) {
         const apd_home *home = apd_item_home(state, items[i]);
-        choices[i] = (choice){items[i], *home, i, changed[i] != 0 || home->commit == 0 || home->part < 0};
+        const apd_part_record *part = apd_find_part(state, home->commit, home->part);
+        choices[i] = (choice){items[i], part, changed[i] != 0 || part == NULL};
     }
     free(changed);
     free(items);
-    if (*count > 0)
-        give_up_parts(state, choices, *count, alone);
+    give_up_parts(state, choices, *count, alone);
     return choices;
 }
 
