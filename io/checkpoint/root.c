@@ -157,7 +157,7 @@ static void describe_clusters(apd_root *root) {
 }
 
 static void describe_parts(apd_root *root) {
-    add_columns(root, &part_table, root->state->parts, root->state->part_count);
+    add_columns(root, &part_table, root->state->parts, root->packed ? 0 : root->state->part_count);
 }
 
 static void describe_index(apd_root *root) {
@@ -165,8 +165,13 @@ static void describe_index(apd_root *root) {
     int count;
     apd_item_key *items = apd_item_list(state, &count);
     apd_home *homes = own(root, count, sizeof *homes);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         homes[i] = *apd_item_home((apd_run_state *)state, items[i]);
+        if (root->packed) {
+            homes[i].commit = state->commit;
+            homes[i].part = -1;
+        }
+    }
     free(items);
     add_columns(root, &index_table, homes, count);
 }
@@ -478,8 +483,8 @@ static const struct {
 };
 _Static_assert(COUNT(groups) == APD_ROOT_GROUPS, "room for the digest of each");
 
-void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root) {
-    *root = (apd_root){.state = state, .layout = layout};
+void apd_root_describe(const apd_run_state *state, const apd_layout *layout, bool packed, apd_root *root) {
+    *root = (apd_root){.state = state, .layout = layout, .packed = packed};
     for (int g = 0; g < COUNT(groups); g++)
         if (groups[g].present == NULL || groups[g].present(state, NULL)) {
             add_group(root, groups[g].name);

@@ -25,6 +25,7 @@ enum { APD_ROOT_GROUPS = 9 }; /* at most */
 typedef struct apd_root {
     const apd_run_state *state;
     const apd_layout *layout;
+    bool packed;
     int group_count;
     apd_part_group groups[APD_ROOT_GROUPS];
     int array_count;
@@ -37,8 +38,8 @@ typedef struct apd_root {
     int owned_count;
 } apd_root;
 
-/* `layout` and `state` must outlive it; clear it. */
-void apd_root_describe(const apd_run_state *state, const apd_layout *layout, apd_root *root);
+/* `packed`: of a file that holds all items itself. `layout` and `state` must outlive it; clear it. */
+void apd_root_describe(const apd_run_state *state, const apd_layout *layout, bool packed, apd_root *root);
 void apd_root_clear(apd_root *root);
 
 /* How many groups the root of this state has. */

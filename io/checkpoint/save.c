@@ -24,7 +24,7 @@ typedef struct saving {
     apd_part_writer **files; /* (parts) this rank's */
 } saving;
 
-/* Where the items lie once the plan is carried out, and which parts that needs. */
+/* Where the items lie once the plan is carried out, and which parts that needs. The former parts are the caller's. */
 static void settle_state(const saving *s) {
     apd_run_state *state = s->state;
     int count, parts = 0;
@@ -33,21 +33,22 @@ static void settle_state(const saving *s) {
             *apd_item_home(state, s->plan.items[i]) =
                 (apd_home){state->commit, p, s->plan.entries[i], s->plan.digests[i]};
     apd_item_key *items = apd_item_list(state, &count);
+    bool *needed = apd_allocate(state->part_count, sizeof *needed, "parts that are needed");
+    for (int i = 0; i < count; i++) {
+        const apd_home *home = apd_item_home(state, items[i]);
+        const apd_part_record *part = apd_find_part(state, home->commit, home->part);
+        if (part != NULL)
+            needed[part - state->parts] = true;
+    }
     apd_part_record *all =
         apd_allocate((int64_t)state->part_count + s->plan.part_count, sizeof *all, "parts");
-    for (int p = 0; p < state->part_count; p++) {
-        bool needed = false;
-        for (int i = 0; i < count && !needed; i++) {
-            const apd_home *home = apd_item_home(state, items[i]);
-            needed = home->commit == state->parts[p].commit && home->part == state->parts[p].part;
-        }
-        if (needed)
+    for (int p = 0; p < state->part_count; p++)
+        if (needed[p])
             all[parts++] = state->parts[p];
-    }
     for (int p = 0; p < s->plan.part_count; p++)
         all[parts++] = s->plan.parts[p];
+    free(needed);
     free(items);
-    free(state->parts);
     state->parts = all;
     state->part_count = parts;
 }
@@ -61,7 +62,7 @@ static apd_status write_root(const saving *s, const char *temporary, apd_part_wr
     uint64_t digests[APD_ROOT_GROUPS], digest;
     int64_t bytes;
     apd_status status;
-    apd_root_describe(s->state, s->layout, &root);
+    apd_root_describe(s->state, s->layout, false, &root);
     plan.group_count = root.group_count;
     plan.groups = root.groups;
     APD_GO(apd_links_make(s->state, s->layout, &links, &plan.link_count, &plan.begin, error));
@@ -105,15 +106,6 @@ static bool forgets(const apd_run_state *state) {
         if (state->records[t].class_count == 0 && state->records[t].home.commit > 0)
             return true;
     return false;
-}
-
-/* The parts of the state that is the newest commit so far; free them. */
-static apd_run_state former_parts(const apd_run_state *state) {
-    apd_run_state former = {.part_count = state->part_count};
-    former.parts = apd_allocate(state->part_count, sizeof *former.parts, "parts");
-    for (int p = 0; p < state->part_count; p++)
-        former.parts[p] = state->parts[p];
-    return former;
 }
 
 /* What the state has to say of the decomposition, the network and the solver. */
@@ -239,7 +231,7 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     saving s = {.team = team, .path = path, .layout = decomposition->layout, .state = state};
     int32_t alone = state->alone;
     bool published = false;
-    apd_run_state former = former_parts(state);
+    apd_run_state former = {.part_count = state->part_count, .parts = state->parts};
     describe(decomposition, solver, state);
     state->alone = forgets(state);
     state->commit++;
@@ -262,7 +254,8 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
     } else {
         state->commit--;
         state->alone = alone;
-        free(state->parts);
+        if (state->parts != former.parts)
+            free(state->parts);
         state->parts = former.parts;
         state->part_count = former.part_count;
         apd_team_barrier(team); /* nobody returns before the temporary files are gone */

@@ -52,7 +52,6 @@ typedef struct packing {
     apd_part_group *groups; /* of the root, then (count) */
     void **storage;         /* (count) */
     apd_root root;
-    apd_run_state state; /* the reader's, with every item at home in the file itself */
 } packing;
 
 static void describe_items(packing *p) {
@@ -62,24 +61,6 @@ static void describe_items(packing *p) {
         apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), entries,
                           &p->groups[p->root.group_count + i], &p->storage[i]);
     }
-}
-
-/* The state as the packed file has it: homes are where they were in the reader's. */
-static void *move_home(apd_run_state *state, const apd_item_key *items, int count, int32_t part) {
-    apd_home *former = apd_allocate(count, sizeof *former, "items' homes");
-    for (int i = 0; i < count; i++) {
-        apd_home *home = apd_item_home(state, items[i]);
-        former[i] = *home;
-        home->commit = state->commit;
-        home->part = part;
-    }
-    return former;
-}
-
-static void move_back(apd_run_state *state, const apd_item_key *items, int count, apd_home *former) {
-    for (int i = 0; i < count; i++)
-        *apd_item_home(state, items[i]) = former[i];
-    free(former);
 }
 
 static apd_status write_packed(packing *p, const char *path, apd_part_writer **writer, apd_error *error) {
@@ -101,15 +82,9 @@ out:
 }
 
 static apd_status pack_items(packing *p, const char *to, apd_error *error) {
-    apd_run_state *state = apd_reader_state(p->reader);
     apd_part_writer *writer = NULL;
     char *temporary = apd_store_temporary(to);
-    int part_count = state->part_count;
-    apd_home *former = move_home(state, p->items, p->count, -1);
-    state->part_count = 0;
-    apd_root_describe(state, apd_reader_layout(p->reader), &p->root);
-    state->part_count = part_count;
-    move_back(state, p->items, p->count, former);
+    apd_root_describe(apd_reader_state(p->reader), apd_reader_layout(p->reader), true, &p->root);
     p->groups = apd_allocate(p->root.group_count + (int64_t)p->count, sizeof *p->groups, "groups");
     memcpy(p->groups, p->root.groups, (size_t)p->root.group_count * sizeof *p->groups);
     apd_status status;

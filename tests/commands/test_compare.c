@@ -120,7 +120,7 @@ static apd_status write_file(const char *path, apd_run_state *state, const apd_d
     int count;
     apd_part_writer *writer = NULL;
     apd_item_key *keys = apd_item_list(state, &count);
-    apd_root_describe(state, &layout, &root);
+    apd_root_describe(state, &layout, false, &root);
     assert_true(root.group_count + count <= GROUPS);
     memcpy(groups, root.groups, (size_t)root.group_count * sizeof *groups);
     for (int i = 0; i < count; i++) {

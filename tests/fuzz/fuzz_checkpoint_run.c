@@ -141,7 +141,7 @@ static void write_root(const char *run_folder, apd_run_state *state) {
     uint64_t digests[8], digest;
     int64_t bytes;
     (void)snprintf(path, sizeof path, "%s/%s", run_folder, fuzz_run_files[0]);
-    apd_root_describe(state, good_layout(), &root);
+    apd_root_describe(state, good_layout(), false, &root);
     MUST(apd_links_make(state, good_layout(), &links, &plan.link_count, &plan.begin, NULL));
     plan.links = links;
     plan.groups = root.groups;
