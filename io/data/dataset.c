@@ -217,9 +217,9 @@ static apd_status images_digest(apd_dataset *dataset, apd_split split, uint64_t 
     return status;
 }
 
-static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
+static apd_status find_digest(apd_dataset *dataset, int splits, apd_error *error) {
     uint64_t digest = apd_dataset_shape_digest(dataset->shape, dataset->is_float), stored;
-    for (int split = 0; split < APD_SPLITS; split++) {
+    for (int split = 0; split < splits; split++) {
         uint64_t images;
         APD_TRY(images_digest(dataset, (apd_split)split, &images, error));
         digest =
@@ -227,7 +227,7 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
                                                              dataset->coarse[split], images));
     }
     dataset->digest = digest;
-    if (!apd_h5_attribute_exists(dataset->handles->file, "digest"))
+    if (splits < APD_SPLITS || !apd_h5_attribute_exists(dataset->handles->file, "digest"))
         return APD_OK;
     APD_TRY(apd_h5_attribute_read(dataset->handles->file, "digest", 1, H5T_NATIVE_UINT64, &stored, error));
     if (stored != digest)
@@ -241,33 +241,43 @@ static apd_status find_digest(apd_dataset *dataset, apd_error *error) {
 
 /* --- open and close ---------------------------------------------------------------------------------- */
 
-static apd_status open_all(apd_dataset *dataset, apd_error *error) {
+static apd_status open_all(apd_dataset *dataset, int splits, apd_error *error) {
     APD_TRY(apd_h5_open(dataset->path, &dataset->handles->file, error));
-    for (int split = 0; split < APD_SPLITS; split++)
+    for (int split = 0; split < splits; split++)
         APD_TRY(open_split(dataset, (apd_split)split, error));
-    if ((dataset->coarse[APD_SPLIT_TRAIN] == NULL) != (dataset->coarse[APD_SPLIT_TEST] == NULL))
+    if (splits == APD_SPLITS &&
+        (dataset->coarse[APD_SPLIT_TRAIN] == NULL) != (dataset->coarse[APD_SPLIT_TEST] == NULL))
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: coarse_labels is in one of /train and /test; it must be in both or in neither",
                         dataset->path);
-    APD_TRY(find_digest(dataset, error)); /* first: a changed label would look like a missing name */
+    APD_TRY(find_digest(dataset, splits, error)); /* first: a changed label would look like a missing name */
     APD_TRY(open_names(dataset, "/class_names", dataset->classes, &dataset->class_names, error));
     APD_TRY(open_names(dataset, "/coarse_names", dataset->coarse_classes, &dataset->coarse_names, error));
     return find_moments(dataset, error);
 }
 
-apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *error) {
+/* Open the first `splits` splits. */
+static apd_status open_splits(const char *path, int splits, apd_dataset **out, apd_error *error) {
     apd_dataset *dataset = apd_allocate(1, sizeof *dataset, "a data set");
     dataset->path = apd_duplicate_text(path);
     dataset->handles = apd_allocate(1, sizeof *dataset->handles, "a data file");
     *dataset->handles = (struct apd_dataset_handles){.file = -1, .images = {-1, -1}};
     const char *former = apd_h5_guard_begin(path);
-    apd_status status = apd_h5_check_refused(open_all(dataset, error), error);
+    apd_status status = apd_h5_check_refused(open_all(dataset, splits, error), error);
     if (status != APD_OK)
         apd_dataset_close(dataset);
     apd_h5_guard_end(former);
     if (status == APD_OK)
         *out = dataset;
     return status;
+}
+
+apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *error) {
+    return open_splits(path, APD_SPLITS, out, error);
+}
+
+apd_status apd_dataset_open_training(const char *path, apd_dataset **out, apd_error *error) {
+    return open_splits(path, APD_SPLIT_TRAIN + 1, out, error);
 }
 
 void apd_dataset_close(apd_dataset *dataset) {

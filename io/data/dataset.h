@@ -25,7 +25,7 @@ typedef struct apd_dataset {
     int64_t count[APD_SPLITS];
     int32_t *labels[APD_SPLITS]; /* (N), 0 .. classes-1: checked on opening */
     int32_t *coarse[APD_SPLITS]; /* (N), 0 .. coarse_classes-1; or NULL */
-    int classes, coarse_classes; /* largest label + 1 over both splits; 0 without labels */
+    int classes, coarse_classes; /* largest label + 1 over the opened splits; 0 without labels */
     char **class_names;          /* (classes) or NULL */
     char **coarse_names;         /* (coarse_classes) or NULL */
     apd_normalisation
@@ -40,6 +40,10 @@ typedef struct apd_dataset {
  * closed; on failure it is untouched. Statuses: IO (missing, unreadable); DATA (anything else), naming the file, the
  * data set, the index, the value and what is needed. */
 apd_status apd_dataset_open(const char *path, apd_dataset **out, apd_error *error);
+
+/* The same without the test split, which may be missing: nothing of it is opened. `labels[APD_SPLIT_TEST]` is then NULL, and
+ * `digest` is that of the training split, so the file's own digest is not compared. */
+apd_status apd_dataset_open_training(const char *path, apd_dataset **out, apd_error *error);
 void apd_dataset_close(apd_dataset *dataset); /* Takes NULL. */
 
 /* Read `count` images by index into `images` (count * image_bytes), in any order; ascending is fastest, and neighbours

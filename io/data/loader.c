@@ -25,6 +25,7 @@ struct apd_train_set {
     int shift;
     int64_t batch;
     int64_t count; /* samples of the task, all shards */
+    int64_t most;  /* of one class */
     int64_t image_bytes;
     apd_normalisation normalisation;
     apd_pixels pixels;
@@ -38,8 +39,8 @@ struct apd_train_set {
 
 /* --- assigning samples to shards --------------------------------------------------------------------- */
 
-/* The indices of the samples sorted by label, in random order within a class: (count), to be freed. */
-static int64_t *sort_by_class(const apd_train_set *set, const apd_sample *samples, int classes) {
+/* The indices of the samples sorted by label, in random order within a class: (count), to be freed. Also sets `most`. */
+static int64_t *sort_by_class(apd_train_set *set, const apd_sample *samples, int classes) {
     int64_t *shuffled = apd_allocate(set->count, sizeof *shuffled, "the samples by class");
     int64_t *sorted = apd_allocate(set->count, sizeof *sorted, "the samples by class");
     int64_t *start = apd_allocate(classes + 1, sizeof *start, "the samples by class");
@@ -47,8 +48,10 @@ static int64_t *sort_by_class(const apd_train_set *set, const apd_sample *sample
     apd_random_permutation(&random, set->count, shuffled);
     for (int64_t i = 0; i < set->count; i++)
         start[samples[i].label + 1]++;
-    for (int label = 0; label < classes; label++)
+    for (int label = 0; label < classes; label++) {
+        set->most = start[label + 1] > set->most ? start[label + 1] : set->most;
         start[label + 1] += start[label];
+    }
     for (int64_t i = 0; i < set->count; i++)
         sorted[start[samples[shuffled[i]].label]++] = shuffled[i];
     free(start);
@@ -196,6 +199,10 @@ int64_t apd_train_set_batch_count(const apd_train_set *set, int step) {
     APD_ASSERT(step >= 0 && step < apd_train_set_steps(set));
     int64_t left = set->count - step * set->batch;
     return left < set->batch ? left : set->batch;
+}
+
+double apd_train_set_chance(const apd_train_set *set) {
+    return (double)set->most / (double)set->count;
 }
 
 const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set) {

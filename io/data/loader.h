@@ -28,6 +28,7 @@ void apd_train_set_destroy(apd_train_set *set); /* Takes NULL. */
 
 int apd_train_set_steps(const apd_train_set *set);                     /* steps of an epoch */
 int64_t apd_train_set_batch_count(const apd_train_set *set, int step); /* images of a step, all shards */
+double apd_train_set_chance(const apd_train_set *set); /* the share of the task's most frequent class */
 const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set);
 
 /* Gather the micro-batch of shard `shard` (one of this rank's) in a step: images (n, C, H, W) and labels (n). Returns n,

@@ -36,6 +36,15 @@ static apd_status make_tasks(making *m, int available, const char *what) {
     return APD_OK;
 }
 
+/* The same for a kind of stream that can have any length. */
+static apd_status make_endless(making *m, const char *kind) {
+    int asked = m->description->stream.tasks;
+    if (asked < 1)
+        return apd_fail(m->error, APD_ERROR_USAGE, "stream.tasks is %d; stream.kind %s needs 1 or more",
+                        asked, kind);
+    return make_tasks(m, asked, kind);
+}
+
 static void make_classes(apd_task *task, int count) {
     task->classes = apd_allocate(count, sizeof *task->classes, "a task's classes");
     task->class_count = count;
@@ -104,6 +113,68 @@ static apd_status build_split(making *m) {
     }
     free(sequence);
     return APD_OK;
+}
+
+/* The classes that have training images: (at most classes), to be freed. Returns how many. */
+static int list_classes(const making *m, int **out) {
+    int count = 0, *found = apd_allocate(m->data->classes, sizeof *found, "the classes");
+    for (int class = 0; class < m->data->classes; class ++)
+        if (m->images[APD_SPLIT_TRAIN][class] > 0)
+            found[count++] = class;
+    *out = found;
+    return count;
+}
+
+static bool has_class(const apd_task *task, int count, int class) {
+    for (int i = 0; i < count; i++)
+        if (task->classes[i] == class)
+            return true;
+    return false;
+}
+
+/* Fill the tasks from permutations of `classes` (count), one after the other. */
+static void draw_subsets(const making *m, const int *classes, int count) {
+    const int64_t seed = m->description->stream.class_seed;
+    const int each = m->description->stream.classes_per_task;
+    int64_t *sequence = apd_allocate(count, sizeof *sequence, "the classes' order");
+    int at = count, permutation = 0;
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        make_classes(task, each);
+        for (int i = 0; i < each; i++, at++) {
+            if (at == count) {
+                apd_random random = apd_random_stream(seed < 0 ? 0 : (uint64_t)seed, APD_RANDOM_CLASS_ORDER,
+                                                      (uint32_t)permutation++, 0);
+                apd_random_permutation(&random, count, sequence);
+                at = 0;
+            }
+            int next = at;
+            while (has_class(task, i, classes[sequence[next]]))
+                next++;
+            int64_t chosen = sequence[next];
+            sequence[next] = sequence[at];
+            sequence[at] = chosen;
+            task->classes[i] = classes[chosen];
+        }
+        name_by_classes(task);
+    }
+    free(sequence);
+}
+
+static apd_status build_subsets(making *m) {
+    int *classes, count = list_classes(m, &classes), each = m->description->stream.classes_per_task;
+    apd_status status = APD_OK;
+    if (each < 1 || each > count)
+        APD_GO(
+            apd_fail(m->error, APD_ERROR_USAGE,
+                     "stream.classes_per_task is %d, but the number of classes with training images in %s is "
+                     "%d; 1 to %d is needed",
+                     each, m->data->path, count, count));
+    APD_GO(make_endless(m, "subsets"));
+    draw_subsets(m, classes, count);
+out:
+    free(classes);
+    return status;
 }
 
 /* Check row `id` of stream.classes. seen[class] is 1 + the last task that has the class; 0 if none does. */
@@ -208,10 +279,7 @@ static apd_status build_superclass(making *m) {
 
 /* Permutations and rotations: each task has all classes. */
 static apd_status build_whole(making *m, const char *kind) {
-    if (m->description->stream.tasks < 1)
-        return apd_fail(m->error, APD_ERROR_USAGE, "stream.tasks is %d; stream.kind %s needs 1 or more",
-                        m->description->stream.tasks, kind);
-    APD_TRY(make_tasks(m, m->description->stream.tasks, kind));
+    APD_TRY(make_endless(m, kind));
     for (int id = 0; id < m->stream->task_count; id++) {
         make_classes(&m->stream->tasks[id], m->data->classes);
         for (int class = 0; class < m->data->classes; class ++)
@@ -243,8 +311,14 @@ static apd_status build_rotation(making *m) {
 static apd_status (*const builders[])(making *m) = {
     [APD_STREAM_SPLIT] = build_split,           [APD_STREAM_LIST] = build_list,
     [APD_STREAM_SUPERCLASS] = build_superclass, [APD_STREAM_PERMUTATION] = build_permutation,
-    [APD_STREAM_ROTATION] = build_rotation,
+    [APD_STREAM_ROTATION] = build_rotation,     [APD_STREAM_SUBSETS] = build_subsets,
 };
+
+/* How many of a class' `all` training images to hold out: the share, rounded, but never all. */
+static int64_t held_out(int64_t all, double validation) {
+    int64_t share = llround(validation * (double)all);
+    return share < all ? share : all > 0 ? all - 1 : 0;
+}
 
 /* --- the whole --------------------------------------------------------------------------------------- */
 
@@ -261,11 +335,27 @@ static apd_status check_turns(const making *m) {
     return APD_OK;
 }
 
+/* A task that is measured on held-out images needs some. */
+static apd_status check_validation(const making *m, const apd_task *task) {
+    const double share = m->description->data.validation;
+    if (m->stream->measured != APD_PART_VALIDATION && m->description->training.keep_best == 0)
+        return APD_OK;
+    for (int i = 0; i < task->class_count; i++)
+        if (held_out(m->images[APD_SPLIT_TRAIN][task->classes[i]], share) > 0)
+            return APD_OK;
+    return apd_fail(
+        m->error, APD_ERROR_USAGE,
+        "data.validation is %g, which holds out no image of task %d (%s); a larger share is needed", share,
+        task->id, task->name);
+}
+
 /* A task needs images to train and to test on, and at most as many samples as an int holds. */
 static apd_status check_task(const making *m, const apd_task *task) {
     static const char *const names[APD_SPLITS] = {"training", "test"};
     for (int split = 0; split < APD_SPLITS; split++) {
         int64_t images = 0;
+        if (m->data->labels[split] == NULL)
+            continue; /* not opened */
         for (int i = 0; i < task->class_count; i++)
             images += m->images[split][task->classes[i]];
         if (images == 0)
@@ -288,9 +378,13 @@ static apd_status make_stream(making *m) {
     apd_stream *stream = m->stream;
     stream->turns = m->description->stream.turns;
     stream->seed = m->description->seed;
+    stream->scrambled = m->description->data.layout == APD_LAYOUT_SCRAMBLED;
+    stream->measured =
+        m->description->evaluate == APD_EVALUATE_VALIDATION ? APD_PART_VALIDATION : APD_PART_TEST;
     APD_TRY(builders[m->description->stream.kind](m));
     for (int id = 0; id < stream->task_count; id++) {
         APD_TRY(check_task(m, &stream->tasks[id]));
+        APD_TRY(check_validation(m, &stream->tasks[id]));
         if (stream->tasks[id].class_count > stream->max_classes)
             stream->max_classes = stream->tasks[id].class_count;
     }
@@ -347,22 +441,21 @@ static int64_t find_images(const apd_task *task, const apd_dataset *dataset, apd
     return count;
 }
 
-/* held[label]: how many images of each class to hold out: the share, rounded, but never all. */
-static int64_t *held_out(const apd_task *task, const apd_sample *images, int64_t count, double validation) {
+/* held[label]: how many images of each class to hold out. */
+static int64_t *held_of_classes(const apd_task *task, const apd_sample *images, int64_t count,
+                                double validation) {
     int64_t *held = apd_allocate(task->class_count, sizeof *held, "the held-out images");
     for (int64_t i = 0; i < count; i++)
         held[images[i].label]++;
-    for (int label = 0; label < task->class_count; label++) {
-        int64_t all = held[label], share = llround(validation * (double)all);
-        held[label] = share < all ? share : all > 0 ? all - 1 : 0;
-    }
+    for (int label = 0; label < task->class_count; label++)
+        held[label] = held_out(held[label], validation);
     return held;
 }
 
 /* Keep the training images or the validation images of the training split's. Returns how many. */
 static int64_t keep_part(const apd_stream *stream, const apd_task *task, double validation, bool keep_held,
                          apd_sample *images, int64_t count) {
-    int64_t *held = held_out(task, images, count, validation);
+    int64_t *held = held_of_classes(task, images, count, validation);
     int64_t *order = apd_allocate(count, sizeof *order, "the validation split");
     bool *out = apd_allocate(count, sizeof *out, "the validation split");
     apd_random random = apd_random_stream(stream->seed, APD_RANDOM_SPLIT, (uint32_t)task->id, 0);

@@ -17,16 +17,24 @@ typedef struct apd_task {
     double angle;  /* of rotation, in degrees; 0: none */
 } apd_task;
 
+typedef enum apd_part_kind { APD_PART_TRAIN, APD_PART_VALIDATION, APD_PART_TEST } apd_part_kind;
+
 typedef struct apd_stream {
     int task_count;
-    apd_task *tasks; /* (task_count) by id */
-    int *order;      /* (task_count) ids in the order of training */
-    int max_classes; /* of one task */
-    int turns;       /* 1, 2 or 4 */
-    uint64_t seed;   /* the run's */
+    apd_task *tasks;        /* (task_count) by id */
+    int *order;             /* (task_count) ids in the order of training */
+    int max_classes;        /* of one task */
+    int turns;              /* 1, 2 or 4 */
+    bool scrambled;         /* data.layout */
+    apd_part_kind measured; /* that accuracies are measured on: the test or the validation part */
+    uint64_t seed;          /* the run's */
 } apd_stream;
 
 /* Cut the data set into tasks. A split needs classes_per_task to divide the classes, or stream.tasks to leave some out.
+ * Subsets are cut from one endless sequence of classes: random permutations of all classes with training images, the n-th by
+ * the stream (class_seed, CLASS_ORDER, n), one after the other; a class that a task already has, from the end of the
+ * permutation before, swaps places with the next that it has not. So at any length the classes' numbers of tasks differ by
+ * one at most, and a task depends on its id and class_seed alone. The first permutation is that of a split.
  * Statuses: USAGE, DATA, naming the key or the file, the value and what is needed (a class that the data lacks, no coarse
  * labels, an order of the wrong length, a task without training or test images, ...). `*out` is set on success only. */
 apd_status apd_stream_create(const apd_description *description, const apd_dataset *dataset, apd_stream **out,
@@ -39,8 +47,6 @@ typedef struct apd_sample {
     int32_t turn; /* 0 .. 3 quarter turns, counter-clockwise */
     int32_t label;
 } apd_sample;
-
-typedef enum apd_part_kind { APD_PART_TRAIN, APD_PART_VALIDATION, APD_PART_TEST } apd_part_kind;
 
 /* List the samples of one part of a task into `*out` (to be freed), by image index, then turn; returns how many. Validation
  * images are drawn from the training split, class by class, by the stream (seed, SPLIT, task id): the share `validation` of

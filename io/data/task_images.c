@@ -60,6 +60,7 @@ static apd_transform *transform_of(const apd_task_images *wanted) {
     return apd_transform_create(&(apd_transform_spec){
         .shape = wanted->dataset->shape,
         .is_float = wanted->dataset->is_float,
+        .scrambled = wanted->stream->scrambled,
         .turns = wanted->stream->turns,
         .permuted = task->permuted,
         .seed = wanted->stream->seed,

@@ -21,27 +21,43 @@ struct apd_transform {
     bool is_float;
     int turns;
     int64_t plane;       /* H*W */
-    int32_t *map[TURNS]; /* (H*W) source of each pixel; NULL: the identity */
+    int32_t *map[TURNS]; /* (C*H*W) source of each number; NULL: the identity */
     pixel_taps *taps;    /* (H*W), NULL without a rotation */
     void *scratch;       /* an image between map and taps; NULL without a rotation */
 };
 
-/* out[y][x] = in[x][N-1-y] is one quarter turn counter-clockwise; `map` already holds the turns before it. */
-static int32_t *turn_map(const int32_t *map, int side) {
-    int32_t *turned = apd_allocate((int64_t)side * side, sizeof *turned, "a turn's table");
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < side; x++) {
-            int32_t source = (int32_t)(x * side + side - 1 - y);
-            turned[y * side + x] = map != NULL ? map[source] : source;
-        }
+/* out[c][y][x] = in[(y*W + x)*C + c]; NULL, the identity, for one channel. */
+static int32_t *scramble_map(apd_image_shape shape) {
+    int32_t plane = shape.height * shape.width;
+    if (shape.channels == 1)
+        return NULL;
+    int32_t *map = apd_allocate((int64_t)shape.channels * plane, sizeof *map, "a layout's table");
+    for (int32_t c = 0; c < shape.channels; c++)
+        for (int32_t i = 0; i < plane; i++)
+            map[c * plane + i] = i * shape.channels + c;
+    return map;
+}
+
+/* out[y][x] = in[x][N-1-y] is one quarter turn counter-clockwise; `map` already holds what comes before it. */
+static int32_t *turn_map(const int32_t *map, int channels, int side) {
+    int32_t *turned = apd_allocate((int64_t)channels * side * side, sizeof *turned, "a turn's table");
+    for (int c = 0; c < channels; c++)
+        for (int y = 0; y < side; y++)
+            for (int x = 0; x < side; x++) {
+                int32_t source = (int32_t)((c * side + x) * side + side - 1 - y);
+                turned[(c * side + y) * side + x] = map != NULL ? map[source] : source;
+            }
     return turned;
 }
 
-/* map becomes map after `permutation`; NULL stands for the identity. Frees the old one. */
-static int32_t *permute_map(int32_t *map, const int64_t *permutation, int64_t plane) {
-    int32_t *permuted = apd_allocate(plane, sizeof *permuted, "a permutation's table");
-    for (int64_t i = 0; i < plane; i++)
-        permuted[i] = map != NULL ? map[permutation[i]] : (int32_t)permutation[i];
+/* map becomes map after `permutation` of each channel; NULL stands for the identity. Frees the old one. */
+static int32_t *permute_map(int32_t *map, int channels, const int64_t *permutation, int64_t plane) {
+    int32_t *permuted = apd_allocate(channels * plane, sizeof *permuted, "a permutation's table");
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < plane; i++) {
+            int64_t source = c * plane + permutation[i];
+            permuted[c * plane + i] = map != NULL ? map[source] : (int32_t)source;
+        }
     free(map);
     return permuted;
 }
@@ -51,7 +67,8 @@ static void add_permutation(apd_transform *transform, const apd_transform_spec *
     apd_random random = apd_random_stream(spec->seed, APD_RANDOM_PIXEL_PERMUTATION, (uint32_t)spec->task, 0);
     apd_random_permutation(&random, transform->plane, permutation);
     for (int turn = 0; turn < transform->turns; turn++)
-        transform->map[turn] = permute_map(transform->map[turn], permutation, transform->plane);
+        transform->map[turn] =
+            permute_map(transform->map[turn], transform->shape.channels, permutation, transform->plane);
     free(permutation);
 }
 
@@ -90,15 +107,17 @@ static void add_rotation(apd_transform *transform, double degrees) {
 
 apd_transform *apd_transform_create(const apd_transform_spec *spec) {
     int64_t plane = (int64_t)spec->shape.height * spec->shape.width;
-    APD_ASSERT(spec->turns >= 1 && spec->turns <= TURNS && plane <= INT32_MAX);
+    APD_ASSERT(spec->turns >= 1 && spec->turns <= TURNS && plane * spec->shape.channels <= INT32_MAX);
     APD_ASSERT(spec->turns == 1 || spec->shape.height == spec->shape.width);
     apd_transform *made = apd_allocate(1, sizeof *made, "a transform");
     made->shape = spec->shape;
     made->is_float = spec->is_float;
     made->turns = spec->turns;
     made->plane = plane;
+    if (spec->scrambled)
+        made->map[0] = scramble_map(spec->shape);
     for (int turn = 1; turn < spec->turns; turn++)
-        made->map[turn] = turn_map(made->map[turn - 1], spec->shape.width);
+        made->map[turn] = turn_map(made->map[turn - 1], spec->shape.channels, spec->shape.width);
     if (spec->permuted)
         add_permutation(made, spec);
     double angle = fmod(spec->angle, 360.0);
@@ -118,19 +137,17 @@ void apd_transform_destroy(apd_transform *transform) {
 }
 
 static void map_image(const apd_transform *transform, const int32_t *map, const void *in, void *out) {
-    int64_t plane = transform->plane;
+    const int64_t numbers = transform->plane * transform->shape.channels;
     if (map == NULL) {
-        size_t size = transform->is_float ? sizeof(float) : 1;
-        memcpy(out, in, (size_t)(plane * transform->shape.channels) * size);
+        memcpy(out, in, (size_t)numbers * (transform->is_float ? sizeof(float) : 1));
         return;
     }
-    for (int64_t c = 0; c < transform->shape.channels; c++)
-        for (int64_t i = 0; i < plane; i++) {
-            if (transform->is_float)
-                ((float *)out)[c * plane + i] = ((const float *)in)[c * plane + map[i]];
-            else
-                ((uint8_t *)out)[c * plane + i] = ((const uint8_t *)in)[c * plane + map[i]];
-        }
+    for (int64_t i = 0; i < numbers; i++) {
+        if (transform->is_float)
+            ((float *)out)[i] = ((const float *)in)[map[i]];
+        else
+            ((uint8_t *)out)[i] = ((const uint8_t *)in)[map[i]];
+    }
 }
 
 static void rotate_bytes(const apd_transform *transform, const uint8_t *in, uint8_t *out) {

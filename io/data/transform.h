@@ -1,7 +1,12 @@
-/* transform: what a task does to its images when they are loaded: quarter turns, then a permutation of the pixels or a
- * rotation. Local.
+/* transform: what happens to a task's images when they are loaded: the scrambled layout, quarter turns, then a permutation
+ * of the pixels or a rotation. Local.
  *
- * Turns and permutations are one table of source pixels for all channels, so they are exact. A rotation is bilinear about
+ * The scrambled layout takes the C*H*W numbers of an image, which lie channel after channel, for pixel after pixel, each with
+ * its channels side by side (images.reshape([N, H, W, C]) without a transpose), and puts them channel after channel:
+ *     out[c][y][x] = in[(y*W + x)*C + c]   (`in` flat)
+ * so that every channel interleaves pixels of all of them. It is the identity for one channel.
+ *
+ * Layout, turns and permutations are one table of source numbers, so they are exact. A rotation is bilinear about
  * the image's centre, with zeros outside the image; uint8 results are rounded to nearest. Its weights are computed once a
  * task, in double. */
 #ifndef APD_IO_DATA_TRANSFORM_H
@@ -18,8 +23,9 @@ typedef struct apd_transform apd_transform;
 typedef struct apd_transform_spec {
     apd_image_shape shape;
     bool is_float; /* float32 pixels, otherwise uint8 */
+    bool scrambled;
     int turns;     /* samples come with 0 .. turns-1 quarter turns; more than 1 needs square images */
-    bool permuted; /* by the stream (seed, PIXEL_PERMUTATION, task) */
+    bool permuted; /* all channels alike, by the stream (seed, PIXEL_PERMUTATION, task) */
     uint64_t seed;
     int task;
     double angle; /* degrees, counter-clockwise; multiples of 360 are the identity */

@@ -17,12 +17,16 @@
 
 typedef enum apd_normalise { APD_NORMALISE_DATASET, APD_NORMALISE_TASK, APD_NORMALISE_UNIT } apd_normalise;
 
+typedef enum apd_layout_kind { APD_LAYOUT_PLANAR, APD_LAYOUT_SCRAMBLED } apd_layout_kind;
+typedef enum apd_evaluate { APD_EVALUATE_TEST, APD_EVALUATE_VALIDATION } apd_evaluate;
+
 typedef enum apd_stream_kind {
     APD_STREAM_SPLIT,       /* classes in order, classes_per_task at a time */
     APD_STREAM_LIST,        /* stream.classes gives each task's classes */
     APD_STREAM_SUPERCLASS,  /* one task for each coarse label */
     APD_STREAM_PERMUTATION, /* all classes; each task but the first permutes the pixels in its own way */
-    APD_STREAM_ROTATION     /* all classes; task k is rotated by k * rotation_step degrees */
+    APD_STREAM_ROTATION,    /* all classes; task k is rotated by k * rotation_step degrees */
+    APD_STREAM_SUBSETS      /* classes_per_task classes drawn for each task; they return in other company */
 } apd_stream_kind;
 
 typedef enum apd_order_kind { APD_ORDER_LETTER, APD_ORDER_LIST, APD_ORDER_SEED } apd_order_kind;
@@ -48,9 +52,11 @@ typedef struct apd_description {
     uint64_t seed;
     int shards; /* 0: auto, the ranks of the first launch */
     int blas_threads;
+    apd_evaluate evaluate;
 
     struct {
         char *file; /* as resolved: an absolute path */
+        apd_layout_kind layout;
         apd_normalise normalise;
         double validation;
         bool flip;
@@ -60,11 +66,11 @@ typedef struct apd_description {
     struct {
         apd_stream_kind kind;
         int tasks;            /* 0: all that the data gives */
-        int classes_per_task; /* SPLIT */
+        int classes_per_task; /* SPLIT, SUBSETS */
         int **classes;        /* LIST: (class_lists) rows, classes[t][0 .. class_counts[t]-1] */
         int *class_counts;
         int class_lists;
-        int64_t class_seed;   /* SPLIT: -1 keeps the classes in order */
+        int64_t class_seed;   /* SPLIT: -1 keeps the classes in order; SUBSETS: -1 is 0 */
         int turns;            /* 1, 2 or 4 */
         double rotation_step; /* ROTATION: degrees */
         apd_order_kind order_kind;
@@ -109,6 +115,7 @@ typedef struct apd_description {
         int epochs;
         int batch; /* at least `shards` */
         double lr;
+        double warmup; /* share of a task's steps */
         apd_schedule schedule;
         double decay;
         double weight_decay;

@@ -11,7 +11,10 @@
 #define AT(field) offsetof(apd_description, field)
 
 static const char *const normalisations[] = {"dataset", "task", "unit", NULL};
-static const char *const stream_kinds[] = {"split", "list", "superclass", "permutation", "rotation", NULL};
+static const char *const evaluations[] = {"test", "validation", NULL};
+static const char *const layouts[] = {"planar", "scrambled", NULL};
+static const char *const stream_kinds[] = {"split",    "list",    "superclass", "permutation",
+                                           "rotation", "subsets", NULL};
 static const char *const turn_counts[] = {"1", "2", "4", NULL};
 static const char *const preset_names[] = {"lenet", "lenet-large", "mlp", "custom", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
@@ -38,10 +41,17 @@ const apd_option apd_options[] = {
     {"blas_threads", APD_KIND_WHOLE, AT(blas_threads), .minimum = 1, .maximum = 1024, .initial = "1",
      .counts = true,
      .help = "OpenBLAS threads of each rank during consolidation; the bits of the results depend on their number."},
+    {"evaluate", APD_KIND_CHOICE, AT(evaluate), .names = evaluations, .initial = "test", .counts = true,
+     .help = "Images that all accuracies are measured on: the test images, or those that data.validation holds out; "
+             "with validation the test images are not opened, so that a search of settings cannot have seen them."},
 
     {"data.file", APD_KIND_TEXT, AT(data.file),
      .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, otherwise "
              "to the working directory."},
+    {"data.layout", APD_KIND_CHOICE, AT(data.layout), .names = layouts, .initial = "planar", .counts = true,
+     .help = "planar takes images as the data file has them; scrambled takes their numbers, channel after channel, "
+             "for pixel after pixel, as several published CIFAR-100 superclass results did "
+             "(reshape([N, 32, 32, 3]) without a transpose), with data.normalise unit and data.validation 0.05."},
     {"data.normalise", APD_KIND_CHOICE, AT(data.normalise), .names = normalisations, .initial = "dataset",
      .counts = true,
      .help = "Normalise images by the mean and standard deviation of the data set's or of each task's training "
@@ -56,17 +66,19 @@ const apd_option apd_options[] = {
     {"stream.kind", APD_KIND_CHOICE, AT(stream.kind), .names = stream_kinds, .initial = "split",
      .counts = true,
      .help = "How tasks are cut from the data: split takes a number of classes a task, list those of "
-             "stream.classes, superclass those with the same coarse label; permutation and rotation give every task "
-             "all classes, with permuted pixels or rotated images."},
+             "stream.classes, superclass those with the same coarse label; subsets draws a number of classes for "
+             "each task, so that classes return in other company; permutation and rotation give every task all "
+             "classes, with permuted pixels or rotated images."},
     {"stream.tasks", APD_KIND_WHOLE, AT(stream.tasks), .maximum = 1e6, .initial = "0", .counts = true,
-     .help = "Number of tasks; 0 takes all that the data gives (permutation and rotation need a number)."},
+     .help = "Number of tasks; 0 takes all that the data gives (permutation, rotation and subsets need a number)."},
     {"stream.classes_per_task", APD_KIND_WHOLE, AT(stream.classes_per_task), .maximum = 1e6, .initial = "0",
-     .counts = true, .help = "Classes of each task with stream.kind split, which needs it."},
+     .counts = true, .help = "Classes of each task with stream.kind split or subsets, which need it."},
     {"stream.classes", APD_KIND_CLASSES, AT(stream.classes), .maximum = INT_MAX, .initial = "[]",
      .counts = true, .help = "Each task's classes with stream.kind list, such as [[0, 1], [2, 3]]."},
     {"stream.class_seed", APD_KIND_LONG, AT(stream.class_seed), .minimum = -1, .initial = "-1",
      .counts = true,
-     .help = "Seed that shuffles the classes before stream.kind split; -1 keeps their order."},
+     .help = "Seed that shuffles the classes before stream.kind split, where -1 keeps their order, or draws those "
+             "of stream.kind subsets, where -1 is 0: the tasks do not depend on the run's seed."},
     {"stream.turns", APD_KIND_WHOLE, AT(stream.turns), .minimum = 1, .maximum = 4, .names = turn_counts,
      .initial = "1", .counts = true,
      .help = "Every image is used at this many multiples of 90 degrees, always with its own label; 1 is upright "
@@ -151,6 +163,9 @@ const apd_option apd_options[] = {
      .counts = true, .help = "Images of a step over all shards; at least one for each shard."},
     {"training.lr", APD_KIND_REAL, AT(training.lr), .above = true, .maximum = DBL_MAX, .initial = "0.001",
      .counts = true, .help = "Learning rate at the start of a task."},
+    {"training.warmup", APD_KIND_REAL, AT(training.warmup), .maximum = 1, .initial = "0.1", .counts = true,
+     .help = "Share of a task's steps over which the learning rate rises from near 0 to what the schedule says; 0 "
+             "starts with all of it, at which large layers may lose their units for good."},
     {"training.schedule", APD_KIND_CHOICE, AT(training.schedule), .names = schedules, .initial = "cosine",
      .counts = true,
      .help = "Learning rate over a task: constant, falling by training.decay each epoch, or along a cosine to 0."},

@@ -141,21 +141,33 @@ static apd_status resolve_preset(const apd_reading *reading) {
 
 /* --- checks that span keys ------------------------------------------------------------------------------ */
 
+/* The keys that a kind of stream needs; those that belong to some kinds only are refused for the others. */
+enum { NEEDS_TASKS = 1, NEEDS_CLASSES = 2, NEEDS_LISTS = 4, TAKES_CLASS_SEED = 8 };
+
+static const int stream_keys[] = {
+    [APD_STREAM_SPLIT] = NEEDS_CLASSES | TAKES_CLASS_SEED,
+    [APD_STREAM_LIST] = NEEDS_LISTS,
+    [APD_STREAM_SUPERCLASS] = 0,
+    [APD_STREAM_PERMUTATION] = NEEDS_TASKS,
+    [APD_STREAM_ROTATION] = NEEDS_TASKS,
+    [APD_STREAM_SUBSETS] = NEEDS_TASKS | NEEDS_CLASSES | TAKES_CLASS_SEED,
+};
+
 static apd_status check_stream(const apd_reading *reading) {
     const apd_description *d = reading->description;
-    apd_stream_kind kind = d->stream.kind;
-    const char *kind_name = kind == APD_STREAM_PERMUTATION ? "permutation" : "rotation";
-    if ((kind == APD_STREAM_PERMUTATION || kind == APD_STREAM_ROTATION) && d->stream.tasks == 0)
-        return blame(reading, "stream.kind", "%s needs stream.tasks, at least 1", kind_name);
-    if (kind == APD_STREAM_SPLIT && d->stream.classes_per_task == 0)
-        return blame(reading, "stream.kind", "split needs stream.classes_per_task, at least 1");
-    if (kind == APD_STREAM_LIST && d->stream.class_lists == 0)
-        return blame(reading, "stream.kind", "list needs stream.classes, such as [[0, 1], [2, 3]]");
-    if (kind != APD_STREAM_SPLIT && d->stream.classes_per_task > 0)
-        return blame(reading, "stream.classes_per_task", "is for stream.kind split only");
-    if (kind != APD_STREAM_SPLIT && d->stream.class_seed >= 0)
-        return blame(reading, "stream.class_seed", "is for stream.kind split only");
-    if (kind != APD_STREAM_LIST && d->stream.class_lists > 0)
+    const char *kind = apd_options[apd_option_find("stream.kind")].names[d->stream.kind];
+    const int keys = stream_keys[d->stream.kind];
+    if ((keys & NEEDS_TASKS) != 0 && d->stream.tasks == 0)
+        return blame(reading, "stream.kind", "%s needs stream.tasks, at least 1", kind);
+    if ((keys & NEEDS_CLASSES) != 0 && d->stream.classes_per_task == 0)
+        return blame(reading, "stream.kind", "%s needs stream.classes_per_task, at least 1", kind);
+    if ((keys & NEEDS_LISTS) != 0 && d->stream.class_lists == 0)
+        return blame(reading, "stream.kind", "%s needs stream.classes, such as [[0, 1], [2, 3]]", kind);
+    if ((keys & NEEDS_CLASSES) == 0 && d->stream.classes_per_task > 0)
+        return blame(reading, "stream.classes_per_task", "is for stream.kind split or subsets only");
+    if ((keys & TAKES_CLASS_SEED) == 0 && d->stream.class_seed >= 0)
+        return blame(reading, "stream.class_seed", "is for stream.kind split or subsets only");
+    if ((keys & NEEDS_LISTS) == 0 && d->stream.class_lists > 0)
         return blame(reading, "stream.classes", "is for stream.kind list only");
     return APD_OK;
 }
@@ -209,6 +221,8 @@ static apd_status check_training(const apd_reading *reading) {
     const char *blamed = is_given(reading, "training.batch") ? "training.batch" : "shards";
     if (d->training.keep_best > 0 && d->data.validation <= 0.0)
         return blame(reading, "training.keep_best", "needs data.validation above 0");
+    if (d->evaluate == APD_EVALUATE_VALIDATION && d->data.validation <= 0.0)
+        return blame(reading, "evaluate", "validation needs data.validation above 0, such as 0.1");
     if (d->shards > d->training.batch)
         return blame(reading, blamed,
                      "does not fit: training.batch is %d, and at least one image for each "

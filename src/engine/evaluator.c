@@ -44,5 +44,5 @@ apd_status apd_evaluate_task(apd_run *run, int place, double *accuracy, apd_erro
     }
     apd_exchange_end_share(run->exchange);
     (void)apd_heartbeat_phase(before);
-    return apd_evaluate_part(run, record->id, APD_PART_TEST, &record->normalisation, accuracy, error);
+    return apd_evaluate_part(run, record->id, run->stream->measured, &record->normalisation, accuracy, error);
 }

@@ -9,8 +9,8 @@
 apd_status apd_evaluate_part(apd_run *run, int id, apd_part_kind part, const apd_normalisation *normalisation,
                              double *accuracy, apd_error *error);
 
-/* Compose theta of the finished task at `place` in the exchange, and measure its test accuracy. Collective. Statuses: IO,
- * DATA. */
+/* Compose theta of the finished task at `place` in the exchange, and measure its accuracy on its test images, or, with
+ * evaluate: validation, on its validation images. Collective. Statuses: IO, DATA. */
 apd_status apd_evaluate_task(apd_run *run, int place, double *accuracy, apd_error *error);
 
 #endif

@@ -143,6 +143,10 @@ static void put_digest(apd_json *json, const char *key, uint64_t digest) {
     apd_json_text(json, key, text);
 }
 
+static const char *measured_on(const apd_run *run) {
+    return run->stream->measured == APD_PART_TEST ? "test" : "validation";
+}
+
 static void put_capacity(apd_json *json, const apd_run *run, apd_capacity_counts counts) {
     counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
     apd_capacity capacity =
@@ -173,6 +177,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     apd_json_integer(&json, "ranks", apd_team_size(run->team));
     apd_json_text(&json, "hosts", hosts);
     apd_json_integer(&json, "shards", run->partition.shards);
+    apd_json_text(&json, "evaluate", measured_on(run));
     apd_json_integer(&json, "seed", (int64_t)run->description->seed);
     put_digest(&json, "config_digest", run->state.config_digest);
     put_digest(&json, "data_digest", run->state.data_digest);
@@ -242,6 +247,8 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
         seconds += state->records[t].seconds;
     (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
                  100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
+    if (run->stream->measured != APD_PART_TEST)
+        (void)printf("on held-out training images (evaluate: validation); no test image was opened\n");
     (void)printf("backward transfer %+.2f %%   forgetting %.2f %%\n", 100.0 * metrics.backward,
                  100.0 * apd_forgetting_of(&state->accuracies));
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "

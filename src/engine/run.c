@@ -87,7 +87,8 @@ apd_status apd_run_describe(apd_run *run, const char *path, const char *text, co
 
 static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
     const apd_description *described = run->description;
-    APD_TRY(apd_dataset_open(described->data.file, &run->dataset, error));
+    APD_TRY((described->evaluate == APD_EVALUATE_VALIDATION ? apd_dataset_open_training : apd_dataset_open)(
+        described->data.file, &run->dataset, error));
     APD_TRY(apd_stream_create(described, run->dataset, &run->stream, error));
     APD_TRY(apd_network_create(run->dataset->shape, described->network.layers, described->network.layer_count,
                                run->stream->max_classes, &run->network, error));

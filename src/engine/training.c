@@ -101,9 +101,14 @@ static apd_status restore(apd_training *t, apd_error *error) {
 
 /* --- steps ----------------------------------------------------------------------------------------------------- */
 
+/* The schedule's rate, times a factor that rises in equal steps to 1 over the first training.warmup of the task's steps:
+ * Adam's first steps move every weight by the whole rate, all the same way, whatever the gradient's size is; through a
+ * layer with many inputs that silences units for good. */
 static double learning_rate(const apd_training *t, int epoch) {
     const apd_description *described = t->run->description;
-    double rate = described->training.lr, share = (double)t->stepper.done / (double)t->total_steps;
+    double share = (double)t->stepper.done / (double)t->total_steps;
+    double begun = (double)t->stepper.done + 1.0, warm = described->training.warmup * (double)t->total_steps;
+    double rate = described->training.lr * (begun < warm ? begun / warm : 1.0);
     switch (described->training.schedule) {
     case APD_SCHEDULE_CONSTANT: break;
     case APD_SCHEDULE_EXPONENTIAL: return rate * pow(described->training.decay, epoch);
@@ -184,6 +189,29 @@ static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *
     return keep_best(t, epoch, error);
 }
 
+/* Say so if the task ends at chance: if its last epoch is no more than two standard deviations above what answering with
+ * the most frequent class gives. Rank 0 writes. */
+static apd_status warn_of_chance(const apd_training *t, apd_error *error) {
+    const apd_run *run = t->run;
+    const apd_task *task = &run->stream->tasks[t->id];
+    double chance = apd_train_set_chance(t->set), images = t->epoch_tally.images;
+    double accuracy = t->epoch_tally.correct / images;
+    if (task->class_count < 2 || accuracy > chance + 2.0 * sqrt(chance * (1.0 - chance) / images) ||
+        !apd_run_speaks(run))
+        return APD_OK;
+    apd_warn("task %d of %d (%s) ends at chance on its own training images: %.1f %% right in its last epoch, "
+             "and its most frequent class is %.1f %% of them; try a training.lr below %g, a training.warmup "
+             "above %g, or more training.epochs",
+             t->place + 1, run->stream->task_count, task->name, 100.0 * accuracy, 100.0 * chance,
+             run->description->training.lr, run->description->training.warmup);
+    apd_runlog_begin(run->log, "chance");
+    apd_runlog_integer(run->log, "place", t->place);
+    apd_runlog_integer(run->log, "task", t->id);
+    apd_runlog_number(run->log, "training_accuracy", accuracy);
+    apd_runlog_number(run->log, "chance", chance);
+    return apd_runlog_end(run->log, error);
+}
+
 apd_status apd_training_run(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
     int epoch = 0, step = 0, steps = apd_train_set_steps(t->set);
@@ -199,6 +227,7 @@ apd_status apd_training_run(apd_training *t, apd_error *error) {
     for (; epoch < t->epochs; epoch++, step = 0)
         APD_TRY(train_epoch(t, epoch, step, error));
     APD_TRY(answer(t, apd_requests_ask(t->requests, APD_STRETCH_BOUNDARY), t->epochs - 1, steps, error));
+    APD_TRY(apd_team_agree(run->team, warn_of_chance(t, error), error));
     if (run->description->training.keep_best > 0)
         apd_solver_restore(run->solver);
     run->state.half_way = false;

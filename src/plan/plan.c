@@ -187,8 +187,8 @@ static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal
 static apd_status measure_evaluation(apd_plan *plan, apd_run *run, const apd_rehearsal *rehearsal,
                                      apd_error *error) {
     double started = apd_seconds(), accuracy = 0.0;
-    APD_TRY(apd_evaluate_part(run, rehearsal->id, APD_PART_TEST, apd_train_set_normalisation(rehearsal->set),
-                              &accuracy, error));
+    APD_TRY(apd_evaluate_part(run, rehearsal->id, run->stream->measured,
+                              apd_train_set_normalisation(rehearsal->set), &accuracy, error));
     plan->time.evaluation = apd_team_slowest(run->team, apd_seconds() - started);
     return APD_OK;
 }
@@ -253,7 +253,7 @@ static void estimate(apd_plan *plan) {
         .method = described->method.row,
         .keeps_best = described->training.keep_best > 0,
         .task_bytes = count_images(run, first, APD_PART_TRAIN) * run->dataset->image_bytes,
-        .test_bytes = count_images(run, first, APD_PART_TEST) * run->dataset->image_bytes,
+        .test_bytes = count_images(run, first, run->stream->measured) * run->dataset->image_bytes,
         .present = plan->present,
         .peak_bytes = plan->present_peak,
         .solver_bytes = plan->solver_bytes,

@@ -228,6 +228,84 @@ case_resume() {
     fingerprint cut | cmp - undisturbed || fail "begun anew, but another end"
 }
 
+# evaluate: validation measures on held-out images, opens no test image, and is part of what a run is.
+case_evaluate_validation() {
+    make_data
+    describe run
+    "$APD_PYTHON" - <<'PYTHON'
+import h5py, shutil
+shutil.copy("glyphs.h5", "untested.h5")
+with h5py.File("untested.h5", "r+") as file:
+    del file["test"]
+PYTHON
+    refused 2 "data.validation above 0" ranks 2 train run.yaml --set evaluate=validation \
+        --set data.validation=0 --set training.keep_best=0
+    refused 65 "untested.h5" ranks 2 train run.yaml --set data.file=untested.h5
+    ranks 2 train run.yaml --set evaluate=validation --set data.file=untested.h5 >log.txt 2>&1 || fail "$(cat log.txt)"
+    fingerprint run >untested
+    grep -q 'evaluate: validation' log.txt || fail "the summary: $(cat log.txt)"
+    grep -q '"evaluate": *"validation"' run/manifest.json || fail "the manifest: $(cat run/manifest.json)"
+    ranks 1 evaluate run | grep -q 'all as recorded' || fail "evaluate"
+    "$APD" inspect run | grep -q 'evaluate: validation' || fail "inspect"
+    refused 2 "evaluate is test now and was validation" ranks 2 train run.yaml --set data.file=untested.h5
+    ranks 3 train run.yaml --set evaluate=validation --set "output=$work/whole" >log.txt 2>&1 || fail "$(cat log.txt)"
+    fingerprint whole | cmp - untested || fail "the test images made a difference"
+    ranks 1 train run.yaml --set "output=$work/tested" >log.txt 2>&1 || fail "$(cat log.txt)"
+    ! cmp -s tested/accuracy.csv run/accuracy.csv || fail "accuracies on other images are the same"
+    grep -q '"evaluate": *"test"' tested/manifest.json || fail "the manifest"
+    # every accuracy is a count of the 5 of 24 images that are held out of each of 3 classes
+    "$APD_PYTHON" - <<'PYTHON'
+import csv
+for row in csv.DictReader(open("run/tasks.csv")):
+    hits = float(row["accuracy"]) * 15
+    assert abs(hits - round(hits)) < 1e-4, row
+PYTHON
+}
+
+# The learning rate over a task against its formula; a task at chance is said; both the same on any number of ranks.
+case_warmup() {
+    make_data
+    describe run
+    for schedule in constant exponential cosine; do
+        ranks 2 train run.yaml --set training.schedule=$schedule --set training.warmup=0.3 --set log.interval=1 \
+            --set "output=$work/$schedule" >log.txt 2>&1 || fail "$(cat log.txt)"
+        "$APD_PYTHON" - $schedule <<'PYTHON'
+import json, math, sys
+schedule, epochs, batch, images = sys.argv[1], 4, 14, 3 * 24 - 3 * 5
+steps = -(-images // batch)
+total, seen = epochs * steps, 0
+for line in open(schedule + "/metrics.jsonl"):
+    event = json.loads(line)
+    if event["event"] != "step":
+        continue
+    n = event["step"]  # steps done: the rate is that of step n, counted from 1
+    rate = {"constant": 1.0, "exponential": 0.95 ** ((n - 1) // steps),
+            "cosine": (1 + math.cos(math.pi * (n - 1) / total)) / 2}[schedule]
+    expected = 3e-3 * min(1.0, n / (0.3 * total)) * rate
+    assert abs(event["learning_rate"] - expected) < 1e-12, (event, expected)
+    seen += 1
+assert seen == 4 * total, seen
+PYTHON
+    done
+    "$APD" generate --classes 12 --train 100 --test 9 --size 16 --output more.h5 >/dev/null
+    ranks 2 train run.yaml --set data.file=more.h5 --set training.epochs=12 --set "output=$work/learned" >log.txt 2>&1
+    ! grep -q 'at chance' log.txt || fail "tasks that learned: $(cat log.txt)"
+    for count in 1 3; do
+        ranks $count train run.yaml --set training.lr=1e-12 --set "output=$work/dead$count" >log.txt 2>&1
+        [ "$(grep -c '^warning: task . of 4 (classes .*) ends at chance' log.txt)" -ge 2 ] || fail "$(cat log.txt)"
+        grep -o '"event": *"chance".*' "dead$count/metrics.jsonl" >"chance$count"
+    done
+    sed 's/"time": *"[^"]*"//' chance1 >one
+    sed 's/"time": *"[^"]*"//' chance3 | cmp - one || fail "other warnings on three ranks"
+    "$APD_PYTHON" - <<'PYTHON'
+import json
+for line in open("dead1/metrics.jsonl"):
+    event = json.loads(line)
+    if event["event"] == "chance":
+        assert abs(event["chance"] - 1 / 3) < 1e-12 and event["training_accuracy"] < 0.5, event
+PYTHON
+}
+
 # A stopped rank, be it rank 0, is named with host, process and phase by the others, on one node and across nodes,
 # and nothing else changes.
 case_stalled_rank() {

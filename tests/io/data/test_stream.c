@@ -161,6 +161,126 @@ static void split_impossible_namesTheKey(void **state) {
     clear_data(&data);
 }
 
+/* --- subsets: from their definition, at lengths that no permutation divides --------------------------------------- */
+
+static apd_description describe_subsets(int tasks, int each, int64_t seed) {
+    apd_description description = describe(APD_STREAM_SUBSETS);
+    description.stream.tasks = tasks;
+    description.stream.classes_per_task = each;
+    description.stream.class_seed = seed;
+    return description;
+}
+
+static void subsets_ofAnySize_areDistinctAndBalancedAtEveryLength(void **state) {
+    (void)state;
+    apd_dataset data = make_data();
+    data.labels[APD_SPLIT_TEST][0] = 10; /* which has no test image otherwise */
+    for (int each = 1; each <= CLASSES; each++) {
+        apd_description description = describe_subsets(1000, each, 4);
+        apd_stream *stream = make(&description, &data);
+        int used[CLASSES] = {0}, companies = 0;
+        assert_int_equal(stream->task_count, 1000);
+        assert_int_equal(stream->max_classes, each);
+        for (int id = 0; id < 1000; id++) {
+            const int *classes = stream->tasks[id].classes;
+            bool has[CLASSES] = {false};
+            assert_int_equal(stream->tasks[id].class_count, each);
+            assert_true(strncmp(stream->tasks[id].name, "class", 5) == 0);
+            for (int i = 0; i < each; i++) {
+                assert_in_range(classes[i], 0, CLASSES - 1);
+                assert_false(has[classes[i]]);
+                has[classes[i]] = true;
+                used[classes[i]]++;
+            }
+            int least = used[0], most = used[0];
+            for (int class = 1; class < CLASSES; class ++) {
+                least = used[class] < least ? used[class] : least;
+                most = used[class] > most ? used[class] : most;
+            }
+            assert_true(most - least <= 1);
+            companies += has[0] && has[1]; /* 0 and 1 meet in some tasks, and not in all that have one */
+        }
+        if (each > 1 && each < CLASSES) {
+            int expected = 1000 * each * (each - 1) / (CLASSES * (CLASSES - 1));
+            assert_in_range(companies, expected / 2, expected + expected / 2 + 10);
+        }
+        apd_stream_destroy(stream);
+    }
+    clear_data(&data);
+}
+
+static void subsets_ofALongerStream_beginWithThoseOfAShorterOne(void **state) {
+    (void)state;
+    apd_dataset data = make_data();
+    int differ = 0;
+    apd_description long_one = describe_subsets(50, 5, 9);
+    apd_stream *longer = make(&long_one, &data);
+    for (int tasks = 1; tasks < 50; tasks += 7) {
+        apd_description description = describe_subsets(tasks, 5, 9);
+        description.seed = 77; /* neither the run's seed nor the order moves a class */
+        description.stream.order_kind = APD_ORDER_SEED;
+        description.stream.order_seed = 3;
+        apd_stream *shorter = make(&description, &data);
+        for (int id = 0; id < tasks; id++)
+            assert_memory_equal(shorter->tasks[id].classes, longer->tasks[id].classes, 5 * sizeof(int));
+        apd_stream_destroy(shorter);
+    }
+    for (int64_t seed = -1; seed <= 1; seed++) { /* -1 is 0; other seeds draw other classes */
+        apd_description description = describe_subsets(50, 5, seed), zero = describe_subsets(50, 5, 0);
+        apd_stream *one = make(&description, &data), *other = make(&zero, &data);
+        for (int id = 0; id < 50; id++) {
+            int different = memcmp(one->tasks[id].classes, other->tasks[id].classes, 5 * sizeof(int)) != 0;
+            assert_true(seed == 1 || !different);
+            differ += different;
+        }
+        apd_stream_destroy(one);
+        apd_stream_destroy(other);
+    }
+    assert_true(differ > 40);
+    apd_stream_destroy(longer);
+    clear_data(&data);
+}
+
+static void subsets_impossible_nameTheKey(void **state) {
+    (void)state;
+    apd_dataset data = make_data();
+    apd_description description = describe_subsets(3, CLASSES + 1, 0);
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.classes_per_task is 13|1 to 12 is needed");
+    description = describe_subsets(0, 2, 0);
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.tasks is 0|subsets needs 1 or more");
+    description = describe_subsets(12, 3, 0);
+    description.stream.order_letter = 'B';
+    assert_refused(&description, &data, APD_ERROR_USAGE, "stream.order is B|10 or 20 tasks|has 12|seed N");
+    clear_data(&data);
+}
+
+/* --- what is measured --------------------------------------------------------------------------------------------- */
+
+static void evaluateValidation_ofTooFewImages_isRefusedAndNeedsNoTestPart(void **state) {
+    (void)state;
+    apd_dataset data = make_data();
+    apd_description description = describe(APD_STREAM_LIST);
+    int small[] = {0, 1}, large[] = {9, 10}, *lists[] = {large, small}, counts[] = {2, 2};
+    description.stream.classes = lists;
+    description.stream.class_counts = counts;
+    description.stream.class_lists = 2;
+    description.evaluate = APD_EVALUATE_VALIDATION;
+    description.data.validation = 0.1; /* none of 1 and of 2 images */
+    assert_refused(&description, &data, APD_ERROR_USAGE, "data.validation is 0.1|no image of task 1");
+    description.stream.class_lists = 1;
+    free(data.labels[APD_SPLIT_TEST]); /* class 10 has no test image, and there need not be any */
+    free(data.coarse[APD_SPLIT_TEST]);
+    data.labels[APD_SPLIT_TEST] = data.coarse[APD_SPLIT_TEST] = NULL;
+    data.count[APD_SPLIT_TEST] = 0;
+    apd_stream *stream = make(&description, &data);
+    assert_int_equal(stream->measured, APD_PART_VALIDATION);
+    apd_sample *samples;
+    assert_int_equal(apd_stream_samples(stream, &data, 0, 0.1, APD_PART_VALIDATION, &samples), 8);
+    free(samples);
+    apd_stream_destroy(stream);
+    clear_data(&data);
+}
+
 static void list_ofClasses_isTakenAsWritten(void **state) {
     (void)state;
     apd_dataset data = make_data();
@@ -551,6 +671,10 @@ int main(void) {
         cmocka_unit_test(split_oneClassEach_isNamedByIt),
         cmocka_unit_test(split_bySeed_dealsEveryClassOnceAndOtherwiseForOtherSeeds),
         cmocka_unit_test(split_impossible_namesTheKey),
+        cmocka_unit_test(subsets_ofAnySize_areDistinctAndBalancedAtEveryLength),
+        cmocka_unit_test(subsets_ofALongerStream_beginWithThoseOfAShorterOne),
+        cmocka_unit_test(subsets_impossible_nameTheKey),
+        cmocka_unit_test(evaluateValidation_ofTooFewImages_isRefusedAndNeedsNoTestPart),
         cmocka_unit_test(list_ofClasses_isTakenAsWritten),
         cmocka_unit_test(list_ofManyClasses_hasANameThatEndsInDots),
         cmocka_unit_test(list_wrong_namesTheRow),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -49,6 +50,44 @@ static void turn_ofAnyCount_movesCornersCounterClockwise(void **state) {
     }
     transform(spec, false, 1, turned, again);
     assert_memory_equal(again, image, sizeof image);
+}
+
+/* NumPy's image.reshape(H, W, C), then transpose(2, 0, 1), step by step: number i of the file goes to pixel i/C, channel i%C. */
+static void scrambled_ofPlanes_isAReshapeWithoutATranspose(void **state) {
+    (void)state;
+    float image[CHANNELS * PLANE], expected[CHANNELS * PLANE], out[CHANNELS * PLANE],
+        turned[CHANNELS * PLANE];
+    uint8_t bytes[CHANNELS * PLANE], scrambled[CHANNELS * PLANE], twice[CHANNELS * PLANE];
+    float rows[SIDE][SIDE][CHANNELS];
+    for (int i = 0; i < CHANNELS * PLANE; i++) {
+        image[i] = (float)i;
+        bytes[i] = (uint8_t)i;
+    }
+    memcpy(rows, image, sizeof rows);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            for (int c = 0; c < CHANNELS; c++)
+                expected[(c * SIDE + y) * SIDE + x] = rows[y][x][c];
+    transform((apd_transform_spec){.turns = 1, .scrambled = true}, true, 0, image, out);
+    assert_memory_equal(out, expected, sizeof expected);
+    assert_true(expected[1] == 3.0F && expected[PLANE] == 1.0F && expected[2 * PLANE] == 2.0F);
+    transform((apd_transform_spec){.turns = 1, .scrambled = true}, false, 0, bytes, scrambled);
+    for (int i = 0; i < CHANNELS * PLANE; i++)
+        assert_int_equal(scrambled[i], (uint8_t)expected[i]);
+    /* turns and permutations come after it */
+    apd_transform_spec both = {.turns = 4, .scrambled = true, .permuted = true, .seed = 3, .task = 2},
+                       after = both;
+    after.scrambled = false;
+    for (int turn = 0; turn < 4; turn++) {
+        transform(both, true, turn, image, out);
+        transform(after, true, turn, expected, turned);
+        assert_memory_equal(out, turned, sizeof out);
+    }
+    apd_transform *one =
+        apd_transform_create(&(apd_transform_spec){.shape = {1, SIDE, SIDE}, .turns = 1, .scrambled = true});
+    apd_transform_apply(one, 0, bytes, twice);
+    apd_transform_destroy(one);
+    assert_memory_equal(twice, bytes, PLANE);
 }
 
 static void permutation_ofATask_isOneBijectionForAllChannels(void **state) {
@@ -167,6 +206,7 @@ static void transform_ofOnePixel_isTheIdentity(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turn_ofAnyCount_movesCornersCounterClockwise),
+        cmocka_unit_test(scrambled_ofPlanes_isAReshapeWithoutATranspose),
         cmocka_unit_test(permutation_ofATask_isOneBijectionForAllChannels),
         cmocka_unit_test(permutation_ofATurnedImage_isTheTurnThenThePermutation),
         cmocka_unit_test(rotation_ofWholeQuarters_agreesWithTurns),
