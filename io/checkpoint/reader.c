@@ -302,8 +302,10 @@ void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t
     *storage = room;
 }
 
-void apd_item_append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
-                          int64_t *base) {
+/* Append `rows` ends of a block's row offsets, which count from 0, as they are in the file: from *base on, which moves. The
+ * first ones of an array follow a 0 (`begin`). */
+static void append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
+                        int64_t *base) {
     int64_t shifted[512], first = *base, count = 0;
     if (begin)
         shifted[count++] = 0;
@@ -317,22 +319,30 @@ void apd_item_append_ends(apd_part_writer *writer, bool begin, const int64_t *en
     apd_part_append(writer, shifted, count * (int64_t)sizeof shifted[0]);
 }
 
-void apd_item_append(const apd_item *item, apd_part_writer *writer) {
+void apd_item_append(const apd_item *item, int pieces, const apd_rows *rows, const unsigned char **packed,
+                     apd_part_writer *writer) {
+    int blocks = item->layout->block_count;
+    int64_t *entries = apd_allocate((int64_t)pieces * blocks, sizeof *entries, "entries of pieces");
     for (int a = 0; a < item->count; a++) {
         const apd_item_array *array = &item->arrays[a];
         int64_t base = 0;
-        for (int b = array->first; b < array->end; b++) {
-            apd_rows rows = apd_item_rows(item, b, item->held[b]);
-            const apd_sparse *sparse = &array->view[b - array->first].tau;
-            int64_t count = rows.end - rows.begin;
-            if (array->array.extent == APD_ENDS) {
-                apd_item_append_ends(writer, b == array->first, apd_item_at(array, b), count, &base);
-                continue;
+        for (int b = array->first; b < array->end; b++)
+            for (int p = 0; p < pieces; p++) {
+                const void *numbers = packed != NULL ? packed[p] : apd_item_at(array, b);
+                apd_rows part = apd_item_rows(item, b, rows[p * blocks + b]);
+                int64_t *own = &entries[p * blocks + b];
+                int64_t count = apd_item_numbers(item, array, b, part.end - part.begin, *own);
+                int64_t bytes = count * apd_number_bytes(array->array.number, 0);
+                if (array->array.extent == APD_ENDS) {
+                    const int64_t *ends = numbers;
+                    *own = count > 0 ? ends[count - 1] : 0;
+                    append_ends(writer, b == array->first && p == 0, ends, count, &base);
+                } else {
+                    apd_part_append(writer, numbers, bytes);
+                }
+                if (packed != NULL)
+                    packed[p] += bytes;
             }
-            count = apd_item_numbers(item, array, b, count,
-                                     array->array.extent == APD_ENTRIES ? sparse->offsets[sparse->rows] : 0);
-            apd_part_append(writer, count > 0 ? apd_item_at(array, b) : NULL,
-                            count * apd_number_bytes(array->array.number, 0));
-        }
     }
+    free(entries);
 }

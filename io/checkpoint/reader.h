@@ -40,12 +40,9 @@ apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **we
 void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
                        apd_part_group *group, void **storage);
 
-/* Append the item, whose views hold all rows, to a file. */
-void apd_item_append(const apd_item *item, apd_part_writer *writer);
-
-/* Append `rows` ends of a block's row offsets, which count from 0, as they are in the file: from *base on, which moves. The
- * first ones of an array follow a 0 (`begin`). */
-void apd_item_append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
-                          int64_t *base);
+/* Append an item to a file, from `pieces` pieces one after the other. Piece p has the rows rows[p * B + b] of block b, packed at
+ * packed[p], which moves to their end. `packed` NULL: the one piece is the views of `item`. */
+void apd_item_append(const apd_item *item, int pieces, const apd_rows *rows, const unsigned char **packed,
+                     apd_part_writer *writer);
 
 #endif

@@ -55,10 +55,12 @@ static bool sees_folder(const apd_team *team, const char *path) {
     return sees || first;
 }
 
-static apd_rows *rows_of(const scatter *s, int rank) {
-    apd_rows *rows = apd_allocate(s->layout->block_count, sizeof *rows, "a rank's rows");
-    for (int b = 0; b < s->layout->block_count; b++)
-        rows[b] = apd_partition_rows(s->partition, s->layout, b, rank);
+/* (P, B): the rows of every rank; free them. */
+static apd_rows *all_rows(const scatter *s) {
+    int ranks = s->partition->ranks, blocks = s->layout->block_count;
+    apd_rows *rows = apd_allocate((int64_t)ranks * blocks, sizeof *rows, "ranks' rows");
+    for (int i = 0; i < ranks * blocks; i++)
+        rows[i] = apd_partition_rows(s->partition, s->layout, i % blocks, i / blocks);
     return rows;
 }
 
@@ -120,34 +122,6 @@ static void end_part(writing *w) {
     w->storage = NULL;
 }
 
-/* All ranks' packed rows of an item, those of rank r at packed[r], in the order of the file. */
-static void append_packed(const writing *w, const apd_item *item, const unsigned char **packed,
-                          apd_part_writer *file) {
-    int ranks = w->s.partition->ranks;
-    int64_t *entries =
-        apd_allocate((int64_t)ranks * w->s.layout->block_count, sizeof *entries, "ranks' entries");
-    for (int a = 0; a < item->count; a++) {
-        const apd_item_array *array = &item->arrays[a];
-        int64_t base = 0;
-        for (int b = array->first; b < array->end; b++)
-            for (int r = 0; r < ranks; r++) {
-                apd_rows rows = apd_item_rows(item, b, apd_partition_rows(w->s.partition, w->s.layout, b, r));
-                int64_t *own = &entries[(int64_t)r * w->s.layout->block_count + b];
-                int64_t count = apd_item_numbers(item, array, b, rows.end - rows.begin, *own);
-                int64_t bytes = count * apd_number_bytes(array->array.number, 0);
-                if (array->array.extent == APD_ENDS) {
-                    const int64_t *ends = (const int64_t *)(const void *)packed[r];
-                    *own = count > 0 ? ends[count - 1] : 0;
-                    apd_item_append_ends(file, b == array->first && r == 0, ends, count, &base);
-                } else {
-                    apd_part_append(file, packed[r], bytes);
-                }
-                packed[r] += bytes;
-            }
-    }
-    free(entries);
-}
-
 /* Write item number `slot` of each part from `first` on, a part a server: every rank sends its packed rows to the server, which
  * appends them. Collective. */
 static void write_slot(const writing *w, int first, int slot) {
@@ -172,11 +146,13 @@ static void write_slot(const writing *w, int first, int slot) {
     }
     apd_team_all_to_all(w->s.team, packed, bytes, (void **)&got, sizes);
     if (w->s.seat >= 0 && slot < items_of(w->plan, first + w->s.seat)) {
+        apd_rows *rows = all_rows(&w->s);
         const unsigned char **from = apd_allocate(size, sizeof *from, "packed rows"), *at = got;
         for (int r = 0; r < size; at += sizes[r++])
             from[r] = at;
-        append_packed(w, &w->items[slot], from, w->files[first + w->s.seat]);
+        apd_item_append(&w->items[slot], size, rows, from, w->files[first + w->s.seat]);
         free((void *)from);
+        free(rows);
     }
     free(got);
     free(packed);
@@ -202,7 +178,7 @@ static apd_status write_round(writing *w, int first, apd_error *error) {
         if (apd_team_size(w->s.team) > 1)
             write_slot(w, first, slot);
         else
-            apd_item_append(&w->items[slot], w->files[mine]);
+            apd_item_append(&w->items[slot], 1, w->decomposition->rows, NULL, w->files[mine]);
     }
     if (status == APD_OK && mine >= 0)
         status = finish_part(w, mine, error);
@@ -303,6 +279,7 @@ static apd_status read_slot(const reading *r, int first, int slot, apd_error *er
     int size = apd_team_size(r->s.team), mine = r->s.seat < 0 ? -1 : index_of(r, first + r->s.seat, slot);
     int64_t *bytes = apd_allocate(size, sizeof *bytes, "sizes of packed rows"), total = 0, *sizes;
     unsigned char *packed = NULL, *got = NULL;
+    apd_rows *rows = NULL;
     apd_item whole = {0};
     apd_status status = APD_OK;
     sizes = apd_allocate(size, sizeof *sizes, "sizes of packed rows");
@@ -311,20 +288,15 @@ static apd_status read_slot(const reading *r, int first, int slot, apd_error *er
         status = apd_reader_item(r->reader, &whole, error);
     }
     APD_GO(apd_team_agree(r->s.team, status, error));
-    apd_rows **rows = apd_allocate(size, sizeof *rows, "ranks' rows");
-    for (int k = 0; k < size; k++) {
-        rows[k] = rows_of(&r->s, k);
-        bytes[k] = mine < 0 ? 0 : padded(apd_item_packed_bytes(&whole, rows[k]));
+    rows = all_rows(&r->s);
+    for (int k = 0; k < size && mine >= 0; k++) {
+        bytes[k] = padded(apd_item_packed_bytes(&whole, rows + k * r->s.layout->block_count));
         total += bytes[k];
     }
     packed = apd_allocate_bytes(total, "packed rows");
     unsigned char *next = packed;
-    for (int k = 0; k < size; next += bytes[k++]) {
-        if (mine >= 0)
-            (void)apd_item_pack(&whole, rows[k], next);
-        free(rows[k]);
-    }
-    free(rows);
+    for (int k = 0; k < size && mine >= 0; next += bytes[k++])
+        (void)apd_item_pack(&whole, rows + k * r->s.layout->block_count, next);
     apd_team_all_to_all(r->s.team, packed, bytes, (void **)&got, sizes);
     const unsigned char *from = got;
     for (int k = 0; k < r->s.server_count; k++) {
@@ -339,6 +311,7 @@ static apd_status read_slot(const reading *r, int first, int slot, apd_error *er
     }
 out:
     apd_item_clear(&whole);
+    free(rows);
     free(got);
     free(packed);
     free(sizes);

@@ -22,7 +22,7 @@ static apd_status read_items(apd_reader *reader, const apd_item_key *items, int 
         apd_item item = apd_item_whole(items[i], apd_reader_layout(reader), apd_reader_state(reader));
         status = apd_reader_item(reader, &item, error);
         if (status == APD_OK && writer != NULL)
-            apd_item_append(&item, writer);
+            apd_item_append(&item, 1, item.held, NULL, writer);
         apd_item_clear(&item);
     }
     return status;

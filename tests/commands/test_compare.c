@@ -133,7 +133,7 @@ static apd_status write_file(const char *path, apd_run_state *state, const apd_d
     APD_GO(apd_part_create(path, &plan, &writer, error));
     apd_root_append(&root, writer);
     for (int i = 0; i < count; i++)
-        apd_item_append(&items[i], writer);
+        apd_item_append(&items[i], 1, items[i].held, NULL, writer);
     APD_GO(apd_part_finish(writer, found, &bytes, &digest, error));
     APD_GO(apd_part_wait(writer, error));
     apd_part_keep(writer);

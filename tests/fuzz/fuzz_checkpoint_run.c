@@ -120,7 +120,7 @@ static void write_part(const char *run_folder, apd_run_state *state, const apd_i
     *record = (apd_part_record){.commit = 1, .part = part, .items = end - first};
     MUST(apd_part_create(name, &plan, &writer, NULL));
     for (int i = 0; i < end - first; i++)
-        apd_item_append(&items[i], writer);
+        apd_item_append(&items[i], 1, items[i].held, NULL, writer);
     MUST(apd_part_finish(writer, digests, &record->bytes, &record->digest, NULL));
     MUST(apd_part_wait(writer, NULL));
     apd_part_keep(writer);
