@@ -6,6 +6,7 @@
 #include "commands/compare_runs.h"
 #include "io/system/csv.h"
 #include "io/system/durable.h"
+#include "method/order.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 
 typedef struct compare_options {
     const char *csv;
+    const char *tables;
 } compare_options;
 
 static const compare_options defaults = {0};
@@ -23,38 +25,24 @@ static const apd_cli_option table[] = {
      .argument = "FILE",
      .help = "write the same numbers as CSV, one a row",
      APD_CLI_HOLDS(compare_options, csv)},
+    {.name = "tables",
+     .argument = "FOLDER",
+     .help = "write a study's tables of the runs into FOLDER instead; they may differ in any key",
+     APD_CLI_HOLDS(compare_options, tables)},
     {0},
 };
 
-/* A figure of a run: a column of the printed table, and a measure in the CSV file. */
-typedef struct figure {
-    const char *measure, *heading;
-    double (*of)(const apd_compared_run *run);
-} figure;
-
-static double average(const apd_compared_run *run) {
-    return run->metrics.average;
-}
-static double learning(const apd_compared_run *run) {
-    return run->metrics.learning;
-}
-static double backward(const apd_compared_run *run) {
-    return run->metrics.backward;
-}
-static double capacity_weights(const apd_compared_run *run) {
-    return run->capacity.weights;
-}
-static double capacity_all(const apd_compared_run *run) {
-    return run->capacity.all;
-}
-static double capacity_bytes(const apd_compared_run *run) {
-    return run->capacity.bytes;
-}
-
-static const figure figures[] = {
-    {"average_accuracy", "average", average},        {"learning_accuracy", "learned", learning},
-    {"backward_transfer", "BWT", backward},          {"capacity_weights", "capacity", capacity_weights},
-    {"capacity_with_heads", "+heads", capacity_all}, {"capacity_bytes", "bytes", capacity_bytes},
+/* The columns of the printed table, and measures in the CSV file. */
+static const struct {
+    apd_measure measure;
+    const char *name, *heading;
+} figures[] = {
+    {APD_ACC, "average_accuracy", "average"},
+    {APD_LA, "learning_accuracy", "learned"},
+    {APD_BWT, "backward_transfer", "BWT"},
+    {APD_CAPACITY, "capacity_weights", "capacity"},
+    {APD_CAPACITY_HEADS, "capacity_with_heads", "+heads"},
+    {APD_CAPACITY_BYTES, "capacity_bytes", "bytes"},
 };
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 
@@ -67,7 +55,7 @@ static label label_of(const apd_comparison *c, int order) {
     label made;
     (void)snprintf(made.text, sizeof made.text, "%d", order + 1);
     for (int r = 0; r < c->run_count; r++)
-        if (c->order_of[r] == order && c->runs[r].description->stream.order_kind == APD_ORDER_LETTER)
+        if (c->side.order_of[r] == order && c->runs[r].description->stream.order_kind == APD_ORDER_LETTER)
             (void)snprintf(made.text, sizeof made.text, "%c", c->runs[r].description->stream.order_letter);
     return made;
 }
@@ -84,26 +72,27 @@ static void percent(int width, double share) {
 
 static void print_order(const apd_comparison *c, int order) {
     enum { SHOWN = 24 };
-    const apd_compared_run *first = NULL;
+    const apd_result *first = NULL;
     (void)printf("order %-4s", label_of(c, order).text);
     for (int r = c->run_count - 1; r >= 0; r--)
-        if (c->order_of[r] == order)
+        if (c->side.order_of[r] == order)
             first = &c->runs[r];
-    for (int p = 0; p < c->task_count && p < SHOWN; p++)
-        (void)printf(" %d", first->state.records[p].id);
-    (void)puts(c->task_count > SHOWN ? " ..." : "");
+    for (int p = 0; p < c->side.task_count && p < SHOWN; p++)
+        (void)printf(" %d", first->records[p].id);
+    (void)puts(c->side.task_count > SHOWN ? " ..." : "");
 }
 
 static void print_tasks(const apd_comparison *c) {
     (void)printf("\nfinal accuracy %%, mean over seeds\n task  %-30s", "name");
-    for (int o = 0; o < c->order_count; o++)
+    for (int o = 0; o < c->line.order_count; o++)
         (void)printf(" %8s", label_of(c, o).text);
     (void)printf(" %8s\n", "OPD");
-    for (int t = 0; t < c->task_count; t++) {
-        (void)printf("%5d  %-30s", c->tasks[t], apd_utf8_shown(apd_comparison_record(c, 0, t)->name).text);
-        for (int o = 0; o < c->order_count; o++)
-            percent(8, c->means[(int64_t)o * c->task_count + t]);
-        percent(8, c->opd[t]);
+    for (int t = 0; t < c->side.task_count; t++) {
+        (void)printf("%5d  %-30s", c->side.tasks[t],
+                     apd_utf8_shown(apd_side_record(&c->side, 0, t)->name).text);
+        for (int o = 0; o < c->line.order_count; o++)
+            percent(8, c->line.means[(int64_t)o * c->side.task_count + t]);
+        percent(8, c->line.opd[t]);
         (void)putchar('\n');
     }
 }
@@ -114,38 +103,40 @@ static void print_runs(const apd_comparison *c) {
         (void)printf(" %9s", figures[f].heading);
     (void)putchar('\n');
     for (int r = 0; r < c->run_count; r++) {
-        const apd_compared_run *run = &c->runs[r];
-        (void)printf("%-30s %5s %12" PRIu64, run->name, label_of(c, c->order_of[r]).text, run->state.seed);
+        const apd_result *run = &c->runs[r];
+        (void)printf("%-30s %5s %12" PRIu64, run->name, label_of(c, c->side.order_of[r]).text,
+                     run->description->seed);
         for (int f = 0; f < FIGURES; f++)
-            percent(9, figures[f].of(run));
+            percent(9, c->side.figures[r][figures[f].measure]);
         (void)putchar('\n');
     }
 }
 
 static void print_left_out(const apd_comparison *c) {
-    for (int t = 0; t < c->task_count; t++)
-        if (c->left_out[t] >= 0)
+    for (int t = 0; t < c->side.task_count; t++)
+        if (c->side.left_out[t] >= 0)
             (void)printf("left out of every figure: task %d (%s), which %s has forgotten or not measured\n",
-                         c->tasks[t], apd_utf8_shown(apd_comparison_record(c, 0, t)->name).text,
-                         c->runs[c->left_out[t]].name);
+                         c->side.tasks[t], apd_utf8_shown(apd_side_record(&c->side, 0, t)->name).text,
+                         c->runs[c->side.left_out[t]].name);
 }
 
 static void print_spread(const apd_comparison *c) {
-    const apd_order_spread *spread = &c->spread;
+    const apd_order_spread *spread = &c->line.spread;
     char seeds[64];
     if (spread->least_runs == spread->most_runs)
         (void)snprintf(seeds, sizeof seeds, "%s each", apd_count(spread->most_runs, "seed").text);
     else
         (void)snprintf(seeds, sizeof seeds, "%d to %d seeds each", spread->least_runs, spread->most_runs);
-    if (c->order_count < 2)
+    if (c->line.order_count < 2)
         (void)printf("\nAOPD and MOPD need runs in at least two orders; these have one order, %s\n", seeds);
     else if (spread->tasks == 0)
-        (void)printf("\nno task is left for AOPD and MOPD; %s, %s\n", apd_count(c->order_count, "order").text,
-                     seeds);
+        (void)printf("\nno task is left for AOPD and MOPD; %s, %s\n",
+                     apd_count(c->line.order_count, "order").text, seeds);
     else
         (void)printf("\nAOPD %.2f %%   MOPD %.2f %% (task %d)   over %s, %s, %s\n", 100.0 * spread->average,
-                     100.0 * spread->largest, c->tasks[spread->task], apd_count(spread->tasks, "task").text,
-                     apd_count(c->order_count, "order").text, seeds);
+                     100.0 * spread->largest, c->side.tasks[spread->task],
+                     apd_count(spread->tasks, "task").text, apd_count(c->line.order_count, "order").text,
+                     seeds);
 }
 
 /* --- CSV: one number a row ----------------------------------------------------------------- */
@@ -161,11 +152,11 @@ static void row(FILE *file, const apd_comparison *c, const char *scope, int orde
         apd_csv_text(file, c->runs[run].name);
     (void)fputc(',', file);
     if (run >= 0)
-        (void)fprintf(file, "%" PRIu64, c->runs[run].state.seed);
+        (void)fprintf(file, "%" PRIu64, c->runs[run].description->seed);
     (void)fputc(',', file);
     if (task >= 0) {
-        (void)fprintf(file, "%d,", c->tasks[task]);
-        apd_csv_text(file, apd_comparison_record(c, 0, task)->name);
+        (void)fprintf(file, "%d,", c->side.tasks[task]);
+        apd_csv_text(file, apd_side_record(&c->side, 0, task)->name);
     } else {
         (void)fputc(',', file);
     }
@@ -176,24 +167,26 @@ static void row(FILE *file, const apd_comparison *c, const char *scope, int orde
 }
 
 static void write_rows(FILE *file, const apd_comparison *c) {
-    int tasks = c->task_count;
-    const apd_order_spread *spread = &c->spread;
+    int tasks = c->side.task_count;
+    const apd_order_spread *spread = &c->line.spread;
     (void)fputs("scope,order,run,seed,task,name,measure,value\n", file);
     for (int r = 0; r < c->run_count; r++)
         for (int t = 0; t < tasks; t++)
-            row(file, c, "run_task", c->order_of[r], r, t, "accuracy", c->accuracy[(int64_t)r * tasks + t]);
-    for (int o = 0; o < c->order_count; o++)
+            row(file, c, "run_task", c->side.order_of[r], r, t, "accuracy",
+                c->side.accuracy[(int64_t)r * tasks + t]);
+    for (int o = 0; o < c->line.order_count; o++)
         for (int t = 0; t < tasks; t++)
-            row(file, c, "order_task", o, -1, t, "accuracy", c->means[(int64_t)o * tasks + t]);
+            row(file, c, "order_task", o, -1, t, "accuracy", c->line.means[(int64_t)o * tasks + t]);
     for (int t = 0; t < tasks; t++)
-        row(file, c, "task", -1, -1, t, "opd", c->opd[t]);
+        row(file, c, "task", -1, -1, t, "opd", c->line.opd[t]);
     for (int r = 0; r < c->run_count; r++)
         for (int f = 0; f < FIGURES; f++)
-            row(file, c, "run", c->order_of[r], r, -1, figures[f].measure, figures[f].of(&c->runs[r]));
+            row(file, c, "run", c->side.order_of[r], r, -1, figures[f].name,
+                c->side.figures[r][figures[f].measure]);
     row(file, c, "all", -1, -1, -1, "aopd", spread->average);
     row(file, c, "all", -1, -1, -1, "mopd", spread->largest);
     row(file, c, "all", -1, -1, -1, "tasks", spread->tasks);
-    row(file, c, "all", -1, -1, -1, "orders", c->order_count);
+    row(file, c, "all", -1, -1, -1, "orders", c->line.order_count);
     row(file, c, "all", -1, -1, -1, "least_seeds", spread->least_runs);
     row(file, c, "all", -1, -1, -1, "most_seeds", spread->most_runs);
 }
@@ -220,8 +213,12 @@ static apd_status write_csv(const apd_comparison *c, const char *path, apd_error
 static apd_status run(const void *given, int count, const char *const *arguments, apd_error *error) {
     const compare_options *options = given;
     apd_comparison comparison;
+    if (options->tables != NULL) {
+        APD_TRY(apd_make_folder(options->tables, error));
+        return apd_compare_tables(options->tables, arguments, count, error);
+    }
     APD_TRY(apd_comparison_make(arguments, count, &comparison, error));
-    for (int o = 0; o < comparison.order_count; o++)
+    for (int o = 0; o < comparison.line.order_count; o++)
         print_order(&comparison, o);
     print_tasks(&comparison);
     print_runs(&comparison);
@@ -243,7 +240,8 @@ const apd_command apd_command_compare = {
         "smallest final accuracy over the orders; AOPD and MOPD: the mean and the largest of these.\n"
         "BWT: accuracy now minus accuracy when learned. Capacity: non-zeros of sigma, tau and masks,\n"
         "divided by one network's weights; +heads: with heads and biases; bytes: the checkpoint's size\n"
-        "divided by that of one dense network.",
+        "divided by that of one dense network. --tables writes results.csv, tasks.csv, summary.csv,\n"
+        "paired.csv, tables.md and tables.tex of runs (folders) that may differ in any key: docs/tables.md.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

@@ -82,6 +82,36 @@ case_refusals() {
     refused_silently 65 "cut.h5" "$APD" compare run cut.h5
 }
 
+# Runs that differ in methods, orders and seeds as a study's tables; the same without the checkpoints, and at any P.
+case_tables() {
+    describe_drift
+    sed -i 's/shards: 1/shards: 2/; s/widths: .24./widths: [24, 16]/' run.yaml
+    train a0 method.name=apd method.consolidate_every=2 method.beta=0.05
+    train a1 method.name=apd method.consolidate_every=2 method.beta=0.05 'stream.order=[2, 0, 3, 1]'
+    train s0 method.name=stl
+    train f0 method.name=finetune
+    for run in a0 a1 s0 f0; do "$APD_PYTHON" "$repository/tests/commands/check_capacity.py" "$run"; done
+    "$APD" compare a0 a1 s0 f0 --tables tables || fail "tables"
+    for file in results.csv tasks.csv summary.csv paired.csv tables.md tables.tex; do
+        [ -s "tables/$file" ] || fail "no $file"
+    done
+    grep -q '^"a1","apd","\[2, 0, 3, 1\]",0,' tables/results.csv || fail "$(cat tables/results.csv)"
+    grep -q '^1,"apd",.*,4,4,2,2,1,1,' tables/summary.csv || fail "$(cat tables/summary.csv)"
+    rm -r a0/segments a0/checkpoint* s0/segments s0/checkpoint*
+    "$APD" compare a0 a1 s0 f0 --tables without
+    diff -r tables without || fail "the tables need a checkpoint"
+    "$APD" compare a0 a1 | grep -q 'over 4 tasks, 2 orders, 1 seed each' || fail "no comparison without a checkpoint"
+    mpirun -n 2 "$APD" train run.yaml --set "output=$work/p2" --set method.name=apd --set method.consolidate_every=2 \
+        --set method.beta=0.05 >train.txt 2>&1 || fail "$(cat train.txt)"
+    for key in capacity capacity_with_heads capacity_bytes capacity_coded; do
+        [ "$(grep "\"$key\"" a0/manifest.json)" = "$(grep "\"$key\"" p2/manifest.json)" ] || fail "$key at 2 ranks"
+    done
+    refused_silently 2 "no-run has no run.yaml" "$APD" compare a0 no-run --tables tables
+    head -c 60 a1/accuracy.csv >cut && mv cut a1/accuracy.csv
+    refused_silently 65 "a1/accuracy.csv: line" "$APD" compare a0 a1 --tables damaged
+    refused_silently 65 "a1/accuracy.csv: line" "$APD" compare a0 a1
+}
+
 # Going on with a run whose description has changed says in what.
 case_resume_names_the_key() {
     describe_drift

@@ -167,6 +167,27 @@ static void capacity_no_decomposed_weight_is_finite(void **state) {
     assert_near(after.bytes, 2.0, 1e-15);
 }
 
+static void pattern_bytes_agree_with_hand(void **state) {
+    (void)state;
+    assert_true(apd_pattern_bytes(0, 800) == 0.0 && apd_pattern_bytes(800, 800) == 0.0);
+    assert_true(apd_pattern_bytes(0, 0) == 0.0);
+    assert_true(apd_pattern_bytes(400, 800) == 100.0); /* a bit each */
+    /* H2(1/4) = 2 - 3/4 log2 3 */
+    assert_true(fabs(apd_pattern_bytes(200, 800) - 100.0 * (2.0 - 0.75 * 1.5849625007211562)) < 1e-12);
+}
+
+/* 20 numbers of one network (survey: test_compare.c); 30 bytes of 160 are positions that a code has in 10. */
+static void coded_capacity_replaces_positions(void **state) {
+    (void)state;
+    apd_block blocks[] = {{.rows = 2, .cols = 3, .decomposed = true}, {.rows = 4, .cols = 2}};
+    const apd_layout layout = {.block_count = 2, .blocks = blocks, .decomposed = 6};
+    apd_capacity_counts counts = {.file_bytes = 160, .positions = 30, .coded = 10.0};
+    apd_capacity capacity = apd_capacity_of(&layout, 4, &counts);
+    assert_true(capacity.bytes == 2.0 && capacity.coded == 1.75);
+    counts.coded = NAN;
+    assert_true(isnan(apd_capacity_of(&layout, 4, &counts).coded));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_no_task_are_all_nan),
@@ -178,6 +199,8 @@ int main(void) {
         cmocka_unit_test(capacity_lenet_agrees_with_hand),
         cmocka_unit_test(capacity_one_network_a_task_is_their_number),
         cmocka_unit_test(capacity_nothing_kept_is_zero),
+        cmocka_unit_test(pattern_bytes_agree_with_hand),
+        cmocka_unit_test(coded_capacity_replaces_positions),
         cmocka_unit_test(capacity_no_decomposed_weight_is_finite),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
