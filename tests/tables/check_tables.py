@@ -40,9 +40,9 @@ class Run:
     """matrix[i][j]: accuracy on the j-th trained task after the i-th; None: forgotten."""
 
     def __init__(self, name, method, order, seed, ids, matrix, value="4e-4", done=None, digest="00000000000000ab",
-                 kind="split"):
+                 kind="split", part="test"):
         self.name, self.method, self.order, self.seed, self.ids = name, method, order, seed, ids
-        self.matrix, self.value, self.digest, self.kind = matrix, value, digest, kind
+        self.matrix, self.value, self.digest, self.kind, self.part = matrix, value, digest, kind, part
         self.done = len(ids) if done is None else done
         draw = random.Random(name)
         self.cost = {cost: round(draw.uniform(0.5, 9), 4) for cost in COSTS[:4]}
@@ -53,7 +53,8 @@ class Run:
     def write(self, folder):
         os.makedirs(os.path.join(folder, self.name))
         width = f", tasks: {len(self.ids)}" if self.kind == "permutation" else ", classes_per_task: 2"
-        self.put(folder, "run.yaml", f"seed: {self.seed}\ndata: {{file: /some.h5}}\nmethod: {{name: {self.method}}}\n"
+        self.put(folder, "run.yaml", f"seed: {self.seed}\nevaluate: {self.part}\n"
+                                     f"data: {{file: /some.h5, validation: 0.2}}\nmethod: {{name: {self.method}}}\n"
                                      f"stream: {{kind: {self.kind}, order: {self.order}{width}}}\n")
         if self.done == 0:
             return
@@ -167,7 +168,7 @@ def check_results(out, runs, tables):
         if place is None:
             demand(all(row[name] == "" for name in SHARES + COSTS) and row["note"] != "", row)
             continue
-        demand(row["table"] == str(place + 1), row)
+        demand(row["table"] == str(place + 1) and row["evaluate"] == run.part, row)
         for name, value in run.figures(tables[place][1]).items():
             near(row[name], value, f"{run.name} {name}")
         demand(row["note"] == "" or tables[place][1], row)
@@ -331,13 +332,14 @@ def case_study(tool, folder):
     runs.append(draw("one", "stl", "A", 0, orders["A"]))
     half = draw("half", "stl", "A", 1, orders["A"], done=2)
     begun = draw("begun", "stl", "A", 2, orders["A"], done=0)
-    other = [draw("three", "apd", "A", 0, [0, 1, 2]), draw("data", "apd", "A", 0, orders["A"], digest="0c")]
+    other = [draw("three", "apd", "A", 0, [0, 1, 2]), draw("data", "apd", "A", 0, orders["A"], digest="0c"),
+             draw("held", "apd", "A", 0, orders["A"], part="validation")]
     everything = runs + [half, begun] + other
     out, done = make(tool, folder, everything, names=["nowhere"])
     demand(done.returncode == 0, done.stderr)
     rows = {row["run"]: row for row in read(out, "results.csv")}
     demand((rows["nowhere"]["state"], rows["nowhere"]["seed"]) == ("not started", "77"), rows["nowhere"])
-    markdown, latex = check_all(out, everything, [(runs, ()), ([other[0]], ()), ([other[1]], ())])
+    markdown, latex = check_all(out, everything, [(runs, ()), ([other[0]], ()), ([other[1]], ()), ([other[2]], ())])
     for text in (markdown, latex):
         demand("half, which has finished 2 of 4 tasks" in text and "nowhere, which has finished no task" in text, text)
     demand("a\\_b%c\\&d\\#e\\$f\\{g\\}h\\\\i\\~j\\^k\\|l\\*\\<m\\>" in markdown, "escapes of Markdown")
