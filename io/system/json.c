@@ -98,3 +98,24 @@ void apd_json_flag(apd_json *json, const char *key, bool value) {
     lead(json, key);
     (void)fputs(value ? "true" : "false", json->file);
 }
+
+bool apd_json_find(const char *text, const char *key, char *value, size_t room) {
+    char quoted[64];
+    size_t used = 0;
+    (void)snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(text, quoted);
+    if (at == NULL || room == 0)
+        return false;
+    at += strlen(quoted);
+    at += strspn(at, " ");
+    bool is_text = *at == '"';
+    for (at += is_text; *at != '\0' && used + 1 < room; at++) {
+        if (is_text ? *at == '"' : strchr(",\n]} ", *at) != NULL)
+            break;
+        if (is_text && *at == '\\' && at[1] != '\0')
+            at++;
+        value[used++] = *at;
+    }
+    value[used] = '\0';
+    return true;
+}

@@ -6,6 +6,7 @@
 #define APD_IO_SYSTEM_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -30,5 +31,9 @@ void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
 void apd_json_number(apd_json *json, const char *key, double value);
 void apd_json_flag(apd_json *json, const char *key, bool value);
+
+/* The value of the top-level key `key` in the text of a flat object, as apd_json writes one: a text without its quotes
+ * and escapes, anything else as it stands, cut to `room`. Returns whether it is there. */
+bool apd_json_find(const char *text, const char *key, char *value, size_t room);
 
 #endif

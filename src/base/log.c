@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +12,32 @@
 
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* guards stderr and the variables below */
 static bool log_enabled = true;
+static FILE *log_file = NULL; /* NULL: stderr */
 static bool live_line = false;
 static double last_drawn = 0.0;
 
 void apd_log_enable(bool enabled) {
     log_enabled = enabled;
+}
+
+apd_status apd_log_open(const char *folder, const char *name, apd_error *error) {
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "ae");
+    if (file == NULL)
+        return apd_fail_errno(error, errno, "%s: cannot open", path);
+    (void)pthread_mutex_lock(&writing);
+    log_file = file;
+    (void)pthread_mutex_unlock(&writing);
+    return APD_OK;
+}
+
+void apd_log_close(void) {
+    (void)pthread_mutex_lock(&writing);
+    if (log_file != NULL)
+        (void)fclose(log_file);
+    log_file = NULL;
+    (void)pthread_mutex_unlock(&writing);
 }
 
 double apd_seconds(void) {
@@ -47,8 +69,9 @@ static void print_line(const char *prefix, const char *format, va_list arguments
     live_line = false;
     (void)vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
     apd_utf8_clean(line + length);
-    (void)fprintf(stderr, "%s\n", line);
-    (void)fflush(stderr);
+    FILE *to = log_file != NULL ? log_file : stderr;
+    (void)fprintf(to, "%s\n", line);
+    (void)fflush(to);
     (void)pthread_mutex_unlock(&writing);
 }
 
@@ -94,7 +117,7 @@ static void draw(const char *format, va_list arguments) {
 }
 
 void apd_progress(const char *format, ...) {
-    if (!log_enabled || !draws_on_terminal())
+    if (!log_enabled || log_file != NULL || !draws_on_terminal())
         return;
     va_list arguments;
     va_start(arguments, format);

@@ -1,13 +1,20 @@
-/* log: plain lines on stderr for people, from rank 0 only. Programs read the run log instead (io/system/runlog.h).
+/* log: plain lines for people on stderr, or in a file, from rank 0 only. Programs read the run log instead (io/system/runlog.h).
  *
  * Any thread may log; a line is written whole. */
 #ifndef APD_BASE_LOG_H
 #define APD_BASE_LOG_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 
 /* Turn the log on or off; it starts on. mpi/team turns it off on all ranks but 0. */
 void apd_log_enable(bool enabled);
+
+/* Append the log's lines to folder/name instead, without a progress line, until it is closed: one file for the process.
+ * Statuses: IO, REQUEUE. */
+apd_status apd_log_open(const char *folder, const char *name, apd_error *error);
+void apd_log_close(void);
 
 /* Write a line. Clears a progress line first. */
 void apd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

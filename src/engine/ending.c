@@ -9,6 +9,7 @@
 #include "engine/fisher_pass.h"
 #include "engine/forgetting.h"
 #include "engine/results.h"
+#include "engine/standing.h"
 #include "io/system/fault.h"
 #include "method/clustering/recentre.h"
 
@@ -113,10 +114,12 @@ static apd_status commit(ending *e, apd_error *error) {
 }
 
 static apd_status log_commit(const ending *e, double seconds, apd_error *error) {
-    const apd_run *run = e->run;
+    apd_run *run = e->run;
     const char *reason = e->training->requests->reason;
     if (!apd_run_speaks(run))
         return APD_OK;
+    run->starts = 1;
+    APD_TRY(apd_standing_write(run, "running", "", error));
     apd_log("commit %d at the end of task %d of %d (%s), %s: %.1f MB in %.1f s (%s)", run->state.commit,
             e->place + 1, run->stream->task_count, run->state.records[e->place].name,
             run->state.ending == APD_ENDING_TRAINED ? "not evaluated yet"
@@ -212,13 +215,18 @@ static void log_times(const apd_run *run, const apd_stepper *stepper) {
 
 /* `commit_seconds`: NaN if the task is not committed yet. Collective. */
 static apd_status log_task(const ending *e, double commit_seconds, apd_error *error) {
-    const apd_run *run = e->run;
+    apd_run *run = e->run;
     const apd_task_record *record = &run->state.records[e->place];
     apd_capacity_counts counts = apd_run_count(run, NULL);
     apd_capacity capacity = apd_capacity_of(apd_network_layout(run->network),
                                             run->stream->tasks[e->training->id].class_count, &counts);
     if (!apd_run_speaks(run))
         return APD_OK;
+    run->capacity = capacity.weights;
+    if (!isnan(commit_seconds)) {
+        run->starts = 1;
+        APD_TRY(apd_standing_write(run, "running", "", error));
+    }
     apd_metrics metrics = apd_metrics_of(&run->state.accuracies);
     apd_log("task %3d of %d  %-28s %6.2f %%   average %6.2f %%   capacity %6.1f %%   %5.1f s", e->place + 1,
             run->stream->task_count, record->name, 100.0 * record->accuracy, 100.0 * metrics.average,

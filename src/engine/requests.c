@@ -190,7 +190,9 @@ apd_request apd_requests_ask(apd_requests *requests, apd_stretch next) {
     requests->asked = apd_seconds();
     requests->steps = 0;
     requests->next = answers[2];
-    return (apd_request)(answers[0] > answers[1] ? answers[0] : answers[1]);
+    apd_request request = (apd_request)(answers[0] > answers[1] ? answers[0] : answers[1]);
+    requests->stops = request == APD_STOP;
+    return request;
 }
 
 apd_request apd_requests_after_step(apd_requests *requests) {

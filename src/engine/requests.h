@@ -39,6 +39,7 @@ typedef struct apd_requests {
     double asked;
     int64_t steps, next; /* steps since `asked`, and after how many to ask again */
     char reason[128];    /* of the last request; rank 0 */
+    bool stops;          /* the last answer was APD_STOP */
 } apd_requests;
 
 /* Seconds from a time limit as Slurm writes it: MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S. Status: USAGE. */

@@ -17,12 +17,21 @@ char *apd_join_path(const char *folder, const char *name) {
     return path;
 }
 
-apd_status apd_run_begin(apd_run *run, apd_error *error) {
-    *run = (apd_run){.started = apd_seconds()};
+apd_status apd_world_begin(apd_team **team, apd_error *error) {
     int copies = apd_startup_copies();
-    run->team = apd_team_create(NULL, NULL);
+    *team = apd_team_create(NULL, NULL);
     apd_blas_set_threads(1);
-    return apd_startup_check(run->team, copies, error);
+    return apd_startup_check(*team, copies, error);
+}
+
+void apd_run_init(apd_run *run, apd_team *team) {
+    *run = (apd_run){.team = team, .started = apd_seconds()};
+}
+
+apd_status apd_run_begin(apd_run *run, apd_error *error) {
+    apd_run_init(run, NULL);
+    run->owns_team = true;
+    return apd_world_begin(&run->team, error);
 }
 
 /* Rank 0's text on every rank; free it. NULL gives NULL. Collective. */
@@ -214,7 +223,10 @@ void apd_run_end(apd_run *run) {
     apd_stream_destroy(run->stream);
     apd_dataset_close(run->dataset);
     apd_description_destroy(run->description);
-    apd_team_destroy(run->team);
+    if (run->owns_team)
+        apd_team_destroy(run->team);
+    else
+        apd_team_barrier(run->team);
     apd_lock_close(run->lock); /* when no rank writes any more */
     *run = (apd_run){0};
 }

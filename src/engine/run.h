@@ -19,6 +19,7 @@
 
 typedef struct apd_run {
     apd_team *team;
+    bool owns_team;   /* it is the world's */
     apd_watch *watch; /* from apd_run_prepare on */
     apd_description *description;
     apd_dataset *dataset;
@@ -38,6 +39,9 @@ typedef struct apd_run {
     apd_lock *lock;   /* writers only (engine/claim.h); NULL on a rank that does not see the folder */
     char *checkpoint; /* path of the commit in use: checkpoint.h5, or the previous one */
     double started;
+    int starts;        /* without a word at their end since the last commit (standing.h); training, rank 0 */
+    double capacity;   /* of the weights, when it was last counted; 0: not yet; training, rank 0 */
+    char stopped[128]; /* what asked a training to stop; "": nothing did; rank 0 */
 } apd_run;
 
 static inline bool apd_run_speaks(const apd_run *run) {
@@ -49,8 +53,14 @@ static inline int apd_run_tasks_done(const apd_run *run) {
     return run->state.task_count - (run->state.ending != APD_ENDING_COMPLETE);
 }
 
-/* Start MPI, and refuse ranks on different processors or of different builds (startup.h). Comes first; call
- * apd_run_end on failure, too. Collective. Status: USAGE. */
+/* Start MPI, and refuse ranks on different processors or of different builds (startup.h): the team of all ranks.
+ * Destroy `*team` on failure, too. Collective. Status: USAGE. */
+apd_status apd_world_begin(apd_team **team, apd_error *error);
+
+/* A run on `team`, which outlives it. Comes first. Local. */
+void apd_run_init(apd_run *run, apd_team *team);
+
+/* The same on the team of all ranks, which is the run's own. Call apd_run_end on failure, too. Collective. Status: USAGE. */
 apd_status apd_run_begin(apd_run *run, apd_error *error);
 
 /* Rank 0 reads the description, from the file `path` or from `text` if that is not NULL, and all ranks get it.
@@ -82,7 +92,7 @@ char *apd_join_path(const char *folder, const char *name);
 /* The folder that has the entry `path`, "." for a plain name; free it. */
 char *apd_parent_folder(const char *path);
 
-/* Release everything and end MPI. Collective. */
+/* Release everything, and end MPI if the run began it. Collective. */
 void apd_run_end(apd_run *run);
 
 #endif

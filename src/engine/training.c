@@ -4,6 +4,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "engine/evaluator.h"
+#include "engine/standing.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,10 +38,12 @@ static void note_training(const apd_training *t, int epoch, int step) {
 }
 
 static apd_status log_half_way(const apd_training *t, double seconds, apd_error *error) {
-    const apd_run *run = t->run;
+    apd_run *run = t->run;
     const apd_training_state *half = &run->state.training;
     if (!apd_run_speaks(run))
         return APD_OK;
+    run->starts = 1;
+    APD_TRY(apd_standing_write(run, "running", "", error));
     apd_log("commit %d in task %d of %d (%s), epoch %d of %d: %.1f MB in %.1f s (%s)", run->state.commit,
             t->place + 1, run->stream->task_count, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
             (double)run->state.written / 1e6, seconds, t->requests->reason);
