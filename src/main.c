@@ -3,14 +3,16 @@
 #include "bench/bench.h"
 #include "commands/commands.h"
 #include "plan/plan.h"
+#include "study/command.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const apd_command *const commands[] = {
-    &apd_command_train,  &apd_command_plan,     &apd_command_evaluate, &apd_command_inspect,
-    &apd_command_verify, &apd_command_pack,     &apd_command_forget,   &apd_command_compare,
-    &apd_command_import, &apd_command_generate, &apd_command_contact,  &apd_command_bench};
+    &apd_command_train,    &apd_command_study,   &apd_command_status, &apd_command_plan,
+    &apd_command_evaluate, &apd_command_inspect, &apd_command_verify, &apd_command_pack,
+    &apd_command_forget,   &apd_command_compare, &apd_command_import, &apd_command_generate,
+    &apd_command_contact,  &apd_command_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *file) {
@@ -22,7 +24,8 @@ static void usage(FILE *file) {
                       commands[i]->summary);
     (void)fputs(
         "\n\"apd COMMAND --help\" says more; \"apd train --help-keys\" lists the keys of a run description.\n"
-        "Exit status: 0 done, 2 usage, 65 bad data, 69 run in use, 70 internal, 74 input/output, 75 to be "
+        "Exit status: 0 done, 1 some runs of a study failed, 2 usage, 65 bad data, 69 run in use, 70 "
+        "internal, 74 input/output, 75 to be "
         "requeued.\n",
         file);
 }

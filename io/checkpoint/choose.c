@@ -162,3 +162,10 @@ apd_status apd_checkpoint_remove(const char *path, apd_error *error) {
     free(folder);
     return status;
 }
+
+apd_status apd_checkpoint_remove_previous(const char *path, apd_error *error) {
+    char *previous = apd_store_previous(path);
+    apd_status status = apd_file_delete(previous, error);
+    free(previous);
+    return status == APD_OK ? apd_checkpoint_settle(path, path, error) : status;
+}

@@ -42,6 +42,9 @@ apd_status apd_checkpoint_settle(const char *path, const char *use, apd_error *e
 /* Remove a run's commits, all of them, with their parts. The run is locked. */
 apd_status apd_checkpoint_remove(const char *path, apd_error *error);
 
+/* Remove the commit before the newest, and the parts that it alone needs. The run is locked. */
+apd_status apd_checkpoint_remove_previous(const char *path, apd_error *error);
+
 /* Bytes of the commit's files as `state` (loaded or saved) knows them. */
 int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state);
 

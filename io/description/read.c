@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "io/description/description.h"
 #include "io/description/options.h"
+#include "io/description/parts.h"
 #include "io/description/resolve.h"
 #include "io/system/file.h"
 
@@ -23,6 +24,32 @@ static apd_status refuse_key(const apd_place *place, int line, const char *key, 
     if (!apd_option_retired(key, value, &advice))
         return unknown_key(place, line, key);
     return advice == NULL ? APD_OK : apd_place_fail(place, line, "%s is no longer a key: %s", key, advice);
+}
+
+apd_status apd_description_value(const apd_place *place, const char *key, const apd_yaml_node *node, int line,
+                                 int *option, char **value) {
+    size_t size = 0;
+    apd_description *scratch = apd_allocate(1, sizeof *scratch, "a value");
+    *option = apd_option_find(key);
+    apd_status status = APD_OK;
+    if (*option < 0 && apd_option_is_section(key))
+        status = apd_place_fail(place, line, "%s is a section; one of its keys is needed, such as %s.KEY",
+                                key, key);
+    else if (*option < 0)
+        status = unknown_key(place, line, key);
+    else
+        status = apd_value_read(place, key, &apd_options[*option], node, scratch);
+    if (status == APD_OK) {
+        FILE *file = open_memstream(value, &size);
+        if (file == NULL)
+            apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value");
+        apd_value_write(file, &apd_options[*option], scratch);
+        if (fclose(file) != 0)
+            apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value");
+        apd_value_clear(&apd_options[*option], scratch);
+    }
+    free(scratch);
+    return status;
 }
 
 /* Read the keys of a map; `section` is "" at the top level. */
@@ -53,21 +80,15 @@ static apd_status read_map(const apd_place *place, const char *section, const ap
     return APD_OK;
 }
 
-static apd_status read_document(const apd_reading *reading, const char *text, int64_t bytes) {
+static apd_status read_document(const apd_reading *reading, const apd_yaml_node *root) {
     apd_place place = {reading->file, NULL, reading->error};
-    apd_yaml_node root = {0};
-    apd_status status = APD_OK;
-    APD_TRY(apd_yaml_parse(&place, text, bytes, &root));
-    if (apd_yaml_is_empty(&root))
-        status =
-            apd_place_fail(&place, 0, "nothing in it; a run description with at least data.file is needed");
-    else if (root.kind != APD_YAML_MAP)
-        status = apd_place_fail(&place, root.line, "a %s; a map of keys such as \"seed: 0\" is needed",
-                                root.kind == APD_YAML_LIST ? "list" : "text");
-    else
-        status = read_map(&place, "", &root, reading->description);
-    apd_yaml_clear(&root);
-    return status;
+    if (apd_yaml_is_empty(root))
+        return apd_place_fail(&place, 0,
+                              "nothing in it; a run description with at least data.file is needed");
+    if (root->kind != APD_YAML_MAP)
+        return apd_place_fail(&place, root->line, "a %s; a map of keys such as \"seed: 0\" is needed",
+                              root->kind == APD_YAML_LIST ? "list" : "text");
+    return read_map(&place, "", root, reading->description);
 }
 
 static apd_status read_setting(const apd_reading *reading, int index) {
@@ -97,9 +118,8 @@ static void set_default(const apd_option *option, apd_description *description) 
         apd_fatal(APD_ERROR_INTERNAL, "the table of options: %s", error.message);
 }
 
-apd_status apd_description_parse(const char *name, const char *text, int64_t bytes,
-                                 const char *const *settings, int count, apd_description **out,
-                                 apd_error *error) {
+apd_status apd_description_build(const char *name, const apd_yaml_node *root, const char *const *settings,
+                                 int count, apd_description **out, apd_error *error) {
     apd_description *description = apd_allocate(1, sizeof *description, "the run description");
     apd_reading reading = {name, settings, description, error};
     apd_status status = APD_OK;
@@ -107,7 +127,7 @@ apd_status apd_description_parse(const char *name, const char *text, int64_t byt
         apd_allocate(apd_option_count, sizeof *description->sources, "the run description's sources");
     for (int i = 0; i < apd_option_count; i++)
         set_default(&apd_options[i], description);
-    APD_GO(read_document(&reading, text, bytes));
+    APD_GO(read_document(&reading, root));
     for (int i = 0; i < count; i++)
         APD_GO(read_setting(&reading, i));
     APD_GO(apd_description_resolve(&reading));
@@ -115,6 +135,17 @@ apd_status apd_description_parse(const char *name, const char *text, int64_t byt
     return APD_OK;
 out:
     apd_description_destroy(description);
+    return status;
+}
+
+apd_status apd_description_parse(const char *name, const char *text, int64_t bytes,
+                                 const char *const *settings, int count, apd_description **out,
+                                 apd_error *error) {
+    apd_place place = {name, NULL, error};
+    apd_yaml_node root = {0};
+    APD_TRY(apd_yaml_parse(&place, text, bytes, &root));
+    apd_status status = apd_description_build(name, &root, settings, count, out, error);
+    apd_yaml_clear(&root);
     return status;
 }
 

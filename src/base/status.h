@@ -10,6 +10,7 @@
 
 typedef enum apd_status {
     APD_OK = 0,
+    APD_ERROR_RUNS = 1,      /* some runs of a study failed */
     APD_ERROR_USAGE = 2,     /* the command line or the run description is wrong */
     APD_ERROR_DATA = 65,     /* a data file or a checkpoint is damaged, missing parts, or does not fit */
     APD_ERROR_LOCKED = 69,   /* another job writes this run */

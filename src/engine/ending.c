@@ -222,7 +222,6 @@ static apd_status log_task(const ending *e, double commit_seconds, apd_error *er
                                             run->stream->tasks[e->training->id].class_count, &counts);
     if (!apd_run_speaks(run))
         return APD_OK;
-    run->capacity = capacity.weights;
     if (!isnan(commit_seconds)) {
         run->starts = 1;
         APD_TRY(apd_standing_write(run, "running", "", error));

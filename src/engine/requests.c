@@ -129,7 +129,7 @@ static bool take_stop_file(const apd_requests *requests) {
 /* Rank 0's reasons beside signals. */
 static apd_request own_reasons(apd_requests *requests, apd_stretch next, double now) {
     double interval = 60.0 * requests->run->description->checkpoint.minutes;
-    if (take_stop_file(requests)) {
+    if ((requests->stop_file != NULL && access(requests->stop_file, F_OK) == 0) || take_stop_file(requests)) {
         (void)snprintf(requests->reason, sizeof requests->reason, "the file stop");
         return APD_STOP;
     }
@@ -157,6 +157,12 @@ static apd_request take_signal(int *number) {
         return APD_STOP;
     *number = atomic_exchange(&asked_to_commit, 0);
     return *number != 0 ? APD_COMMIT : APD_GO_ON;
+}
+
+int apd_requests_signal(void) {
+    int number = 0;
+    (void)take_signal(&number);
+    return number;
 }
 
 /* How many steps fill about a fifth of a second, judged by those since the last question; 1 after any other work. */

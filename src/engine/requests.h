@@ -37,9 +37,10 @@ typedef struct apd_requests {
     bool worked; /* ranks have asked before: each start makes some progress, however short the limit */
     apd_stretch stretch; /* under way since `asked` */
     double asked;
-    int64_t steps, next; /* steps since `asked`, and after how many to ask again */
-    char reason[128];    /* of the last request; rank 0 */
-    bool stops;          /* the last answer was APD_STOP */
+    int64_t steps, next;   /* steps since `asked`, and after how many to ask again */
+    char reason[128];      /* of the last request; rank 0 */
+    const char *stop_file; /* a second one, which stays; or NULL */
+    bool stops;            /* the last answer was APD_STOP */
 } apd_requests;
 
 /* Seconds from a time limit as Slurm writes it: MINUTES, M:S, H:M:S, D-H, D-H:M, D-H:M:S. Status: USAGE. */
@@ -47,6 +48,9 @@ apd_status apd_time_limit_parse(const char *text, double *seconds, apd_error *er
 
 /* Install the signal handlers; the first question answers what came since. Local. */
 void apd_requests_catch(void);
+
+/* Take a signal that came to this process: its number, or 0. For a process that trains no run itself. Local. */
+int apd_requests_signal(void);
 
 /* `time_limit`: seconds from the program's start, or INFINITY to take the end of the Slurm job, if there is one.
  * `load_seconds`: how long the commit took to load, the estimate for writing one; 0 if none was loaded. Local. */

@@ -202,6 +202,8 @@ static int64_t peak_bytes(const apd_run *run) {
 apd_status apd_results_write(apd_run *run, apd_error *error) {
     int64_t *nonzeros = apd_allocate(run->state.task_count, sizeof *nonzeros, "the tasks' non-zeros");
     apd_capacity_counts counts = apd_run_count(run, nonzeros);
+    run->capacity =
+        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts).weights;
     int64_t peak = peak_bytes(run);
     char *hosts = apd_team_hosts(run->team);
     apd_status status = APD_OK;

@@ -40,7 +40,7 @@ typedef struct apd_run {
     char *checkpoint; /* path of the commit in use: checkpoint.h5, or the previous one */
     double started;
     int starts;        /* without a word at their end since the last commit (standing.h); training, rank 0 */
-    double capacity;   /* of the weights, when it was last counted; 0: not yet; training, rank 0 */
+    double capacity;   /* of the weights, at the last task's end; 0: not yet; training */
     char stopped[128]; /* what asked a training to stop; "": nothing did; rank 0 */
 } apd_run;
 

@@ -247,9 +247,12 @@ static apd_status log_start(apd_run *run, bool resume, apd_error *error) {
 }
 
 /* What the run's folder says of its former starts; then that this one has begun. Rank 0. */
-static apd_status note_start(apd_run *run, apd_error *error) {
+static apd_status note_start(apd_run *run, const apd_start *start, apd_error *error) {
     apd_standing before;
     apd_standing_read(run->description->output, &before);
+    if (start->takes_turns && (strcmp(before.state, "done") == 0 || strcmp(before.state, "failed") == 0))
+        return apd_fail(error, APD_ERROR_LOCKED, "%s: another job has ended this run",
+                        run->description->output);
     run->starts = strcmp(before.state, "running") == 0 ? before.starts + 1 : 1;
     return apd_standing_write(run, "running", "", error);
 }
@@ -285,6 +288,7 @@ static apd_status train(apd_run *run, const apd_start *start, apd_error *error) 
         APD_TRY(apd_results_write(run, error));
     apd_requests requests;
     apd_requests_begin(&requests, run, start->time_limit, load_seconds);
+    requests.stop_file = start->stop;
     apd_status status = apd_train_stream(run, &requests, error);
     if (requests.stops)
         memcpy(run->stopped, requests.reason, sizeof run->stopped);
@@ -299,16 +303,17 @@ apd_status apd_start_run(apd_run *run, const apd_start *start, apd_error *error)
     if (speaks && start->log != NULL)
         status = apd_log_open(folder, start->log, error);
     if (speaks && status == APD_OK)
-        status = note_start(run, error);
+        status = note_start(run, start, error);
     status = apd_team_agree(run->team, status, error);
-    if (status == APD_OK)
+    bool begun = status == APD_OK;
+    if (begun)
         status = train(run, start, error);
     apd_error unsaved = {0};
     apd_status closed = apd_runlog_close(run->log, &unsaved);
     run->log = NULL;
     if (status == APD_OK && closed != APD_OK)
         status = apd_fail(error, closed, "%s", unsaved.message);
-    if (speaks)
+    if (speaks && begun)
         status = note_end(run, status, error);
     if (speaks && start->log != NULL) {
         if (status != APD_OK)

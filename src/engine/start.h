@@ -8,8 +8,10 @@
 typedef struct apd_start {
     bool fresh, force; /* a new run; with force existing commits are deleted */
     bool break_lock;   /* take the run over from another job */
+    bool takes_turns;  /* with other jobs: a run that has ended meanwhile, done or failed, counts as locked */
     double time_limit; /* seconds from run->started; INFINITY: the Slurm job's end, if there is one */
     const char *log;   /* a file in the run's folder that takes the log's lines; NULL: stderr */
+    const char *stop;  /* a path: a file that stops the run as RUN/stop does, but stays; may be NULL */
 } apd_start;
 
 /* Claim the run that apd_run_describe has described, load its last commit if there is one, and train what is left.

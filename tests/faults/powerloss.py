@@ -30,6 +30,7 @@ NOT_NEEDED = [
     (r"manifest\.json(\.tmp)?", "the manifest is written again by the next start"),
     (r"run\.yaml(\.tmp)?", "the description is in every commit, too"),
     (r"metrics\.jsonl|stop|stopped", "the log and requests are for people"),
+    (r"status\.json(\.tmp)?", "the status is written again by the next start"),
     (r"run\.lock.*", "a lock dies with its machine"),
     (r"deleted .*", "what was deleted and comes back is deleted again by the next start"),
 ]

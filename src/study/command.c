@@ -1,0 +1,285 @@
+/* apd study: the options, and which way the runs are started. */
+#include "study/command.h"
+
+#include "base/counted.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/requests.h"
+#include "engine/startup.h"
+#include "io/system/file.h"
+#include "study/array.h"
+#include "study/forecast.h"
+#include "study/groups.h"
+#include "study/launcher.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct study_options {
+    apd_cli_list vary, settings;
+    const char *ranks_a_run, *time_limit, *launcher, *at_once, *slurm, *seconds;
+    bool dry_run, fail_fast, retry, submit;
+} study_options;
+
+static const study_options defaults = {.at_once = "1", .seconds = "2"};
+
+#define HOLDS(member) APD_CLI_HOLDS(study_options, member)
+static const apd_cli_option table[] = {
+    {.name = "vary",
+     .argument = "KEY=VALUE,...",
+     .help = "an axis of the matrix, or another one for this key; may be repeated",
+     APD_CLI_COLLECTS(study_options, vary)},
+    {.name = "set",
+     .argument = "KEY=VALUE",
+     .help = "override the base of all runs; may be repeated",
+     APD_CLI_COLLECTS(study_options, settings)},
+    {.name = "ranks-a-run",
+     .argument = "N",
+     .help = "ranks of a run, of which as many train at a time as fit (default: all ranks)",
+     HOLDS(ranks_a_run)},
+    {.name = "dry-run",
+     .help = "list the runs, with memory, disk and hours as apd plan measures them; makes nothing",
+     APD_CLI_SETS(study_options, dry_run)},
+    {.name = "seconds",
+     .argument = "N",
+     .help = "with --dry-run: how long to measure each kind of run (default 2); 0: only list",
+     HOLDS(seconds)},
+    {.name = "fail-fast",
+     .help = "when a run fails, commit and stop all others",
+     APD_CLI_SETS(study_options, fail_fast)},
+    {.name = "retry",
+     .help = "try failed runs again, and those set apart",
+     APD_CLI_SETS(study_options, retry)},
+    {.name = "time-limit",
+     .argument = "TIME",
+     .help = "commit and stop (exit status 75) in time, as apd train does",
+     HOLDS(time_limit)},
+    {.name = "launcher",
+     .argument = "COMMAND",
+     .help = "start every run as processes of its own by this command, such as 'mpirun -n 2'",
+     HOLDS(launcher)},
+    {.name = "at-once",
+     .argument = "K",
+     .help = "runs at a time with --launcher, array elements at a time with --slurm (default 1)",
+     HOLDS(at_once)},
+    {.name = "slurm",
+     .argument = "DIR",
+     .help = "write a Slurm array and a gathering job there, and print how to submit them",
+     HOLDS(slurm)},
+    {.name = "submit", .help = "with --slurm: submit both", APD_CLI_SETS(study_options, submit)},
+    {0},
+};
+
+/* --- the end ----------------------------------------------------------------------------------------------- */
+
+/* "name: first error line" for each run of the kind. */
+static void list_kind(const apd_study *study, apd_run_kind kind, int count) {
+    if (count == 0)
+        return;
+    (void)fprintf(stderr, "%s:\n", apd_run_kind_names[kind]);
+    for (int r = 0; r < study->run_count; r++) {
+        apd_standing standing;
+        char *folder = apd_study_run_folder(study, r);
+        if (apd_run_look(folder, &standing) == kind)
+            (void)fprintf(stderr, "  %s: %s\n", study->runs[r].folder,
+                          kind == APD_RUN_APART
+                              ? "brought the job down twice; apd study --retry tries it again"
+                              : standing.message);
+        free(folder);
+    }
+}
+
+static apd_status write_tables(const apd_study *study, apd_error *error);
+
+/* Count the runs, name those that failed, and write the tables. The exit status says what is left. */
+static apd_status finish(const apd_study *study, apd_error *error) {
+    int counts[APD_RUN_KINDS] = {0};
+    char *stop = apd_join_path(study->output, "stop"), *stopped = apd_join_path(study->output, "stopped");
+    (void)rename(stop, stopped); /* if it is there */
+    free(stopped);
+    free(stop);
+    for (int r = 0; r < study->run_count; r++) {
+        char *folder = apd_study_run_folder(study, r);
+        counts[apd_run_look(folder, NULL)]++;
+        free(folder);
+    }
+    int failed = counts[APD_RUN_FAILED] + counts[APD_RUN_APART], done = counts[APD_RUN_DONE];
+    int left = study->run_count - done - failed;
+    list_kind(study, APD_RUN_FAILED, counts[APD_RUN_FAILED]);
+    list_kind(study, APD_RUN_APART, counts[APD_RUN_APART]);
+    (void)fprintf(stderr, "%s: %d of %s done, %d failed, %d to be continued; results in %s\n", study->name,
+                  done, apd_count(study->run_count, "run").text, failed, left, study->output);
+    if (done > 0)
+        APD_TRY(write_tables(study, error));
+    return left > 0 ? APD_REQUEUE : failed > 0 ? APD_ERROR_RUNS : APD_OK;
+}
+
+static apd_status write_tables(const apd_study *study, apd_error *error) {
+    (void)study;
+    (void)error;
+    return APD_OK;
+}
+
+/* Before any run: the study's folder, and what of former starts is in the way. */
+static apd_status begin(apd_study *study, const study_options *options, int ranks, apd_error *error) {
+    APD_TRY(apd_study_settle(study, ranks, true, error));
+    char *stop = apd_join_path(study->output, "stop"), *stopped = apd_join_path(study->output, "stopped");
+    apd_status status = apd_file_delete(stop, error);
+    if (status == APD_OK)
+        status = apd_file_delete(stopped, error);
+    free(stopped);
+    free(stop);
+    return status == APD_OK && options->retry ? apd_study_retry(study, error) : status;
+}
+
+/* --- groups of ranks --------------------------------------------------------------------------------------- */
+
+static apd_status ranks_a_run(const study_options *options, const apd_team *world, int *ranks,
+                              apd_error *error) {
+    long value = apd_team_size(world);
+    if (options->ranks_a_run != NULL)
+        APD_TRY(apd_cli_integer("ranks-a-run", options->ranks_a_run, 1, 65536, &value, error));
+    if (apd_team_size(world) % value != 0)
+        return apd_fail(error, APD_ERROR_USAGE, "--ranks-a-run %ld: %s cannot be cut into groups of %ld",
+                        value, apd_count(apd_team_size(world), "rank").text, value);
+    *ranks = (int)value;
+    return APD_OK;
+}
+
+/* Describe the runs on every leader, after rank 0 has fixed what they have in common. Collective. */
+static apd_status settle(apd_study *study, const study_options *options, const apd_team *world,
+                         const apd_team *team, int ranks, apd_error *error) {
+    apd_status status = APD_OK;
+    bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0;
+    if (first)
+        status = options->dry_run ? apd_study_settle(study, ranks, false, error)
+                                  : begin(study, options, ranks, error);
+    APD_TRY(apd_team_agree(world, status, error));
+    if (leads && !first && !options->dry_run)
+        status = apd_study_settle(study, ranks, false, error);
+    return apd_team_agree(world, status, error);
+}
+
+static apd_status train(apd_study *study, const study_options *options, const apd_team *world, apd_team *team,
+                        int ranks, double limit, apd_error *error) {
+    bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0;
+    apd_groups groups = {.study = leads ? study : NULL,
+                         .team = team,
+                         .group = apd_team_rank(world) / ranks,
+                         .count = apd_team_size(world) / ranks,
+                         .limit = limit,
+                         .fail_fast = options->fail_fast};
+    apd_log_enable(leads);
+    if (first)
+        apd_log("%s: %s with %s, %s at a time on %s each, in %s", study->name,
+                apd_count(study->run_count, "run").text, apd_count(study->shards, "shard").text,
+                apd_count(groups.count, "run").text, apd_count(ranks, "rank").text, study->output);
+    apd_status status = apd_groups_train(&groups, error);
+    apd_team_rest(world);
+    status = apd_team_agree(world, status, error);
+    apd_log_enable(first);
+    return first && status == APD_OK ? finish(study, error) : status;
+}
+
+static apd_status study_on_ranks(apd_study *study, const study_options *options, const apd_team *world,
+                                 double limit, apd_error *error) {
+    int ranks = 0;
+    double seconds = 0.0;
+    APD_TRY(apd_startup_check_request(world, study->path, options->settings.values, options->settings.count,
+                                      error));
+    APD_TRY(apd_startup_check_request(world, study->path, options->vary.values, options->vary.count, error));
+    APD_TRY(ranks_a_run(options, world, &ranks, error));
+    APD_TRY(apd_cli_number("seconds", options->seconds, 0.0, 3600.0, &seconds, error));
+    apd_team *team = apd_team_split(world, apd_team_rank(world) / ranks);
+    apd_status status = settle(study, options, world, team, ranks, error);
+    if (status == APD_OK && options->dry_run)
+        status = apd_forecast(study, world, team, ranks, seconds, error);
+    else if (status == APD_OK)
+        status = train(study, options, world, team, ranks, limit, error);
+    apd_team_destroy(team);
+    return status;
+}
+
+/* --- the command ------------------------------------------------------------------------------------------- */
+
+static apd_status run_by_launcher(apd_study *study, const study_options *options, double limit,
+                                  apd_error *error) {
+    long at_once = 1;
+    APD_TRY(apd_cli_integer("at-once", options->at_once, 1, 100000, &at_once, error));
+    if (apd_startup_copies() > 1 || getenv("OMPI_COMM_WORLD_SIZE") != NULL)
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "%s: with a launcher (%s) apd study itself is one process: start it without mpirun or srun",
+            study->path, study->launcher);
+    APD_TRY(begin(study, options, 1, error));
+    APD_TRY(apd_launch_runs(study, (int)at_once, limit, options->fail_fast, error));
+    return finish(study, error);
+}
+
+static apd_status run_on_ranks(apd_study *study, const study_options *options, double limit,
+                               apd_error *error) {
+    apd_team *world = NULL;
+    apd_status status = apd_world_begin(&world, error);
+    if (status == APD_OK)
+        status = study_on_ranks(study, options, world, limit, error);
+    apd_team_destroy(world);
+    return status;
+}
+
+static apd_status run_study(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const study_options *options = given;
+    apd_study study;
+    double limit = INFINITY;
+    (void)count;
+    apd_requests_catch();
+    if (options->time_limit != NULL) {
+        APD_TRY(apd_time_limit_parse(options->time_limit, &limit, error));
+        limit += apd_seconds();
+    }
+    if (options->submit && options->slurm == NULL)
+        return apd_fail(error, APD_ERROR_USAGE, "--submit: --slurm DIR is needed, too");
+    apd_status status = apd_study_read(&study, arguments[0], options->vary.values, options->vary.count,
+                                       options->settings.values, options->settings.count, error);
+    if (status == APD_OK && options->launcher != NULL) {
+        free(study.launcher);
+        study.launcher = apd_duplicate_text(options->launcher);
+    }
+    if (status == APD_OK && options->slurm != NULL)
+        status = apd_array_write(&study,
+                                 &(apd_array){.folder = options->slurm,
+                                              .vary = &options->vary,
+                                              .settings = &options->settings,
+                                              .ranks_a_run = options->ranks_a_run,
+                                              .at_once = options->at_once,
+                                              .fail_fast = options->fail_fast,
+                                              .submit = options->submit},
+                                 error);
+    else if (status == APD_OK && study.launcher[0] != '\0' && !options->dry_run)
+        status = run_by_launcher(&study, options, limit, error);
+    else if (status == APD_OK)
+        status = run_on_ranks(&study, options, limit, error);
+    apd_study_clear(&study);
+    return status;
+}
+
+const apd_command apd_command_study = {
+    .name = "study",
+    .arguments = "STUDY.yaml",
+    .summary = "train many runs that differ in some keys, and tabulate their results",
+    .details =
+        "STUDY.yaml has a base (a run description), a matrix of values, and more: docs/studies.md. A run\n"
+        "description serves, too, with --vary. Runs are kept in a folder each under the study's; finished\n"
+        "ones are skipped, interrupted ones resumed to the bit, and failed ones left until --retry. Signals\n"
+        "work as in apd train; a file named stop in the study's folder stops all runs.\n"
+        "Exit status: 75 runs are to be continued (before all else), 1 some failed, 0 all are done.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof defaults,
+    .least = 1,
+    .most = 1,
+    .parallel = true,
+    .run = run_study,
+};

@@ -1,0 +1,255 @@
+#include "study/folder.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "io/checkpoint/commits.h"
+#include "io/system/durable.h"
+#include "io/system/file.h"
+#include "io/system/holder.h"
+#include "io/system/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const apd_run_kind_names[] = {"waiting", "running", "done",     "stopped",
+                                          "died",    "failed",  "set apart"};
+
+char *apd_study_run_folder(const apd_study *study, int run) {
+    return apd_join_path(study->output, study->runs[run].folder);
+}
+
+/* --- one run ---------------------------------------------------------------------------------------------- */
+
+static char *read_text(const char *folder, const char *name) {
+    char *path = apd_join_path(folder, name), *text = NULL;
+    int64_t bytes = 0;
+    (void)apd_read_file(path, 1 << 22, &text, &bytes, NULL);
+    free(path);
+    return text;
+}
+
+/* Whether run.lock names processes that may live. */
+static bool may_be_held(const char *folder) {
+    char *text = read_text(folder, "run.lock");
+    apd_holder holder;
+    apd_process self;
+    apd_process_self(&self);
+    const apd_holder here = {.ranks = &self, .count = 1};
+    bool held = text != NULL && apd_holder_parse(text, &holder);
+    if (held) {
+        held = !holder.left && !apd_holder_is_dead(&holder, &here);
+        apd_holder_clear(&holder);
+    }
+    free(text);
+    return held;
+}
+
+apd_run_kind apd_run_look(const char *folder, apd_standing *standing) {
+    static const struct {
+        const char *state;
+        apd_run_kind kind;
+    } ends[] = {{"done", APD_RUN_DONE}, {"stopped", APD_RUN_STOPPED}, {"failed", APD_RUN_FAILED}};
+    apd_standing own;
+    if (standing == NULL)
+        standing = &own;
+    apd_standing_read(folder, standing);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (strcmp(standing->state, ends[i].state) == 0)
+            return ends[i].kind;
+    if (strcmp(standing->state, "running") != 0)
+        return APD_RUN_WAITING;
+    if (may_be_held(folder))
+        return APD_RUN_RUNNING;
+    return standing->starts >= 2 ? APD_RUN_APART : APD_RUN_DIED;
+}
+
+apd_status apd_study_retry(const apd_study *study, apd_error *error) {
+    apd_status status = APD_OK;
+    for (int r = 0; r < study->run_count && status == APD_OK; r++) {
+        char *folder = apd_study_run_folder(study, r), *path = apd_join_path(folder, "status.json");
+        apd_run_kind kind = apd_run_look(folder, NULL);
+        if (kind == APD_RUN_FAILED || kind == APD_RUN_APART)
+            status = apd_file_delete(path, error);
+        free(path);
+        free(folder);
+    }
+    return status;
+}
+
+apd_status apd_study_tidy(const apd_study *study, const char *folder, apd_error *error) {
+    char *path = apd_join_path(folder, "checkpoint.h5");
+    apd_status status = APD_OK;
+    if (study->keep == APD_KEEP_RESULTS) /* status.json, which is safe by now, says that the run is done */
+        status = apd_checkpoint_remove(path, error);
+    else if (study->keep == APD_KEEP_LAST)
+        status = apd_checkpoint_remove_previous(path, error);
+    free(path);
+    return status;
+}
+
+/* --- study.json ------------------------------------------------------------------------------------------- */
+
+static apd_status write_study(const apd_study *study, apd_error *error) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for study.json");
+    apd_json json = {.file = file};
+    apd_json_begin_object(&json, NULL);
+    apd_json_text(&json, "name", study->name);
+    apd_json_text(&json, "file", study->path);
+    apd_json_integer(&json, "shards", study->shards);
+    apd_json_begin_array(&json, "runs");
+    for (int r = 0; r < study->run_count; r++)
+        apd_json_text(&json, NULL, study->runs[r].folder);
+    apd_json_end(&json);
+    apd_json_end(&json);
+    if (fclose(file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for study.json");
+    char *before = read_text(study->output, "study.json");
+    apd_status status = APD_OK;
+    if (before == NULL || strcmp(before, text) != 0)
+        status = apd_write_file(study->output, "study.json", text, (int64_t)size, error);
+    free(before);
+    free(text);
+    return status;
+}
+
+bool apd_study_list(const char *folder, char ***runs, int *count) {
+    char *text = read_text(folder, "study.json");
+    char *at = text != NULL ? strstr(text, "\"runs\":") : NULL;
+    *runs = NULL;
+    *count = 0;
+    if (at != NULL) {
+        at += strlen("\"runs\":");
+        for (char *end; (at = strchr(at, '"')) != NULL && (end = strchr(at + 1, '"')) != NULL; at = end + 1) {
+            *end = '\0';
+            *runs = apd_reallocate(*runs, *count, (int64_t)*count + 1, sizeof **runs, "the study's runs");
+            (*runs)[(*count)++] = apd_join_path(folder, at + 1);
+        }
+    }
+    free(text);
+    return at != NULL || *count > 0;
+}
+
+/* --- runs that were begun --------------------------------------------------------------------------------- */
+
+typedef struct entry {
+    uint64_t digest;
+    int run;
+} entry;
+
+static int by_digest(const void *a, const void *b) {
+    uint64_t x = ((const entry *)a)->digest, y = ((const entry *)b)->digest;
+    return x < y ? -1 : x > y;
+}
+
+/* The run with fewest differences from `former`; `*least` is their number and `*first` the first of them. */
+static void find_nearest(const apd_study *study, const apd_description *former,
+                         apd_description_difference *first) {
+    int least = 1000;
+    for (int r = 0; r < study->run_count; r++) {
+        const char *ignored[64] = {NULL};
+        int count = 0;
+        apd_description *now = NULL;
+        apd_description_difference difference, found = {0};
+        if (apd_description_parse("run.yaml", study->runs[r].text, (int64_t)strlen(study->runs[r].text), NULL,
+                                  0, &now, NULL) != APD_OK)
+            continue;
+        while (count < 62 && count < least && apd_description_differs(now, former, ignored, &difference)) {
+            if (count == 0)
+                found = difference;
+            ignored[count++] = difference.key;
+        }
+        if (count < least) {
+            least = count;
+            *first = found;
+        }
+        apd_description_destroy(now);
+    }
+}
+
+/* A run that is no longer the study's: refused once it has something to lose. */
+static apd_status refuse_stray(const apd_study *study, const char *folder, const apd_description *former,
+                               apd_error *error) {
+    apd_description_difference difference = {.key = "?"};
+    char *commit = apd_join_path(folder, "checkpoint.h5");
+    bool begun = access(commit, F_OK) == 0 || apd_run_look(folder, NULL) == APD_RUN_DONE;
+    free(commit);
+    if (!begun)
+        return APD_OK;
+    find_nearest(study, former, &difference);
+    return apd_fail(
+        error, APD_ERROR_USAGE,
+        "%s: %s is %s now and was %s in %s, which would belong to no run of the study any more; put it "
+        "back, choose another output, or delete that folder",
+        study->path, difference.key, difference.first, difference.second, folder);
+}
+
+static apd_status match_folder(apd_study *study, const entry *entries, const char *name, apd_error *error) {
+    char *folder = apd_join_path(study->output, name), *text = read_text(folder, "run.yaml");
+    apd_description *former = NULL;
+    apd_status status = APD_OK;
+    if (text != NULL &&
+        apd_description_parse(folder, text, (int64_t)strlen(text), NULL, 0, &former, NULL) == APD_OK) {
+        entry key = {.digest = apd_description_digest(former)};
+        const entry *found = bsearch(&key, entries, (size_t)study->run_count, sizeof *entries, by_digest);
+        if (found == NULL)
+            status = refuse_stray(study, folder, former, error);
+        else if (strcmp(study->runs[found->run].folder, name) != 0)
+            status = apd_study_describe(study, &study->runs[found->run], name, error);
+    }
+    apd_description_destroy(former);
+    free(text);
+    free(folder);
+    return status;
+}
+
+static apd_status match_folders(apd_study *study, apd_error *error) {
+    apd_file_names names = {0};
+    APD_TRY(apd_folder_list(study->output, &names, error));
+    entry *entries = apd_allocate(study->run_count, sizeof *entries, "the runs by digest");
+    for (int r = 0; r < study->run_count; r++)
+        entries[r] = (entry){study->runs[r].digest, r};
+    qsort(entries, (size_t)study->run_count, sizeof *entries, by_digest);
+    apd_status status = APD_OK;
+    for (int i = 0; i < names.count && status == APD_OK; i++)
+        status = match_folder(study, entries, names.items[i], error);
+    free(entries);
+    apd_file_names_clear(&names);
+    return status;
+}
+
+/* --- the start -------------------------------------------------------------------------------------------- */
+
+static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
+    char *text = read_text(study->output, "study.json"), value[16];
+    int former = text != NULL && apd_json_find(text, "shards", value, sizeof value) ? atoi(value) : 0;
+    free(text);
+    if (study->shards == 0)
+        APD_TRY(apd_study_base_shards(study, &study->shards, error));
+    if (former > 0 && study->shards > 0 && study->shards != former)
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "%s: shards is %d now and was %d when the study started in %s; put it back, or choose "
+            "another output",
+            study->path, study->shards, former, study->output);
+    study->shards = former > 0 ? former : study->shards > 0 ? study->shards : ranks;
+    if (ranks > study->shards)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: %d ranks a run, but the study has %d shards: use at most as many ranks",
+                        study->path, ranks, study->shards);
+    return APD_OK;
+}
+
+apd_status apd_study_settle(apd_study *study, int ranks, bool writes, apd_error *error) {
+    APD_TRY(fix_shards(study, ranks, error));
+    APD_TRY(apd_study_expand(study, error));
+    APD_TRY(match_folders(study, error));
+    if (!writes)
+        return APD_OK;
+    APD_TRY(apd_make_folder(study->output, error));
+    return write_study(study, error);
+}

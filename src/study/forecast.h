@@ -1,0 +1,15 @@
+/* forecast: what a study will need, before it runs: memory, disk and hours of each run, as apd plan measures them. Runs
+ * that differ in seed and order alone are measured once. Hours of finished runs are what they took. */
+#ifndef APD_STUDY_FORECAST_H
+#define APD_STUDY_FORECAST_H
+
+#include "mpi/team/team.h"
+#include "study/folder.h"
+
+/* List the runs of a settled study on stdout, measured on the first group for about `seconds` each (0: not at all), for
+ * `ranks` ranks a run. Collective over `world`; `team` is the group's. Statuses: USAGE, DATA, IO of a run that cannot
+ * start. */
+apd_status apd_forecast(const apd_study *study, const apd_team *world, apd_team *team, int ranks,
+                        double seconds, apd_error *error);
+
+#endif

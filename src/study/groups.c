@@ -1,0 +1,141 @@
+#include "study/groups.h"
+
+#include "base/counted.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/start.h"
+#include "io/system/durable.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NOTHING = -1 };
+
+/* Whether no further run is to begin. */
+static bool is_stopped(const apd_groups *groups) {
+    char *stop = apd_join_path(groups->study->output, "stop");
+    bool stopped = access(stop, F_OK) == 0;
+    free(stop);
+    return stopped || groups->limit - apd_seconds() < 1.0;
+}
+
+/* The next run: first those that nobody has begun, stopped ones and dead ones; then those that a machine may hold which
+ * died. Every group begins its search elsewhere, so that they seldom meet. Leader. */
+static int choose(const apd_groups *groups, const bool *tried) {
+    const apd_study *study = groups->study;
+    if (is_stopped(groups))
+        return NOTHING;
+    for (int round = 0; round < 2; round++)
+        for (int k = 0; k < study->run_count; k++) {
+            int r = (k + groups->group) % study->run_count;
+            if (tried[r])
+                continue;
+            char *folder = apd_study_run_folder(study, r);
+            apd_run_kind kind = apd_run_look(folder, NULL);
+            free(folder);
+            if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED ||
+                (kind == APD_RUN_RUNNING && round == 1))
+                return r;
+        }
+    return NOTHING;
+}
+
+static void count_done(const apd_study *study, int *done) {
+    *done = 0;
+    for (int r = 0; r < study->run_count; r++) {
+        char *folder = apd_study_run_folder(study, r);
+        *done += apd_run_look(folder, NULL) == APD_RUN_DONE;
+        free(folder);
+    }
+}
+
+/* A line on stderr for a run's end. Leader. */
+static void say_end(const apd_groups *groups, const char *folder, apd_status status, const apd_error *error) {
+    const apd_study *study = groups->study;
+    apd_standing standing;
+    int done = 0;
+    const char *name = strrchr(folder, '/') + 1;
+    apd_standing_read(folder, &standing);
+    count_done(study, &done);
+    if (status == APD_OK)
+        apd_log("done     %d of %d  %s  average %.2f %%  capacity %.1f %%  %.1f s", done, study->run_count,
+                name, 100.0 * standing.average, 100.0 * standing.capacity, standing.seconds);
+    else if (status != APD_ERROR_LOCKED)
+        apd_log("%s  %d of %d  %s  %s", status == APD_REQUEUE ? "stopped" : "failed ", done, study->run_count,
+                name, error->message);
+}
+
+/* Rank 0's text on all ranks of the group; free it. Collective. */
+static char *share(const apd_team *team, const char *text) {
+    int64_t bytes = text != NULL ? (int64_t)strlen(text) + 1 : 0;
+    apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
+    char *copy = apd_allocate(bytes, 1, "a path");
+    if (apd_team_rank(team) == 0)
+        memcpy(copy, text, (size_t)bytes);
+    apd_team_broadcast(team, copy, bytes);
+    return copy;
+}
+
+/* Train the run in `folder` as far as it goes. `*stop`: the group was asked to stop; leader. Collective. */
+static apd_status train_one(const apd_groups *groups, const char *folder, const char *text,
+                            const char *stop_file, bool *stop, apd_error *error) {
+    apd_run run;
+    apd_start start = {.takes_turns = true, .log = "log.txt", .stop = stop_file, .time_limit = INFINITY};
+    apd_run_init(&run, groups->team);
+    if (isfinite(groups->limit))
+        start.time_limit = fmax(groups->limit - apd_seconds(), 0.1);
+    char *path = apd_join_path(folder, "run.yaml");
+    apd_status status = apd_run_describe(&run, path, text != NULL ? text : "", NULL, 0, error);
+    if (status == APD_OK)
+        status = apd_start_run(&run, &start, error);
+    if (status == APD_OK && apd_run_speaks(&run))
+        status = apd_study_tidy(groups->study, folder, error);
+    status = apd_team_agree(groups->team, status, error);
+    *stop = run.stopped[0] != '\0' && strcmp(run.stopped, "the file stop") != 0;
+    apd_run_end(&run);
+    free(path);
+    return status;
+}
+
+/* Leave the word to all groups that they commit and stop. */
+static apd_status stop_all(const apd_study *study, apd_error *error) {
+    static const char text[] = "a run failed, and --fail-fast was given\n";
+    return apd_write_file(study->output, "stop", text, (int64_t)sizeof text - 1, error);
+}
+
+apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
+    const apd_study *study = groups->study;
+    const bool leads = study != NULL;
+    bool *tried = leads ? apd_allocate(study->run_count, sizeof *tried, "the tried runs") : NULL;
+    char *stop_file = leads ? apd_join_path(study->output, "stop") : NULL;
+    apd_status status = APD_OK;
+    for (bool stop = false; !stop && status == APD_OK;) {
+        int next = leads ? choose(groups, tried) : NOTHING;
+        apd_team_broadcast(groups->team, &next, (int64_t)sizeof next);
+        if (next == NOTHING)
+            break;
+        char *own = leads ? apd_study_run_folder(study, next) : NULL;
+        char *folder = share(groups->team, own);
+        apd_error failure = {0};
+        if (leads) {
+            tried[next] = true;
+            apd_log("begins   %s", study->runs[next].folder);
+        }
+        apd_status ended =
+            train_one(groups, folder, leads ? study->runs[next].text : NULL, stop_file, &stop, &failure);
+        if (leads) {
+            say_end(groups, folder, ended, &failure);
+            if (groups->fail_fast && ended != APD_OK && ended != APD_REQUEUE && ended != APD_ERROR_LOCKED)
+                status = stop_all(study, error);
+        }
+        apd_team_broadcast(groups->team, &stop, (int64_t)sizeof stop);
+        status = apd_team_agree(groups->team, status, error);
+        free(own);
+        free(folder);
+    }
+    free(stop_file);
+    free(tried);
+    return status;
+}

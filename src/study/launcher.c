@@ -1,0 +1,165 @@
+#include "study/launcher.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/requests.h"
+#include "io/system/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct child {
+    pid_t pid; /* 0: free */
+    int run;
+} child;
+
+typedef struct launcher {
+    const apd_study *study;
+    child *children; /* (at_once) */
+    bool *tried;     /* (run_count) */
+    int at_once, alive;
+    double limit;
+    bool stopping;
+} launcher;
+
+/* In the child: become the launcher's command, by the shell, which splits it into words. */
+static void become(const launcher *l, const char *folder, const char *limit) {
+    char program[PATH_MAX] = "apd", *log = apd_join_path(folder, "log.txt");
+    char *yaml = apd_join_path(folder, "run.yaml"), *command = NULL;
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 3] = '\0';
+    int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (file < 0 || dup2(file, STDOUT_FILENO) < 0 || dup2(file, STDERR_FILENO) < 0 ||
+        asprintf(&command, "exec %s \"$@\"", l->study->launcher) < 0)
+        _exit(APD_ERROR_IO);
+    (void)setpgid(0, 0); /* a terminal's ^C goes to the study alone, which passes a signal on */
+    (void)execl("/bin/sh", "sh", "-c", command, "launcher", program, "train", yaml,
+                limit[0] != '\0' ? "--time-limit" : NULL, limit, (char *)NULL);
+    _exit(127);
+}
+
+/* Write the description, count the start, and start it. */
+static apd_status start(launcher *l, child *at, int r, apd_error *error) {
+    const apd_study_run *run = &l->study->runs[r];
+    char *folder = apd_study_run_folder(l->study, r), limit[32] = "";
+    apd_status status = apd_make_folder(folder, error);
+    if (status == APD_OK)
+        status = apd_write_file(folder, "run.yaml", run->text, (int64_t)strlen(run->text), error);
+    if (isfinite(l->limit)) {
+        double left = fmax(l->limit - apd_seconds(), 1.0);
+        (void)snprintf(limit, sizeof limit, "%d:%02d", (int)left / 60, (int)left % 60);
+    }
+    if (status == APD_OK) {
+        pid_t pid = fork();
+        if (pid == 0)
+            become(l, folder, limit);
+        if (pid < 0)
+            status = apd_fail_errno(error, errno, "%s: cannot start a process", folder);
+        *at = (child){.pid = pid > 0 ? pid : 0, .run = r};
+        l->alive += pid > 0;
+        apd_log("begins   %s", run->folder);
+    }
+    free(folder);
+    return status;
+}
+
+static int choose(launcher *l) {
+    for (int r = 0; r < l->study->run_count; r++) {
+        if (l->tried[r])
+            continue;
+        char *folder = apd_study_run_folder(l->study, r);
+        apd_run_kind kind = apd_run_look(folder, NULL);
+        free(folder);
+        if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED) {
+            l->tried[r] = true;
+            return r;
+        }
+    }
+    return -1;
+}
+
+/* Pass a signal on to every launcher's group. */
+static void pass_on(const launcher *l, int number) {
+    for (int c = 0; c < l->at_once; c++)
+        if (l->children[c].pid > 0)
+            (void)kill(l->children[c].pid, number);
+}
+
+/* A run's processes have ended. One that was refused before it had a lock, or could not be started, has left no word. */
+static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_error *error) {
+    const apd_study_run *run = &l->study->runs[at->run];
+    char *folder = apd_study_run_folder(l->study, at->run);
+    apd_standing standing;
+    apd_run_kind kind = apd_run_look(folder, &standing);
+    int code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    apd_status status = APD_OK;
+    at->pid = 0;
+    l->alive--;
+    if (code == 0 && kind == APD_RUN_DONE)
+        status = apd_study_tidy(l->study, folder, error);
+    if (kind == APD_RUN_WAITING && code != 0 && code != APD_REQUEUE && code != APD_ERROR_LOCKED) {
+        char text[160];
+        int length = snprintf(
+            text, sizeof text,
+            "{\"state\": \"failed\", \"message\": \"exit status %d before it began; see log.txt\"}\n", code);
+        status = apd_write_file(folder, "status.json", text, length, error);
+        kind = APD_RUN_FAILED;
+    }
+    apd_log("%-8s %s  exit status %d  %s", apd_run_kind_names[kind], run->folder, code, standing.message);
+    if (fail_fast && code != 0 && code != APD_REQUEUE && code != APD_ERROR_LOCKED) {
+        l->stopping = true;
+        pass_on(l, SIGUSR1);
+    }
+    free(folder);
+    return status;
+}
+
+apd_status apd_launch_runs(const apd_study *study, int at_once, double limit, bool fail_fast,
+                           apd_error *error) {
+    launcher l = {.study = study,
+                  .children = apd_allocate(at_once, sizeof(child), "the runs under way"),
+                  .tried = apd_allocate(study->run_count, sizeof(bool), "the tried runs"),
+                  .at_once = at_once,
+                  .limit = limit};
+    char *stop = apd_join_path(study->output, "stop");
+    apd_status status = APD_OK;
+    for (bool more = true; more || l.alive > 0;) {
+        int how = 0, number = apd_requests_signal();
+        if (number != 0)
+            pass_on(&l, number);
+        bool asked =
+            (number != 0 && number != SIGUSR2) || access(stop, F_OK) == 0 || limit - apd_seconds() < 1.0;
+        if (asked && !l.stopping)
+            pass_on(&l, SIGUSR1);
+        l.stopping = l.stopping || asked || status != APD_OK;
+        more = more && !l.stopping;
+        for (int c = 0; c < at_once && more; c++) {
+            int r = l.children[c].pid == 0 ? choose(&l) : -1;
+            if (l.children[c].pid == 0 && r < 0)
+                more = false;
+            else if (r >= 0)
+                status = start(&l, &l.children[c], r, error);
+            if (status != APD_OK)
+                break;
+        }
+        pid_t ended = waitpid(-1, &how, WNOHANG);
+        if (ended <= 0)
+            (void)usleep(50000);
+        for (int c = 0; ended > 0 && c < at_once; c++)
+            if (l.children[c].pid == ended) {
+                apd_status took = take_end(&l, &l.children[c], how, fail_fast, error);
+                status = status == APD_OK ? took : status;
+            }
+    }
+    free(stop);
+    free(l.children);
+    free(l.tried);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* launcher: a study's runs as processes of their own, started by a command such as "mpirun -n 2".
+ *
+ * A run is `COMMAND apd train RUN/run.yaml`, with its output in RUN/log.txt. The study itself is one process without MPI:
+ * what kills a run's processes leaves the others alone, and counts as a start without a word. */
+#ifndef APD_STUDY_LAUNCHER_H
+#define APD_STUDY_LAUNCHER_H
+
+#include "study/folder.h"
+
+/* Start the runs that are left, `at_once` at a time, until none is or a signal comes, which is passed on. `limit`: as in
+ * groups.h. Local. Statuses: OK, whatever the runs' were; IO. */
+apd_status apd_launch_runs(const apd_study *study, int at_once, double limit, bool fail_fast,
+                           apd_error *error);
+
+#endif
