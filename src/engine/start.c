@@ -300,10 +300,12 @@ apd_status apd_start_run(apd_run *run, const apd_start *start, apd_error *error)
     const char *folder = run->description->output;
     apd_status status = APD_OK;
     bool speaks = apd_run_speaks(run);
-    if (speaks && start->log != NULL)
-        status = apd_log_open(folder, start->log, error);
-    if (speaks && status == APD_OK)
+    if (speaks)
         status = note_start(run, start, error);
+    if (speaks && status == APD_OK && start->name != NULL)
+        apd_log("begins   %s", start->name);
+    if (speaks && status == APD_OK && start->log != NULL)
+        status = apd_log_open(folder, start->log, error);
     status = apd_team_agree(run->team, status, error);
     bool begun = status == APD_OK;
     if (begun)
@@ -316,7 +318,7 @@ apd_status apd_start_run(apd_run *run, const apd_start *start, apd_error *error)
     if (speaks && begun)
         status = note_end(run, status, error);
     if (speaks && start->log != NULL) {
-        if (status != APD_OK)
+        if (status != APD_OK && begun)
             apd_log("%s", error->message);
         apd_log_close();
     }

@@ -8,6 +8,7 @@
 typedef struct apd_start {
     bool fresh, force; /* a new run; with force existing commits are deleted */
     bool break_lock;   /* take the run over from another job */
+    const char *name;  /* what stderr is told that begins, once the run is claimed; NULL: nothing */
     bool takes_turns;  /* with other jobs: a run that has ended meanwhile, done or failed, counts as locked */
     double time_limit; /* seconds from run->started; INFINITY: the Slurm job's end, if there is one */
     const char *log;   /* a file in the run's folder that takes the log's lines; NULL: stderr */

@@ -271,6 +271,24 @@ static void estimate(apd_plan *plan) {
     estimate_time(plan);
 }
 
+apd_status apd_plan_measure(apd_plan *plan, apd_run *run, double budget, apd_error *error) {
+    apd_rehearsal rehearsal = {0};
+    plan->run = run;
+    APD_TRY(choose_shards(plan, run->description, error));
+    APD_TRY(apd_run_prepare(run, plan->present.shards, error));
+    apd_status status = apd_rehearsal_init(&rehearsal, run, error);
+    if (status == APD_OK) {
+        plan->time.load = rehearsal.load_seconds;
+        measure_tasks(plan, run, &rehearsal, budget);
+        measure_fisher(plan, run, &rehearsal);
+        status = measure_evaluation(plan, run, &rehearsal, error);
+    }
+    if (status == APD_OK)
+        estimate(plan);
+    apd_rehearsal_clear(&rehearsal);
+    return status;
+}
+
 /* --- the command ----------------------------------------------------------------------------------------- */
 
 static apd_status write_script(const apd_plan *plan, const char *script, apd_error *error) {
@@ -294,33 +312,21 @@ static apd_status write_script(const apd_plan *plan, const char *script, apd_err
 
 static apd_status plan_run(apd_run *run, const plan_options *options, const char *path, apd_error *error) {
     int ranks = apd_team_size(run->team);
-    apd_plan plan = {.run = run,
-                     .path = path,
+    apd_plan plan = {.path = path,
                      .settings = options->settings.values,
                      .setting_count = options->settings.count,
                      .present = {.ranks = ranks, .ranks_a_node = ranks}};
     double budget = 0.0;
-    apd_rehearsal rehearsal = {0};
     APD_TRY(read_options(options, &plan, &budget, error));
     APD_TRY(apd_run_describe(run, path, NULL, options->settings.values, options->settings.count, error));
-    APD_TRY(choose_shards(&plan, run->description, error));
-    APD_TRY(apd_run_prepare(run, plan.present.shards, error));
+    APD_TRY(apd_plan_measure(&plan, run, budget, error));
     apd_status status = APD_OK;
-    APD_GO(apd_rehearsal_init(&rehearsal, run, error));
-    plan.time.load = rehearsal.load_seconds;
-    measure_tasks(&plan, run, &rehearsal, budget);
-    measure_fisher(&plan, run, &rehearsal);
-    APD_GO(measure_evaluation(&plan, run, &rehearsal, error));
-    estimate(&plan);
     if (apd_run_speaks(run)) {
         apd_plan_print(&plan, stdout);
         if (options->script != NULL)
             status = write_script(&plan, options->script, error);
     }
-    status = apd_team_agree(run->team, status, error);
-out:
-    apd_rehearsal_clear(&rehearsal);
-    return status;
+    return apd_team_agree(run->team, status, error);
 }
 
 static apd_status run_plan(const void *options, int count, const char *const *arguments, apd_error *error) {

@@ -33,6 +33,10 @@ typedef struct apd_plan {
     double longest;    /* of the site's jobs, seconds */
 } apd_plan;
 
+/* Measure the steps of a described run for about `budget` seconds, and estimate the whole of it in plan->launch, with
+ * plan->density; plan->present has the ranks. Collective. Statuses: USAGE, DATA, IO. */
+apd_status apd_plan_measure(apd_plan *plan, apd_run *run, double budget, apd_error *error);
+
 /* Seconds to ask Slurm for: the estimate plus a quarter, at least ten minutes, at most `longest`; whole minutes. */
 int64_t apd_plan_limit(const apd_plan *plan);
 

@@ -1,7 +1,144 @@
 #include "study/array.h"
+
+#include "base/counted.h"
+#include "base/memory.h"
+#include "engine/run.h"
+#include "io/system/durable.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "study_sbatch.h" /* made by CMake from jobs/study.sbatch */
+
+enum { USUAL_LIMIT = 1000 };
+
+/* Write a word, quoted for the shell. */
+static void put_word(FILE *file, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (*word != '\0' && strspn(word, plain) == strlen(word)) {
+        (void)fprintf(file, "%s", word);
+        return;
+    }
+    (void)fputc('\'', file);
+    for (; *word != '\0'; word++)
+        (void)fprintf(file, *word == '\'' ? "'\\''" : "%c", *word);
+    (void)fputc('\'', file);
+}
+
+/* The site's most elements of an array; 1000, Slurm's default less one, where it does not say. */
+static int array_limit(void) {
+    int limit = USUAL_LIMIT;
+    char line[256];
+    FILE *config = popen("scontrol show config 2>/dev/null", "r");
+    while (config != NULL && fgets(line, sizeof line, config) != NULL) {
+        const char *equals = strchr(line, '=');
+        if (strncmp(line, "MaxArraySize", 12) == 0 && equals != NULL && atoi(equals + 1) > 1)
+            limit = atoi(equals + 1) - 1;
+    }
+    if (config != NULL)
+        (void)pclose(config);
+    return limit;
+}
+
+/* The first argument is the description, the others what the command line had. */
+static void put_arguments(const apd_study *study, const apd_array *array, FILE *file) {
+    char *here = getcwd(NULL, 0);
+    (void)fputs("cd ", file);
+    put_word(file, here != NULL ? here : ".");
+    (void)fputs(" || exit 74\nset -- ", file);
+    free(here);
+    put_word(file, study->path);
+    for (int i = 0; i < array->vary->count; i++) {
+        (void)fputs(" --vary ", file);
+        put_word(file, array->vary->values[i]);
+    }
+    for (int i = 0; i < array->settings->count; i++) {
+        (void)fputs(" --set ", file);
+        put_word(file, array->settings->values[i]);
+    }
+    if (array->ranks_a_run != NULL)
+        (void)fprintf(file, " --ranks-a-run %s", array->ranks_a_run);
+    if (array->fail_fast)
+        (void)fputs(" --fail-fast", file);
+    (void)fputc('\n', file);
+}
+
+static apd_status write_script(const apd_study *study, const apd_array *array, const char *name,
+                               const char *head, const char *role, apd_error *error) {
+    char program[PATH_MAX] = "apd", *text = NULL;
+    size_t size = 0;
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 3] = '\0';
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a script");
+    (void)fprintf(file, "#!/bin/bash\n# Written by apd study --slurm for %s; apd study writes it anew.\n%s",
+                  study->path, head);
+    (void)fprintf(file, "role=%s\n: \"${APD:=", role);
+    (void)fprintf(file, "%s}\"\n", program);
+    put_arguments(study, array, file);
+    (void)fprintf(file, "study=");
+    put_word(file, study->output);
+    (void)fputs("\n\n# --- from here on this is jobs/study.sbatch -----------------------------------\n",
+                file);
+    (void)fputs(apd_study_sbatch, file);
+    if (fclose(file) != 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a script");
+    apd_status status = apd_write_file(array->folder, name, text, (int64_t)size, error);
+    free(text);
+    return status;
+}
+
+/* "jid=$(sbatch ...)", printed or run. */
+static apd_status say_or_submit(const apd_array *array, int elements, long at_once, apd_error *error) {
+    char *command = NULL, throttle[32] = "", *folder = NULL;
+    size_t size = 0;
+    if (at_once < elements)
+        (void)snprintf(throttle, sizeof throttle, "%%%ld", at_once);
+    FILE *quoted = open_memstream(&folder, &size);
+    if (quoted == NULL)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a command");
+    put_word(quoted, array->folder);
+    if (fclose(quoted) != 0 || asprintf(&command,
+                                        "jid=$(sbatch --parsable --array=1-%d%s %s/array.sbatch) &&\n"
+                                        "sbatch --dependency=afterany:${jid%%%%;*} %s/gather.sbatch\n",
+                                        elements, throttle, folder, folder) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a command");
+    (void)printf("%s", command);
+    (void)fflush(stdout);
+    apd_status status = APD_OK;
+    if (array->submit && system(command) != 0)
+        status = apd_fail(error, APD_ERROR_IO, "sbatch refused; the commands above submit the study by hand");
+    free(folder);
+    free(command);
+    return status;
+}
+
 apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *error) {
-    (void)study;
-    (void)array;
-    (void)error;
-    return APD_OK;
+    static const char head[] = "#SBATCH --job-name=apd-study\n"
+                               "#SBATCH --ntasks=4\n"
+                               "#SBATCH --time=4:00:00\n"
+                               "#SBATCH --signal=B:USR1@300\n"
+                               "#SBATCH --requeue\n"
+                               "#SBATCH --open-mode=append\n";
+    static const char gather[] = "#SBATCH --job-name=apd-gather\n"
+                                 "#SBATCH --ntasks=1\n"
+                                 "#SBATCH --time=0:30:00\n";
+    long at_once = 1, ranks = 4;
+    APD_TRY(apd_cli_integer("at-once", array->at_once, 1, 100000, &at_once, error));
+    if (array->ranks_a_run != NULL)
+        APD_TRY(apd_cli_integer("ranks-a-run", array->ranks_a_run, 1, 65536, &ranks, error));
+    APD_TRY(apd_study_settle(study, (int)ranks, true,
+                             error)); /* the shards are fixed before any element starts */
+    APD_TRY(apd_make_folder(array->folder, error));
+    APD_TRY(write_script(study, array, "array.sbatch", head, "array", error));
+    APD_TRY(write_script(study, array, "gather.sbatch", gather, "gather", error));
+    int limit = array_limit(), elements = study->run_count < limit ? study->run_count : limit;
+    (void)printf(
+        "# %s in %s: an element takes the next run that nobody has, and another when that one ends.\n"
+        "# Nodes, tasks, memory and time are options of sbatch, or the #SBATCH lines of array.sbatch.\n",
+        apd_count(study->run_count, "run").text, apd_count(elements, "element").text);
+    return say_or_submit(array, elements, at_once, error);
 }

@@ -21,7 +21,7 @@
 typedef struct study_options {
     apd_cli_list vary, settings;
     const char *ranks_a_run, *time_limit, *launcher, *at_once, *slurm, *seconds;
-    bool dry_run, fail_fast, retry, submit;
+    bool dry_run, fail_fast, retry, submit, gather;
 } study_options;
 
 static const study_options defaults = {.at_once = "1", .seconds = "2"};
@@ -69,6 +69,9 @@ static const apd_cli_option table[] = {
      .argument = "DIR",
      .help = "write a Slurm array and a gathering job there, and print how to submit them",
      HOLDS(slurm)},
+    {.name = "gather",
+     .help = "train nothing: count the runs, name those that failed, write the tables; without mpirun",
+     APD_CLI_SETS(study_options, gather)},
     {.name = "submit", .help = "with --slurm: submit both", APD_CLI_SETS(study_options, submit)},
     {0},
 };
@@ -97,10 +100,6 @@ static apd_status write_tables(const apd_study *study, apd_error *error);
 /* Count the runs, name those that failed, and write the tables. The exit status says what is left. */
 static apd_status finish(const apd_study *study, apd_error *error) {
     int counts[APD_RUN_KINDS] = {0};
-    char *stop = apd_join_path(study->output, "stop"), *stopped = apd_join_path(study->output, "stopped");
-    (void)rename(stop, stopped); /* if it is there */
-    free(stopped);
-    free(stop);
     for (int r = 0; r < study->run_count; r++) {
         char *folder = apd_study_run_folder(study, r);
         counts[apd_run_look(folder, NULL)]++;
@@ -126,11 +125,8 @@ static apd_status write_tables(const apd_study *study, apd_error *error) {
 /* Before any run: the study's folder, and what of former starts is in the way. */
 static apd_status begin(apd_study *study, const study_options *options, int ranks, apd_error *error) {
     APD_TRY(apd_study_settle(study, ranks, true, error));
-    char *stop = apd_join_path(study->output, "stop"), *stopped = apd_join_path(study->output, "stopped");
+    char *stop = apd_join_path(study->output, "stop");
     apd_status status = apd_file_delete(stop, error);
-    if (status == APD_OK)
-        status = apd_file_delete(stopped, error);
-    free(stopped);
     free(stop);
     return status == APD_OK && options->retry ? apd_study_retry(study, error) : status;
 }
@@ -185,14 +181,12 @@ static apd_status train(apd_study *study, const study_options *options, const ap
 }
 
 static apd_status study_on_ranks(apd_study *study, const study_options *options, const apd_team *world,
-                                 double limit, apd_error *error) {
+                                 double limit, double seconds, apd_error *error) {
     int ranks = 0;
-    double seconds = 0.0;
     APD_TRY(apd_startup_check_request(world, study->path, options->settings.values, options->settings.count,
                                       error));
     APD_TRY(apd_startup_check_request(world, study->path, options->vary.values, options->vary.count, error));
     APD_TRY(ranks_a_run(options, world, &ranks, error));
-    APD_TRY(apd_cli_number("seconds", options->seconds, 0.0, 3600.0, &seconds, error));
     apd_team *team = apd_team_split(world, apd_team_rank(world) / ranks);
     apd_status status = settle(study, options, world, team, ranks, error);
     if (status == APD_OK && options->dry_run)
@@ -204,6 +198,18 @@ static apd_status study_on_ranks(apd_study *study, const study_options *options,
 }
 
 /* --- the command ------------------------------------------------------------------------------------------- */
+
+/* What is there, beside jobs that may run. */
+static apd_status gather(apd_study *study, apd_error *error) {
+    APD_TRY(apd_study_settle(study, 1, false, error));
+    return finish(study, error);
+}
+
+static apd_status list_runs(apd_study *study, apd_error *error) {
+    APD_TRY(apd_study_settle(study, 1, false, error));
+    apd_forecast_list(study);
+    return APD_OK;
+}
 
 static apd_status run_by_launcher(apd_study *study, const study_options *options, double limit,
                                   apd_error *error) {
@@ -219,12 +225,12 @@ static apd_status run_by_launcher(apd_study *study, const study_options *options
     return finish(study, error);
 }
 
-static apd_status run_on_ranks(apd_study *study, const study_options *options, double limit,
+static apd_status run_on_ranks(apd_study *study, const study_options *options, double limit, double seconds,
                                apd_error *error) {
     apd_team *world = NULL;
     apd_status status = apd_world_begin(&world, error);
     if (status == APD_OK)
-        status = study_on_ranks(study, options, world, limit, error);
+        status = study_on_ranks(study, options, world, limit, seconds, error);
     apd_team_destroy(world);
     return status;
 }
@@ -232,8 +238,9 @@ static apd_status run_on_ranks(apd_study *study, const study_options *options, d
 static apd_status run_study(const void *given, int count, const char *const *arguments, apd_error *error) {
     const study_options *options = given;
     apd_study study;
-    double limit = INFINITY;
+    double limit = INFINITY, seconds = 0.0;
     (void)count;
+    APD_TRY(apd_cli_number("seconds", options->seconds, 0.0, 3600.0, &seconds, error));
     apd_requests_catch();
     if (options->time_limit != NULL) {
         APD_TRY(apd_time_limit_parse(options->time_limit, &limit, error));
@@ -257,10 +264,14 @@ static apd_status run_study(const void *given, int count, const char *const *arg
                                               .fail_fast = options->fail_fast,
                                               .submit = options->submit},
                                  error);
+    else if (status == APD_OK && options->dry_run && seconds <= 0.0)
+        status = list_runs(&study, error);
+    else if (status == APD_OK && options->gather)
+        status = gather(&study, error);
     else if (status == APD_OK && study.launcher[0] != '\0' && !options->dry_run)
         status = run_by_launcher(&study, options, limit, error);
     else if (status == APD_OK)
-        status = run_on_ranks(&study, options, limit, error);
+        status = run_on_ranks(&study, options, limit, seconds, error);
     apd_study_clear(&study);
     return status;
 }

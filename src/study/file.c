@@ -139,6 +139,14 @@ static apd_status read_zip(reader *in, const apd_yaml_node *zip) {
     return mark_varied(in, to, zip->line);
 }
 
+/* Nodes of a command line have no lines. */
+static void clear_lines(apd_yaml_node *node) {
+    int nodes = node->kind == APD_YAML_MAP ? 2 * node->count : node->count;
+    node->line = 0;
+    for (int i = 0; i < nodes; i++)
+        clear_lines(&node->items[i]);
+}
+
 /* KEY=VALUE,VALUE,...: an axis, in place of the matrix's for this key. */
 static apd_status read_vary(reader *in, const char *vary) {
     char where[240], key[100], *list = NULL;
@@ -159,6 +167,7 @@ static apd_status read_vary(reader *in, const char *vary) {
     if (asprintf(&list, "[%s]", equals + 1) < 0)
         apd_fatal(APD_ERROR_INTERNAL, "out of memory for --vary");
     APD_GO(apd_yaml_parse(&in->place, list, (int64_t)strlen(list), &root));
+    clear_lines(&root);
     axis *to = NULL;
     for (int a = 0; a < in->axis_count; a++)
         if (in->axes[a].key_count == 1 && strcmp(in->study->keys[in->axes[a].keys[0]], key) == 0)

@@ -82,7 +82,11 @@ static char *share(const apd_team *team, const char *text) {
 static apd_status train_one(const apd_groups *groups, const char *folder, const char *text,
                             const char *stop_file, bool *stop, apd_error *error) {
     apd_run run;
-    apd_start start = {.takes_turns = true, .log = "log.txt", .stop = stop_file, .time_limit = INFINITY};
+    apd_start start = {.name = strrchr(folder, '/') + 1,
+                       .takes_turns = true,
+                       .log = "log.txt",
+                       .stop = stop_file,
+                       .time_limit = INFINITY};
     apd_run_init(&run, groups->team);
     if (isfinite(groups->limit))
         start.time_limit = fmax(groups->limit - apd_seconds(), 0.1);
@@ -119,10 +123,8 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
         char *own = leads ? apd_study_run_folder(study, next) : NULL;
         char *folder = share(groups->team, own);
         apd_error failure = {0};
-        if (leads) {
+        if (leads)
             tried[next] = true;
-            apd_log("begins   %s", study->runs[next].folder);
-        }
         apd_status ended =
             train_one(groups, folder, leads ? study->runs[next].text : NULL, stop_file, &stop, &failure);
         if (leads) {
