@@ -15,7 +15,7 @@
 const char *const apd_run_kind_names[] = {"waiting", "running", "done",     "stopped",
                                           "died",    "failed",  "set apart"};
 
-char *apd_study_run_folder(const apd_study *study, int run) {
+char *apd_sweep_run_folder(const apd_sweep *study, int run) {
     return apd_join_path(study->output, study->runs[run].folder);
 }
 
@@ -64,10 +64,10 @@ apd_run_kind apd_run_look(const char *folder, apd_standing *standing) {
     return standing->starts >= 2 ? APD_RUN_APART : APD_RUN_DIED;
 }
 
-apd_status apd_study_retry(const apd_study *study, apd_error *error) {
+apd_status apd_sweep_retry(const apd_sweep *study, apd_error *error) {
     apd_status status = APD_OK;
     for (int r = 0; r < study->run_count && status == APD_OK; r++) {
-        char *folder = apd_study_run_folder(study, r), *path = apd_join_path(folder, "status.json");
+        char *folder = apd_sweep_run_folder(study, r), *path = apd_join_path(folder, "status.json");
         apd_run_kind kind = apd_run_look(folder, NULL);
         if (kind == APD_RUN_FAILED || kind == APD_RUN_APART)
             status = apd_file_delete(path, error);
@@ -77,7 +77,7 @@ apd_status apd_study_retry(const apd_study *study, apd_error *error) {
     return status;
 }
 
-apd_status apd_study_tidy(const apd_study *study, const char *folder, apd_error *error) {
+apd_status apd_sweep_tidy(const apd_sweep *study, const char *folder, apd_error *error) {
     char *path = apd_join_path(folder, "checkpoint.h5");
     apd_status status = APD_OK;
     if (study->keep == APD_KEEP_RESULTS) /* status.json, which is safe by now, says that the run is done */
@@ -90,7 +90,7 @@ apd_status apd_study_tidy(const apd_study *study, const char *folder, apd_error 
 
 /* --- study.json ------------------------------------------------------------------------------------------- */
 
-static apd_status write_study(const apd_study *study, apd_error *error) {
+static apd_status write_study(const apd_sweep *study, apd_error *error) {
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
@@ -117,7 +117,7 @@ static apd_status write_study(const apd_study *study, apd_error *error) {
     return status;
 }
 
-bool apd_study_list(const char *folder, char ***runs, int *count) {
+bool apd_sweep_list(const char *folder, char ***runs, int *count) {
     char *text = read_text(folder, "study.json");
     char *at = text != NULL ? strstr(text, "\"runs\":") : NULL;
     *runs = NULL;
@@ -147,7 +147,7 @@ static int by_digest(const void *a, const void *b) {
 }
 
 /* The run with fewest differences from `former`; `*least` is their number and `*first` the first of them. */
-static void find_nearest(const apd_study *study, const apd_description *former,
+static void find_nearest(const apd_sweep *study, const apd_description *former,
                          apd_description_difference *first) {
     int least = 1000;
     for (int r = 0; r < study->run_count; r++) {
@@ -172,7 +172,7 @@ static void find_nearest(const apd_study *study, const apd_description *former,
 }
 
 /* A run that is no longer the study's: refused once it has something to lose. */
-static apd_status refuse_stray(const apd_study *study, const char *folder, const apd_description *former,
+static apd_status refuse_stray(const apd_sweep *study, const char *folder, const apd_description *former,
                                apd_error *error) {
     apd_description_difference difference = {.key = "?"};
     char *commit = apd_join_path(folder, "checkpoint.h5");
@@ -188,7 +188,7 @@ static apd_status refuse_stray(const apd_study *study, const char *folder, const
         study->path, difference.key, difference.first, difference.second, folder);
 }
 
-static apd_status match_folder(apd_study *study, const entry *entries, const char *name, apd_error *error) {
+static apd_status match_folder(apd_sweep *study, const entry *entries, const char *name, apd_error *error) {
     char *folder = apd_join_path(study->output, name), *text = read_text(folder, "run.yaml");
     apd_description *former = NULL;
     apd_status status = APD_OK;
@@ -199,7 +199,7 @@ static apd_status match_folder(apd_study *study, const entry *entries, const cha
         if (found == NULL)
             status = refuse_stray(study, folder, former, error);
         else if (strcmp(study->runs[found->run].folder, name) != 0)
-            status = apd_study_describe(study, &study->runs[found->run], name, error);
+            status = apd_sweep_describe(study, &study->runs[found->run], name, error);
     }
     apd_description_destroy(former);
     free(text);
@@ -207,7 +207,7 @@ static apd_status match_folder(apd_study *study, const entry *entries, const cha
     return status;
 }
 
-static apd_status match_folders(apd_study *study, apd_error *error) {
+static apd_status match_folders(apd_sweep *study, apd_error *error) {
     apd_file_names names = {0};
     APD_TRY(apd_folder_list(study->output, &names, error));
     entry *entries = apd_allocate(study->run_count, sizeof *entries, "the runs by digest");
@@ -224,12 +224,12 @@ static apd_status match_folders(apd_study *study, apd_error *error) {
 
 /* --- the start -------------------------------------------------------------------------------------------- */
 
-static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
+static apd_status fix_shards(apd_sweep *study, int ranks, apd_error *error) {
     char *text = read_text(study->output, "study.json"), value[16];
     int former = text != NULL && apd_json_find(text, "shards", value, sizeof value) ? atoi(value) : 0;
     free(text);
     if (study->shards == 0)
-        APD_TRY(apd_study_base_shards(study, &study->shards, error));
+        APD_TRY(apd_sweep_base_shards(study, &study->shards, error));
     if (former > 0 && study->shards > 0 && study->shards != former)
         return apd_fail(
             error, APD_ERROR_USAGE,
@@ -244,9 +244,9 @@ static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
     return APD_OK;
 }
 
-apd_status apd_study_settle(apd_study *study, int ranks, bool writes, apd_error *error) {
+apd_status apd_sweep_settle(apd_sweep *study, int ranks, bool writes, apd_error *error) {
     APD_TRY(fix_shards(study, ranks, error));
-    APD_TRY(apd_study_expand(study, error));
+    APD_TRY(apd_sweep_expand(study, error));
     APD_TRY(match_folders(study, error));
     if (!writes)
         return APD_OK;

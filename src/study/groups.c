@@ -24,7 +24,7 @@ static bool is_stopped(const apd_groups *groups) {
 /* The next run: first those that nobody has begun, stopped ones and dead ones; then those that a machine may hold which
  * died. Every group begins its search elsewhere, so that they seldom meet. Leader. */
 static int choose(const apd_groups *groups, const bool *tried) {
-    const apd_study *study = groups->study;
+    const apd_sweep *study = groups->study;
     if (is_stopped(groups))
         return NOTHING;
     for (int round = 0; round < 2; round++)
@@ -32,7 +32,7 @@ static int choose(const apd_groups *groups, const bool *tried) {
             int r = (k + groups->group) % study->run_count;
             if (tried[r])
                 continue;
-            char *folder = apd_study_run_folder(study, r);
+            char *folder = apd_sweep_run_folder(study, r);
             apd_run_kind kind = apd_run_look(folder, NULL);
             free(folder);
             if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED ||
@@ -42,10 +42,10 @@ static int choose(const apd_groups *groups, const bool *tried) {
     return NOTHING;
 }
 
-static void count_done(const apd_study *study, int *done) {
+static void count_done(const apd_sweep *study, int *done) {
     *done = 0;
     for (int r = 0; r < study->run_count; r++) {
-        char *folder = apd_study_run_folder(study, r);
+        char *folder = apd_sweep_run_folder(study, r);
         *done += apd_run_look(folder, NULL) == APD_RUN_DONE;
         free(folder);
     }
@@ -53,7 +53,7 @@ static void count_done(const apd_study *study, int *done) {
 
 /* A line on stderr for a run's end. Leader. */
 static void say_end(const apd_groups *groups, const char *folder, apd_status status, const apd_error *error) {
-    const apd_study *study = groups->study;
+    const apd_sweep *study = groups->study;
     apd_standing standing;
     int done = 0;
     const char *name = strrchr(folder, '/') + 1;
@@ -95,7 +95,7 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
     if (status == APD_OK)
         status = apd_start_run(&run, &start, error);
     if (status == APD_OK && apd_run_speaks(&run))
-        status = apd_study_tidy(groups->study, folder, error);
+        status = apd_sweep_tidy(groups->study, folder, error);
     status = apd_team_agree(groups->team, status, error);
     *stop = run.stopped[0] != '\0' && strcmp(run.stopped, "the file stop") != 0;
     apd_run_end(&run);
@@ -104,13 +104,13 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
 }
 
 /* Leave the word to all groups that they commit and stop. */
-static apd_status stop_all(const apd_study *study, apd_error *error) {
+static apd_status stop_all(const apd_sweep *study, apd_error *error) {
     static const char text[] = "a run failed, and --fail-fast was given\n";
     return apd_write_file(study->output, "stop", text, (int64_t)sizeof text - 1, error);
 }
 
 apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
-    const apd_study *study = groups->study;
+    const apd_sweep *study = groups->study;
     const bool leads = study != NULL;
     bool *tried = leads ? apd_allocate(study->run_count, sizeof *tried, "the tried runs") : NULL;
     char *stop_file = leads ? apd_join_path(study->output, "stop") : NULL;
@@ -120,7 +120,7 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
         apd_team_broadcast(groups->team, &next, (int64_t)sizeof next);
         if (next == NOTHING)
             break;
-        char *own = leads ? apd_study_run_folder(study, next) : NULL;
+        char *own = leads ? apd_sweep_run_folder(study, next) : NULL;
         char *folder = share(groups->team, own);
         apd_error failure = {0};
         if (leads)

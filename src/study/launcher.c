@@ -21,7 +21,7 @@ typedef struct child {
 } child;
 
 typedef struct launcher {
-    const apd_study *study;
+    const apd_sweep *study;
     child *children; /* (at_once) */
     bool *tried;     /* (run_count) */
     int at_once, alive;
@@ -47,8 +47,8 @@ static void become(const launcher *l, const char *folder, const char *limit) {
 
 /* Write the description, count the start, and start it. */
 static apd_status start(launcher *l, child *at, int r, apd_error *error) {
-    const apd_study_run *run = &l->study->runs[r];
-    char *folder = apd_study_run_folder(l->study, r), limit[32] = "";
+    const apd_sweep_run *run = &l->study->runs[r];
+    char *folder = apd_sweep_run_folder(l->study, r), limit[32] = "";
     apd_status status = apd_make_folder(folder, error);
     if (status == APD_OK)
         status = apd_write_file(folder, "run.yaml", run->text, (int64_t)strlen(run->text), error);
@@ -74,7 +74,7 @@ static int choose(launcher *l) {
     for (int r = 0; r < l->study->run_count; r++) {
         if (l->tried[r])
             continue;
-        char *folder = apd_study_run_folder(l->study, r);
+        char *folder = apd_sweep_run_folder(l->study, r);
         apd_run_kind kind = apd_run_look(folder, NULL);
         free(folder);
         if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED) {
@@ -94,8 +94,8 @@ static void pass_on(const launcher *l, int number) {
 
 /* A run's processes have ended. One that was refused before it had a lock, or could not be started, has left no word. */
 static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_error *error) {
-    const apd_study_run *run = &l->study->runs[at->run];
-    char *folder = apd_study_run_folder(l->study, at->run);
+    const apd_sweep_run *run = &l->study->runs[at->run];
+    char *folder = apd_sweep_run_folder(l->study, at->run);
     apd_standing standing;
     apd_run_kind kind = apd_run_look(folder, &standing);
     int code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
@@ -103,7 +103,7 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
     at->pid = 0;
     l->alive--;
     if (code == 0 && kind == APD_RUN_DONE)
-        status = apd_study_tidy(l->study, folder, error);
+        status = apd_sweep_tidy(l->study, folder, error);
     if (kind == APD_RUN_WAITING && code != 0 && code != APD_REQUEUE && code != APD_ERROR_LOCKED) {
         char text[160];
         int length = snprintf(
@@ -121,7 +121,7 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
     return status;
 }
 
-apd_status apd_launch_runs(const apd_study *study, int at_once, double limit, bool fail_fast,
+apd_status apd_launch_runs(const apd_sweep *study, int at_once, double limit, bool fail_fast,
                            apd_error *error) {
     launcher l = {.study = study,
                   .children = apd_allocate(at_once, sizeof(child), "the runs under way"),
