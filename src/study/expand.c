@@ -186,7 +186,8 @@ static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
     qsort(order, (size_t)study->run_count, sizeof *order, by_digest);
     int first = -1, again = -1; /* in the order of the study's runs */
     for (int r = 1; r < study->run_count; r++)
-        if (study->runs[order[r]].digest == study->runs[order[r - 1]].digest && (first < 0 || order[r - 1] < first)) {
+        if (study->runs[order[r]].digest == study->runs[order[r - 1]].digest &&
+            (first < 0 || order[r - 1] < first)) {
             first = order[r - 1];
             again = order[r];
         }

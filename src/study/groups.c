@@ -4,8 +4,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/start.h"
-#include "io/system/durable.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
     apd_run run;
     apd_start start = {.name = strrchr(folder, '/') + 1,
                        .takes_turns = true,
-                       .log = "log.txt",
+                       .log = "train.log",
                        .stop = stop_file,
                        .time_limit = INFINITY};
     apd_run_init(&run, groups->team);
@@ -103,10 +104,13 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
     return status;
 }
 
-/* Leave the word to all groups that they commit and stop. */
-static apd_status stop_all(const apd_sweep *study, apd_error *error) {
-    static const char text[] = "a run failed, and --fail-fast was given\n";
-    return apd_write_file(study->output, "stop", text, (int64_t)sizeof text - 1, error);
+/* Leave the word to all groups that they commit and stop; several may at one time. */
+static apd_status stop_all(const char *stop_file, apd_error *error) {
+    int file = open(stop_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        return apd_fail_errno(error, errno, "%s: cannot make", stop_file);
+    (void)close(file);
+    return APD_OK;
 }
 
 apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
@@ -130,7 +134,7 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
         if (leads) {
             say_end(groups, folder, ended, &failure);
             if (groups->fail_fast && ended != APD_OK && ended != APD_REQUEUE && ended != APD_ERROR_LOCKED)
-                status = stop_all(study, error);
+                status = stop_all(stop_file, error);
         }
         apd_team_broadcast(groups->team, &stop, (int64_t)sizeof stop);
         status = apd_team_agree(groups->team, status, error);

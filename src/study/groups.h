@@ -2,7 +2,7 @@
  *
  * The ranks are cut into groups of equal size, neighbours together. Each group's first rank, its leader, takes the next
  * run that nobody has: it looks at the runs' status.json, and a run's lock decides between two leaders. The group trains
- * it as `apd train` would, with the log in RUN/log.txt, and takes the next. Groups exchange no message; they meet at the
+ * it as `apd train` would, with the log in RUN/train.log, and takes the next. Groups exchange no message; they meet at the
  * end. A group tries each run once.
  *
  * A run that fails by a status is left, and the group goes on. A process that dies ends the whole job, as MPI has it; the

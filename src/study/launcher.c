@@ -31,7 +31,7 @@ typedef struct launcher {
 
 /* In the child: become the launcher's command, by the shell, which splits it into words. */
 static void become(const launcher *l, const char *folder, const char *limit) {
-    char program[PATH_MAX] = "apd", *log = apd_join_path(folder, "log.txt");
+    char program[PATH_MAX] = "apd", *log = apd_join_path(folder, "train.log");
     char *yaml = apd_join_path(folder, "run.yaml"), *command = NULL;
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 3] = '\0';
@@ -108,7 +108,8 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
         char text[160];
         int length = snprintf(
             text, sizeof text,
-            "{\"state\": \"failed\", \"message\": \"exit status %d before it began; see log.txt\"}\n", code);
+            "{\"state\": \"failed\", \"message\": \"exit status %d before it began; see train.log\"}\n",
+            code);
         status = apd_write_file(folder, "status.json", text, length, error);
         kind = APD_RUN_FAILED;
     }

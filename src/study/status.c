@@ -60,7 +60,7 @@ static void find_place(const char *folder, detail *found) {
 }
 
 static void find_line(const char *folder, detail *found) {
-    char *text = tail_of(folder, "log.txt");
+    char *text = tail_of(folder, "train.log");
     size_t length = strlen(text);
     while (length > 0 && text[length - 1] == '\n')
         text[--length] = '\0';

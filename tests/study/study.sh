@@ -66,7 +66,7 @@ case_groups() {
             grep -q "$((count / size)) runs\\? at a time on $size rank" log.txt || fail "$(cat log.txt)"
         done
     done
-    [ -s studies/s/seed=0,order=A-*/log.txt ] || fail "no log"
+    [ "$(find studies -name train.log -size +0 | wc -l)" = 4 ] || fail "no logs"
     study ranks 1 study s.yaml
     expect 0
     ! grep -q begins log.txt || fail "a finished run began again: $(cat log.txt)"
@@ -318,6 +318,17 @@ case_forecast() {
     [ "$(grep -c '^waiting  *[0-9]* ' log.txt)" = 4 ] || fail "$(cat log.txt)"
     grep -q 'hours are left on 1 rank a run, .* with 2 at a time' log.txt || fail "$(cat log.txt)"
     [ ! -e studies ] || fail "--dry-run made a folder"
+}
+
+# The ready studies expand, and their bases can be found.
+case_ready() {
+    local file
+    for file in "$repository"/jobs/studies/*.yaml; do
+        "$APD" study "$file" --dry-run --seconds 0 >out.txt 2>&1 || fail "$file: $(cat out.txt)"
+        [ "$(grep -c '^waiting' out.txt)" -ge 2 ] || fail "$file: $(cat out.txt)"
+        grep -q '^#   costs  about [0-9]* hours' "$file" || fail "$file does not say what it costs"
+        grep -qF "$(basename "$file")" "$repository/docs/studies.md" || fail "docs/studies.md does not name $file"
+    done
 }
 
 "case_$1"
