@@ -23,7 +23,8 @@ typedef enum apd_random_purpose {
     APD_RANDOM_PIXEL_PERMUTATION = 10, /* a: task */
     APD_RANDOM_GENERATE = 11,          /* a: class, b: sample */
     APD_RANDOM_TEST = 12,
-    APD_RANDOM_KMEANS = 13 /* a: parameter block, b: consolidation */
+    APD_RANDOM_KMEANS = 13,     /* a: parameter block, b: consolidation */
+    APD_RANDOM_BATCH_ORDER = 15 /* a: task, b: epoch */
 } apd_random_purpose;
 
 #define APD_RANDOM_NUMBERS (INT64_C(1) << 34) /* numbers of a stream */

@@ -80,7 +80,8 @@ void apd_ending_begin(apd_training *training) {
     apd_run *run = training->run;
     const apd_task *task = &run->stream->tasks[training->id];
     if (run->description->method.row->fisher)
-        apd_fisher_pass(run, training->set, task->class_count, run->description->method.ewc_images);
+        apd_fisher_pass(run, apd_batches_own(training->batches), task->class_count,
+                        run->description->method.ewc_images);
     (void)apd_heartbeat_phase("end task");
     apd_solver_end_task(run->solver);
     if (recentring_is_due(run))
@@ -92,7 +93,7 @@ void apd_ending_begin(apd_training *training) {
     record->classes = apd_allocate(task->class_count, sizeof(int), "a task's classes");
     memcpy(record->classes, task->classes, (size_t)task->class_count * sizeof(int));
     record->epochs = training->epochs;
-    record->normalisation = *apd_train_set_normalisation(training->set);
+    record->normalisation = *apd_train_set_normalisation(apd_batches_own(training->batches));
     record->accuracy = NAN;
     run->state.shared_moved = true;
     run->state.ending = APD_ENDING_TRAINED;

@@ -23,7 +23,7 @@ static int64_t add_shard(apd_run *run, const apd_train_set *set, int shard, int6
 void apd_fisher_pass(apd_run *run, const apd_train_set *set, int classes, int64_t most) {
     const apd_layout *layout = apd_network_layout(run->network);
     const char *before = apd_heartbeat_phase("fisher");
-    apd_step_share_theta(run); /* the solver may have restored the best epoch */
+    apd_step_share_theta(run, -1); /* the solver may have restored the best epoch */
     for (int b = 0; b < layout->block_count; b++)
         apd_exchange_await_theta(run->exchange, b);
     apd_exchange *exchange = apd_exchange_create(run->team, &run->partition, layout, 0);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 struct apd_prefetcher {
-    apd_train_set *set;
     apd_micro_batch buffers[2];
     int taken;    /* the caller's buffer; the thread fills the other one */
     bool threads; /* the thread was started */
@@ -18,9 +17,9 @@ struct apd_prefetcher {
     bool works, ends;
 };
 
-static void fill(apd_prefetcher *prefetcher, apd_feed feed, apd_micro_batch *buffer) {
-    buffer->n = apd_train_set_gather(prefetcher->set, feed.shard, feed.epoch, feed.step, buffer->images,
-                                     buffer->labels);
+static void fill(apd_feed feed, apd_micro_batch *buffer) {
+    buffer->n =
+        apd_train_set_gather(feed.set, feed.shard, feed.epoch, feed.step, buffer->images, buffer->labels);
 }
 
 static void *work(void *context) {
@@ -34,7 +33,7 @@ static void *work(void *context) {
         apd_feed wanted = prefetcher->wanted;
         apd_micro_batch *buffer = &prefetcher->buffers[1 - prefetcher->taken];
         (void)pthread_mutex_unlock(&prefetcher->lock);
-        fill(prefetcher, wanted, buffer);
+        fill(wanted, buffer);
         (void)pthread_mutex_lock(&prefetcher->lock);
         prefetcher->works = false;
         (void)pthread_cond_signal(&prefetcher->change);
@@ -48,9 +47,8 @@ bool apd_prefetcher_has_processor(void) {
     return sched_getaffinity(0, sizeof may, &may) == 0 && CPU_COUNT(&may) > 1;
 }
 
-apd_prefetcher *apd_prefetcher_create(apd_train_set *set, int capacity, int64_t floats, bool ahead) {
+apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, bool ahead) {
     apd_prefetcher *prefetcher = apd_allocate(1, sizeof *prefetcher, "batches");
-    prefetcher->set = set;
     for (int i = 0; i < 2; i++) {
         prefetcher->buffers[i].images = apd_allocate(capacity * floats, sizeof(float), "a batch's images");
         prefetcher->buffers[i].labels = apd_allocate(capacity, sizeof(int32_t), "a batch's labels");
@@ -82,12 +80,12 @@ void apd_prefetcher_destroy(apd_prefetcher *prefetcher) {
 }
 
 static bool same(apd_feed a, apd_feed b) {
-    return a.shard == b.shard && a.epoch == b.epoch && a.step == b.step;
+    return a.set == b.set && a.shard == b.shard && a.epoch == b.epoch && a.step == b.step;
 }
 
 const apd_micro_batch *apd_prefetcher_take(apd_prefetcher *prefetcher, apd_feed feed, apd_feed next) {
     if (!prefetcher->threads) {
-        fill(prefetcher, feed, &prefetcher->buffers[0]);
+        fill(feed, &prefetcher->buffers[0]);
         return &prefetcher->buffers[0];
     }
     (void)pthread_mutex_lock(&prefetcher->lock);
@@ -95,7 +93,7 @@ const apd_micro_batch *apd_prefetcher_take(apd_prefetcher *prefetcher, apd_feed 
         (void)pthread_cond_wait(&prefetcher->change, &prefetcher->lock);
     apd_micro_batch *taken = &prefetcher->buffers[1 - prefetcher->taken];
     if (!same(prefetcher->wanted, feed))
-        fill(prefetcher, feed, taken);
+        fill(feed, taken);
     prefetcher->taken = 1 - prefetcher->taken;
     prefetcher->wanted = next;
     prefetcher->works = true;

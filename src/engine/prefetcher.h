@@ -1,4 +1,4 @@
-/* prefetcher: micro-batches of a task; a helper thread makes the next one while the present one is in use.
+/* prefetcher: micro-batches; a helper thread makes the next one while the present one is in use.
  *
  * The thread needs a processor of its own. If the rank is bound to one processor, or a thread cannot be started, each
  * micro-batch is made when it is taken. The numbers are the same. */
@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
-/* Which micro-batch. */
+/* Which micro-batch of which set. */
 typedef struct apd_feed {
+    apd_train_set *set;
     int shard, epoch, step;
 } apd_feed;
 
@@ -22,8 +23,8 @@ typedef struct apd_micro_batch {
 
 typedef struct apd_prefetcher apd_prefetcher;
 
-/* `set` must outlive it. Micro-batches have at most `capacity` images of `floats` numbers. `ahead`: use a thread. */
-apd_prefetcher *apd_prefetcher_create(apd_train_set *set, int capacity, int64_t floats, bool ahead);
+/* The sets that are asked for must outlive it. Micro-batches have at most `capacity` images of `floats` numbers. `ahead`: use a thread. */
+apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, bool ahead);
 void apd_prefetcher_destroy(apd_prefetcher *prefetcher); /* Takes NULL. */
 
 /* Whether this process may run on more than one processor. Local. */

@@ -10,16 +10,16 @@
 const char *const apd_phase_names[APD_PHASES] = {"gather", "forward", "backward",
                                                  "reduce", "update",  "share"};
 
-void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, int id, int classes) {
-    *stepper = (apd_stepper){.run = run, .set = set, .id = id, .classes = classes};
+void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_batches *batches, int id) {
+    *stepper = (apd_stepper){.run = run, .batches = batches, .id = id};
     stepper->shard_numbers = apd_network_dropout_numbers(run->network) *
                              apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
     stepper->tallies = apd_allocate(run->partition.shard_end - run->partition.shard_begin,
                                     sizeof *stepper->tallies, "the shards' losses");
     apd_image_shape shape = run->dataset->shape;
     int room = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
-    stepper->prefetcher = apd_prefetcher_create(
-        set, room, (int64_t)shape.channels * shape.height * shape.width, apd_prefetcher_has_processor());
+    stepper->prefetcher = apd_prefetcher_create(room, (int64_t)shape.channels * shape.height * shape.width,
+                                                apd_prefetcher_has_processor());
 }
 
 void apd_stepper_clear(apd_stepper *stepper) {
@@ -52,34 +52,31 @@ static void await_theta(void *context, int block) {
     lap(stepper, APD_PHASE_FORWARD);
 }
 
-/* The micro-batch after `feed`. After the last one of a task it names one that is not used. */
-static apd_feed next_feed(const apd_stepper *stepper, apd_feed feed) {
-    const apd_partition *partition = &stepper->run->partition;
-    if (feed.shard + 1 < partition->shard_end)
-        return (apd_feed){feed.shard + 1, feed.epoch, feed.step};
-    bool ends = feed.step + 1 == apd_train_set_steps(stepper->set);
-    return (apd_feed){partition->shard_begin, ends ? feed.epoch + 1 : feed.epoch, ends ? 0 : feed.step + 1};
-}
-
-/* One shard's forward and backward pass. With a rank's last shard, each block is published once it is complete. */
-static void pass(apd_stepper *stepper, int shard, int epoch, int step, float weight) {
+/* One shard's forward and backward pass. With a rank's last shard, each block is published once it is complete. `next`: the
+ * batch of the next step. */
+static void pass(apd_stepper *stepper, int shard, const apd_batch *taken, const apd_batch *next,
+                 float weight) {
     apd_run *run = stepper->run;
     const float *theta = apd_exchange_theta(run->exchange);
+    bool last = shard == run->partition.shard_end - 1;
     lap(stepper, APD_PHASE_GATHER);
-    apd_feed feed = {shard, epoch, step};
-    const apd_micro_batch *batch = apd_prefetcher_take(stepper->prefetcher, feed, next_feed(stepper, feed));
+    apd_feed feed = {taken->source->set, shard, taken->epoch, taken->step};
+    apd_feed later = {next->source->set, run->partition.shard_begin, next->epoch, next->step};
+    if (!last)
+        later = (apd_feed){feed.set, shard + 1, feed.epoch, feed.step};
+    const apd_micro_batch *batch = apd_prefetcher_take(stepper->prefetcher, feed, later);
     lap(stepper, APD_PHASE_FORWARD);
     apd_random dropout = apd_random_stream(run->description->seed, APD_RANDOM_DROPOUT, (uint32_t)stepper->id,
                                            (uint32_t)stepper->done);
-    (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, stepper->classes, &dropout,
-                                     shard * stepper->shard_numbers, run->workspace, await_theta, stepper);
+    (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, taken->source->classes,
+                                     &dropout, shard * stepper->shard_numbers, run->workspace, await_theta,
+                                     stepper);
     apd_score score = apd_network_loss(run->network, batch->labels, weight, run->workspace);
     apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
     tally->loss += score.loss;
     tally->correct += (double)score.correct;
     tally->images += batch->n;
     lap(stepper, APD_PHASE_BACKWARD);
-    bool last = shard == run->partition.shard_end - 1;
     apd_network_backward(run->network, theta, apd_exchange_gradient_layout(run->exchange),
                          apd_exchange_gradient(run->exchange, shard), run->workspace, last ? publish : NULL,
                          run->exchange);
@@ -108,7 +105,8 @@ static void update(apd_stepper *stepper) {
     }
 }
 
-void apd_step_share_theta(apd_run *run) {
+void apd_step_share_theta(apd_run *run, int place) {
+    apd_solver_take_turn(run->solver, (apd_solver_turn){.place = place, .shown = place});
     (void)apd_heartbeat_phase("share");
     apd_exchange_begin_share(run->exchange);
     for (int b = 0; b < apd_network_layout(run->network)->block_count; b++) {
@@ -121,13 +119,17 @@ void apd_step_share_theta(apd_run *run) {
 
 void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate) {
     apd_run *run = stepper->run;
-    float weight = (float)(1.0 / (double)apd_train_set_batch_count(stepper->set, step));
+    const apd_batch taken = apd_batches_at(stepper->batches, epoch, step);
+    const apd_batch next = apd_batches_at(stepper->batches, epoch, step + 1);
+    float weight = (float)(1.0 / (double)apd_train_set_batch_count(taken.source->set, taken.step));
     stepper->mark = apd_seconds();
     stepper->phase = APD_PHASE_GATHER;
     apd_exchange_begin_step(run->exchange);
     for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
-        pass(stepper, shard, epoch, step, weight);
+        pass(stepper, shard, &taken, &next, weight);
     lap(stepper, APD_PHASE_REDUCE);
+    apd_solver_take_turn(run->solver,
+                         (apd_solver_turn){taken.source->place, taken.number, next.source->place});
     apd_solver_begin_step(run->solver, learning_rate);
     update(stepper);
     lap(stepper, APD_PHASE_SHARE);

@@ -6,6 +6,7 @@
 #ifndef APD_ENGINE_STEP_H
 #define APD_ENGINE_STEP_H
 
+#include "engine/batches.h"
 #include "engine/prefetcher.h"
 #include "engine/run.h"
 
@@ -29,9 +30,9 @@ typedef struct apd_tally {
 
 typedef struct apd_stepper {
     apd_run *run;
-    apd_train_set *set;
+    apd_batches *batches;
     apd_prefetcher *prefetcher;
-    int id, classes;       /* of the task */
+    int id;                /* of the task */
     int64_t shard_numbers; /* random numbers of a shard's dropout in one step */
     int64_t done;          /* steps of this task */
     int64_t timed;         /* how many of them `phases` covers */
@@ -41,11 +42,12 @@ typedef struct apd_stepper {
     double mark;
 } apd_stepper;
 
-void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_train_set *set, int id, int classes);
+void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_batches *batches, int id);
 void apd_stepper_clear(apd_stepper *stepper);
 
-/* Send the solver's present theta to all ranks, before the first step. Collective. */
-void apd_step_share_theta(apd_run *run);
+/* Send the solver's present theta of a task to all ranks: of the finished one at `place`, or of that in training (-1).
+ * Collective. */
+void apd_step_share_theta(apd_run *run, int place);
 
 /* Take step `step` of epoch `epoch`. Collective. */
 void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate);

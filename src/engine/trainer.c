@@ -8,15 +8,6 @@
 #include "engine/ending.h"
 #include "engine/training.h"
 
-/* The images of the task in training. Collective. */
-static apd_status load_images(apd_training *t, apd_error *error) {
-    const apd_run *run = t->run;
-    (void)apd_heartbeat_phase("load images");
-    apd_status status = apd_train_set_load(run->description, run->stream, run->dataset, &run->partition,
-                                           t->id, &t->set, error);
-    return apd_team_agree(run->team, status, error);
-}
-
 /* The next task, from its first step or from where the last commit left it. Collective. */
 static apd_status train_task(apd_run *run, apd_consolidator *consolidator, apd_requests *requests,
                              apd_error *error) {
@@ -34,14 +25,15 @@ static apd_status train_task(apd_run *run, apd_consolidator *consolidator, apd_r
     if (trained) {
         t.started -= run->state.records[place].seconds;
     } else {
-        APD_GO(load_images(&t, error));
+        (void)apd_heartbeat_phase("load images");
+        APD_GO(apd_batches_load(run, place, t.id, &t.batches, error));
         APD_GO(apd_training_run(&t, error));
         apd_ending_begin(&t);
     }
     status = apd_ending_run(&t, consolidator, error);
 out:
     apd_stepper_clear(&t.stepper);
-    apd_train_set_destroy(t.set);
+    apd_batches_destroy(t.batches);
     return status;
 }
 

@@ -165,8 +165,13 @@ static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
     if (epoch < t->epochs - t->run->description->training.keep_best)
         return APD_OK;
     double accuracy = 0.0;
-    APD_TRY(apd_evaluate_part(t->run, t->id, APD_PART_VALIDATION, apd_train_set_normalisation(t->set),
-                              &accuracy, error));
+    const int next = apd_batches_at(t->batches, epoch + 1, 0).source->place;
+    if (next >= 0) /* the ranks have a finished task's theta */
+        apd_step_share_theta(t->run, -1);
+    APD_TRY(apd_evaluate_part(t->run, t->id, APD_PART_VALIDATION,
+                              apd_train_set_normalisation(apd_batches_own(t->batches)), &accuracy, error));
+    if (next >= 0)
+        apd_step_share_theta(t->run, next);
     if (accuracy <= t->best)
         return APD_OK;
     t->best = accuracy;
@@ -177,7 +182,7 @@ static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
 /* Steps `first` to the last of an epoch. Collective. */
 static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *error) {
     const apd_description *described = t->run->description;
-    int steps = apd_train_set_steps(t->set);
+    int steps = apd_batches_steps(t->batches);
     if (epoch == t->epochs - described->method.polish_epochs)
         apd_solver_begin_polish(t->run->solver);
     if (first == 0)
@@ -197,7 +202,7 @@ static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *
 static apd_status warn_of_chance(const apd_training *t, apd_error *error) {
     const apd_run *run = t->run;
     const apd_task *task = &run->stream->tasks[t->id];
-    double chance = apd_train_set_chance(t->set), images = t->epoch_tally.images;
+    double chance = apd_train_set_chance(apd_batches_own(t->batches)), images = t->epoch_tally.images;
     double accuracy = t->epoch_tally.correct / images;
     if (task->class_count < 2 || accuracy > chance + 2.0 * sqrt(chance * (1.0 - chance) / images) ||
         !apd_run_speaks(run))
@@ -217,15 +222,15 @@ static apd_status warn_of_chance(const apd_training *t, apd_error *error) {
 
 apd_status apd_training_run(apd_training *t, apd_error *error) {
     apd_run *run = t->run;
-    int epoch = 0, step = 0, steps = apd_train_set_steps(t->set);
-    apd_stepper_init(&t->stepper, run, t->set, t->id, run->stream->tasks[t->id].class_count);
+    int epoch = 0, step = 0, steps = apd_batches_steps(t->batches);
+    apd_stepper_init(&t->stepper, run, t->batches, t->id);
     apd_solver_begin_task(run->solver, t->id, run->stream->tasks[t->id].class_count);
     if (run->state.half_way) {
         APD_TRY(restore(t, error));
         epoch = run->state.training.epoch;
         step = run->state.training.step;
     }
-    apd_step_share_theta(run);
+    apd_step_share_theta(run, apd_batches_at(t->batches, epoch, step).source->place);
     t->total_steps = (int64_t)t->epochs * steps;
     for (; epoch < t->epochs; epoch++, step = 0)
         APD_TRY(train_epoch(t, epoch, step, error));

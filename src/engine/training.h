@@ -12,8 +12,8 @@ typedef struct apd_training {
     apd_run *run;
     apd_requests *requests;
     int place, id;
-    int epochs;         /* of this task: what the description said when it began */
-    apd_train_set *set; /* owned by the trainer */
+    int epochs;           /* of this task: what the description said when it began */
+    apd_batches *batches; /* owned by the trainer */
     apd_stepper stepper;
     int64_t total_steps;
     apd_tally epoch_tally;

@@ -90,6 +90,8 @@ static int64_t finished_bytes(const apd_memory_facts *facts, int ranks, const ap
 /* What the solver makes of `tasks` finished tasks while another trains. */
 static int64_t retrained_bytes(const apd_memory_facts *facts, const apd_slice_size *slice, int tasks) {
     int64_t entries = rounded(facts->density * (double)slice->decomposed * tasks);
+    if (facts->method->rehearses) /* heads and biases, each with two moments */
+        return 3 * FLOAT * tasks * (slice->head + slice->rows);
     return apd_method_finished_bytes(facts->method, slice->decomposed, tasks, entries);
 }
 
@@ -117,7 +119,7 @@ apd_memory apd_estimate_memory(const apd_memory_facts *facts, const apd_launch *
     apd_memory m = {.program = larger(facts->peak_bytes - known, 0),
                     .exchange = exchange_bytes(facts, launch),
                     .training = training_bytes(facts, launch, facts->solver_bytes, facts->keeps_best),
-                    .images = image_bytes(facts, launch),
+                    .images = image_bytes(facts, launch) * (facts->method->rehearses ? facts->tasks : 1),
                     .tasks = facts->tasks * finished_bytes(facts, launch->ranks, &slice),
                     .fisher = fisher_bytes(facts, launch),
                     .retrained = retrained_bytes(facts, &slice, facts->tasks - 1),
@@ -156,6 +158,8 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
                      .mid_task = facts->state_bytes};
     if (facts->method->slows) /* tau and its moments of every old task */
         disk.mid_task += 3 * FLOAT * layout->decomposed * (facts->tasks - 1);
+    if (facts->method->rehearses) /* heads and biases of every old task, with moments */
+        disk.mid_task += 3 * FLOAT * (rows + head) * (facts->tasks - 1);
     if (facts->method->storage == APD_STORAGE_SINGLE)
         disk.task += FLOAT * layout->decomposed;
     else if (facts->method->storage == APD_STORAGE_DECOMPOSED)

@@ -46,7 +46,7 @@ typedef struct apd_memory {
     int64_t program; /* program, libraries, activations of a micro-batch: the measured bytes minus the rest */
     int64_t exchange;  /* theta, and the gradients or their factors that this rank writes or adds up */
     int64_t training;  /* sigma, and the solver's state of the task in training */
-    int64_t images;    /* of the task in training */
+    int64_t images;    /* of the tasks that are trained on */
     int64_t tasks;     /* all finished tasks */
     int64_t fisher;    /* the sums of a pass for the Fisher information */
     int64_t retrained; /* the solver's copies of them while a task trains: by weight (exact), dense (joint) */

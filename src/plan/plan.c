@@ -100,11 +100,12 @@ static void count_steps(apd_plan *plan) {
     apd_stream_kind kind = run->description->stream.kind;
     bool alike = kind == APD_STREAM_PERMUTATION || kind == APD_STREAM_ROTATION;
     plan->least_steps = INT64_MAX;
-    int64_t steps = 0;
-    for (int t = 0; t < run->stream->task_count; t++) {
-        if (t == 0 || !alike)
-            steps = apd_task_steps(count_images(run, t, APD_PART_TRAIN), run->description->training.batch,
-                                   run->description->training.epochs);
+    int64_t own = 0, steps = 0;
+    for (int place = 0; place < run->stream->task_count; place++) {
+        if (place == 0 || !alike)
+            own = apd_task_steps(count_images(run, run->stream->order[place], APD_PART_TRAIN),
+                                 run->description->training.batch, run->description->training.epochs);
+        steps = run->description->method.row->rehearses ? steps + own : own;
         plan->least_steps = steps < plan->least_steps ? steps : plan->least_steps;
         plan->most_steps = steps > plan->most_steps ? steps : plan->most_steps;
         plan->steps += steps;
@@ -171,7 +172,7 @@ static void measure_tasks(apd_plan *plan, apd_run *run, apd_rehearsal *rehearsal
     apd_team_maximum(run->team, &plan->present_peak, 1);
     plan->earlier = !follows ? 0 : tasks - 1 < APD_PLAN_EARLIER ? tasks - 1 : APD_PLAN_EARLIER;
     apd_synthetic_append(run->decomposition, plan->earlier, rehearsal->classes, plan->density,
-                         APD_STORAGE_DECOMPOSED, run->description->seed);
+                         run->description->method.row->storage, run->description->seed);
     apd_scan scans[2] = {{.earlier = 0}, {.earlier = plan->earlier}};
     apd_rehearsal_scan(rehearsal, scans, plan->earlier > 0 ? 2 : 1, ROUNDS, 0.5 * budget);
     plan->first = plan->later = scans[0].step;
@@ -228,6 +229,11 @@ static void estimate_time(apd_plan *plan) {
         (double)plan->disk.sigma / plan->write_rate + (alone ? facts->commit_every : 1) * task_seconds;
     facts->commit_slope = alone ? 0.0 : task_seconds;
     plan->duration = apd_estimate_duration(facts);
+    if (method->rehearses) { /* with a task the images of all before are read */
+        double more = 0.5 * (facts->tasks - 1) * plan->duration.loads;
+        plan->duration.loads += more;
+        plan->duration.all += more;
+    }
     double validations = described->training.keep_best * described->data.validation;
     plan->duration.evaluations += facts->tasks * validations * facts->evaluation;
     plan->duration.all += facts->tasks * validations * facts->evaluation;

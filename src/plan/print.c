@@ -49,7 +49,7 @@ static void print_memory(const apd_plan *plan, FILE *file) {
     } rows[] = {{"program, libraries, activations", m->program},
                 {"theta and the shards' gradients", m->exchange},
                 {"sigma and the task in training", m->training},
-                {"the images of that task", m->images},
+                {"the images that it trains on", m->images},
                 {"finished tasks", m->tasks},
                 {"the solver's copies of them", m->retrained},
                 {"squared gradients at the end of a task", m->fisher},

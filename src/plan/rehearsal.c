@@ -14,17 +14,16 @@ apd_status apd_rehearsal_init(apd_rehearsal *rehearsal, apd_run *run, apd_error 
     free(rows);
     apd_run_create_solver(run);
     double started = apd_seconds();
-    apd_status status = apd_train_set_load(run->description, run->stream, run->dataset, &run->partition, id,
-                                           &rehearsal->set, error);
-    status = apd_team_agree(run->team, status, error);
+    apd_status status = apd_batches_load(run, 0, id, &rehearsal->batches, error);
+    rehearsal->set = status == APD_OK ? apd_batches_own(rehearsal->batches) : NULL;
     rehearsal->load_seconds = apd_team_slowest(run->team, apd_seconds() - started);
     return status;
 }
 
 void apd_rehearsal_clear(apd_rehearsal *rehearsal) {
     apd_stepper_clear(&rehearsal->stepper);
-    apd_train_set_destroy(rehearsal->set);
-    rehearsal->set = NULL;
+    apd_batches_destroy(rehearsal->batches);
+    rehearsal->batches = NULL;
 }
 
 double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
@@ -32,10 +31,10 @@ double apd_rehearsal_begin_task(apd_rehearsal *rehearsal) {
     apd_team_barrier(run->team);
     double started = apd_seconds();
     apd_stepper_clear(&rehearsal->stepper);
-    apd_stepper_init(&rehearsal->stepper, run, rehearsal->set, rehearsal->id, rehearsal->classes);
+    apd_stepper_init(&rehearsal->stepper, run, rehearsal->batches, rehearsal->id);
     rehearsal->step = 0;
     apd_solver_begin_task(run->solver, rehearsal->id, rehearsal->classes);
-    apd_step_share_theta(run);
+    apd_step_share_theta(run, -1);
     return apd_team_slowest(run->team, apd_seconds() - started);
 }
 
@@ -53,7 +52,7 @@ static void average_over_ranks(const apd_team *team, apd_step_time *times, int c
 
 void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *times) {
     apd_run *run = rehearsal->run;
-    int steps = apd_train_set_steps(rehearsal->set);
+    int steps = apd_batches_steps(rehearsal->batches);
     double before[APD_PHASES];
     for (int i = 0; i < count; i++) {
         for (int phase = 0; phase < APD_PHASES; phase++)

@@ -8,8 +8,9 @@
 
 typedef struct apd_rehearsal {
     apd_run *run;
-    apd_train_set *set; /* of the stream's first task */
-    int id, classes;    /* that task's */
+    apd_batches *batches; /* of the stream's first task */
+    apd_train_set *set;   /* its images */
+    int id, classes;      /* that task's */
     apd_stepper stepper;
     int64_t step;        /* the next one, over all epochs */
     double load_seconds; /* to load the set; the slowest rank's */

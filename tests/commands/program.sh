@@ -40,6 +40,19 @@ case_same_bits_ewc() {
     refused 2 "stream.forget cannot be used with method.name ewc" ranks 1 train run.yaml --set method.name=ewc \
         --set 'stream.forget=[1, 3]'
 }
+# The first task is finetune's; with every later one all finished tasks train on and are evaluated again.
+case_same_bits_multitask() {
+    same_bits --set method.name=multitask
+    ranks 2 train run.yaml --set "output=$work/finetune" --set method.name=finetune >out.txt 2>&1 || fail "$(cat out.txt)"
+    [ "$(sed -n 2p finetune/accuracy.csv)" = "$(sed -n 2p p1/accuracy.csv)" ] || fail "the first task is not finetune's"
+    [ "$(grep -o '"evaluated_tasks": *[0-9]*' p2/metrics.jsonl | tr -dc '0-9\n' | tr '\n' ' ')" = "1 2 3 4 " ] ||
+        fail "not all tasks were evaluated again: $(cat p2/metrics.jsonl)"
+    [ "$(grep -c '"event": *"step"' p1/metrics.jsonl)" -gt $((2 * $(grep -c '"event": *"step"' finetune/metrics.jsonl))) ] ||
+        fail "not more steps than finetune's"
+    ranks 2 train run.yaml --set "output=$work/forgotten" --set method.name=multitask --set 'stream.forget=[1, 3]' \
+        >out.txt 2>&1 || fail "$(cat out.txt)"
+    ranks 1 evaluate forgotten | grep -q 'over 3 tasks; all as recorded' || fail "evaluate after forgetting"
+}
 
 # Consolidation twice, a task forgotten between, with the Gram matrix replicated and distributed.
 consolidating=(--set method.consolidate_every=2 --set method.clusters_added=1 --set method.beta=0.05

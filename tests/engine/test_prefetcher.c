@@ -27,7 +27,7 @@ static void bed_open(bed *b, bool ahead) {
     b->stream = make_stream(&b->description);
     b->set = load(&b->description, b->stream, SHARDS, 1, 0, 4);
     b->other = load(&b->description, b->stream, SHARDS, 1, 0, 4);
-    b->prefetcher = apd_prefetcher_create(b->set, ROOM, SIZE, ahead);
+    b->prefetcher = apd_prefetcher_create(ROOM, SIZE, ahead);
 }
 
 static void bed_close(bed *b) {
@@ -40,6 +40,7 @@ static void bed_close(bed *b) {
 static void check_take(bed *b, apd_feed feed, apd_feed next) {
     float images[ROOM * SIZE];
     int32_t labels[ROOM];
+    feed.set = next.set = b->set;
     const apd_micro_batch *taken = apd_prefetcher_take(b->prefetcher, feed, next);
     int n = apd_train_set_gather(b->other, feed.shard, feed.epoch, feed.step, images, labels);
     assert_int_equal(taken->n, n);
@@ -49,10 +50,10 @@ static void check_take(bed *b, apd_feed feed, apd_feed next) {
 
 static apd_feed behind(const bed *b, apd_feed feed) {
     if (feed.shard + 1 < SHARDS)
-        return (apd_feed){feed.shard + 1, feed.epoch, feed.step};
+        return (apd_feed){NULL, feed.shard + 1, feed.epoch, feed.step};
     if (feed.step + 1 < apd_train_set_steps(b->set))
-        return (apd_feed){0, feed.epoch, feed.step + 1};
-    return (apd_feed){0, feed.epoch + 1, 0};
+        return (apd_feed){NULL, 0, feed.epoch, feed.step + 1};
+    return (apd_feed){NULL, 0, feed.epoch + 1, 0};
 }
 
 static void take_in_order_gives_the_loaders_batches(void **state) {
@@ -69,8 +70,8 @@ static void take_in_order_gives_the_loaders_batches(void **state) {
 /* As after a resume, or in a bench: what was made ahead is not what is asked for. */
 static void take_out_of_order_gives_the_loaders_batches(void **state) {
     (void)state;
-    static const apd_feed feeds[] = {{1, 2, 3}, {1, 2, 3}, {0, 0, 0}, {2, 3, 5},
-                                     {2, 3, 4}, {0, 2, 3}, {1, 2, 3}};
+    static const apd_feed feeds[] = {{NULL, 1, 2, 3}, {NULL, 1, 2, 3}, {NULL, 0, 0, 0}, {NULL, 2, 3, 5},
+                                     {NULL, 2, 3, 4}, {NULL, 0, 2, 3}, {NULL, 1, 2, 3}};
     for (int ahead = 0; ahead <= 1; ahead++) {
         bed b;
         bed_open(&b, ahead != 0);
@@ -103,7 +104,7 @@ static void destroy_at_any_time_ends_the_thread(void **state) {
         bed b;
         bed_open(&b, true);
         for (int i = 0; i < taken; i++)
-            check_take(&b, (apd_feed){0, 0, i}, (apd_feed){0, 0, i + 1});
+            check_take(&b, (apd_feed){NULL, 0, 0, i}, (apd_feed){NULL, 0, 0, i + 1});
         bed_close(&b);
     }
     apd_prefetcher_destroy(NULL);

@@ -224,6 +224,82 @@ static void ewc_of_huge_strength_keeps_important_weights(void **state) {
     bench_clear(&on);
 }
 
+/* --- multitask ------------------------------------------------------------------------------------------------- */
+
+static void multitask_begins_as_finetune(void **state) {
+    (void)state;
+    bench on[2];
+    float theta[2][ROOM] = {{0}}, bias[2][BLOCK_ROWS] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        bench_init(&on[i], apd_method_find(i == 0 ? "finetune" : "multitask"), &usual, 0, 3, 0, 0.0);
+        random_task(&on[i], 0, 20);
+    }
+    for (int b = 0; b < TOY_BLOCKS; b++) {
+        for (int i = 0; i < 2; i++)
+            apd_decomposition_theta(on[i].d, 0, b, theta[i], bias[i]);
+        assert_memory_equal(theta[0], theta[1], sizeof theta[0]);
+        assert_memory_equal(bias[0], bias[1], sizeof bias[0]);
+    }
+    bench_clear(&on[0]);
+    bench_clear(&on[1]);
+}
+
+/* Head and biases of three tasks in double, each with moments and a count of its own; the second is forgotten, the third in
+ * training. What a step writes is the theta of the task whose turn is next. */
+static void multitask_steps_the_task_whose_turn_it_is(void **state) {
+    (void)state;
+    enum { HEAD = TOY_BLOCKS - 1, STEPS = 40, HEAD_SIZE = TOY_CLASSES * 4 };
+    static const int turns[] = {0, -1, -1, 0, 0, -1, 0};
+    bench on;
+    apd_solver_settings settings = usual;
+    settings.weight_decay = 1e-2;
+    bench_init(&on, apd_method_find("multitask"), &settings, 0, 3, 0, 0.0);
+    random_task(&on, 0, 20);
+    random_task(&on, 1, 20);
+    (void)apd_forget(on.d, 1);
+    apd_solver_begin_task(on.solver, 2, TOY_CLASSES);
+    adam of_head[2][HEAD_SIZE] = {{{0}}}, of_bias[2][TOY_CLASSES] = {{{0}}};
+    double head[2][HEAD_SIZE], biases[2][TOY_CLASSES];
+    float weights[ROOM], bias[BLOCK_ROWS], gradient[ROOM], bias_gradient[BLOCK_ROWS];
+    for (int i = 0; i < 2; i++) { /* 0: the first task, 1: that in training */
+        apd_solver_take_turn(on.solver, (apd_solver_turn){.place = -i, .shown = -i});
+        apd_solver_theta(on.solver, HEAD, weights, bias);
+        for (int j = 0; j < HEAD_SIZE; j++)
+            head[i][j] = (double)weights[j];
+        for (int j = 0; j < TOY_CLASSES; j++)
+            biases[i][j] = (double)bias[j];
+    }
+    int taken[2] = {0}, all = (int)(sizeof turns / sizeof turns[0]);
+    for (int k = 0; k < STEPS; k++) {
+        int place = turns[k % all], next = turns[(k + 1) % all], own = place == 0 ? 0 : 1;
+        fill_gradient(&on, 2, k, HEAD, 1e-2, gradient, bias_gradient);
+        apd_solver_take_turn(on.solver, (apd_solver_turn){place, ++taken[own], next});
+        apd_solver_begin_step(on.solver, 1e-3);
+        step_block(on.solver, on.d, HEAD, gradient, bias_gradient, weights, bias);
+        for (int j = 0; j < HEAD_SIZE; j++)
+            head[own][j] -= adam_step_of(&of_head[own][j], &settings, taken[own], 1e-3,
+                                         (double)gradient[j] + 1e-2 * head[own][j]);
+        for (int j = 0; j < TOY_CLASSES; j++)
+            biases[own][j] -=
+                adam_step_of(&of_bias[own][j], &settings, taken[own], 1e-3, (double)bias_gradient[j]);
+        for (int j = 0; j < HEAD_SIZE; j++)
+            assert_near(weights[j], head[next == 0 ? 0 : 1][j], 1e-5);
+        for (int j = 0; j < TOY_CLASSES; j++)
+            assert_near(bias[j], biases[next == 0 ? 0 : 1][j], 1e-5);
+    }
+    on.d->tasks[0]->moved = on.d->tasks[0]->changed = false;
+    apd_solver_end_task(on.solver);
+    assert_true(on.d->tasks[0]->moved && on.d->tasks[0]->changed && on.d->tasks[1] == NULL);
+    for (int i = 0; i < 2; i++) {
+        apd_decomposition_theta(on.d, 2 * i, HEAD, weights, bias);
+        for (int j = 0; j < HEAD_SIZE; j++)
+            assert_near(weights[j], head[i][j], 1e-5);
+        for (int j = 0; j < TOY_CLASSES; j++)
+            assert_near(bias[j], biases[i][j], 1e-5);
+    }
+    bench_clear(&on);
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------ */
 
 /* Every finished task uses the present body with biases and head of its own; the next one starts from the last biases. */
@@ -354,6 +430,8 @@ int main(void) {
         cmocka_unit_test(ewc_without_strength_is_finetune),
         cmocka_unit_test(ewc_steps_to_the_minimum_of_the_sum_over_tasks),
         cmocka_unit_test(ewc_of_huge_strength_keeps_important_weights),
+        cmocka_unit_test(multitask_begins_as_finetune),
+        cmocka_unit_test(multitask_steps_the_task_whose_turn_it_is),
         cmocka_unit_test(finetune_shares_the_present_body),
         cmocka_unit_test(fixed_leaves_sigma_and_finished_tasks),
         cmocka_unit_test(fixed_steps_tau_and_mask),

@@ -41,7 +41,7 @@ planned() {
 case_figures() {
     local solver density
     describe 1024 # whose parameters weigh more than the program does
-    for solver in "method.name=apd" "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=finetune" \
+    for solver in "method.name=apd" "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=multitask" \
         "method.name=apd-fixed" \
         "training.keep_best=1 data.validation=0.25"; do
         local set=()

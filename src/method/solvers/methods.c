@@ -68,6 +68,17 @@ const apd_method apd_methods[] = {
      .storage = APD_STORAGE_SHARED,
      .moves = APD_MOVES_ALWAYS,
      .operations = &apd_solver_finetune},
+    {.name = "multitask",
+     .paper = "joint training, the upper line of most papers",
+     .help = "One body for all tasks, trained on the images of all tasks seen, each with its own head; the "
+             "time of a stream "
+             "grows with the square of its tasks.",
+     .keys = "",
+     .storage = APD_STORAGE_SHARED,
+     .moves = APD_MOVES_ALWAYS,
+     .follows = true,
+     .rehearses = true,
+     .operations = &apd_solver_multitask},
     {.name = "l2t",
      .paper = "L2-transfer, a baseline of " YOON,
      .help = "finetune with a pull towards the body as the task before left it: "

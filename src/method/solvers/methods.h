@@ -31,13 +31,14 @@ typedef struct apd_method {
     const char *const *shared; /* arrays beside sigma (decomposition.h), ending in NULL; NULL: none */
     apd_moves moves;
     bool
-        follows; /* finished tasks' tau follow sigma: a commit writes them anew, and training looks at them */
-    bool slows;  /* a step takes longer with every finished task */
+        follows; /* finished tasks' own numbers follow sigma: a commit writes them anew, and training looks at them */
+    bool slows;    /* a step takes longer with every finished task */
     bool clusters; /* finished tasks are consolidated */
     apd_recentring recentring;
-    bool polishes;             /* the last epochs train on tau's support alone */
-    bool finite_lambda2;       /* needs method.lambda2 < inf */
-    bool fisher;               /* needs the Fisher information at a task's end (apd_solver_add_fisher) */
+    bool polishes;       /* the last epochs train on tau's support alone */
+    bool finite_lambda2; /* needs method.lambda2 < inf */
+    bool rehearses;      /* trains on the images of all tasks seen, and with them their heads and biases */
+    bool fisher;         /* needs the Fisher information at a task's end (apd_solver_add_fisher) */
     const char *unforgettable; /* why a task cannot be forgotten; NULL: it can */
     const struct solver_operations *operations;
 } apd_method;

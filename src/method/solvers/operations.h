@@ -28,6 +28,6 @@ typedef struct solver_operations {
 } solver_operations;
 
 extern const solver_operations apd_solver_exact, apd_solver_fixed, apd_solver_joint, apd_solver_stl,
-    apd_solver_finetune, apd_solver_l2t, apd_solver_ewc;
+    apd_solver_finetune, apd_solver_l2t, apd_solver_ewc, apd_solver_multitask;
 
 #endif

@@ -4,6 +4,7 @@
 #include "method/solvers/state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,12 +76,15 @@ apd_solver *apd_solver_create(const apd_method *method, const apd_network *netwo
 }
 
 static void release_blocks(apd_solver *solver) {
-    for (int b = 0; b < solver->decomposition->layout->block_count; b++)
+    for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
+        free(solver->blocks[b].former);
+        solver->blocks[b].former = NULL;
         if (solver->blocks[b].own != NULL) {
             solver->operations->release(solver, b);
             free(solver->blocks[b].own);
             solver->blocks[b].own = NULL;
         }
+    }
     apd_solver_untrack(solver, solver->lasting);
 }
 
@@ -137,11 +141,38 @@ static void begin_block(apd_solver *solver, int b) {
             memset(block->dense + r * block->cols, 0, (size_t)block->cols * sizeof(float));
 }
 
+/* Track head and biases of the finished tasks. */
+static void begin_former(apd_solver *solver, int b) {
+    const apd_decomposition *d = solver->decomposition;
+    solver_block *block = &solver->blocks[b];
+    if (!solver->method->rehearses)
+        return;
+    block->former = apd_allocate(d->task_count, sizeof *block->former, "finished tasks' heads and biases");
+    for (int t = 0; t < d->task_count; t++) {
+        if (d->tasks[t] == NULL)
+            continue;
+        const apd_task_block *stored = &d->tasks[t]->blocks[b];
+        solver_own *own = &block->former[t];
+        char name[32];
+        (void)snprintf(name, sizeof name, "old%06d_bias", t);
+        own->bias = apd_solver_track(solver, b, name, 0, true);
+        own->bias_moments = apd_solver_track_moments(solver, b, name, 0);
+        memcpy(own->bias, stored->bias, (size_t)block->rows * sizeof(float));
+        if (!is_head(solver, b))
+            continue;
+        (void)snprintf(name, sizeof name, "old%06d_dense", t);
+        own->dense = apd_solver_track(solver, b, name, block->cols, true);
+        own->dense_moments = apd_solver_track_moments(solver, b, name, block->cols);
+        memcpy(own->dense, stored->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+    }
+}
+
 void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     release_blocks(solver);
     solver->task_id = task_id;
     solver->classes = classes;
     solver->steps = 0;
+    solver->turn = (apd_solver_turn){.place = -1, .shown = -1};
     solver->polishing = solver->has_snapshot = false;
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
@@ -151,16 +182,24 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     }
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         begin_block(solver, b);
+        begin_former(solver, b);
         if (solver->blocks[b].sigma != NULL && solver->operations->begin_task != NULL)
             solver->operations->begin_task(solver, b);
     }
 }
 
+static solver_own own_of(const solver_block *block, int place) {
+    if (place >= 0)
+        return block->former[place];
+    return (solver_own){block->dense, block->bias, block->dense_moments, block->bias_moments};
+}
+
 void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bias) {
     const solver_block *block = &solver->blocks[b];
-    memcpy(bias, block->bias, (size_t)block->rows * sizeof(float));
-    if (block->dense != NULL) {
-        memcpy(weights, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+    const solver_own own = own_of(block, solver->turn.shown);
+    memcpy(bias, own.bias, (size_t)block->rows * sizeof(float));
+    if (own.dense != NULL) {
+        memcpy(weights, own.dense, (size_t)(block->rows * block->cols) * sizeof(float));
         return;
     }
     if (block->mask == NULL)
@@ -170,16 +209,25 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
             weights[j] = block->mask[r] * block->sigma[j] + block->tau[j];
 }
 
+void apd_solver_take_turn(apd_solver *solver, apd_solver_turn turn) {
+    APD_ASSERT(solver->method->rehearses || (turn.place < 0 && turn.shown < 0));
+    solver->turn = turn;
+}
+
 void apd_solver_begin_step(apd_solver *solver, double learning_rate) {
     const apd_solver_settings *settings = &solver->settings;
     solver->steps++;
+    int64_t own = solver->turn.number > 0 ? solver->turn.number : solver->steps;
     solver->adam =
         apd_adam_step(learning_rate, settings->beta1, settings->beta2, settings->epsilon, solver->steps);
+    solver->own_adam = apd_adam_step(learning_rate, settings->beta1, settings->beta2, settings->epsilon, own);
 }
 
 /* How many of `rows` are in use: rows of the head beyond the task's classes stay 0. */
 static int64_t rows_in_use(const apd_solver *solver, int b, apd_rows rows) {
-    int64_t used = solver->classes - solver->decomposition->rows[b].begin - rows.begin;
+    const int place = solver->turn.place;
+    int classes = place < 0 ? solver->classes : solver->decomposition->tasks[place]->classes;
+    int64_t used = classes - solver->decomposition->rows[b].begin - rows.begin;
     if (!is_head(solver, b) || used > rows.end - rows.begin)
         return rows.end - rows.begin;
     return used > 0 ? used : 0;
@@ -193,18 +241,19 @@ void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float 
                           const float *bias_gradient, float *weights, float *bias) {
     solver_block *block = &solver->blocks[b];
     APD_ASSERT(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= block->rows);
+    const solver_own own = own_of(block, solver->turn.place), shown = own_of(block, solver->turn.shown);
     int64_t used = rows_in_use(solver, b, rows), count = rows.end - rows.begin;
     int64_t first = rows.begin * block->cols;
-    apd_adam_update(&solver->adam, block->bias + rows.begin, moments_at(block->bias_moments, rows.begin),
+    apd_adam_update(&solver->own_adam, own.bias + rows.begin, moments_at(own.bias_moments, rows.begin),
                     bias_gradient, 0.0f, used);
-    memcpy(bias, block->bias + rows.begin, (size_t)count * sizeof(float));
-    if (block->dense == NULL) {
+    memcpy(bias, shown.bias + rows.begin, (size_t)count * sizeof(float));
+    if (own.dense == NULL) {
         solver->operations->step(solver, b, rows, gradient, weights);
         return;
     }
-    apd_adam_update(&solver->adam, block->dense + first, moments_at(block->dense_moments, first), gradient,
+    apd_adam_update(&solver->own_adam, own.dense + first, moments_at(own.dense_moments, first), gradient,
                     (float)solver->settings.weight_decay, used * block->cols);
-    memcpy(weights, block->dense + first, (size_t)(count * block->cols) * sizeof(float));
+    memcpy(weights, shown.dense + first, (size_t)(count * block->cols) * sizeof(float));
 }
 
 void apd_solver_begin_polish(apd_solver *solver) {
@@ -288,12 +337,38 @@ static void end_sigma(apd_solver *solver, int b, apd_task_part *part) {
     free(anchor);
 }
 
+/* Copy `count` floats; returns whether any bit changed. */
+static bool replace(float *out, const float *in, int64_t count) {
+    size_t bytes = (size_t)count * sizeof *out;
+    if (count == 0 || memcmp(out, in, bytes) == 0)
+        return false;
+    memcpy(out, in, bytes);
+    return true;
+}
+
+/* Give the finished tasks their new heads and biases. */
+static void end_former(apd_solver *solver, int b) {
+    const solver_block *block = &solver->blocks[b];
+    for (int t = 0; t < solver->decomposition->task_count && block->former != NULL; t++) {
+        apd_task_part *part = solver->decomposition->tasks[t];
+        const solver_own *own = &block->former[t];
+        if (part == NULL)
+            continue;
+        bool changed = replace(part->blocks[b].bias, own->bias, block->rows);
+        if (own->dense != NULL && replace(part->blocks[b].dense, own->dense, block->rows * block->cols))
+            changed = true;
+        part->changed = part->changed || changed;
+        part->moved = part->moved || changed;
+    }
+}
+
 void apd_solver_end_task(apd_solver *solver) {
     apd_decomposition *d = solver->decomposition;
     apd_task_part *part = apd_task_part_create(d, solver->classes, solver->method->storage);
     for (int b = 0; b < d->layout->block_count; b++) {
         const solver_block *block = &solver->blocks[b];
         apd_task_block *stored = &part->blocks[b];
+        end_former(solver, b);
         memcpy(stored->bias, block->bias, (size_t)block->rows * sizeof(float));
         if (block->dense != NULL) {
             memcpy(stored->dense, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));

@@ -28,8 +28,11 @@ void apd_solver_destroy(apd_solver *solver); /* Takes NULL. */
  * training is dropped. */
 void apd_solver_begin_task(apd_solver *solver, int task_id, int classes);
 
-/* The present theta_t of a block: weights (local rows, C), bias (local rows). */
+/* The present theta of a block, of the task that the turn shows: weights (local rows, C), bias (local rows). */
 void apd_solver_theta(const apd_solver *solver, int block, float *weights, float *bias);
+
+/* Whose turn it is in the next step: where the method does not rehearse, and from begin_task on, the task in training's. */
+void apd_solver_take_turn(apd_solver *solver, apd_solver_turn turn);
 
 /* Begin a step of all blocks with this learning rate (> 0). */
 void apd_solver_begin_step(apd_solver *solver, double learning_rate);

@@ -14,6 +14,13 @@
 
 struct apd_solver;
 
+/* What a task has of a block to itself, whatever the storage. */
+typedef struct solver_own {
+    float *dense; /* (rows, C) of the head, or of a single task; else NULL */
+    float *bias;  /* (rows) */
+    adam_moments dense_moments, bias_moments;
+} solver_own;
+
 /* One block of the task in training: (local rows, C) unless said otherwise; NULL where the block has no such array. The head,
  * and every block of APD_STORAGE_SINGLE, is `dense`; other bodies have sigma, and where the storage is DECOMPOSED tau and masks. */
 typedef struct solver_block {
@@ -23,6 +30,7 @@ typedef struct solver_block {
     float *logit, *mask; /* (rows): v and sigmoid(v) */
     float *dense;        /* theta of the head, or of a single task */
     float *bias;         /* (rows) */
+    solver_own *former; /* (finished tasks) where the method rehearses, else NULL; zeros of forgotten tasks */
     adam_moments sigma_moments, tau_moments, logit_moments, dense_moments, bias_moments;
     void *own;     /* the method's data for this task, from begin_task on; else NULL */
     void *lasting; /* the method's data from task to task; or NULL */
@@ -37,7 +45,9 @@ struct apd_solver {
     int task_id, classes;
     int64_t steps;
     bool polishing, has_snapshot;
-    adam_step adam;
+    adam_step adam;     /* of the body */
+    adam_step own_adam; /* of head and biases of the task whose batch it is */
+    apd_solver_turn turn;
     solver_block *blocks; /* (B) */
     apd_solver_array *arrays;
     int array_count, lasting; /* the first `lasting` arrays stay from task to task */

@@ -18,6 +18,13 @@ typedef struct apd_solver_settings {
     uint64_t seed;
 } apd_solver_settings;
 
+/* Whose batch the next step takes. A finished task is named by its place, the task in training by -1. */
+typedef struct apd_solver_turn {
+    int place;
+    int64_t number; /* of the step among this task's, from 1; 0: as the solver counts */
+    int shown;      /* the task whose theta steps and apd_solver_theta give: that of the step after */
+} apd_solver_turn;
+
 /* An array that steps change: (rows, width) of a block's slice. `name` is unique within the block. */
 typedef struct apd_solver_array {
     char name[48]; /* "tau", "tau_first", "sigma", "old000003_tau", ... */
