@@ -199,7 +199,7 @@ static void measure_fisher(apd_plan *plan, apd_run *run, const apd_rehearsal *re
     if (!run->description->method.row->fisher)
         return;
     int64_t most = run->description->method.ewc_images,
-            all = count_images(run, rehearsal->id, APD_PART_TRAIN), few = 8 * (int64_t)plan->present.shards;
+            all = count_images(run, rehearsal->id, APD_PART_TRAIN), few = 64 + plan->present.shards;
     all = most > 0 && most < all ? most : all;
     few = few < all ? few : all;
     double started = apd_seconds();
