@@ -16,6 +16,7 @@ static int64_t add_shard(apd_run *run, const apd_train_set *set, int shard, int6
         int32_t label = apd_train_set_image(set, shard, i * count / used, run->images);
         apd_fisher_add(fisher, apd_exchange_theta(run->exchange), run->images, label, classes, sums);
     }
+    apd_fisher_flush(fisher, sums);
     apd_fault_point("fisher");
     return used;
 }
