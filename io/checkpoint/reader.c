@@ -157,6 +157,20 @@ static apd_status check_columns(const apd_part_in *in, const apd_item *item, con
     return APD_OK;
 }
 
+/* The bits behind a row's last column are 0. */
+static apd_status check_bits(const apd_part_in *in, const apd_item *item, const apd_item_array *array,
+                             apd_error *error) {
+    for (int b = array->first; b < array->end; b++) {
+        apd_rows rows = apd_item_rows(item, b, item->held[b]);
+        int64_t cols = item->layout->blocks[b].cols, bytes = apd_bit_bytes(cols);
+        const uint8_t *bits = array->view[b - array->first].bits;
+        for (int64_t r = 0; r < rows.end - rows.begin && cols % 8 != 0; r++)
+            if ((bits[(r + 1) * bytes - 1] & (0xff >> (cols % 8))) != 0)
+                return apd_part_fail(in, array->name, "a row has more bits than columns", error);
+    }
+    return APD_OK;
+}
+
 static apd_status read_numbers(apd_part_in *in, const apd_item *item, const apd_item_array *array,
                                apd_error *error) {
     for (int b = array->first; b < array->end; b++) {
@@ -185,6 +199,8 @@ static apd_status read_array(apd_part_in *in, const apd_item *item, int index, i
         APD_TRY(read_numbers(in, item, array, error));
     }
     APD_TRY(apd_part_end_array(in, error));
+    if (array->array.extent == APD_BITS)
+        return check_bits(in, item, array, error);
     return strstr(array->name, "columns") != NULL && array->array.extent == APD_ENTRIES
                ? check_columns(in, item, array, error)
                : APD_OK;
@@ -233,7 +249,7 @@ static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float 
         }
 }
 
-/* theta = sigma, or where there are masks mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
+/* theta = sigma, where there are bits only at these, or where there are masks mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
 static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task, float **out,
                           apd_error *error) {
     const apd_block *shape = &reader->layout.blocks[block];
@@ -247,7 +263,9 @@ static apd_status compose(apd_reader *reader, int place, int block, const apd_ta
     float *weights = *out = apd_allocate(shape->rows * shape->cols, sizeof *weights, "theta");
     for (int64_t r = 0, j = 0; r < shape->rows; r++)
         for (int64_t c = 0; c < shape->cols; c++, j++)
-            weights[j] = task->mask != NULL ? task->mask[r] * sigma.own->dense[j] : sigma.own->dense[j];
+            weights[j] = task->bits != NULL && !apd_bit(task->bits + r * apd_bit_bytes(shape->cols), c) ? 0.0f
+                         : task->mask != NULL ? task->mask[r] * sigma.own->dense[j]
+                                              : sigma.own->dense[j];
     if (groups != NULL && groups[block] >= 0) {
         cluster = apd_item_whole((apd_item_key){APD_ITEM_CLUSTER, block, groups[block]}, &reader->layout,
                                  &reader->state);

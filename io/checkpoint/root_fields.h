@@ -60,7 +60,8 @@ static const field record_fields[] = {
     FIELD(apd_task_record, APD_F64, seconds, "that it trained"),
     FIELD(apd_task_record, APD_I32, epochs, "that it trained"),
     INNER(apd_task_record, APD_I32, storage, "single",
-          "how it is stored; 0: decomposed, 1: a network of its own, 2: sigma is its body"),
+          "how it is stored; 0: decomposed, 1: a network of its own, 2: sigma is its body, 3: a subnetwork "
+          "of sigma"),
     FIELD(apd_task_record, APD_I32, class_count, "0: forgotten"),
 };
 static const field index_fields[] = {

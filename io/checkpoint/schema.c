@@ -9,6 +9,7 @@
 /* The comparison costs nothing and refuses a member of another type. */
 #define MEMBER(type, m) offsetof(apd_task_block, m) + 0 * sizeof((type **)0 == &((apd_task_block *)0)->m)
 #define F32(m)          APD_F32, APD_RAW, MEMBER(float, m)
+#define U8(m)           APD_U8, APD_RAW, MEMBER(uint8_t, m)
 #define I32(m)          APD_I32, APD_RAW, MEMBER(int32_t, m)
 #define I64(m)          APD_I64, APD_RAW, MEMBER(int64_t, m)
 
@@ -20,6 +21,7 @@ const apd_array apd_task_arrays[] = {
     {"tau/columns", APD_BODY, APD_ENTRIES, APD_SPARSE, I32(tau.columns), "columns, ascending in a row"},
     {"tau/theta", APD_BODY, APD_ENTRIES, APD_SPARSE, F32(tau.values), "theta where tau is not zero"},
     {"weight", APD_BODY, APD_COLS, APD_SINGLE, F32(dense), "theta"},
+    {"bits", APD_BODY, APD_BITS, APD_SUBNET, U8(bits), "1: theta is sigma, 0: theta is 0"},
     {"head/weight", APD_HEAD, APD_COLS, APD_ALL, F32(dense), "the head's weights"},
     {"head/bias", APD_HEAD, APD_ONE, APD_ALL, F32(bias), "the head's biases"},
 };
@@ -259,6 +261,8 @@ apd_rows apd_item_rows(const apd_item *item, int block, apd_rows rows) {
 }
 
 static int64_t width_of(const apd_item *item, const apd_item_array *array, int block) {
+    if (array->array.extent == APD_BITS)
+        return apd_bit_bytes(item->layout->blocks[block].cols);
     if (array->array.extent != APD_COLS)
         return 1;
     return array->width > 0 ? array->width : item->layout->blocks[block].cols;
@@ -442,17 +446,20 @@ const unsigned char *apd_item_unpack(const apd_item *item, const unsigned char *
 
 /* `several`: one block after the other */
 static const char *shape_of(const apd_array *array, bool several) {
-    static const char *const shapes[2][4] = {
-        {"(R)", "(R, C)", "(R + 1)", "(entries)"},
-        {"(sum of R)", "(sum of R C)", "(sum of R + 1)", "(entries)"},
+    static const char *const shapes[2][5] = {
+        {"(R)", "(R, C)", "(R ceil(C/8))", "(R + 1)", "(entries)"},
+        {"(sum of R)", "(sum of R C)", "(sum of R ceil(C/8))", "(sum of R + 1)", "(entries)"},
     };
     return array->blocks == APD_HEAD ? array->extent == APD_ONE ? "(classes)" : "(classes, C)"
                                      : shapes[several][array->extent];
 }
 
 static void print_table(FILE *file, const char *group, table from, bool tasks) {
-    static const char *const of[] = {
-        [APD_SPARSE] = "decomposed", [APD_SINGLE] = "single", [APD_SHARED] = "shared", [APD_ALL] = "all"};
+    static const char *const of[] = {[APD_SPARSE] = "decomposed",
+                                     [APD_SINGLE] = "single",
+                                     [APD_SHARED] = "shared",
+                                     [APD_SUBNET] = "subnetwork",
+                                     [APD_ALL] = "all"};
     for (int a = 0; a < from.count; a++) {
         const apd_array *array = &from.rows[a];
         (void)fprintf(file, "| `%s/%s` | %s | %s | %s | %s |\n", group, array->name,

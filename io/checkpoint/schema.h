@@ -5,7 +5,7 @@
  *
  *   group                 arrays                                               an item
  *   /shared/NAME          sigma, and the arrays beside it                      a decomposed block
- *   /tasks/000017         mask bias tau/... weight head/... (the table)        a finished task, by its place
+ *   /tasks/000017         mask bias tau/... weight bits head/... (the table)        a finished task, by its place
  *   /groups/NAME/003      row_offsets columns values                           a cluster's sigma_g
  *   /training/NAME        tau sigma ... (apd_solver_array_at)                  a block of the task half way
  *
@@ -29,6 +29,7 @@
 typedef enum apd_extent {
     APD_ONE, /* one number; in the file: (sum of R) */
     APD_COLS, /* as many as the block has columns; in the file (R, C), or flat where there are several blocks */
+    APD_BITS,   /* bits of as many, in whole bytes; in the file flat, (sum of R * bytes) */
     APD_ENDS,   /* where its entries end; in the file (sum of R + 1), 0 first, counted over all blocks */
     APD_ENTRIES /* a number an entry; in the file (entries) */
 } apd_extent;
@@ -40,6 +41,7 @@ typedef enum apd_tasks {
     APD_SPARSE = 1 << APD_STORAGE_DECOMPOSED,
     APD_SINGLE = 1 << APD_STORAGE_SINGLE,
     APD_SHARED = 1 << APD_STORAGE_SHARED,
+    APD_SUBNET = 1 << APD_STORAGE_SUBNETWORK,
     APD_ALL = (1 << APD_STORAGES) - 1
 } apd_tasks;
 

@@ -11,13 +11,14 @@ static hid_t text_type(int64_t bytes) {
 }
 
 hid_t apd_file_type(const apd_shape *shape) {
-    const hid_t types[] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U64LE, H5T_IEEE_F32LE, H5T_IEEE_F64LE};
+    const hid_t types[] = {H5T_STD_I32LE,  H5T_STD_I64LE,       H5T_STD_U64LE, H5T_IEEE_F32LE,
+                           H5T_IEEE_F64LE, H5T_C_S1 /* TEXT */, H5T_STD_U8LE};
     return shape->number == APD_TEXT ? text_type(shape->text) : H5Tcopy(types[shape->number]);
 }
 
 hid_t apd_memory_type(const apd_shape *shape) {
-    const hid_t types[] = {H5T_NATIVE_INT32, H5T_NATIVE_INT64, H5T_NATIVE_UINT64, H5T_NATIVE_FLOAT,
-                           H5T_NATIVE_DOUBLE};
+    const hid_t types[] = {H5T_NATIVE_INT32,  H5T_NATIVE_INT64,    H5T_NATIVE_UINT64, H5T_NATIVE_FLOAT,
+                           H5T_NATIVE_DOUBLE, H5T_C_S1 /* TEXT */, H5T_NATIVE_UINT8};
     return shape->number == APD_TEXT ? text_type(shape->text) : H5Tcopy(types[shape->number]);
 }
 

@@ -122,7 +122,46 @@ static apd_status pack_once(const char *path, void *out, apd_error *error) {
 
 /* --- what a commit keeps ---------------------------------------------------------------------------------- */
 
+/* Weights that some task's subnetwork uses. */
+static apd_status count_subnetworks(apd_reader *reader, int64_t *used, apd_error *error) {
+    const apd_layout *layout = apd_reader_layout(reader);
+    apd_run_state *state = apd_reader_state(reader);
+    apd_status status = APD_OK;
+    int blocks = layout->block_count - 1;
+    uint8_t **all = apd_allocate(blocks, sizeof *all, "the tasks' bits");
+    for (int t = 0; t < state->task_count && status == APD_OK; t++) {
+        if (state->records[t].class_count == 0 || state->records[t].storage != APD_STORAGE_SUBNETWORK)
+            continue;
+        apd_item item = apd_item_whole((apd_item_key){APD_ITEM_TASK, t, 0}, layout, state);
+        status = apd_reader_item(reader, &item, error);
+        for (int b = 0; b < blocks && status == APD_OK; b++) {
+            int64_t bytes = layout->blocks[b].rows * apd_bit_bytes(layout->blocks[b].cols);
+            if (all[b] == NULL)
+                all[b] = apd_allocate(bytes, 1, "the tasks' bits");
+            for (int64_t i = 0; i < bytes; i++)
+                all[b][i] |= item.own[b].bits[i];
+        }
+        apd_item_clear(&item);
+    }
+    for (int b = 0; b < blocks; free(all[b++]))
+        if (all[b] != NULL)
+            *used += apd_bits_count(all[b], layout->blocks[b].rows * apd_bit_bytes(layout->blocks[b].cols));
+    free((void *)all);
+    return status;
+}
+
+static bool has_subnetworks(const apd_run_state *state) {
+    bool any = false;
+    for (int t = 0; t < state->task_count; t++)
+        any =
+            any || (state->records[t].class_count > 0 && state->records[t].storage == APD_STORAGE_SUBNETWORK);
+    return any;
+}
+
+/* Weights of sigma in use: as apd_decomposition_sigma_used. */
 static apd_status count_sigma(apd_reader *reader, int64_t *nonzeros, apd_error *error) {
+    if (has_subnetworks(apd_reader_state(reader)))
+        return count_subnetworks(reader, nonzeros, error);
     const apd_layout *layout = apd_reader_layout(reader);
     apd_status status = APD_OK;
     for (int b = 0; b + 1 < layout->block_count && status == APD_OK; b++) {
@@ -150,6 +189,7 @@ static void count_items(apd_run_state *state, const apd_layout *layout, apd_capa
             continue;
         counts->tau += record->storage == APD_STORAGE_SINGLE ? layout->decomposed : record->home.entries;
         counts->masks += record->storage == APD_STORAGE_DECOMPOSED ? rows : 0;
+        counts->bits += record->storage == APD_STORAGE_SUBNETWORK ? layout->decomposed : 0;
         counts->own += rows + record->class_count * (cols + 1);
     }
 }

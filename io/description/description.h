@@ -107,6 +107,7 @@ typedef struct apd_description {
         int polish_epochs;
         double l2t_strength; /* or INFINITY */
         apd_ewc ewc;
+        double packnet_prune, wsn_density;
         double ewc_strength, ewc_decay;
         int ewc_images; /* 0: all */
     } method;

@@ -156,6 +156,11 @@ const apd_option apd_options[] = {
      .help = "Factor of earlier tasks' Fisher informations with every new task; 1 keeps them."},
     {"method.ewc_images", APD_KIND_WHOLE, AT(method.ewc_images), .maximum = 1e9, .initial = "0", .counts = true,
      .help = "Training images, over all shards, from which a task's Fisher information is computed; 0 takes all."},
+    {"method.packnet_prune", APD_KIND_REAL, AT(method.packnet_prune), .maximum = 1, .below = true,
+     .initial = "0.75", .counts = true,
+     .help = "Share of the weights that are still free which packnet prunes after a task, row by row: what later tasks get."},
+    {"method.wsn_density", APD_KIND_REAL, AT(method.wsn_density), .above = true, .maximum = 1,
+     .initial = "0.5", .counts = true, .help = "Share of each row's weights that a task of wsn uses."},
 
     {"training.epochs", APD_KIND_WHOLE, AT(training.epochs), .minimum = 1, .maximum = 100000, .initial = "20",
      .counts = true, .help = "Passes over each task's training images."},

@@ -24,6 +24,7 @@ typedef enum apd_random_purpose {
     APD_RANDOM_GENERATE = 11,          /* a: class, b: sample */
     APD_RANDOM_TEST = 12,
     APD_RANDOM_KMEANS = 13,     /* a: parameter block, b: consolidation */
+    APD_RANDOM_SCORES = 14,     /* a: parameter block */
     APD_RANDOM_BATCH_ORDER = 15 /* a: task, b: epoch */
 } apd_random_purpose;
 

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t count_nonzeros(const float *values, int64_t count) {
-    int64_t nonzeros = 0;
-    for (int64_t i = 0; i < count; i++)
-        nonzeros += values[i] != 0.0f;
-    return nonzeros;
-}
-
 /* Add what a task keeps on this slice besides tau: masks, biases and the head's rows of its classes. */
 static void count_task(const apd_decomposition *d, const apd_task_part *part, apd_capacity_counts *counts) {
     for (int b = 0; b < d->layout->block_count; b++) {
         int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols;
         if (d->layout->blocks[b].decomposed) {
             counts->masks += part->blocks[b].mask != NULL ? rows : 0;
+            counts->bits += part->blocks[b].bits != NULL ? rows * cols : 0;
             counts->own += rows;
             continue;
         }
@@ -28,9 +22,10 @@ static void count_task(const apd_decomposition *d, const apd_task_part *part, ap
     }
 }
 
-/* What says where block `b` of a sparse task, or a cluster, is not zero: 4 bytes a column and 8 a row's end, or the ideal code. */
-static void add_positions(const apd_block *block, int64_t nonzeros, apd_capacity_counts *counts) {
-    counts->positions += 4 * nonzeros + 8 * block->rows;
+/* What says where block `b` of a sparse task, or a cluster, is not zero: 4 bytes a column and 8 a row's end, or bits, or the
+ * ideal code. */
+static void add_positions(const apd_block *block, int64_t nonzeros, bool bits, apd_capacity_counts *counts) {
+    counts->positions += bits ? block->rows * apd_bit_bytes(block->cols) : 4 * nonzeros + 8 * block->rows;
     counts->coded += apd_pattern_bytes(nonzeros, block->rows * block->cols);
 }
 
@@ -41,6 +36,10 @@ static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums)
     int64_t rows = apd_local_rows(d, b);
     for (int p = 0; p < patterns; p++) {
         const apd_task_part *part = p < d->task_count ? d->tasks[p] : NULL;
+        if (part != NULL && part->blocks[b].bits != NULL) {
+            sums[p] = apd_bits_count(part->blocks[b].bits, rows * apd_bit_bytes(d->layout->blocks[b].cols));
+            continue;
+        }
         bool sparse = p >= d->task_count || (part != NULL && part->blocks[b].mask != NULL);
         const apd_sparse *tau = p >= d->task_count ? &d->groups[b].shared[p - d->task_count]
                                 : part != NULL     ? &part->blocks[b].tau
@@ -49,7 +48,8 @@ static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums)
     }
     apd_team_sum(run->team, sums, patterns);
     for (int p = 0; p < d->task_count; p++)
-        if (d->tasks[p] == NULL || d->tasks[p]->blocks[b].mask == NULL)
+        if (d->tasks[p] == NULL ||
+            (d->tasks[p]->blocks[b].mask == NULL && d->tasks[p]->blocks[b].bits == NULL))
             sums[p] = -1;
 }
 
@@ -64,7 +64,8 @@ static void count_positions(const apd_run *run, apd_capacity_counts *counts) {
         sum_patterns(run, b, patterns, sums);
         for (int p = 0; p < patterns; p++)
             if (sums[p] >= 0)
-                add_positions(&d->layout->blocks[b], sums[p], counts);
+                add_positions(&d->layout->blocks[b], sums[p],
+                              p < d->task_count && d->tasks[p]->blocks[b].bits != NULL, counts);
         free(sums);
     }
 }
@@ -75,7 +76,7 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
     int64_t *nonzeros = apd_allocate(d->task_count, sizeof *nonzeros, "the tasks' non-zeros");
     for (int b = 0; b < d->layout->block_count; b++)
         if (d->sigma[b] != NULL)
-            counts.sigma += count_nonzeros(d->sigma[b], apd_local_rows(d, b) * d->layout->blocks[b].cols);
+            counts.sigma += apd_decomposition_sigma_used(d, b);
     counts.tau = apd_decomposition_group_nonzeros(d);
     for (int t = 0; t < d->task_count; t++) {
         nonzeros[t] = apd_decomposition_nonzeros(d, t);
@@ -83,13 +84,14 @@ apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {
         if (d->tasks[t] != NULL)
             count_task(d, d->tasks[t], &counts);
     }
-    int64_t sums[4] = {counts.sigma, counts.tau, counts.masks, counts.own};
-    apd_team_sum(run->team, sums, 4);
+    int64_t sums[5] = {counts.sigma, counts.tau, counts.masks, counts.own, counts.bits};
+    apd_team_sum(run->team, sums, 5);
     apd_team_sum(run->team, nonzeros, d->task_count);
     if (tau != NULL)
         memcpy(tau, nonzeros, (size_t)d->task_count * sizeof *tau);
     free(nonzeros);
-    counts = (apd_capacity_counts){.sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3]};
+    counts = (apd_capacity_counts){
+        .sigma = sums[0], .tau = sums[1], .masks = sums[2], .own = sums[3], .bits = sums[4]};
     count_positions(run, &counts);
     return counts;
 }
@@ -98,7 +100,7 @@ void apd_run_count_blocks(const apd_run *run, int64_t *sigma, int64_t *tau) {
     const apd_decomposition *d = run->decomposition;
     for (int b = 0; b < d->layout->block_count; b++) {
         int64_t rows = apd_local_rows(d, b), weights = rows * d->layout->blocks[b].cols;
-        sigma[b] = d->sigma[b] != NULL ? count_nonzeros(d->sigma[b], weights) : 0;
+        sigma[b] = d->sigma[b] != NULL ? apd_decomposition_sigma_used(d, b) : 0;
         tau[b] = 0;
         for (int t = 0; d->layout->blocks[b].decomposed && t < d->task_count; t++) {
             const apd_task_block *own = d->tasks[t] != NULL ? &d->tasks[t]->blocks[b] : NULL;

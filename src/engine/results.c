@@ -99,6 +99,13 @@ static int64_t own_numbers(const apd_layout *layout, int classes) {
     return numbers;
 }
 
+static int64_t subnetwork_bytes(const apd_layout *layout) {
+    int64_t bytes = 0;
+    for (int b = 0; b + 1 < layout->block_count; b++)
+        bytes += layout->blocks[b].rows * apd_bit_bytes(layout->blocks[b].cols);
+    return bytes;
+}
+
 /* Bytes of a task in a checkpoint, uncompressed: values and columns of tau, row offsets, masks, biases, head. */
 static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
     const apd_layout *layout = apd_network_layout(run->network);
@@ -107,6 +114,8 @@ static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
     int64_t rows = 0, own = own_numbers(layout, run->state.records[task].class_count);
     for (int b = 0; b < layout->block_count; b++)
         rows += layout->blocks[b].decomposed ? layout->blocks[b].rows : 0;
+    if (run->state.records[task].storage == APD_STORAGE_SUBNETWORK)
+        return subnetwork_bytes(layout) + 4 * own;
     if (run->state.records[task].storage != APD_STORAGE_DECOMPOSED)
         return 4 * (nonzeros + own);
     return 8 * nonzeros + 8 * (rows + 1) + 4 * (rows + own);

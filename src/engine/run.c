@@ -200,6 +200,8 @@ void apd_run_create_solver(apd_run *run) {
                                   .ewc_strength = described->method.ewc_strength,
                                   .ewc_decay = described->method.ewc_decay,
                                   .ewc_online = described->method.ewc == APD_EWC_ONLINE,
+                                  .packnet_prune = described->method.packnet_prune,
+                                  .wsn_density = described->method.wsn_density,
                                   .weight_decay = described->training.weight_decay,
                                   .beta1 = described->training.beta1,
                                   .beta2 = described->training.beta2,

@@ -179,12 +179,20 @@ static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
     return APD_OK;
 }
 
+/* Where weights are pruned, the ranks get the new theta, and the best epoch is one of those from now on. Collective. */
+static void begin_polish(apd_training *t) {
+    if (!apd_solver_begin_polish(t->run->solver))
+        return;
+    t->best = -1.0;
+    apd_step_share_theta(t->run);
+}
+
 /* Steps `first` to the last of an epoch. Collective. */
 static apd_status train_epoch(apd_training *t, int epoch, int first, apd_error *error) {
     const apd_description *described = t->run->description;
     int steps = apd_batches_steps(t->batches);
     if (epoch == t->epochs - described->method.polish_epochs)
-        apd_solver_begin_polish(t->run->solver);
+        begin_polish(t);
     if (first == 0)
         t->epoch_tally = (apd_tally){0};
     for (int step = first; step < steps; step++) {

@@ -88,6 +88,8 @@ apd_task_part *apd_task_part_create(const apd_decomposition *decomposition, int 
         block->bias = apd_allocate(rows, sizeof(float), "a task's biases");
         if (!shape->decomposed || storage == APD_STORAGE_SINGLE) {
             block->dense = apd_allocate(rows * shape->cols, sizeof(float), "a task's own weights");
+        } else if (storage == APD_STORAGE_SUBNETWORK) {
+            block->bits = apd_allocate(rows * apd_bit_bytes(shape->cols), 1, "a task's bits");
         } else if (storage == APD_STORAGE_DECOMPOSED) {
             block->mask = apd_allocate(rows, sizeof(float), "a task's masks");
             apd_sparse_resize(&block->tau, rows, 0);
@@ -103,6 +105,7 @@ void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part
         free(part->blocks[b].mask);
         free(part->blocks[b].bias);
         free(part->blocks[b].dense);
+        free(part->blocks[b].bits);
         apd_sparse_clear(&part->blocks[b].tau);
     }
     free(part->blocks);
@@ -119,6 +122,28 @@ void apd_decomposition_append(apd_decomposition *decomposition, apd_task_part *p
 
 void apd_decomposition_revised(apd_decomposition *decomposition, int block) {
     decomposition->revisions[block]++;
+}
+
+int64_t apd_bits_count(const uint8_t *bits, int64_t bytes) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < bytes; i++)
+        count += __builtin_popcount(bits[i]);
+    return count;
+}
+
+bool apd_decomposition_add_bits(const apd_decomposition *decomposition, int block, uint8_t *bits) {
+    int64_t bytes =
+        apd_local_rows(decomposition, block) * apd_bit_bytes(block_of(decomposition, block)->cols);
+    bool any = false;
+    for (int t = 0; t < decomposition->task_count; t++) {
+        const apd_task_part *part = decomposition->tasks[t];
+        if (part == NULL || part->blocks[block].bits == NULL)
+            continue;
+        any = true;
+        for (int64_t i = 0; i < bytes; i++)
+            bits[i] |= part->blocks[block].bits[i];
+    }
+    return any;
 }
 
 /* Zero rows and zero entries are equal, whatever their pointers are. */
@@ -198,6 +223,12 @@ void apd_decomposition_theta(const apd_decomposition *decomposition, int task, i
         return;
     }
     const float *sigma = decomposition->sigma[block];
+    if (part->bits != NULL) {
+        for (int64_t r = 0, j = 0; r < rows; r++)
+            for (int64_t c = 0; c < cols; c++, j++)
+                weights[j] = apd_bit(part->bits + r * apd_bit_bytes(cols), c) ? sigma[j] : 0.0f;
+        return;
+    }
     if (part->mask == NULL) {
         memcpy(weights, sigma, (size_t)(rows * cols) * sizeof(float));
         return;
@@ -250,9 +281,24 @@ int64_t apd_task_block_bytes(apd_storage storage, int64_t rows, int64_t cols, in
     int64_t bytes = (int64_t)sizeof(apd_task_block) + rows * (int64_t)sizeof(float); /* biases */
     if (storage == APD_STORAGE_SINGLE)
         return bytes + rows * cols * (int64_t)sizeof(float);
+    if (storage == APD_STORAGE_SUBNETWORK)
+        return bytes + rows * apd_bit_bytes(cols);
     return storage == APD_STORAGE_SHARED
                ? bytes
                : bytes + rows * (int64_t)sizeof(float) + apd_sparse_bytes(rows, entries);
+}
+
+int64_t apd_decomposition_sigma_used(const apd_decomposition *decomposition, int block) {
+    int64_t rows = apd_local_rows(decomposition, block), cols = block_of(decomposition, block)->cols;
+    int64_t bytes = rows * apd_bit_bytes(cols), used = 0;
+    uint8_t *bits = apd_allocate(bytes, 1, "weights in use");
+    if (apd_decomposition_add_bits(decomposition, block, bits))
+        used = apd_bits_count(bits, bytes);
+    else
+        for (int64_t j = 0; j < rows * cols; j++)
+            used += decomposition->sigma[block][j] != 0.0f;
+    free(bits);
+    return used;
 }
 
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition) {

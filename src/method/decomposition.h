@@ -21,7 +21,8 @@
  * all tasks again.
  *
  * Other storages. A task's body may also be a network of its own (SINGLE), or sigma itself (SHARED): then theta_t is what sigma
- * is now. Methods may keep further arrays of sigma's shape beside it, which live from task to task (`shared`).
+ * is now. Or it is a subnetwork of sigma (SUBNETWORK): a bit a weight says where theta_t is sigma, elsewhere it is 0; as long as
+ * sigma stays where a task has a bit, no task changes. Methods may keep further arrays of sigma's shape beside it, which live from task to task (`shared`).
  *
  * Rows. The slice of a rank is rows[b].begin .. rows[b].end-1 of each block b; local row 0 is row rows[b].begin. Biases
  * and the head belong to each task, whatever its storage, and are dense.
@@ -47,6 +48,7 @@ typedef enum apd_storage {
     APD_STORAGE_DECOMPOSED, /* mask and tau */
     APD_STORAGE_SINGLE,     /* dense theta */
     APD_STORAGE_SHARED,     /* nothing: theta is sigma */
+    APD_STORAGE_SUBNETWORK, /* a bit a weight: theta is sigma there, else 0 */
     APD_STORAGES
 } apd_storage;
 
@@ -56,6 +58,8 @@ typedef struct apd_task_block {
     apd_sparse tau; /* where there is a mask, else {0}; its values are those of theta */
     int group;      /* the cluster of the block that the task belongs to; -1: none */
     float *dense;   /* (local rows, C) for the head, and of SINGLE tasks; else NULL */
+    uint8_t *
+        bits; /* (local rows, apd_bit_bytes(C)) of SUBNETWORK tasks, else NULL; unused bits of a row's last byte are 0 */
 } apd_task_block;
 
 typedef struct apd_task_part {
@@ -113,6 +117,27 @@ void apd_task_replace_tau(apd_task_part *part, int block, apd_sparse tau);
 /* True if the task at `place` exists and block `block` of it is decomposed. */
 bool apd_task_is_decomposed(const apd_decomposition *decomposition, int place, int block);
 
+/* --- bits ------------------------------------------------------------------------------------------------- */
+
+/* Bytes of a row of bits. Bit c is in byte c/8, the first one is the most significant (numpy.unpackbits). */
+static inline int64_t apd_bit_bytes(int64_t cols) {
+    return (cols + 7) / 8;
+}
+
+static inline bool apd_bit(const uint8_t *row, int64_t c) {
+    return ((row[c / 8] >> (7 - c % 8)) & 1) != 0;
+}
+
+static inline void apd_bit_set(uint8_t *row, int64_t c) {
+    row[c / 8] |= (uint8_t)(0x80 >> (c % 8));
+}
+
+/* How many of `bytes` bytes' bits are set. */
+int64_t apd_bits_count(const uint8_t *bits, int64_t bytes);
+
+/* Add the bits of all tasks to `bits` (local rows, apd_bit_bytes(C)) of a block; false: no task has any. */
+bool apd_decomposition_add_bits(const apd_decomposition *decomposition, int block, uint8_t *bits);
+
 static inline int64_t apd_local_rows(const apd_decomposition *decomposition, int block) {
     return decomposition->rows[block].end - decomposition->rows[block].begin;
 }
@@ -151,6 +176,9 @@ void apd_block_groups_clear(apd_block_groups *groups);
 
 /* Entries of a task's tau over this slice, or its weights in decomposed blocks where these are its own; 0 for a forgotten task. */
 int64_t apd_decomposition_nonzeros(const apd_decomposition *decomposition, int task);
+
+/* Weights of sigma in use over this slice: those of the tasks' subnetworks where there are some, else what is not zero. */
+int64_t apd_decomposition_sigma_used(const apd_decomposition *decomposition, int block);
 
 /* Entries of all sigma_g over this slice. */
 int64_t apd_decomposition_group_nonzeros(const apd_decomposition *decomposition);

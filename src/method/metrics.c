@@ -64,7 +64,8 @@ apd_capacity apd_capacity_of(const apd_layout *layout, int classes, const apd_ca
     for (int b = 0; b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
             network += (double)layout->blocks[b].rows;
-    double kept = (double)(counts->sigma + counts->tau + counts->masks), own = (double)counts->own;
+    double kept = (double)(counts->sigma + counts->tau + counts->masks) + (double)counts->bits / 32.0,
+           own = (double)counts->own;
     double file = (double)counts->file_bytes, bytes = network * (double)sizeof(float);
     return (apd_capacity){.weights = dense > 0.0 ? kept / dense : 0.0,
                           .all = dense + own > 0.0 ? (kept + own) / (dense + own) : 0.0,

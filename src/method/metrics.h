@@ -30,12 +30,13 @@ typedef struct apd_capacity {
 
 /* Counts over all ranks' slices. */
 typedef struct apd_capacity_counts {
-    int64_t sigma;      /* non-zeros of sigma (0 for one network a task) */
+    int64_t sigma;      /* weights of sigma in use (0 for one network a task) */
     int64_t tau;        /* non-zeros of all tasks' tau, and of sigma_g; dense weights of single tasks */
     int64_t masks;      /* numbers in all tasks' masks */
+    int64_t bits;       /* bits of all tasks' subnetworks: 1/32 of a number each */
     int64_t own;        /* numbers in all tasks' heads and biases */
     int64_t file_bytes; /* 0: not written yet */
-    int64_t positions;  /* bytes of the file that say where tau and sigma_g are not zero */
+    int64_t positions;  /* bytes of the file that say where tau, sigma_g and subnetworks are not zero */
     double coded;       /* bytes of the same under an ideal code; NaN: not counted */
 } apd_capacity_counts;
 

@@ -57,8 +57,10 @@ static int64_t training_bytes(const apd_memory_facts *facts, const apd_launch *l
     apd_slice_size now = apd_largest_slice(facts->layout, facts->present.ranks);
     apd_slice_size then = apd_largest_slice(facts->layout, launch->ranks);
     double scale = (double)(then.decomposed + then.head) / (double)(now.decomposed + now.head);
-    int64_t parameters =
-        then.head + (facts->method->storage == APD_STORAGE_DECOMPOSED ? 2 : 1) * then.decomposed;
+    int dense = facts->method->storage == APD_STORAGE_DECOMPOSED ? 2 /* sigma and tau; or sigma and scores */
+                : facts->method->storage == APD_STORAGE_SUBNETWORK ? shared_arrays(facts->method)
+                                                                   : 1;
+    int64_t parameters = then.head + dense * then.decomposed;
     return rounded((double)solver * scale) + shared_arrays(facts->method) * FLOAT * then.decomposed +
            (copy ? FLOAT * parameters : 0);
 }
@@ -162,6 +164,8 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
         disk.mid_task += 3 * FLOAT * (rows + head) * (facts->tasks - 1);
     if (facts->method->storage == APD_STORAGE_SINGLE)
         disk.task += FLOAT * layout->decomposed;
+    else if (facts->method->storage == APD_STORAGE_SUBNETWORK)
+        disk.task += layout->decomposed / 8 + rows;
     else if (facts->method->storage == APD_STORAGE_DECOMPOSED)
         disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
                      rounded(entry_on_disk * facts->density * (double)layout->decomposed);

@@ -53,14 +53,32 @@ static void fill_block(const apd_decomposition *d, int b, int task, double densi
     }
 }
 
+/* A bit at the column of every entry that fill_row would make. */
+static void fill_bits(const apd_decomposition *d, int b, int task, double density, uint64_t seed,
+                      uint8_t *bits) {
+    apd_random random = apd_random_stream(seed, APD_RANDOM_TEST, (uint32_t)b, (uint32_t)task);
+    int64_t cols = d->layout->blocks[b].cols;
+    for (int64_t r = 0; r < apd_local_rows(d, b); r++, bits += apd_bit_bytes(cols)) {
+        int64_t row = d->rows[b].begin + r, entries = row_entries(&random, row, cols, density);
+        for (int64_t k = 0; k < entries; k++) {
+            double u[2];
+            int64_t begin = k * cols / entries, width = (k + 1) * cols / entries - begin;
+            draw(&random, row, cols, k, u);
+            apd_bit_set(bits, begin + (int64_t)(u[0] * (double)width));
+        }
+    }
+}
+
 void apd_synthetic_append(apd_decomposition *decomposition, int count, int classes, double density,
                           apd_storage storage, uint64_t seed) {
     APD_ASSERT(density >= 0.0 && density <= 1.0);
     for (int i = 0; i < count; i++) {
         apd_task_part *part = apd_task_part_create(decomposition, classes, storage);
-        for (int b = 0; b < decomposition->layout->block_count && storage == APD_STORAGE_DECOMPOSED; b++)
-            if (decomposition->layout->blocks[b].decomposed)
+        for (int b = 0; b < decomposition->layout->block_count; b++)
+            if (part->blocks[b].mask != NULL)
                 fill_block(decomposition, b, decomposition->task_count, density, seed, &part->blocks[b]);
+            else if (part->blocks[b].bits != NULL)
+                fill_bits(decomposition, b, decomposition->task_count, density, seed, part->blocks[b].bits);
         part->moved = false;
         apd_decomposition_append(decomposition, part);
     }

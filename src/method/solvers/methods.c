@@ -11,6 +11,8 @@
 
 static const char *const importances[] = {"importance", "anchor", NULL};
 
+static const char *const scores[] = {"scores", NULL};
+
 const apd_method apd_methods[] = {
     {.name = "apd",
      .paper = YOON ": APD(2)",
@@ -99,6 +101,24 @@ const apd_method apd_methods[] = {
      .fisher = true,
      .unforgettable = "the tasks' Fisher informations are kept as one sum, which no task can be taken out of",
      .operations = &apd_solver_ewc},
+    {.name = "packnet",
+     .paper = "Mallya and Lazebnik 2018 (arXiv 1711.05769)",
+     .help = "Each task trains the weights that no earlier one keeps and uses all of these; it keeps the "
+             "largest and trains "
+             "them on alone. A bit a weight and task.",
+     .keys = "packnet_prune polish_epochs",
+     .storage = APD_STORAGE_SUBNETWORK,
+     .polishes = true,
+     .operations = &apd_solver_packnet},
+    {.name = "wsn",
+     .paper = "Kang et al. 2022 (ICML)",
+     .help = "Winning subnetworks: scores, trained with the weights, choose the weights that a task uses; "
+             "those of finished "
+             "tasks stay as they are. A bit a weight and task.",
+     .keys = "wsn_density",
+     .storage = APD_STORAGE_SUBNETWORK,
+     .shared = scores,
+     .operations = &apd_solver_wsn},
 };
 const int apd_method_count = (int)(sizeof apd_methods / sizeof *apd_methods);
 

@@ -13,6 +13,9 @@ typedef struct solver_operations {
     void (*begin_task)(struct apd_solver *solver, int block); /* make `own` */
     /* `gradient` and `theta` (rows, C) are those of local rows rows.begin .. rows.end-1. */
     void (*step)(struct apd_solver *solver, int block, apd_rows rows, const float *gradient, float *theta);
+    /* Theta (rows, C) of a block; NULL: what solver.c knows to compose. */
+    void (*theta)(const struct apd_solver *solver, int block, float *weights);
+    void (*begin_polish)(struct apd_solver *solver, int block); /* changes theta */
     /* Write part->blocks[block].tau and update the old tasks. `anchor` (rows, C) is sigma from before the task; the
      * decomposition has the new one already. */
     void (*end_task)(struct apd_solver *solver, int block, const float *anchor, apd_task_part *part);
@@ -28,6 +31,7 @@ typedef struct solver_operations {
 } solver_operations;
 
 extern const solver_operations apd_solver_exact, apd_solver_fixed, apd_solver_joint, apd_solver_stl,
-    apd_solver_finetune, apd_solver_l2t, apd_solver_ewc, apd_solver_multitask;
+    apd_solver_finetune, apd_solver_l2t, apd_solver_ewc, apd_solver_multitask, apd_solver_packnet,
+    apd_solver_wsn;
 
 #endif

@@ -202,6 +202,10 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
         memcpy(weights, own.dense, (size_t)(block->rows * block->cols) * sizeof(float));
         return;
     }
+    if (solver->operations->theta != NULL) {
+        solver->operations->theta(solver, b, weights);
+        return;
+    }
     if (block->mask == NULL)
         memcpy(weights, block->sigma, (size_t)(block->rows * block->cols) * sizeof(float));
     for (int64_t r = 0; r < block->rows && block->mask != NULL; r++)
@@ -256,8 +260,13 @@ void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float 
     memcpy(weights, shown.dense + first, (size_t)(count * block->cols) * sizeof(float));
 }
 
-void apd_solver_begin_polish(apd_solver *solver) {
+bool apd_solver_begin_polish(apd_solver *solver) {
+    const bool prunes = !solver->polishing && solver->operations->begin_polish != NULL;
     solver->polishing = true;
+    for (int b = 0; b < solver->decomposition->layout->block_count && prunes; b++)
+        if (solver->blocks[b].sigma != NULL)
+            solver->operations->begin_polish(solver, b);
+    return prunes;
 }
 
 static size_t array_bytes(const apd_solver_array *array) {

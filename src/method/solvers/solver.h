@@ -44,8 +44,9 @@ void apd_solver_begin_step(apd_solver *solver, double learning_rate);
 void apd_solver_step_rows(apd_solver *solver, int block, apd_rows rows, const float *gradient,
                           const float *bias_gradient, float *weights, float *bias);
 
-/* Until the task ends train only what is not zero, without the l1 penalty; methods that do not polish ignore it. */
-void apd_solver_begin_polish(apd_solver *solver);
+/* Until the task ends train only what is not zero, without the l1 penalty; methods that do not polish ignore it. True if theta
+ * changed: snapshots from before are of another network then. */
+bool apd_solver_begin_polish(apd_solver *solver);
 
 /* Copy the parameters in training; copy the last snapshot back, if there is one. Moments are not part of it. */
 void apd_solver_snapshot(apd_solver *solver);

@@ -13,7 +13,9 @@ typedef struct apd_solver_settings {
     double ewc_strength; /* >= 0 */
     double ewc_decay;    /* in [0, 1] */
     bool ewc_online;
-    double weight_decay; /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
+    double packnet_prune; /* in [0, 1) */
+    double wsn_density;   /* in (0, 1] */
+    double weight_decay;  /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
     double beta1, beta2, epsilon; /* Adam's */
     uint64_t seed;
 } apd_solver_settings;
