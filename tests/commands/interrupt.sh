@@ -210,6 +210,7 @@ methods() {
 }
 case_methods_decomposed() { methods apd-fixed apd-joint; }
 case_methods_shared() { methods finetune l2t stl; }
+case_methods_subnetwork() { methods packnet wsn; }
 case_methods_multitask() { methods multitask; }
 case_methods_ewc() {
     methods ewc

@@ -30,6 +30,8 @@ case_same_bits_stl() { same_bits --set method.name=stl; }
 case_same_bits_fixed() { same_bits --set method.name=apd-fixed; }
 case_same_bits_finetune() { same_bits --set method.name=finetune; }
 case_same_bits_l2t() { same_bits --set method.name=l2t --set method.l2t_strength=10; }
+case_same_bits_packnet() { same_bits --set method.name=packnet --set method.packnet_prune=0.6; }
+case_same_bits_wsn() { same_bits --set method.name=wsn --set 'stream.forget=[1, 3]'; }
 case_same_bits_ewc() {
     local decayed=(--set method.ewc=online --set method.ewc_decay=0.5 --set method.ewc_images=30)
     same_bits --set method.name=ewc --set method.ewc_strength=100

@@ -84,6 +84,8 @@ static void fill(const apd_item *item) {
             for (int64_t i = 0; i < count && array->array.extent != APD_ENDS; i++) {
                 if (array->array.number == APD_I32)
                     ((int32_t *)apd_item_at(array, b))[i] = 1 + (int32_t)(i % 2);
+                else if (array->array.number == APD_U8)
+                    ((uint8_t *)apd_item_at(array, b))[i] = 0xa0;
                 else
                     ((float *)apd_item_at(array, b))[i] = 0.5F;
             }

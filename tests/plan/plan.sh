@@ -199,7 +199,7 @@ for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     ! grep -qiE '(^|[^a-z])(nan|inf)([^a-z]|$)' out.txt || fail "no numbers: $(cat out.txt)"
     ranks 1 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --json one.json >out.txt || fail "one rank"
     check_json one.json 1 >/dev/null || fail "one.json"
-    for solver in "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=l2t" "method.name=ewc" "method.name=apd-fixed"; do
+    for solver in "method.name=apd-joint method.lambda2=100" "method.name=stl" "method.name=l2t" "method.name=ewc" "method.name=packnet" "method.name=wsn" "method.name=apd-fixed"; do
         local set=()
         for key in $solver; do
             set+=(--set "$key")

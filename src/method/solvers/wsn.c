@@ -15,6 +15,9 @@
 #include <math.h>
 #include <string.h>
 
+/* The moment of a weight that stays unused shrinks to denormal numbers, with which processors are slow. */
+#define TINY 1e-30f
+
 /* A block's `lasting`. */
 typedef struct wsn_scores {
     float *values;
@@ -78,34 +81,43 @@ static void wsn_theta(const struct apd_solver *solver, int b, float *weights) {
     compose(refreshed(solver, b)->active, block->sigma, block->rows * block->cols, weights);
 }
 
-/* Weights j .. j+count-1. */
-static void step_weights(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count,
-                         const float *restrict g) {
-    const adam_step adam = solver->adam;
-    const float decay = (float)solver->settings.weight_decay;
-    const subnetwork *own = block->own;
-    const wsn_scores *scores = block->lasting;
-    const uint8_t *restrict frozen = own->frozen + j, *restrict active = own->active + j;
-    float *restrict sigma = block->sigma + j, *restrict score = scores->values + j;
-    float *restrict m = block->sigma_moments.first + j, *restrict v = block->sigma_moments.second + j;
-    float *restrict sm = scores->moments.first + j, *restrict sv = scores->moments.second + j;
+/* Scores and weights j .. j+count-1. */
+static void step_scores(const adam_step step, float *restrict score, adam_moments moments,
+                        const float *restrict sigma, int64_t count, const float *restrict g) {
+    float *restrict first = moments.first, *restrict second = moments.second;
     for (int64_t c = 0; c < count; c++) {
-        const float weight = sigma[c], at = score[c];
-        float direction, eta, slope = g[c] * weight;
-        adam_direction(&adam, &sm[c], &sv[c], at < 0.0f ? -slope : slope, &direction, &eta);
-        score[c] = at - eta * direction;
-        slope = active[c] != 0 && frozen[c] == 0 ? g[c] + decay * weight : 0.0f;
-        adam_direction(&adam, &m[c], &v[c], slope, &direction, &eta);
-        sigma[c] = frozen[c] != 0 ? weight : weight - eta * direction;
+        float direction, eta, slope = g[c] * sigma[c];
+        adam_direction(&step, &first[c], &second[c], score[c] < 0.0f ? -slope : slope, &direction, &eta);
+        score[c] -= eta * direction;
+    }
+}
+
+static void step_weights(const adam_step step, float decay, const uint8_t *restrict frozen,
+                         const uint8_t *restrict active, float *restrict sigma, adam_moments moments,
+                         int64_t count, const float *restrict g) {
+    float *restrict first = moments.first, *restrict second = moments.second;
+    for (int64_t c = 0; c < count; c++) {
+        float direction, eta, slope = active[c] > frozen[c] ? g[c] + decay * sigma[c] : 0.0f;
+        adam_direction(&step, &first[c], &second[c], slope, &direction, &eta);
+        sigma[c] = frozen[c] != 0 ? sigma[c] : sigma[c] - eta * direction;
+        first[c] = __builtin_fabsf(first[c]) < TINY ? 0.0f : first[c];
     }
 }
 
 static void wsn_step(struct apd_solver *solver, int b, apd_rows rows, const float *gradient, float *theta) {
     solver_block *block = &solver->blocks[b];
+    const wsn_scores *scores = block->lasting;
     const subnetwork *own = refreshed(solver, b);
     const int64_t cols = block->cols;
     for (int64_t r = rows.begin; r < rows.end; r++, gradient += cols, theta += cols) {
-        step_weights(solver, block, r * cols, cols, gradient);
+        const int64_t j = r * cols;
+        step_scores(solver->adam, scores->values + j,
+                    (adam_moments){scores->moments.first + j, scores->moments.second + j}, block->sigma + j,
+                    cols, gradient);
+        step_weights(solver->adam, (float)solver->settings.weight_decay, own->frozen + j, own->active + j,
+                     block->sigma + j,
+                     (adam_moments){block->sigma_moments.first + j, block->sigma_moments.second + j}, cols,
+                     gradient);
         choose(solver, block, r);
         compose(own->active + r * cols, block->sigma + r * cols, cols, theta);
     }

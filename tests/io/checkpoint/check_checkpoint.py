@@ -3,7 +3,7 @@
 
 Rebuilds every task's theta from what the file says of itself and prints, a line a task,
     PLACE NON-ZEROS CHECKSUM
-where NON-ZEROS counts tau's entries (of a task of its own network: all its weights; of one whose body is sigma: none) and CHECKSUM is
+where NON-ZEROS counts tau's entries (of a task of its own network: all its weights; of one whose body is sigma or a part of it: none) and CHECKSUM is
 sum over k of (2k+1) * bits(theta_k) modulo 2^64 over all decomposed weights, biases, head weights and head
 biases in this order; then a line
     shared NON-ZEROS
@@ -74,6 +74,18 @@ def sparse_weights(group, place, blocks, sigma, shared):
     return weights, len(theta)
 
 
+def subnetwork_weights(group, blocks, sigma):
+    bits, first, weights = group["bits"][()], 0, []
+    for name, rows, cols in blocks:
+        stride = (cols + 7) // 8
+        used = np.unpackbits(bits[first:first + rows * stride].reshape(rows, stride), axis=1)
+        demand(not used[:, cols:].any(), "a row has more bits than columns")
+        weights.append(np.where(used[:, :cols], sigma[name], np.float32(0)))
+        first += rows * stride
+    demand(bits.dtype == np.uint8 and first == len(bits), "the bits do not fit the blocks")
+    return weights
+
+
 def main(path):
     with h5py.File(path, "r") as file:
         demand(file.userblock_size == 512, "no user block")
@@ -97,6 +109,8 @@ def main(path):
             elif storage == 2:
                 demand("mask" not in group and "weight" not in group, "a task with sigma for a body has weights")
                 weights, nonzeros = [sigma[name] for name, _, _ in blocks], 0
+            elif storage == 3:
+                weights, nonzeros = subnetwork_weights(group, blocks, sigma), 0
             else:
                 weights, nonzeros = sparse_weights(group, int(place), blocks, sigma, shared)
             demand(len(group["head/bias"]) == records["class_count"][int(place)], "head and classes differ")

@@ -22,7 +22,7 @@ static char folder[256]; /* the same on all ranks; gone at the end */
 
 /* --- contents: every number a function of where it stands, whoever owns the row ------------------------- */
 
-enum { TASKS = 8, SHARDS = 4 };
+enum { TASKS = 9, SHARDS = 4 };
 enum {
     PLAIN,
     NO_TAU,
@@ -31,7 +31,8 @@ enum {
     FORGOTTEN,
     FULL,
     DENSE_ROWS,
-    BODY
+    BODY,
+    SUBNETWORK
 }; /* what the task at a place is */
 
 static apd_block large_blocks[] = {{.name = "conv1", .rows = 7, .cols = 25, .decomposed = true},
@@ -91,7 +92,10 @@ static inline void fill_tau(apd_sparse *tau, int task, int block, apd_rows rows,
 }
 
 static inline apd_storage storage_of(int task) {
-    return task == SINGLE ? APD_STORAGE_SINGLE : task == BODY ? APD_STORAGE_SHARED : APD_STORAGE_DECOMPOSED;
+    return task == SINGLE       ? APD_STORAGE_SINGLE
+           : task == BODY       ? APD_STORAGE_SHARED
+           : task == SUBNETWORK ? APD_STORAGE_SUBNETWORK
+                                : APD_STORAGE_DECOMPOSED;
 }
 
 static inline apd_task_part *make_part(const apd_decomposition *made, int task, int classes) {
@@ -107,6 +111,9 @@ static inline apd_task_part *make_part(const apd_decomposition *made, int task, 
                 block->mask[r] = 0.25F + (float)(mix(task, b, rows.begin + r, -2) >> 41) / 16777216.0F;
             for (int64_t c = 0; block->dense != NULL && in_use && c < shape->cols; c++)
                 block->dense[r * shape->cols + c] = number(task, b, rows.begin + r, c);
+            for (int64_t c = 0; block->bits != NULL && c < shape->cols; c++)
+                if (has_entry(task, b, rows.begin + r, c))
+                    apd_bit_set(block->bits + r * apd_bit_bytes(shape->cols), c);
         }
         if (block->mask != NULL)
             fill_tau(&block->tau, task, b, rows, shape->cols);
@@ -120,7 +127,7 @@ enum { CLUSTERS = 3, EMPTY_CLUSTER = 1 };
 
 /* NO_TAU and PLAIN share cluster 0; in cluster 2 either two share, or ONE_CLASS is alone and nothing is. */
 static inline int cluster_of(int task, int block) {
-    if (task == SINGLE || task == FORGOTTEN || task == DENSE_ROWS || task == BODY)
+    if (task == SINGLE || task == FORGOTTEN || task == DENSE_ROWS || task >= BODY)
         return -1;
     if (block % 2 == 1)
         return task == FULL || task == ONE_CLASS ? 2 : 0;
@@ -257,8 +264,10 @@ static inline bool same_block(const apd_task_block *a, const apd_task_block *b, 
         return false;
     if (a->dense != NULL)
         return same(a->dense, b->dense, rows * cols, 4);
+    if (a->bits != NULL)
+        return b->bits != NULL && same(a->bits, b->bits, rows * apd_bit_bytes(cols), 1);
     if (a->mask == NULL)
-        return true;
+        return b->bits == NULL;
     return same(a->mask, b->mask, rows, 4) && same_sparse(&a->tau, &b->tau, rows);
 }
 

@@ -32,7 +32,7 @@ static const char *const everything =
     "    - dropout: {rate: 0.3}\n"
     "    - relu:\n"
     "method: {name: apd-joint, l2t_strength: 0.125, ewc: online, ewc_strength: 7, ewc_decay: 0.75, "
-    "ewc_images: 12, lambda1: 4e-4, lambda2: 100, mask_init: 0.9, recentre: "
+    "ewc_images: 12, packnet_prune: 0.625, wsn_density: 0.375, lambda1: 4e-4, lambda2: 100, mask_init: 0.9, recentre: "
     "median,"
     " recentre_every: 3, consolidate_every: 5, clusters_added: 3, beta: 0.25, merge: plain,"
     " cluster_start: spectral, gram: distributed, polish_epochs: 0}\n"

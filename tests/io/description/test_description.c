@@ -75,6 +75,7 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->method.lambda1 == 4e-4 && d->method.l2t_strength == 0.125);
     assert_true(d->method.ewc == APD_EWC_ONLINE && d->method.ewc_strength == 7.0 &&
                 d->method.ewc_decay == 0.75 && d->method.ewc_images == 12);
+    assert_true(d->method.packnet_prune == 0.625 && d->method.wsn_density == 0.375);
     assert_true(d->method.lambda2 == 100.0 && d->method.mask_init == 0.9);
     assert_true(d->method.recentre == APD_RECENTRE_MEDIAN && d->method.recentre_every == 3 &&
                 d->method.polish_epochs == 0);

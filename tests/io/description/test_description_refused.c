@@ -131,15 +131,19 @@ static const bad_input bad_inputs[] = {
     BAD(SMALLEST "method: {solver: [exact]}\n",
         "run.yaml:3: method.solver is no longer a key: leave it out; method.name says all"),
     BAD(SMALLEST "method: {name: sgd}\n", "run.yaml:3: method.name is \"sgd\"; apd, apd-retro, apd-fixed, "
-                                          "apd-joint, stl, finetune, multitask, l2t or ewc is needed"),
+                                          "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
     BAD(SMALLEST "method: {name: [apd]}\n", "run.yaml:3: method.name is a list; apd, apd-retro, apd-fixed, "
-                                            "apd-joint, stl, finetune, multitask, l2t or ewc is needed"),
+                                            "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3]}\nmethod: {name: ewc}\n",
         "run.yaml:2: stream.forget cannot be used with method.name ewc: the tasks' Fisher informations are "
         "kept as one "
         "sum, which no task can be taken out of; leave it out, or use apd"),
     BAD(SMALLEST "method: {ewc_strength: inf}\n",
         "run.yaml:3: method.ewc_strength is \"inf\"; a number >= 0 and <= 1e+30 is needed"),
+    BAD(SMALLEST "method: {packnet_prune: 1}\n",
+        "run.yaml:3: method.packnet_prune is \"1\"; a number >= 0 and < 1 is needed"),
+    BAD(SMALLEST "method: {wsn_density: 0}\n",
+        "run.yaml:3: method.wsn_density is \"0\"; a number > 0 and <= 1 is needed"),
     BAD(SMALLEST "method: {ewc: sum}\n", "run.yaml:3: method.ewc is \"sum\"; tasks or online is needed"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3, 2]}\n",
         "run.yaml:2: stream.forget has an odd number of entries (3); pairs of a task and the number of tasks "
