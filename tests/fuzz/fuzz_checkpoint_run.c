@@ -18,8 +18,9 @@ int fuzz_order_count;
 
 #define MUST(call) FUZZ_CHECK((call) == APD_OK)
 
-enum { TASKS = 4, BLOCKS = 3, CLASSES = 2, SHARDS = 2, WIDTH = 4, ARRAYS = 3 };
-const int fuzz_part_ends[FUZZ_PARTS] = {4, 6, 7, 10}; /* of the 10 items: shared, two tasks, one, training */
+enum { TASKS = 5, BLOCKS = 3, CLASSES = 2, SHARDS = 2, WIDTH = 4, ARRAYS = 3 };
+const int fuzz_part_ends[FUZZ_PARTS] = {4, 6, 8,
+                                        11}; /* of the 11 items: shared, two tasks, two more, training */
 
 static const apd_layout *good_layout(void) {
     static apd_block blocks[BLOCKS] = {{.name = "conv1", .rows = 2, .cols = WIDTH, .decomposed = true},
@@ -29,7 +30,7 @@ static const apd_layout *good_layout(void) {
     return &layout;
 }
 
-/* Tasks 0 and 3 are sparse, 1 is single, 2 is forgotten; task 4 is half way. Clear it. */
+/* Tasks 0 and 3 are sparse, 1 is single, 2 is forgotten, 4 is a subnetwork; task 5 is half way. Clear it. */
 static void good_state(apd_run_state *state) {
     static const apd_training_array arrays[ARRAYS] = {
         {0, WIDTH, "tau"}, {0, WIDTH, "tau.best"}, {2, 1, "bias"}};
@@ -41,7 +42,7 @@ static void good_state(apd_run_state *state) {
                              .block_count = BLOCKS,
                              .part_count = FUZZ_PARTS};
     state->training =
-        (apd_training_state){.id = 4, .epochs = 3, .array_count = ARRAYS, .tally_count = 3 * SHARDS};
+        (apd_training_state){.id = 5, .epochs = 3, .array_count = ARRAYS, .tally_count = 3 * SHARDS};
     state->run_yaml = apd_duplicate_text("data: {file: a.h5}\n");
     state->about = apd_duplicate_text("input 1 x 8 x 8\n");
     state->training.tallies = apd_allocate(3L * SHARDS, sizeof(double), "tallies");
@@ -56,7 +57,11 @@ static void good_state(apd_run_state *state) {
     }
     for (int t = 0; t < TASKS; t++) {
         apd_task_record *record = &state->records[t];
-        *record = (apd_task_record){.id = t, .storage = t == 1, .class_count = t == 2 ? 0 : CLASSES};
+        *record = (apd_task_record){.id = t,
+                                    .storage = t == 1   ? APD_STORAGE_SINGLE
+                                               : t == 4 ? APD_STORAGE_SUBNETWORK
+                                                        : APD_STORAGE_DECOMPOSED,
+                                    .class_count = t == 2 ? 0 : CLASSES};
         (void)snprintf(record->name, sizeof record->name, "task %d", t);
         record->normalisation.deviation[0] = 1;
         record->classes = apd_allocate(CLASSES, sizeof(int), "classes");
