@@ -184,7 +184,7 @@ static void begin_polish(apd_training *t) {
     if (!apd_solver_begin_polish(t->run->solver))
         return;
     t->best = -1.0;
-    apd_step_share_theta(t->run);
+    apd_step_share_theta(t->run, -1);
 }
 
 /* Steps `first` to the last of an epoch. Collective. */

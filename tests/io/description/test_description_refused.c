@@ -130,10 +130,12 @@ static const bad_input bad_inputs[] = {
         "run.yaml:3: method.solver is no longer a key: use method.name: apd-joint"),
     BAD(SMALLEST "method: {solver: [exact]}\n",
         "run.yaml:3: method.solver is no longer a key: leave it out; method.name says all"),
-    BAD(SMALLEST "method: {name: sgd}\n", "run.yaml:3: method.name is \"sgd\"; apd, apd-retro, apd-fixed, "
-                                          "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
-    BAD(SMALLEST "method: {name: [apd]}\n", "run.yaml:3: method.name is a list; apd, apd-retro, apd-fixed, "
-                                            "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
+    BAD(SMALLEST "method: {name: sgd}\n",
+        "run.yaml:3: method.name is \"sgd\"; apd, apd-retro, apd-fixed, "
+        "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
+    BAD(SMALLEST "method: {name: [apd]}\n",
+        "run.yaml:3: method.name is a list; apd, apd-retro, apd-fixed, "
+        "apd-joint, stl, finetune, multitask, l2t, ewc, packnet or wsn is needed"),
     BAD("data: {file: x.h5}\nstream: {classes_per_task: 2, forget: [1, 3]}\nmethod: {name: ewc}\n",
         "run.yaml:2: stream.forget cannot be used with method.name ewc: the tasks' Fisher informations are "
         "kept as one "
