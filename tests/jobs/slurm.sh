@@ -129,6 +129,34 @@ case_array() {
     cat array-3.log
 }
 
+# A study as an array of fewer elements than runs: one is stopped and requeues itself, and the gathering job tells the end.
+case_study() {
+    cluster 2
+    describe base
+    sed -i 's/epochs: 4,/epochs: 100,/' base.yaml
+    printf 'base: base.yaml\nmatrix: {seed: [0, 1, 2], stream.order: [A, "seed 3"]}\n' >s.yaml
+    "$APD" study s.yaml --slurm scripts --ranks-a-run 2 --at-once 2 >commands
+    cat commands
+    grep -q -- '--array=1-6%2' commands || fail "the array"
+    submit "array-%a.log" --array=1-3%2 --nodes=1 --ntasks=2 --time=5 scripts/array.sbatch
+    local array=$job i
+    submit gather.log --dependency=afterany:"$array" --ntasks=1 scripts/gather.sbatch
+    local gather=$job
+    until_true 120 grep -q '^begins' array-1.log || fail "element 1 begins nothing"
+    scancel --signal=USR1 --batch "${array}_1"
+    start_again "${array}_1"
+    for i in 1 2 3; do
+        done_after 240 "${array}_$i"
+    done
+    says array-1.log "committed and stopped; this element goes back into the queue"
+    done_after 120 "$gather"
+    says gather.log "s: 6 of 6 runs done, 0 failed, 0 to be continued"
+    mpirun -n 1 "$APD" train studies/s/seed=0,order=A-*/run.yaml --set output="$work/undisturbed" >undisturbed.log 2>&1
+    same_run undisturbed studies/s/seed=0,order=A-*
+    [ -s studies/s/results.csv ] || fail "no results.csv"
+    cat array-1.log gather.log
+}
+
 # The plug of a node is pulled; Slurm takes the job to the nodes that are left, where it goes on from its last commit.
 case_node_down() {
     cluster 3
