@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "engine/requests.h"
 #include "io/system/durable.h"
+#include "io/system/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +93,17 @@ static void pass_on(const launcher *l, int number) {
             (void)kill(l->children[c].pid, number);
 }
 
+/* Under the run's lock, which its processes have left. */
+static apd_status tidy(const apd_sweep *study, const char *folder, apd_error *error) {
+    apd_process self;
+    apd_lock *lock = NULL;
+    apd_process_self(&self);
+    APD_TRY(apd_lock_open(folder, &self, 1, false, &lock, error));
+    apd_status status = apd_sweep_tidy(study, folder, error);
+    apd_lock_close(lock);
+    return status;
+}
+
 /* A run's processes have ended. One that was refused before it had a lock, or could not be started, has left no word. */
 static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_error *error) {
     const apd_sweep_run *run = &l->study->runs[at->run];
@@ -102,8 +114,8 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
     apd_status status = APD_OK;
     at->pid = 0;
     l->alive--;
-    if (code == 0 && kind == APD_RUN_DONE)
-        status = apd_sweep_tidy(l->study, folder, error);
+    if (code == 0 && kind == APD_RUN_DONE && l->study->keep != APD_KEEP_ALL)
+        status = tidy(l->study, folder, error);
     if (kind == APD_RUN_WAITING && code != 0 && code != APD_REQUEUE && code != APD_ERROR_LOCKED) {
         char text[160];
         int length = snprintf(

@@ -285,6 +285,11 @@ case_launcher() {
         same_run "$run" "studies/s/$(basename "$run")"
     done
     rm -r studies
+    echo 'keep: results' >>s.yaml
+    study "$APD" study s.yaml --launcher 'mpirun -n 2' --at-once 2
+    expect 0
+    [ -z "$(find studies -name '*.h5')" ] || fail "$(find studies)"
+    rm -r studies
     [ -z "${APD_SANITIZED-}" ] || return 0
     for _ in 1 2; do
         study env APD_FAULT=kill=evaluation:1 "$APD" study s.yaml --launcher 'mpirun -n 1'
