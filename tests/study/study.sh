@@ -181,7 +181,7 @@ case_signals() {
     "$APD" status studies/s >out.txt
     [ "$(grep -c '^stopped .*SIGUSR1' out.txt)" = 2 ] || fail "$(cat out.txt)"
     status=0
-    ranks 2 study s.yaml --ranks-a-run 2 --time-limit 0:03 >log.txt 2>&1 || status=$?
+    ranks 2 study s.yaml --ranks-a-run 2 --time-limit 0:12 >log.txt 2>&1 || status=$?
     expect 75
     "$APD" status studies/s | grep -q '^stopped .*time limit' || fail "$("$APD" status studies/s)"
     mpirun -n 2 "$APD" study s.yaml --ranks-a-run 1 >log.txt 2>&1 &
