@@ -168,7 +168,7 @@ case_same_bits_nodes() {
 case_old_tasks_keep() {
     make_data
     describe run
-    for extra in method.name=apd-fixed name=run; do
+    for extra in method.name=apd-fixed method.name=packnet method.name=wsn name=run; do
         rm -rf run
         ranks 2 train run.yaml --set "$extra" --set "output=$work/run" >out.txt 2>&1 || fail "$(cat out.txt)"
         grep -q 'backward transfer +0.00 %   forgetting 0.00 %' out.txt || fail "forgetting: $(cat out.txt)"
