@@ -38,7 +38,7 @@ case_same_bits_ewc() {
     ranks 2 train run.yaml --set "output=$work/online" --set method.name=ewc "${decayed[@]}" >out.txt 2>&1 || fail "$(cat out.txt)"
     ranks 1 evaluate online | grep -q 'all as recorded' || fail "evaluate"
     ! cmp -s p1/accuracy.csv online/accuracy.csv || fail "method.ewc changes nothing"
-    refused 2 "no task of method ewc can be forgotten: the tasks' Fisher informations" ranks 2 forget p2 --task 1
+    refused 2 "no task of method ewc can be forgotten: the tasks' Fisher informations" ranks 2 forget p3 --task 1
     refused 2 "stream.forget cannot be used with method.name ewc" ranks 1 train run.yaml --set method.name=ewc \
         --set 'stream.forget=[1, 3]'
 }
@@ -47,8 +47,8 @@ case_same_bits_multitask() {
     same_bits --set method.name=multitask
     ranks 2 train run.yaml --set "output=$work/finetune" --set method.name=finetune >out.txt 2>&1 || fail "$(cat out.txt)"
     [ "$(sed -n 2p finetune/accuracy.csv)" = "$(sed -n 2p p1/accuracy.csv)" ] || fail "the first task is not finetune's"
-    [ "$(grep -o '"evaluated_tasks": *[0-9]*' p2/metrics.jsonl | tr -dc '0-9\n' | tr '\n' ' ')" = "1 2 3 4 " ] ||
-        fail "not all tasks were evaluated again: $(cat p2/metrics.jsonl)"
+    [ "$(grep -o '"evaluated_tasks": *[0-9]*' p3/metrics.jsonl | tr -dc '0-9\n' | tr '\n' ' ')" = "1 2 3 4 " ] ||
+        fail "not all tasks were evaluated again: $(cat p3/metrics.jsonl)"
     [ "$(grep -c '"event": *"step"' p1/metrics.jsonl)" -gt $((2 * $(grep -c '"event": *"step"' finetune/metrics.jsonl))) ] ||
         fail "not more steps than finetune's"
     ranks 2 train run.yaml --set "output=$work/forgotten" --set method.name=multitask --set 'stream.forget=[1, 3]' \
