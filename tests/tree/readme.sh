@@ -275,8 +275,8 @@ run_pages() {
     grep -E '^\+|not run' "$work/output"
 }
 
-# check_weights SNIPPET: the way to read a checkpoint of docs/file-formats.md is right: the weights that it makes, in a network of numpy's, classify the
-# task's test images as often as the run says.
+# check_weights SNIPPET: the way to read a checkpoint of docs/file-formats.md is right: the weights that it makes, in a
+# network of numpy's, classify the task's test images as often as the run says.
 check_weights() {
     local snippet=$1 run
     run=$(sed -n 's#.*"runs/\([^/]*\)/checkpoint.h5".*#\1#p' "$snippet")
