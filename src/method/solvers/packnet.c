@@ -3,9 +3,8 @@
  * polishing begins, it keeps the largest of them and sets the share method.packnet_prune of each row to 0 (subnetwork.h says why of
  * a row), and trains on what it kept. Its subnetwork is that and all of the earlier ones; from here on neither moves.
  *
- * The paper prunes 0.5 or 0.75 once three to six tasks are to come. The free weights, which the paper leaves at 0, begin each
- * task with He's values, as a new network's: beside few weights of earlier tasks zeros would hardly learn. */
-#include "base/memory.h"
+ * The paper prunes 0.5 or 0.75 where three to six tasks are to come. As in the paper, free weights begin each task but the first
+ * with 0. */
 #include "method/solvers/subnetwork.h"
 
 #include <math.h>
@@ -13,17 +12,7 @@
 #include <string.h>
 
 static void packnet_begin_task(struct apd_solver *solver, int b) {
-    solver_block *block = &solver->blocks[b];
-    const subnetwork *own = apd_subnetwork_begin(solver, b);
-    const int64_t weights = block->rows * block->cols;
-    apd_random random = apd_random_stream(solver->settings.seed, APD_RANDOM_INITIAL_WEIGHTS, (uint32_t)b,
-                                          (uint32_t)solver->task_id + 1);
-    float *fresh = apd_allocate(weights, sizeof *fresh, "new weights");
-    apd_network_initialise(solver->network, b, solver->decomposition->rows[b], 1.0f, &random, fresh);
-    for (int64_t j = 0; j < weights; j++)
-        if (own->frozen[j] == 0)
-            block->sigma[j] = fresh[j];
-    free(fresh);
+    (void)apd_subnetwork_begin(solver, b);
 }
 
 static void packnet_step(struct apd_solver *solver, int b, apd_rows rows, const float *gradient,
