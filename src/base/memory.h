@@ -27,8 +27,11 @@ static inline int64_t apd_aligned_floats(int64_t floats) {
     return (floats + unit - 1) / unit * unit;
 }
 
-/* The largest resident set of this process so far, in bytes; 0 if the system does not tell. */
+/* The largest resident set of this process so far, or since apd_peak_reset, in bytes; 0 if the system does not tell. */
 int64_t apd_peak_bytes(void);
+
+/* Measure the largest resident set from now on. Where the system does not know how, nothing changes. */
+void apd_peak_reset(void);
 
 /* A copy of `text`; NULL gives NULL. Free with free(). */
 char *apd_duplicate_text(const char *text);
