@@ -1,5 +1,6 @@
 /* Reading a run description: defaults, then the file, then --set, then what follows from them. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/description/description.h"
 #include "io/description/options.h"
 #include "io/description/parts.h"
@@ -28,7 +29,6 @@ static apd_status refuse_key(const apd_place *place, int line, const char *key, 
 
 apd_status apd_description_value(const apd_place *place, const char *key, const apd_yaml_node *node, int line,
                                  int *option, char **value) {
-    size_t size = 0;
     apd_description *scratch = apd_allocate(1, sizeof *scratch, "a value");
     *option = apd_option_find(key);
     apd_status status = APD_OK;
@@ -40,12 +40,10 @@ apd_status apd_description_value(const apd_place *place, const char *key, const 
     else
         status = apd_value_read(place, key, &apd_options[*option], node, scratch);
     if (status == APD_OK) {
-        FILE *file = open_memstream(value, &size);
-        if (file == NULL)
-            apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value");
-        apd_value_write(file, &apd_options[*option], scratch);
-        if (fclose(file) != 0)
-            apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value");
+        apd_text text;
+        apd_text_begin(&text, "a value");
+        apd_value_write(text.file, &apd_options[*option], scratch);
+        *value = apd_text_end(&text);
         apd_value_clear(&apd_options[*option], scratch);
     }
     free(scratch);

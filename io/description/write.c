@@ -1,6 +1,7 @@
 /* Writing a run description: the resolved run.yaml, its digest, the difference between two. */
 #include "base/digest.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/description/description.h"
 #include "io/description/options.h"
 
@@ -8,20 +9,6 @@
 #include <string.h>
 
 #define LEAD 16 /* characters shown before the first that differs */
-
-/* A stream into memory; running out of memory is fatal here and in end_text. */
-static FILE *begin_text(char **text, size_t *size) {
-    FILE *stream = open_memstream(text, size);
-    if (stream == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing the run description");
-    return stream;
-}
-
-static void end_text(FILE *stream) {
-    bool failed = ferror(stream) != 0;
-    if (fclose(stream) != 0 || failed)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing the run description");
-}
 
 static void write_source(FILE *file, const apd_value_source *source) {
     if (source->note != NULL)
@@ -64,15 +51,13 @@ static void write_option(FILE *file, const apd_description *description, int opt
 }
 
 char *apd_description_write(const apd_description *description) {
-    char *text = NULL;
-    size_t size = 0;
+    apd_text text;
     size_t section = 0;
-    FILE *file = begin_text(&text, &size);
-    (void)fputs("# The run as resolved: every value and where it came from.\n", file);
+    apd_text_begin(&text, "the run description");
+    (void)fputs("# The run as resolved: every value and where it came from.\n", text.file);
     for (int i = 0; i < apd_option_count; i++)
-        write_option(file, description, i, &section);
-    end_text(file);
-    return text;
+        write_option(text.file, description, i, &section);
+    return apd_text_end(&text);
 }
 
 void apd_description_write_layers(const apd_description *description, FILE *file) {
@@ -83,13 +68,11 @@ void apd_description_write_layers(const apd_description *description, FILE *file
 
 /* "KEY: VALUE", to be freed. */
 static char *key_and_value(const apd_option *option, const apd_description *description) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = begin_text(&text, &size);
-    (void)fprintf(file, "%s: ", option->key);
-    apd_value_write(file, option, description);
-    end_text(file);
-    return text;
+    apd_text text;
+    apd_text_begin(&text, "the run description");
+    (void)fprintf(text.file, "%s: ", option->key);
+    apd_value_write(text.file, option, description);
+    return apd_text_end(&text);
 }
 
 uint64_t apd_description_digest(const apd_description *description) {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,4 +127,19 @@ apd_status apd_folder_list(const char *path, apd_file_names *names, apd_error *e
     }
     apd_file_names_clear(&found);
     return apd_fail_errno(error, failure, "%s: cannot list the folder", path);
+}
+
+char *apd_join_path(const char *folder, const char *name) {
+    size_t room = strlen(folder) + strlen(name) + 2;
+    char *path = apd_allocate((int64_t)room, 1, "a path");
+    (void)snprintf(path, room, "%s/%s", folder, name);
+    return path;
+}
+
+char *apd_parent_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = apd_duplicate_text(slash != NULL ? path : ".");
+    if (slash != NULL)
+        folder[slash > path ? slash - path : 1] = '\0';
+    return folder;
 }

@@ -27,6 +27,12 @@ apd_status apd_file_open(const char *path, int *descriptor, apd_error *error);
 /* Delete `path`; succeeds when it is absent. */
 apd_status apd_file_delete(const char *path, apd_error *error);
 
+/* folder/name; free it. */
+char *apd_join_path(const char *folder, const char *name);
+
+/* The folder that has the entry `path`, "." for a plain name; free it. */
+char *apd_parent_folder(const char *path);
+
 /* The names in a folder, but "." and "..", in no order. */
 typedef struct apd_file_names {
     int count;

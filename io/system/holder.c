@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,11 +59,9 @@ static bool same_host(const apd_process *a, const apd_process *b) {
 }
 
 char *apd_holder_write(const apd_holder *holder, int64_t *bytes) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for the text of a lock");
+    apd_text text;
+    apd_text_begin(&text, "the text of a lock");
+    FILE *file = text.file;
     (void)fprintf(file, "apd lock %s\ntoken %s\nsince %s\n", holder->left ? "left" : "held", holder->token,
                   holder->since);
     if (holder->job[0] != '\0')
@@ -74,10 +73,9 @@ char *apd_holder_write(const apd_holder *holder, int64_t *bytes) {
         (void)fprintf(file, "process %" PRId64 " %" PRId64 "\n", rank->pid, rank->start);
     }
     (void)fprintf(file, "end %" PRId64 "\n", holder->count);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for the text of a lock");
-    *bytes = (int64_t)size;
-    return text;
+    (void)apd_text_end(&text);
+    *bytes = (int64_t)text.size;
+    return text.text;
 }
 
 /* The line behind `text`; NULL at the end. */

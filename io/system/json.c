@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void quote(FILE *file, const char *text) {
@@ -118,4 +119,17 @@ bool apd_json_find(const char *text, const char *key, char *value, size_t room) 
     }
     value[used] = '\0';
     return true;
+}
+
+double apd_json_find_number(const char *text, const char *key) {
+    char value[40], *end = NULL;
+    if (!apd_json_find(text, key, value, sizeof value))
+        return NAN;
+    double number = strtod(value, &end);
+    return end != value && *end == '\0' ? number : (double)NAN;
+}
+
+int apd_json_find_whole(const char *text, const char *key) {
+    double number = apd_json_find_number(text, key);
+    return number >= 0.0 && number <= 2e9 ? (int)number : 0;
 }

@@ -36,4 +36,8 @@ void apd_json_flag(apd_json *json, const char *key, bool value);
  * and escapes, anything else as it stands, cut to `room`. Returns whether it is there. */
 bool apd_json_find(const char *text, const char *key, char *value, size_t room);
 
+/* The number of the key: NaN, or 0 where a whole number is wanted, if it is absent or null; whole numbers from 0 to 2e9. */
+double apd_json_find_number(const char *text, const char *key);
+int apd_json_find_whole(const char *text, const char *key);
+
 #endif

@@ -77,3 +77,11 @@ bool apd_process_is_dead(const apd_process *process, const apd_process *self) {
     return (found.state == 'Z' || found.state == 'X') &&
            found.threads <= 1; /* it has ended; nobody has asked how */
 }
+
+void apd_process_program(char *program, size_t room) {
+    ssize_t length = readlink("/proc/self/exe", program, room - 1);
+    if (length > 0)
+        program[length] = '\0';
+    else
+        (void)snprintf(program, room, "apd");
+}

@@ -8,6 +8,7 @@
 #define APD_IO_SYSTEM_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct apd_process {
@@ -18,6 +19,9 @@ typedef struct apd_process {
 
 /* The calling process. */
 void apd_process_self(apd_process *self);
+
+/* The path of this program, "apd" where the system does not say, into program (room). */
+void apd_process_program(char *program, size_t room);
 
 /* Whether `process` is dead beyond doubt; `self` is the calling process. */
 bool apd_process_is_dead(const apd_process *process, const apd_process *self);

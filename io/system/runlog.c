@@ -1,6 +1,7 @@
 #include "io/system/runlog.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/system/durable.h"
 #include "io/system/json.h"
 
@@ -20,9 +21,8 @@ struct apd_runlog {
     char *path;
     int file;
     apd_json json; /* the line in the making, in memory; its file is NULL between lines */
-    char *text;
-    size_t size;
-    bool torn; /* the file's last line may lack its end */
+    apd_text text; /* its memory */
+    bool torn;     /* the file's last line may lack its end */
 };
 
 /* A program that was killed may have left half a line; the next one begins on its own line. */
@@ -71,9 +71,8 @@ void apd_runlog_begin(apd_runlog *log, const char *event) {
     struct tm utc = {0};
     char text[32] = "", stamp[48];
     APD_ASSERT(log->json.file == NULL);
-    log->json = (apd_json){.file = open_memstream(&log->text, &log->size), .line = true, .digits = 17};
-    if (log->json.file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing a line of %s", log->path);
+    apd_text_begin(&log->text, log->path);
+    log->json = (apd_json){.file = log->text.file, .line = true, .digits = 17};
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
     (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
@@ -98,16 +97,13 @@ void apd_runlog_number(apd_runlog *log, const char *key, double value) {
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
     APD_ASSERT(log->json.file != NULL);
     apd_json_end(&log->json);
-    bool failed = ferror(log->json.file) != 0;
-    if (fclose(log->json.file) != 0 || failed)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory writing a line of %s", log->path);
+    (void)apd_text_end(&log->text);
     apd_status status = APD_OK;
     if ((log->torn && !apd_write_all(log->file, "\n", 1)) ||
-        !apd_write_all(log->file, log->text, (int64_t)log->size))
+        !apd_write_all(log->file, log->text.text, (int64_t)log->text.size))
         status = refused(error, "write", log->path);
     log->torn = status != APD_OK;
-    free(log->text);
+    free(log->text.text);
     log->json.file = NULL;
-    log->text = NULL;
     return status;
 }

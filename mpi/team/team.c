@@ -180,6 +180,17 @@ void apd_team_broadcast(const apd_team *team, void *bytes, int64_t count) {
     apd_chunk_broadcast(bytes, count, 0, team->everyone);
 }
 
+char *apd_team_share_text(const apd_team *team, char *text) {
+    int64_t bytes = apd_team_rank(team) == 0 && text != NULL ? (int64_t)strlen(text) + 1 : 0;
+    apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
+    if (bytes == 0)
+        return NULL;
+    if (apd_team_rank(team) != 0)
+        text = apd_allocate(bytes, 1, "a text of rank 0");
+    apd_team_broadcast(team, text, bytes);
+    return text;
+}
+
 bool apd_team_any(const apd_team *team, bool local) {
     int any = local ? 1 : 0;
     APD_MPI(MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, team->everyone));

@@ -50,6 +50,9 @@ void apd_team_rest(const apd_team *team);
 /* Copy `count` bytes of rank 0 to all ranks. Collective. */
 void apd_team_broadcast(const apd_team *team, void *bytes, int64_t count);
 
+/* Rank 0's text on every rank, NULL for NULL; free it. Takes over `text`, which is read on rank 0 only. Collective. */
+char *apd_team_share_text(const apd_team *team, char *text);
+
 bool apd_team_any(const apd_team *team, bool local);      /* True if it is on any rank. Collective. */
 bool apd_team_same(const apd_team *team, uint64_t value); /* True if equal on all ranks. Collective. */
 

@@ -1,11 +1,13 @@
 /* apd compare: orders and seeds of one stream side by side, and how much each task depends on the order. */
 #include "base/counted.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "commands/commands.h"
 #include "commands/compare_runs.h"
 #include "io/system/csv.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "method/order.h"
 
 #include <inttypes.h>
@@ -192,21 +194,16 @@ static void write_rows(FILE *file, const apd_comparison *c) {
 }
 
 static apd_status write_csv(const apd_comparison *c, const char *path, apd_error *error) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
-    write_rows(file, c);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
     const char *slash = strrchr(path, '/');
-    char *folder = apd_duplicate_text(slash == NULL ? "." : slash == path ? "/" : path);
-    if (slash != NULL && slash != path)
-        folder[slash - path] = '\0';
-    apd_status status = apd_write_file(folder, slash == NULL ? path : slash + 1, text, (int64_t)size, error);
+    char *folder = apd_parent_folder(path);
+    apd_text text;
+    apd_text_begin(&text, "a table");
+    write_rows(text.file, c);
+    (void)apd_text_end(&text);
+    apd_status status =
+        apd_write_file(folder, slash == NULL ? path : slash + 1, text.text, (int64_t)text.size, error);
     free(folder);
-    free(text);
+    free(text.text);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "commands/commands.h"
 #include "engine/run.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/system/file.h"
 #include "io/system/lock.h"
 
 #include <stdio.h>

@@ -2,6 +2,7 @@
 
 #include "base/blas.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "network/kernels/product.h"
 
 #include <stdio.h>
@@ -21,11 +22,9 @@ static void write_quoted(FILE *file, const char *text) {
 }
 
 char *apd_about_text(const apd_description *description, const apd_dataset *dataset) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a text");
+    apd_text text;
+    apd_text_begin(&text, "what a commit says of itself");
+    FILE *file = text.file;
     (void)fprintf(file, "input: [%d, %d, %d] # channels, height, width\n", dataset->shape.channels,
                   dataset->shape.height, dataset->shape.width);
     (void)fprintf(file, "scaling: %s\n",
@@ -40,9 +39,7 @@ char *apd_about_text(const apd_description *description, const apd_dataset *data
     }
     if (dataset->class_names != NULL && dataset->classes > 0)
         (void)fputs("]\n", file);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a text");
-    return text;
+    return apd_text_end(&text);
 }
 
 void apd_about_sign(apd_run_state *state) {

@@ -4,6 +4,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/system/fault.h"
 #include "method/clustering/consolidate.h"
 #include "method/clustering/kmeans.h"
@@ -183,20 +184,15 @@ static void add_reports(layer *l) {
 
 /* "0: 3 7 12; 1: 4 8": clusters with the ids of their members; free it. */
 static char *members_text(const layer *l) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a list of clusters");
+    apd_text text;
+    apd_text_begin(&text, "a list of clusters");
     for (int c = 0; c < l->found.clusters; c++) {
-        (void)fprintf(file, "%s%d:", c > 0 ? "; " : "", c);
+        (void)fprintf(text.file, "%s%d:", c > 0 ? "; " : "", c);
         for (int i = 0; i < l->tasks; i++)
             if (l->cluster[i] == c)
-                (void)fprintf(file, " %d", l->run->state.records[l->places[i]].id);
+                (void)fprintf(text.file, " %d", l->run->state.records[l->places[i]].id);
     }
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a list of clusters");
-    return text;
+    return apd_text_end(&text);
 }
 
 static apd_status log_layer(const layer *l, apd_error *error) {

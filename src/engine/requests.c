@@ -1,6 +1,7 @@
 #include "engine/requests.h"
 
 #include "base/log.h"
+#include "io/system/file.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,10 +4,12 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "engine/counts.h"
 #include "io/system/csv.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "io/system/json.h"
 
 #include <inttypes.h>
@@ -17,27 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A table in memory, until it is saved as a file. */
-typedef struct sheet {
-    char *text;
-    size_t size;
-    FILE *file;
-} sheet;
-
-static void sheet_open(sheet *s) {
-    *s = (sheet){0};
-    s->file = open_memstream(&s->text, &s->size);
-    if (s->file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
-}
-
-static apd_status sheet_save(sheet *s, const apd_run *run, const char *name, bool grows, apd_error *error) {
-    if (fclose(s->file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for %s", name);
+static apd_status save(apd_text *text, const apd_run *run, const char *name, bool grows, apd_error *error) {
     const char *folder = run->description->output;
+    (void)apd_text_end(text);
     apd_status status =
-        (grows ? apd_append_file : apd_write_file)(folder, name, s->text, (int64_t)s->size, error);
-    free(s->text);
+        (grows ? apd_append_file : apd_write_file)(folder, name, text->text, (int64_t)text->size, error);
+    free(text->text);
     return status;
 }
 
@@ -73,8 +60,8 @@ static bool lacks_last_rows(const apd_run *run) {
 static apd_status write_accuracy(apd_run *run, apd_error *error) {
     const int tasks = run->state.task_count;
     bool grows = lacks_last_rows(run);
-    sheet s;
-    sheet_open(&s);
+    apd_text s;
+    apd_text_begin(&s, "accuracy.csv");
     if (!grows) {
         (void)fputs("after_task", s.file);
         for (int j = 0; j < run->stream->task_count; j++)
@@ -89,7 +76,7 @@ static apd_status write_accuracy(apd_run *run, apd_error *error) {
     }
     free(row);
     run->listed = tasks;
-    return sheet_save(&s, run, "accuracy.csv", grows, error);
+    return save(&s, run, "accuracy.csv", grows, error);
 }
 
 static int64_t own_numbers(const apd_layout *layout, int classes) {
@@ -123,8 +110,8 @@ static int64_t task_bytes(const apd_run *run, int task, int64_t nonzeros) {
 
 static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_error *error) {
     const apd_run_state *state = &run->state;
-    sheet s;
-    sheet_open(&s);
+    apd_text s;
+    apd_text_begin(&s, "tasks.csv");
     (void)fputs("place,task,name,classes,accuracy_learned,accuracy,tau_nonzeros,bytes,epochs,seconds\n",
                 s.file);
     for (int t = 0; t < state->task_count; t++) {
@@ -137,7 +124,7 @@ static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_e
         (void)fprintf(s.file, ",%" PRId64 ",%" PRId64 ",%d,%.3f\n", nonzeros[t],
                       task_bytes(run, t, nonzeros[t]), record->epochs, record->seconds);
     }
-    return sheet_save(&s, run, "tasks.csv", false, error);
+    return save(&s, run, "tasks.csv", false, error);
 }
 
 static void time_text(char *text, size_t room, time_t when) {
@@ -173,8 +160,8 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     time_t ended = time(NULL);
     time_text(now, sizeof now, ended);
     time_text(start, sizeof start, ended - (time_t)(apd_seconds() - run->started));
-    sheet s;
-    sheet_open(&s);
+    apd_text s;
+    apd_text_begin(&s, "manifest.json");
     apd_json json = {.file = s.file};
     apd_json_begin_object(&json, NULL);
     apd_json_text(&json, "program", "apd " APD_VERSION);
@@ -198,7 +185,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     apd_json_text(&json, "started", start);
     apd_json_text(&json, "written", now);
     apd_json_end(&json);
-    return sheet_save(&s, run, "manifest.json", false, error);
+    return save(&s, run, "manifest.json", false, error);
 }
 
 /* The largest resident set of any rank so far. Collective. */

@@ -6,16 +6,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/startup.h"
+#include "io/system/file.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-char *apd_join_path(const char *folder, const char *name) {
-    size_t room = strlen(folder) + strlen(name) + 2;
-    char *path = apd_allocate((int64_t)room, 1, "a path");
-    (void)snprintf(path, room, "%s/%s", folder, name);
-    return path;
-}
 
 apd_status apd_world_begin(apd_team **team, apd_error *error) {
     int copies = apd_startup_copies();
@@ -32,18 +26,6 @@ apd_status apd_run_begin(apd_run *run, apd_error *error) {
     apd_run_init(run, NULL);
     run->owns_team = true;
     return apd_world_begin(&run->team, error);
-}
-
-/* Rank 0's text on every rank; free it. NULL gives NULL. Collective. */
-static char *share_text(const apd_team *team, char *text) {
-    int64_t bytes = text != NULL ? (int64_t)strlen(text) + 1 : 0;
-    apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
-    if (bytes == 0)
-        return NULL;
-    if (apd_team_rank(team) != 0)
-        text = apd_allocate(bytes, 1, "the run description");
-    apd_team_broadcast(team, text, bytes);
-    return text;
 }
 
 apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error *error) {
@@ -67,7 +49,7 @@ apd_status apd_run_choose(apd_run *run, const char *path, bool *found, apd_error
         free(run->checkpoint);
         run->checkpoint = NULL;
     }
-    run->checkpoint = share_text(run->team, run->checkpoint);
+    run->checkpoint = apd_team_share_text(run->team, run->checkpoint);
     return status;
 }
 
@@ -86,7 +68,7 @@ apd_status apd_run_describe(apd_run *run, const char *path, const char *text, co
     status = apd_team_agree(run->team, status, error);
     if (status != APD_OK)
         return status;
-    written = share_text(run->team, written);
+    written = apd_team_share_text(run->team, written);
     if (!apd_run_speaks(run))
         status =
             apd_description_parse(path, written, (int64_t)strlen(written), NULL, 0, &run->description, error);
@@ -155,14 +137,6 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
         "%s: not the data that %s was trained on (digest %016llx, not %016llx); set data.file to those",
         run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
         (unsigned long long)run->state.data_digest);
-}
-
-char *apd_parent_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = apd_duplicate_text(slash != NULL ? path : ".");
-    if (slash != NULL)
-        folder[slash > path ? slash - path : 1] = '\0';
-    return folder;
 }
 
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,

@@ -39,8 +39,8 @@ typedef struct apd_run {
     apd_lock *lock;   /* writers only (engine/claim.h); NULL on a rank that does not see the folder */
     char *checkpoint; /* path of the commit in use: checkpoint.h5, or the previous one */
     double started;
-    int starts;        /* without a word at their end since the last commit (standing.h); training, rank 0 */
-    double capacity;   /* of the weights, at the last task's end; 0: not yet; training */
+    int starts;      /* since the last commit that did not end by themselves (standing.h); training, rank 0 */
+    double capacity; /* of the weights, at the last task's end; 0: not yet; training */
     char stopped[128]; /* what asked a training to stop; "": nothing did; rank 0 */
 } apd_run;
 
@@ -85,12 +85,6 @@ void apd_run_create_solver(apd_run *run);
 /* Set up a run from its folder or a checkpoint: choose, describe, prepare, load. Collective. Statuses as theirs. */
 apd_status apd_run_open(apd_run *run, const char *path, const char *const *settings, int count,
                         apd_error *error);
-
-/* folder/name; free it. */
-char *apd_join_path(const char *folder, const char *name);
-
-/* The folder that has the entry `path`, "." for a plain name; free it. */
-char *apd_parent_folder(const char *path);
 
 /* Release everything, and end MPI if the run began it. Collective. */
 void apd_run_end(apd_run *run);

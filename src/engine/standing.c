@@ -2,11 +2,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
 #include "io/system/json.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,73 +20,85 @@ static double trained_seconds(const apd_run *run) {
     return seconds;
 }
 
-static void put(const apd_run *run, const char *state, const char *message, FILE *file) {
-    char host[64] = "", now[32] = "";
-    struct tm utc;
-    time_t seconds = time(NULL);
-    (void)gethostname(host, sizeof host - 1);
-    if (gmtime_r(&seconds, &utc) != NULL)
-        (void)strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    bool known = run->stream != NULL && run->state.task_count > 0;
-    apd_json json = {.file = file};
+/* The fields of status.json, written and read by the same table. */
+typedef enum field_kind { TEXT, WHOLE, NUMBER } field_kind;
+
+static const struct {
+    const char *key;
+    field_kind kind;
+    size_t member, room;
+} fields[] = {
+#define TEXT_AT(m) TEXT, offsetof(apd_standing, m), sizeof((apd_standing *)0)->m
+    {"state", TEXT_AT(state)},
+    {"starts", WHOLE, offsetof(apd_standing, starts), 0},
+    {"commit", WHOLE, offsetof(apd_standing, commit), 0},
+    {"tasks_done", WHOLE, offsetof(apd_standing, tasks_done), 0},
+    {"tasks", WHOLE, offsetof(apd_standing, tasks), 0},
+    {"average_accuracy", NUMBER, offsetof(apd_standing, average), 0},
+    {"capacity", NUMBER, offsetof(apd_standing, capacity), 0},
+    {"seconds", NUMBER, offsetof(apd_standing, seconds), 0},
+    {"host", TEXT_AT(host)},
+    {"ranks", WHOLE, offsetof(apd_standing, ranks), 0},
+    {"message", TEXT_AT(message)},
+    {"written", TEXT_AT(written)},
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+apd_status apd_standing_put(const char *folder, const apd_standing *standing, apd_error *error) {
+    apd_text text;
+    apd_text_begin(&text, "status.json");
+    apd_json json = {.file = text.file};
     apd_json_begin_object(&json, NULL);
-    apd_json_text(&json, "state", state);
-    apd_json_integer(&json, "starts", run->starts);
-    apd_json_integer(&json, "commit", run->state.commit);
-    apd_json_integer(&json, "tasks_done", run->stream != NULL ? apd_run_tasks_done(run) : 0);
-    apd_json_integer(&json, "tasks", run->stream != NULL ? run->stream->task_count : 0);
-    apd_json_number(&json, "average_accuracy", known ? apd_metrics_of(&run->state.accuracies).average : NAN);
-    apd_json_number(&json, "capacity", run->capacity > 0.0 ? run->capacity : NAN);
-    apd_json_number(&json, "seconds", trained_seconds(run));
-    apd_json_text(&json, "host", host);
-    apd_json_integer(&json, "ranks", apd_team_size(run->team));
-    apd_json_text(&json, "message", message);
-    apd_json_text(&json, "written", now);
+    for (int f = 0; f < FIELDS; f++) {
+        const void *at = (const char *)standing + fields[f].member;
+        switch (fields[f].kind) {
+        case TEXT: apd_json_text(&json, fields[f].key, at); break;
+        case WHOLE: apd_json_integer(&json, fields[f].key, *(const int *)at); break;
+        case NUMBER: apd_json_number(&json, fields[f].key, *(const double *)at); break;
+        }
+    }
     apd_json_end(&json);
-}
-
-apd_status apd_standing_write(const apd_run *run, const char *state, const char *message, apd_error *error) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for status.json");
-    put(run, state, message, file);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for status.json");
-    apd_status status = apd_write_file(run->description->output, "status.json", text, (int64_t)size, error);
-    free(text);
+    (void)apd_text_end(&text);
+    apd_status status = apd_write_file(folder, "status.json", text.text, (int64_t)text.size, error);
+    free(text.text);
     return status;
-}
-
-static double number(const char *text, const char *key) {
-    char value[40];
-    return apd_json_find(text, key, value, sizeof value) && value[0] != 'n' ? strtod(value, NULL) : NAN;
-}
-
-static int whole(const char *text, const char *key) {
-    double value = number(text, key);
-    return value >= 0.0 && value < 2e9 ? (int)value : 0;
 }
 
 void apd_standing_read(const char *folder, apd_standing *standing) {
     char *path = apd_join_path(folder, "status.json"), *text = NULL;
     int64_t bytes = 0;
     *standing = (apd_standing){.average = NAN, .capacity = NAN, .seconds = NAN};
-    if (apd_read_file(path, 1 << 16, &text, &bytes, NULL) == APD_OK) {
-        (void)apd_json_find(text, "state", standing->state, sizeof standing->state);
-        (void)apd_json_find(text, "host", standing->host, sizeof standing->host);
-        (void)apd_json_find(text, "message", standing->message, sizeof standing->message);
-        (void)apd_json_find(text, "written", standing->written, sizeof standing->written);
-        standing->starts = whole(text, "starts");
-        standing->commit = whole(text, "commit");
-        standing->tasks_done = whole(text, "tasks_done");
-        standing->tasks = whole(text, "tasks");
-        standing->ranks = whole(text, "ranks");
-        standing->average = number(text, "average_accuracy");
-        standing->capacity = number(text, "capacity");
-        standing->seconds = number(text, "seconds");
-    }
+    if (apd_read_file(path, 1 << 16, &text, &bytes, NULL) == APD_OK)
+        for (int f = 0; f < FIELDS; f++) {
+            void *at = (char *)standing + fields[f].member;
+            switch (fields[f].kind) {
+            case TEXT: (void)apd_json_find(text, fields[f].key, at, fields[f].room); break;
+            case WHOLE: *(int *)at = apd_json_find_whole(text, fields[f].key); break;
+            case NUMBER: *(double *)at = apd_json_find_number(text, fields[f].key); break;
+            }
+        }
     free(text);
     free(path);
+}
+
+apd_status apd_standing_write(const apd_run *run, const char *state, const char *message, apd_error *error) {
+    const bool streams = run->stream != NULL;
+    apd_standing s = {.starts = run->starts,
+                      .commit = run->state.commit,
+                      .tasks_done = streams ? apd_run_tasks_done(run) : 0,
+                      .tasks = streams ? run->stream->task_count : 0,
+                      .ranks = apd_team_size(run->team),
+                      .average = streams && run->state.task_count > 0
+                                     ? apd_metrics_of(&run->state.accuracies).average
+                                     : (double)NAN,
+                      .capacity = run->capacity > 0.0 ? run->capacity : (double)NAN,
+                      .seconds = trained_seconds(run)};
+    struct tm utc;
+    time_t now = time(NULL);
+    (void)snprintf(s.state, sizeof s.state, "%s", state);
+    (void)snprintf(s.message, sizeof s.message, "%s", message);
+    (void)gethostname(s.host, sizeof s.host - 1);
+    if (gmtime_r(&now, &utc) != NULL)
+        (void)strftime(s.written, sizeof s.written, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return apd_standing_put(run->description->output, &s, error);
 }

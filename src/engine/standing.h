@@ -1,7 +1,7 @@
 /* standing: RUN/status.json, how far a run is: for `apd study`, `apd status` and other programs.
  *
  *   state             running, done, stopped (to be continued), failed
- *   starts            how many starts, this one included, ended without a word since the last commit
+ *   starts            since the last commit that did not end by themselves, this one included
  *   commit            the newest one
  *   tasks_done, tasks of the stream; tasks is 0 before the data was read
  *   average_accuracy  a share; null before the first evaluation
@@ -23,7 +23,10 @@ typedef struct apd_standing {
     char host[64], message[1024], written[32];
 } apd_standing;
 
-/* Statuses: IO, REQUEUE. */
+/* Write `standing` as `folder`/status.json. Statuses: IO, REQUEUE. */
+apd_status apd_standing_put(const char *folder, const apd_standing *standing, apd_error *error);
+
+/* The same for how `run` stands. */
 apd_status apd_standing_write(const apd_run *run, const char *state, const char *message, apd_error *error);
 
 /* What cannot be read is taken for a file that is not there. */

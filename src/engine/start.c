@@ -9,6 +9,7 @@
 #include "engine/standing.h"
 #include "engine/trainer.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/system/file.h"
 
 #include <inttypes.h>
@@ -87,16 +88,12 @@ apd_status apd_startup_check(const apd_team *team, int copies, apd_error *error)
 
 apd_status apd_startup_check_request(const apd_team *team, const char *path, const char *const *settings,
                                      int count, apd_error *error) {
-    size_t size = 0;
-    char *text = NULL;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a line of text");
-    (void)fputs(path, file);
+    apd_text line;
+    apd_text_begin(&line, "the command line");
+    (void)fputs(path, line.file);
     for (int i = 0; i < count; i++)
-        (void)fprintf(file, " --set %s", settings[i]);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a line of text");
+        (void)fprintf(line.file, " --set %s", settings[i]);
+    char *text = apd_text_end(&line);
     apd_status status =
         same(team, text, "the ranks were given different runs", "start all with one command", error);
     free(text);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "engine/evaluator.h"
 #include "engine/fisher_pass.h"
+#include "io/system/process.h"
 #include "plan/synthetic.h"
 
 #include <errno.h>
@@ -298,9 +299,8 @@ apd_status apd_plan_measure(apd_plan *plan, apd_run *run, double budget, apd_err
 /* --- the command ----------------------------------------------------------------------------------------- */
 
 static apd_status write_script(const apd_plan *plan, const char *script, apd_error *error) {
-    char program[PATH_MAX] = "apd";
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 3] = '\0';
+    char program[PATH_MAX];
+    apd_process_program(program, sizeof program);
     char *folder = getcwd(NULL, 0);
     FILE *file = folder != NULL ? fopen(script, "w") : NULL;
     bool bad = file == NULL;

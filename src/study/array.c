@@ -2,6 +2,7 @@
 
 #include "base/counted.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/run.h"
 #include "io/system/durable.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/system/process.h"
 #include "study_sbatch.h" /* made by CMake from jobs/study.sbatch */
 
 enum { USUAL_LIMIT = 1000 };
@@ -29,17 +31,18 @@ static void put_word(FILE *file, const char *word) {
 
 /* The site's most elements of an array; 1000, Slurm's default less one, where it does not say. */
 static int array_limit(void) {
-    int limit = USUAL_LIMIT;
+    long limit = USUAL_LIMIT;
     char line[256];
     FILE *config = popen("scontrol show config 2>/dev/null", "r");
     while (config != NULL && fgets(line, sizeof line, config) != NULL) {
         const char *equals = strchr(line, '=');
-        if (strncmp(line, "MaxArraySize", 12) == 0 && equals != NULL && atoi(equals + 1) > 1)
-            limit = atoi(equals + 1) - 1;
+        long size = equals != NULL ? strtol(equals + 1, NULL, 10) : 0;
+        if (strncmp(line, "MaxArraySize", 12) == 0 && size > 1 && size <= INT_MAX)
+            limit = size - 1;
     }
     if (config != NULL)
         (void)pclose(config);
-    return limit;
+    return (int)limit;
 }
 
 /* The first argument is the description, the others what the command line had. */
@@ -67,13 +70,11 @@ static void put_arguments(const apd_sweep *study, const apd_array *array, FILE *
 
 static apd_status write_script(const apd_sweep *study, const apd_array *array, const char *name,
                                const char *head, const char *role, apd_error *error) {
-    char program[PATH_MAX] = "apd", *text = NULL;
-    size_t size = 0;
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 3] = '\0';
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a script");
+    char program[PATH_MAX];
+    apd_text text;
+    apd_text_begin(&text, "a script");
+    FILE *file = text.file;
+    apd_process_program(program, sizeof program);
     (void)fprintf(file, "#!/bin/bash\n# Written by apd study --slurm for %s; apd study writes it anew.\n%s",
                   study->path, head);
     (void)fprintf(file, "role=%s\n: \"${APD:=", role);
@@ -84,34 +85,30 @@ static apd_status write_script(const apd_sweep *study, const apd_array *array, c
     (void)fputs("\n\n# --- from here on this is jobs/study.sbatch -----------------------------------\n",
                 file);
     (void)fputs(apd_study_sbatch, file);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a script");
-    apd_status status = apd_write_file(array->folder, name, text, (int64_t)size, error);
-    free(text);
+    (void)apd_text_end(&text);
+    apd_status status = apd_write_file(array->folder, name, text.text, (int64_t)text.size, error);
+    free(text.text);
     return status;
 }
 
 /* "jid=$(sbatch ...)", printed or run. */
 static apd_status say_or_submit(const apd_array *array, int elements, long at_once, apd_error *error) {
-    char *command = NULL, throttle[32] = "", *folder = NULL;
-    size_t size = 0;
+    char throttle[32] = "";
+    apd_text text;
     if (at_once < elements)
         (void)snprintf(throttle, sizeof throttle, "%%%ld", at_once);
-    FILE *quoted = open_memstream(&folder, &size);
-    if (quoted == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a command");
-    put_word(quoted, array->folder);
-    if (fclose(quoted) != 0 || asprintf(&command,
-                                        "jid=$(sbatch --parsable --array=1-%d%s %s/array.sbatch) &&\n"
-                                        "sbatch --dependency=afterany:${jid%%%%;*} %s/gather.sbatch\n",
-                                        elements, throttle, folder, folder) < 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a command");
+    apd_text_begin(&text, "a command");
+    (void)fprintf(text.file, "jid=$(sbatch --parsable --array=1-%d%s ", elements, throttle);
+    put_word(text.file, array->folder);
+    (void)fputs("/array.sbatch) &&\nsbatch --dependency=afterany:${jid%%;*} ", text.file);
+    put_word(text.file, array->folder);
+    (void)fputs("/gather.sbatch\n", text.file);
+    char *command = apd_text_end(&text);
     (void)printf("%s", command);
     (void)fflush(stdout);
     apd_status status = APD_OK;
     if (array->submit && system(command) != 0)
         status = apd_fail(error, APD_ERROR_IO, "sbatch refused; the commands above submit the study by hand");
-    free(folder);
     free(command);
     return status;
 }

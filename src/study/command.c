@@ -117,12 +117,8 @@ static apd_status write_tables(const apd_sweep *study, apd_error *error) {
 
 /* Count the runs, name those that failed, and write the tables. The exit status says what is left. */
 static apd_status finish(const apd_sweep *study, apd_error *error) {
-    int counts[APD_RUN_KINDS] = {0};
-    for (int r = 0; r < study->run_count; r++) {
-        char *folder = apd_sweep_run_folder(study, r);
-        counts[apd_run_look(folder, NULL)]++;
-        free(folder);
-    }
+    int counts[APD_RUN_KINDS];
+    apd_sweep_count(study, counts);
     int failed = counts[APD_RUN_FAILED] + counts[APD_RUN_APART], done = counts[APD_RUN_DONE];
     int left = study->run_count - done - failed;
     list_kind(study, APD_RUN_FAILED, counts[APD_RUN_FAILED]);
@@ -157,7 +153,7 @@ static apd_status ranks_a_run(const study_options *options, const apd_team *worl
     return APD_OK;
 }
 
-/* Describe the runs on every leader, after rank 0 has fixed what they have in common. Collective. */
+/* Describe the runs on the first rank of each group, after rank 0 has fixed what they have in common. Collective. */
 static apd_status settle(apd_sweep *study, const study_options *options, const apd_team *world,
                          const apd_team *team, int ranks, apd_error *error) {
     apd_status status = APD_OK;

@@ -1,4 +1,5 @@
 /* Every run of a study described, checked and named. */
+#include "base/text.h"
 #include "study/sweep.h"
 
 #include "base/digest.h"
@@ -90,26 +91,17 @@ static char *setting_text(const char *key, const char *value) {
     return text;
 }
 
-/* A double-quoted scalar of YAML for a path or a name. */
+/* "KEY="FOLDER/NAME"", or "KEY="NAME"" without a folder, as a double-quoted scalar of YAML. */
 static char *quoted_setting(const char *key, const char *folder, const char *name) {
-    char *text = NULL, *value = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&value, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a setting");
-    (void)fputc('"', file);
-    for (const char *part = folder; part != NULL; part = part == folder ? name : NULL) {
-        for (const char *c = part; *c != '\0'; c++)
-            (void)fprintf(file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        if (part == folder && *folder != '\0')
-            (void)fputc('/', file);
-    }
-    (void)fputc('"', file);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a setting");
-    text = setting_text(key, value);
-    free(value);
-    return text;
+    const char *const parts[] = {folder, *folder != '\0' ? "/" : "", name};
+    apd_text text;
+    apd_text_begin(&text, "a setting");
+    (void)fprintf(text.file, "%s=\"", key);
+    for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++)
+        for (const char *c = parts[p]; *c != '\0'; c++)
+            (void)fprintf(text.file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    (void)fputc('"', text.file);
+    return apd_text_end(&text);
 }
 
 /* Build the run's description with these settings in the order --set, values, the study's own. */
@@ -170,26 +162,41 @@ apd_status apd_sweep_describe(const apd_sweep *study, apd_sweep_run *run, const 
     return status;
 }
 
-static const apd_sweep *sorted_study; /* qsort has no context */
-
 static int by_digest(const void *a, const void *b) {
-    uint64_t x = sorted_study->runs[*(const int *)a].digest, y = sorted_study->runs[*(const int *)b].digest;
-    return x != y ? (x < y ? -1 : 1) : *(const int *)a - *(const int *)b;
+    const apd_sweep_place *x = a, *y = b;
+    if (x->digest != y->digest)
+        return x->digest < y->digest ? -1 : 1;
+    return x->run - y->run;
+}
+
+apd_sweep_place *apd_sweep_by_digest(const apd_sweep *study) {
+    apd_sweep_place *places = apd_allocate(study->run_count, sizeof *places, "the runs by digest");
+    for (int r = 0; r < study->run_count; r++)
+        places[r] = (apd_sweep_place){study->runs[r].digest, r};
+    qsort(places, (size_t)study->run_count, sizeof *places, by_digest);
+    return places;
+}
+
+const apd_sweep_place *apd_sweep_find(const apd_sweep_place *places, int count, uint64_t digest) {
+    int low = 0, high = count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (places[middle].digest < digest)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && places[low].digest == digest ? &places[low] : NULL;
 }
 
 static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
-    int *order = apd_allocate(study->run_count, sizeof *order, "the runs by digest");
+    apd_sweep_place *places = apd_sweep_by_digest(study);
     apd_status status = APD_OK;
-    for (int r = 0; r < study->run_count; r++)
-        order[r] = r;
-    sorted_study = study;
-    qsort(order, (size_t)study->run_count, sizeof *order, by_digest);
     int first = -1, again = -1; /* in the order of the study's runs */
     for (int r = 1; r < study->run_count; r++)
-        if (study->runs[order[r]].digest == study->runs[order[r - 1]].digest &&
-            (first < 0 || order[r - 1] < first)) {
-            first = order[r - 1];
-            again = order[r];
+        if (places[r].digest == places[r - 1].digest && (first < 0 || places[r - 1].run < first)) {
+            first = places[r - 1].run;
+            again = places[r].run;
         }
     if (first >= 0) {
         char words[2][WORDS];
@@ -198,7 +205,7 @@ static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
         status = apd_fail(error, APD_ERROR_USAGE, "%s: runs %d (%s) and %d (%s) are the same; leave one out",
                           study->path, first + 1, words[0], again + 1, words[1]);
     }
-    free(order);
+    free(places);
     return status;
 }
 

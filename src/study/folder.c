@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/checkpoint/commits.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -88,15 +89,41 @@ apd_status apd_sweep_tidy(const apd_sweep *study, const char *folder, apd_error 
     return status;
 }
 
+/* --- all runs --------------------------------------------------------------------------------------------- */
+
+static apd_run_kind look(const apd_sweep *study, int run) {
+    char *folder = apd_sweep_run_folder(study, run);
+    apd_run_kind kind = apd_run_look(folder, NULL);
+    free(folder);
+    return kind;
+}
+
+void apd_sweep_count(const apd_sweep *study, int counts[APD_RUN_KINDS]) {
+    memset(counts, 0, APD_RUN_KINDS * sizeof *counts);
+    for (int r = 0; r < study->run_count; r++)
+        counts[look(study, r)]++;
+}
+
+int apd_sweep_next(const apd_sweep *study, int first, bool running, bool *tried) {
+    for (int round = 0; round < (running ? 2 : 1); round++)
+        for (int k = 0; k < study->run_count; k++) {
+            int r = (k + first) % study->run_count;
+            apd_run_kind kind = tried[r] ? APD_RUN_DONE : look(study, r);
+            if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED ||
+                (kind == APD_RUN_RUNNING && round == 1)) {
+                tried[r] = true;
+                return r;
+            }
+        }
+    return -1;
+}
+
 /* --- study.json ------------------------------------------------------------------------------------------- */
 
 static apd_status write_study(const apd_sweep *study, apd_error *error) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for study.json");
-    apd_json json = {.file = file};
+    apd_text text;
+    apd_text_begin(&text, "study.json");
+    apd_json json = {.file = text.file};
     apd_json_begin_object(&json, NULL);
     apd_json_text(&json, "name", study->name);
     apd_json_text(&json, "file", study->path);
@@ -106,14 +133,13 @@ static apd_status write_study(const apd_sweep *study, apd_error *error) {
         apd_json_text(&json, NULL, study->runs[r].folder);
     apd_json_end(&json);
     apd_json_end(&json);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for study.json");
+    (void)apd_text_end(&text);
     char *before = read_text(study->output, "study.json");
     apd_status status = APD_OK;
-    if (before == NULL || strcmp(before, text) != 0)
-        status = apd_write_file(study->output, "study.json", text, (int64_t)size, error);
+    if (before == NULL || strcmp(before, text.text) != 0)
+        status = apd_write_file(study->output, "study.json", text.text, (int64_t)text.size, error);
     free(before);
-    free(text);
+    free(text.text);
     return status;
 }
 
@@ -136,17 +162,7 @@ bool apd_sweep_list(const char *folder, char ***runs, int *count) {
 
 /* --- runs that were begun --------------------------------------------------------------------------------- */
 
-typedef struct entry {
-    uint64_t digest;
-    int run;
-} entry;
-
-static int by_digest(const void *a, const void *b) {
-    uint64_t x = ((const entry *)a)->digest, y = ((const entry *)b)->digest;
-    return x < y ? -1 : x > y;
-}
-
-/* The run with fewest differences from `former`; `*least` is their number and `*first` the first of them. */
+/* Find the run with the fewest differences from `former`; `*first` is the first of these. */
 static void find_nearest(const apd_sweep *study, const apd_description *former,
                          apd_description_difference *first) {
     int least = 1000;
@@ -188,14 +204,15 @@ static apd_status refuse_stray(const apd_sweep *study, const char *folder, const
         study->path, difference.key, difference.first, difference.second, folder);
 }
 
-static apd_status match_folder(apd_sweep *study, const entry *entries, const char *name, apd_error *error) {
+static apd_status match_folder(apd_sweep *study, const apd_sweep_place *places, const char *name,
+                               apd_error *error) {
     char *folder = apd_join_path(study->output, name), *text = read_text(folder, "run.yaml");
     apd_description *former = NULL;
     apd_status status = APD_OK;
     if (text != NULL &&
         apd_description_parse(folder, text, (int64_t)strlen(text), NULL, 0, &former, NULL) == APD_OK) {
-        entry key = {.digest = apd_description_digest(former)};
-        const entry *found = bsearch(&key, entries, (size_t)study->run_count, sizeof *entries, by_digest);
+        const apd_sweep_place *found =
+            apd_sweep_find(places, study->run_count, apd_description_digest(former));
         if (found == NULL)
             status = refuse_stray(study, folder, former, error);
         else if (strcmp(study->runs[found->run].folder, name) != 0)
@@ -210,14 +227,11 @@ static apd_status match_folder(apd_sweep *study, const entry *entries, const cha
 static apd_status match_folders(apd_sweep *study, apd_error *error) {
     apd_file_names names = {0};
     APD_TRY(apd_folder_list(study->output, &names, error));
-    entry *entries = apd_allocate(study->run_count, sizeof *entries, "the runs by digest");
-    for (int r = 0; r < study->run_count; r++)
-        entries[r] = (entry){study->runs[r].digest, r};
-    qsort(entries, (size_t)study->run_count, sizeof *entries, by_digest);
+    apd_sweep_place *places = apd_sweep_by_digest(study);
     apd_status status = APD_OK;
     for (int i = 0; i < names.count && status == APD_OK; i++)
-        status = match_folder(study, entries, names.items[i], error);
-    free(entries);
+        status = match_folder(study, places, names.items[i], error);
+    free(places);
     apd_file_names_clear(&names);
     return status;
 }
@@ -225,8 +239,8 @@ static apd_status match_folders(apd_sweep *study, apd_error *error) {
 /* --- the start -------------------------------------------------------------------------------------------- */
 
 static apd_status fix_shards(apd_sweep *study, int ranks, apd_error *error) {
-    char *text = read_text(study->output, "study.json"), value[16];
-    int former = text != NULL && apd_json_find(text, "shards", value, sizeof value) ? atoi(value) : 0;
+    char *text = read_text(study->output, "study.json");
+    int former = text != NULL ? apd_json_find_whole(text, "shards") : 0;
     free(text);
     if (study->shards == 0)
         APD_TRY(apd_sweep_base_shards(study, &study->shards, error));

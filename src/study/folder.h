@@ -5,7 +5,7 @@
  *   stop         made by a person, or after a failure with --fail-fast: all runs commit and stop; the next start deletes it
  *
  * A run is found by its run.yaml, not by its folder's name: a study whose matrix gets one more key keeps its runs.
- * Local; the ranks' leaders call these alone. */
+ * Local; called by the first rank of each group. */
 #ifndef APD_STUDY_FOLDER_H
 #define APD_STUDY_FOLDER_H
 
@@ -17,7 +17,7 @@ typedef enum apd_run_kind {
     APD_RUN_RUNNING, /* or its machine died: nobody here can tell */
     APD_RUN_DONE,
     APD_RUN_STOPPED,
-    APD_RUN_DIED, /* without a word */
+    APD_RUN_DIED, /* ended without writing how */
     APD_RUN_FAILED,
     APD_RUN_APART, /* died twice without a commit between */
     APD_RUN_KINDS
@@ -32,6 +32,14 @@ apd_status apd_sweep_settle(apd_sweep *study, int ranks, bool writes, apd_error 
 
 /* How the run in `folder` stands, by its files. `standing` may be NULL. */
 apd_run_kind apd_run_look(const char *folder, apd_standing *standing);
+
+/* How many runs of each kind there are. */
+void apd_sweep_count(const apd_sweep *study, int counts[APD_RUN_KINDS]);
+
+/* The next run to train, or -1: one that waits, has stopped or died and was not `tried` (runs), which it is then. The search
+ * begins at run `first`, so that groups seldom meet. `running`: if there is no such run, one that looks as if it were
+ * running, whose machine may have died: its lock tells. */
+int apd_sweep_next(const apd_sweep *study, int first, bool running, bool *tried);
 
 /* The path of a run's folder; free it. */
 char *apd_sweep_run_folder(const apd_sweep *study, int run);

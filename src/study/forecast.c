@@ -30,7 +30,7 @@ static apd_description *describe(const apd_sweep *study, int run) {
     return description;
 }
 
-/* Sort the runs into kinds. Leader. */
+/* Sort the runs into kinds. Called by the first rank of a group. */
 static void find_kinds(forecast *f) {
     static const char *const alike[] = {"seed", "stream.order", NULL};
     apd_description_difference ignored;
@@ -92,7 +92,7 @@ static void print_row(const char *name, apd_run_kind state, const need *n, doubl
     (void)printf("  %s\n", name);
 }
 
-/* Leader of the first group. */
+/* Called by rank 0. */
 static void print_all(const forecast *f, int at_a_time, int ranks, bool measured) {
     static const double kept[] = {[APD_KEEP_ALL] = 1.0, [APD_KEEP_LAST] = 0.5, [APD_KEEP_RESULTS] = 0.0};
     double left = 0.0, disk = 0.0;

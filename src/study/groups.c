@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/start.h"
+#include "io/system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { NOTHING = -1 };
 
 /* Whether no further run is to begin. */
 static bool is_stopped(const apd_groups *groups) {
@@ -22,44 +21,15 @@ static bool is_stopped(const apd_groups *groups) {
     return stopped || groups->limit - apd_seconds() < 1.0;
 }
 
-/* The next run: first those that nobody has begun, stopped ones and dead ones; then those that a machine may hold which
- * died. Every group begins its search elsewhere, so that they seldom meet. Leader. */
-static int choose(const apd_groups *groups, const bool *tried) {
-    const apd_sweep *study = groups->study;
-    if (is_stopped(groups))
-        return NOTHING;
-    for (int round = 0; round < 2; round++)
-        for (int k = 0; k < study->run_count; k++) {
-            int r = (k + groups->group) % study->run_count;
-            if (tried[r])
-                continue;
-            char *folder = apd_sweep_run_folder(study, r);
-            apd_run_kind kind = apd_run_look(folder, NULL);
-            free(folder);
-            if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED ||
-                (kind == APD_RUN_RUNNING && round == 1))
-                return r;
-        }
-    return NOTHING;
-}
-
-static void count_done(const apd_sweep *study, int *done) {
-    *done = 0;
-    for (int r = 0; r < study->run_count; r++) {
-        char *folder = apd_sweep_run_folder(study, r);
-        *done += apd_run_look(folder, NULL) == APD_RUN_DONE;
-        free(folder);
-    }
-}
-
-/* A line on stderr for a run's end. Leader. */
+/* Log a run's end. Called by the group's first rank. */
 static void say_end(const apd_groups *groups, const char *folder, apd_status status, const apd_error *error) {
     const apd_sweep *study = groups->study;
     apd_standing standing;
-    int done = 0;
+    int counts[APD_RUN_KINDS];
     const char *name = strrchr(folder, '/') + 1;
     apd_standing_read(folder, &standing);
-    count_done(study, &done);
+    apd_sweep_count(study, counts);
+    const int done = counts[APD_RUN_DONE];
     if (status == APD_OK)
         apd_log("done     %d of %d  %s  average %.2f %%  capacity %.1f %%  %.1f s", done, study->run_count,
                 name, 100.0 * standing.average, 100.0 * standing.capacity, standing.seconds);
@@ -68,18 +38,7 @@ static void say_end(const apd_groups *groups, const char *folder, apd_status sta
                 name, error->message);
 }
 
-/* Rank 0's text on all ranks of the group; free it. Collective. */
-static char *share(const apd_team *team, const char *text) {
-    int64_t bytes = text != NULL ? (int64_t)strlen(text) + 1 : 0;
-    apd_team_broadcast(team, &bytes, (int64_t)sizeof bytes);
-    char *copy = apd_allocate(bytes, 1, "a path");
-    if (apd_team_rank(team) == 0)
-        memcpy(copy, text, (size_t)bytes);
-    apd_team_broadcast(team, copy, bytes);
-    return copy;
-}
-
-/* Train the run in `folder` as far as it goes. `*stop`: the group was asked to stop; leader. Collective. */
+/* Train the run in `folder` as far as it goes. `*stop`: the group was asked to stop; set on its first rank. Collective. */
 static apd_status train_one(const apd_groups *groups, const char *folder, const char *text,
                             const char *stop_file, bool *stop, apd_error *error) {
     apd_run run;
@@ -88,6 +47,7 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
                        .log = "train.log",
                        .stop = stop_file,
                        .time_limit = INFINITY};
+    apd_peak_reset();
     apd_run_init(&run, groups->team);
     if (isfinite(groups->limit))
         start.time_limit = fmax(groups->limit - apd_seconds(), 0.1);
@@ -104,7 +64,7 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
     return status;
 }
 
-/* Leave the word to all groups that they commit and stop; several may at one time. */
+/* Make the file that tells all groups to commit and stop. Several groups may do so at one time. */
 static apd_status stop_all(const char *stop_file, apd_error *error) {
     int file = open(stop_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0)
@@ -120,15 +80,12 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
     char *stop_file = leads ? apd_join_path(study->output, "stop") : NULL;
     apd_status status = APD_OK;
     for (bool stop = false; !stop && status == APD_OK;) {
-        int next = leads ? choose(groups, tried) : NOTHING;
-        apd_team_broadcast(groups->team, &next, (int64_t)sizeof next);
-        if (next == NOTHING)
-            break;
-        char *own = leads ? apd_sweep_run_folder(study, next) : NULL;
-        char *folder = share(groups->team, own);
+        int next = leads && !is_stopped(groups) ? apd_sweep_next(study, groups->group, true, tried) : -1;
+        char *folder =
+            apd_team_share_text(groups->team, next >= 0 ? apd_sweep_run_folder(study, next) : NULL);
         apd_error failure = {0};
-        if (leads)
-            tried[next] = true;
+        if (folder == NULL)
+            break;
         apd_status ended =
             train_one(groups, folder, leads ? study->runs[next].text : NULL, stop_file, &stop, &failure);
         if (leads) {
@@ -138,7 +95,6 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
         }
         apd_team_broadcast(groups->team, &stop, (int64_t)sizeof stop);
         status = apd_team_agree(groups->team, status, error);
-        free(own);
         free(folder);
     }
     free(stop_file);

@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "engine/requests.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "io/system/lock.h"
+#include "io/system/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,10 +34,9 @@ typedef struct launcher {
 
 /* In the child: become the launcher's command, by the shell, which splits it into words. */
 static void become(const launcher *l, const char *folder, const char *limit) {
-    char program[PATH_MAX] = "apd", *log = apd_join_path(folder, "train.log");
+    char program[PATH_MAX], *log = apd_join_path(folder, "train.log");
     char *yaml = apd_join_path(folder, "run.yaml"), *command = NULL;
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 3] = '\0';
+    apd_process_program(program, sizeof program);
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (file < 0 || dup2(file, STDOUT_FILENO) < 0 || dup2(file, STDERR_FILENO) < 0 ||
         asprintf(&command, "exec %s \"$@\"", l->study->launcher) < 0)
@@ -71,21 +72,6 @@ static apd_status start(launcher *l, child *at, int r, apd_error *error) {
     return status;
 }
 
-static int choose(launcher *l) {
-    for (int r = 0; r < l->study->run_count; r++) {
-        if (l->tried[r])
-            continue;
-        char *folder = apd_sweep_run_folder(l->study, r);
-        apd_run_kind kind = apd_run_look(folder, NULL);
-        free(folder);
-        if (kind == APD_RUN_WAITING || kind == APD_RUN_STOPPED || kind == APD_RUN_DIED) {
-            l->tried[r] = true;
-            return r;
-        }
-    }
-    return -1;
-}
-
 /* Pass a signal on to every launcher's group. */
 static void pass_on(const launcher *l, int number) {
     for (int c = 0; c < l->at_once; c++)
@@ -104,7 +90,8 @@ static apd_status tidy(const apd_sweep *study, const char *folder, apd_error *er
     return status;
 }
 
-/* A run's processes have ended. One that was refused before it had a lock, or could not be started, has left no word. */
+/* A run's processes have ended. One that was refused before it had the lock, or that could not be started, has written no
+ * status.json: it is written here. */
 static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_error *error) {
     const apd_sweep_run *run = &l->study->runs[at->run];
     char *folder = apd_sweep_run_folder(l->study, at->run);
@@ -117,12 +104,10 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
     if (code == 0 && kind == APD_RUN_DONE && l->study->keep != APD_KEEP_ALL)
         status = tidy(l->study, folder, error);
     if (kind == APD_RUN_WAITING && code != 0 && code != APD_REQUEUE && code != APD_ERROR_LOCKED) {
-        char text[160];
-        int length = snprintf(
-            text, sizeof text,
-            "{\"state\": \"failed\", \"message\": \"exit status %d before it began; see train.log\"}\n",
-            code);
-        status = apd_write_file(folder, "status.json", text, length, error);
+        standing = (apd_standing){.state = "failed", .average = NAN, .capacity = NAN, .seconds = NAN};
+        (void)snprintf(standing.message, sizeof standing.message,
+                       "exit status %d before it began; see train.log", code);
+        status = apd_standing_put(folder, &standing, error);
         kind = APD_RUN_FAILED;
     }
     apd_log("%-8s %s  exit status %d  %s", apd_run_kind_names[kind], run->folder, code, standing.message);
@@ -154,7 +139,7 @@ apd_status apd_launch_runs(const apd_sweep *study, int at_once, double limit, bo
         l.stopping = l.stopping || asked || status != APD_OK;
         more = more && !l.stopping;
         for (int c = 0; c < at_once && more; c++) {
-            int r = l.children[c].pid == 0 ? choose(&l) : -1;
+            int r = l.children[c].pid == 0 ? apd_sweep_next(study, 0, false, l.tried) : -1;
             if (l.children[c].pid == 0 && r < 0)
                 more = false;
             else if (r >= 0)

@@ -46,15 +46,16 @@ static char *tail_of(const char *folder, const char *name) {
 
 /* Where training is: metrics.jsonl's last line about a step or an epoch. */
 static void find_place(const char *folder, detail *found) {
-    char *text = tail_of(folder, "metrics.jsonl"), value[24];
+    char *text = tail_of(folder, "metrics.jsonl");
     for (char *line = text, *next; line != NULL && *line != '\0'; line = next) {
         next = strchr(line, '\n');
         if (next == NULL) /* half a line */
             break;
         *next++ = '\0';
-        if (apd_json_find(line, "place", value, sizeof value))
-            found->task = atoi(value) + 1;
-        found->epoch = apd_json_find(line, "epoch", value, sizeof value) ? atoi(value) + 1 : 0;
+        if (!isnan(apd_json_find_number(line, "place")))
+            found->task = apd_json_find_whole(line, "place") + 1;
+        found->epoch =
+            isnan(apd_json_find_number(line, "epoch")) ? 0 : apd_json_find_whole(line, "epoch") + 1;
     }
     free(text);
 }

@@ -64,6 +64,16 @@ apd_status apd_sweep_read(apd_sweep *study, const char *path, const char *const 
 /* Describe every run, with study->shards (> 0), name its folder, and refuse two that are equal. Local. Status: USAGE. */
 apd_status apd_sweep_expand(apd_sweep *study, apd_error *error);
 
+/* The runs by digest, to be freed: (run_count). */
+typedef struct apd_sweep_place {
+    uint64_t digest;
+    int run;
+} apd_sweep_place;
+apd_sweep_place *apd_sweep_by_digest(const apd_sweep *study);
+
+/* Bisect `places` (count). NULL: no run has this digest. */
+const apd_sweep_place *apd_sweep_find(const apd_sweep_place *places, int count, uint64_t digest);
+
 /* Describe one run anew with the folder `folder`. Local. Status: USAGE. */
 apd_status apd_sweep_describe(const apd_sweep *study, apd_sweep_run *run, const char *folder,
                               apd_error *error);

@@ -1,7 +1,6 @@
 #include "tables/cells.h"
 
 #include "base/memory.h"
-#include "base/status.h"
 #include "base/utf8.h"
 #include "io/system/csv.h"
 
@@ -65,16 +64,4 @@ void apd_csv_cell_text(FILE *file, const char *text) {
     (void)fputc(',', file);
     if (text != NULL)
         apd_csv_text(file, text);
-}
-
-void apd_text_begin(apd_text *text) {
-    *text = (apd_text){0};
-    text->file = open_memstream(&text->text, &text->size);
-    if (text->file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
-}
-
-void apd_text_end(apd_text *text) {
-    if (fclose(text->file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a table");
 }

@@ -14,14 +14,4 @@ void apd_csv_cell_number(FILE *file, double number);
 /* A text as a CSV cell with a comma before it: in quotes; empty for NULL. */
 void apd_csv_cell_text(FILE *file, const char *text);
 
-/* A file in memory. Running out of memory is fatal. */
-typedef struct apd_text {
-    char *text; /* set by apd_text_end; to be freed */
-    size_t size;
-    FILE *file;
-} apd_text;
-
-void apd_text_begin(apd_text *text);
-void apd_text_end(apd_text *text);
-
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/counted.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "tables/cells.h"
 #include "tables/paired.h"
 
@@ -46,13 +47,12 @@ static void clear_grid(grid *cells) {
 
 /* The cell takes the text. */
 static void set(grid *cells, int row, int column, apd_text *text) {
-    apd_text_end(text);
-    cells->cells[row * cells->columns + column] = text->text;
+    cells->cells[row * cells->columns + column] = apd_text_end(text);
 }
 
 static void set_text(grid *cells, int row, int column, const char *shown) {
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, "a table");
     cells->as->text(text.file, shown);
     set(cells, row, column, &text);
 }
@@ -196,7 +196,7 @@ static void fill_column(grid *cells, int place, const apd_study_table *table, co
     const format *as = cells->as;
     double best[2];
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, "a table");
     as->text(text.file, c->row->heading);
     (void)fputs(", ", text.file);
     as->text(text.file, c->row->unit);
@@ -206,7 +206,7 @@ static void fill_column(grid *cells, int place, const apd_study_table *table, co
     for (int l = 0; l < table->line_count; l++) {
         double rank = rank_of(&table->lines[l], c);
         const char *const *mark = rank == best[0] ? as->best : rank == best[1] ? as->second : NULL;
-        apd_text_begin(&text);
+        apd_text_begin(&text, "a table");
         put_value(text.file, as, &table->lines[l], c, mark);
         set(cells, l + 1, place, &text);
     }
@@ -234,7 +234,7 @@ static void fill_names(grid *cells, const apd_study *study, const apd_study_tabl
 /* "apd, 4e-4": method and the keys' values in one cell. */
 static void set_name(grid *cells, int row, int place, const apd_study *study, const apd_study_run *run) {
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, "a table");
     cells->as->text(text.file, run->result.method);
     for (int k = 0; k < study->shown_count; k++) {
         (void)fputs(", ", text.file);
@@ -295,7 +295,7 @@ static void put_lines(FILE *file, const format *as, const apd_study *study, cons
 
 static void set_number(grid *cells, int row, int place, double number, int digits) {
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, "a table");
     put_number(text.file, cells->as, number, digits, NULL);
     set(cells, row, place, &text);
 }
@@ -303,7 +303,7 @@ static void set_number(grid *cells, int row, int place, double number, int digit
 /* Three significant digits, enough for 2 / 2^40. */
 static void set_p(grid *cells, int row, int place, double p) {
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, "a table");
     if (isnan(p))
         (void)fputs(cells->as->none, text.file);
     else
@@ -410,20 +410,15 @@ static void put_all(FILE *file, const format *as, const apd_study *study) {
     say_absent(file, as, study);
     if (study->table_count == 0)
         return;
-    paragraph(file, as,
-              "Means over n runs, and the deviation of the sample where there are at least two; seeds: of "
-              "each order. "
-              "BWT: accuracy at the end minus accuracy when learned. Forgetting: best earlier accuracy minus "
-              "the last. "
-              "AOPD, MOPD: mean and largest difference between orders of a task's final accuracy, seeds "
-              "averaged first; "
-              "both grow with the number of orders. Capacity, of one network: non-zeros of what is stored; "
-              "the same with "
-              "heads and biases; bytes of the checkpoint; those bytes with positions under an ideal code. "
-              "Time: all "
-              "tasks. p: exact sign-flip test of the differences, two-sided, not corrected for the number of "
-              "pairs; at "
-              "least 2/2^n.");
+    paragraph(
+        file, as,
+        "Means over n runs, and the deviation of the sample where there are at least two; seeds: of each "
+        "order. BWT: accuracy at the end minus accuracy when learned. Forgetting: best earlier accuracy "
+        "minus the last. AOPD, MOPD: mean and largest difference between orders of a task's final "
+        "accuracy, seeds averaged first; both grow with the number of orders. Capacity, of one network: "
+        "non-zeros of what is stored; the same with heads and biases; bytes of the checkpoint; those "
+        "bytes with positions under an ideal code. Time: all tasks. p: exact sign-flip test of the "
+        "differences, two-sided, not corrected for the number of pairs; at least 2/2^n.");
 }
 
 void apd_print_markdown(FILE *file, const apd_study *study) {

@@ -1,6 +1,7 @@
 #include "tables/result.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "io/checkpoint/commits.h"
 #include "io/description/options.h"
 #include "io/description/values.h"
@@ -13,27 +14,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static char *path_in(const char *folder, const char *name) {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = apd_allocate_bytes((int64_t)size, "a path");
-    (void)snprintf(path, size, "%s/%s", folder, name);
-    return path;
-}
-
 /* --- the description --------------------------------------------------------------------------------------------- */
 
 char *apd_result_value(const apd_description *description, const char *key) {
     int option = description != NULL ? apd_option_find(key) : -1;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = option >= 0 ? open_memstream(&text, &size) : NULL;
+    apd_text value;
     if (option < 0)
         return apd_duplicate_text("");
-    if (file == NULL)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value of the description");
-    apd_value_write(file, &apd_options[option], description);
-    if (fclose(file) != 0)
-        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value of the description");
+    apd_text_begin(&value, "a value of the description");
+    apd_value_write(value.file, &apd_options[option], description);
+    char *text = apd_text_end(&value);
+    size_t size = value.size;
     if (size >= 2 && text[0] == '"' && text[size - 1] == '"') {
         memmove(text, text + 1, size - 2);
         text[size - 2] = '\0';
@@ -224,19 +215,28 @@ static apd_status read_accuracy(apd_result *result, const char *path, apd_error 
     return status;
 }
 
+typedef struct identity {
+    int id, place;
+} identity;
+
 static int by_id(const void *a, const void *b) {
-    int first = *(const int *)a, second = *(const int *)b;
+    int first = ((const identity *)a)->id, second = ((const identity *)b)->id;
     return (first > second) - (first < second);
 }
 
-static apd_status check_identities(const apd_result *result, apd_error *error) {
-    int *ids = apd_allocate(result->done, sizeof *ids, "a run's tasks"), twice = -1;
+/* List the places by identity, each of which is one task's. */
+static apd_status order_identities(apd_result *result, apd_error *error) {
+    identity *found = apd_allocate(result->done, sizeof *found, "a run's tasks");
+    int twice = -1;
     for (int t = 0; t < result->done; t++)
-        ids[t] = result->records[t].id;
-    qsort(ids, (size_t)result->done, sizeof *ids, by_id);
-    for (int t = 1; t < result->done; t++)
-        twice = ids[t] == ids[t - 1] ? ids[t] : twice;
-    free(ids);
+        found[t] = (identity){result->records[t].id, t};
+    qsort(found, (size_t)result->done, sizeof *found, by_id);
+    result->places = apd_allocate(result->done, sizeof *result->places, "a run's tasks");
+    for (int t = 0; t < result->done; t++) {
+        result->places[t] = found[t].place;
+        twice = t > 0 && found[t].id == found[t - 1].id ? found[t].id : twice;
+    }
+    free(found);
     if (twice < 0)
         return APD_OK;
     return apd_fail(error, APD_ERROR_DATA, "%s: two of its tasks say that they are task %d", result->name,
@@ -261,7 +261,7 @@ typedef apd_status reader(apd_result *result, const char *path, apd_error *error
 /* Read `folder`/`name` if it exists; *there says so. */
 static apd_status read_if_there(apd_result *result, const char *folder, const char *name, reader *read,
                                 bool *there, apd_error *error) {
-    char *path = path_in(folder, name);
+    char *path = apd_join_path(folder, name);
     apd_status status = apd_file_exists(path, there, error);
     if (status == APD_OK && *there)
         status = read(result, path, error);
@@ -271,7 +271,7 @@ static apd_status read_if_there(apd_result *result, const char *folder, const ch
 
 static apd_status read_must(apd_result *result, const char *folder, const char *name, reader *read,
                             apd_error *error) {
-    char *path = path_in(folder, name);
+    char *path = apd_join_path(folder, name);
     apd_status status = read(result, path, error);
     free(path);
     return status;
@@ -286,7 +286,7 @@ apd_status apd_result_read(const char *folder, apd_result *out, apd_error *error
         APD_GO(read_if_there(&result, folder, "manifest.json", read_manifest, &there, error));
     if (there && result.done > 0) {
         APD_GO(read_must(&result, folder, "tasks.csv", read_tasks, error));
-        APD_GO(check_identities(&result, error));
+        APD_GO(order_identities(&result, error));
         APD_GO(read_must(&result, folder, "accuracy.csv", read_accuracy, error));
     }
     *out = result;
@@ -327,7 +327,7 @@ static apd_status read_checkpoint(apd_result *result, const char *path, apd_erro
     if (status == APD_OK)
         take_state(result, &state);
     apd_run_state_clear(&state);
-    return status == APD_OK ? check_identities(result, error) : status;
+    return status == APD_OK ? order_identities(result, error) : status;
 }
 
 /* Whether the folder's manifest.json says all that the tables need; one of an older version has no capacity. */
@@ -363,6 +363,7 @@ void apd_result_clear(apd_result *result) {
     free(result->order);
     free(result->part);
     free(result->records);
+    free(result->places);
     apd_description_destroy(result->description);
     apd_accuracies_clear(&result->accuracies);
     *result = (apd_result){0};

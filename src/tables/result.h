@@ -31,6 +31,7 @@ typedef struct apd_result {
     uint64_t data_digest;
     int tasks, done;           /* of the stream, and finished; 0: none yet */
     apd_result_task *records;  /* (done) in the order of training */
+    int *places;               /* (done) the tasks' places in it, by rising identity */
     apd_accuracies accuracies; /* (done) */
     apd_capacity capacity;     /* NaN: not said */
     double seconds;            /* of all finished tasks */

@@ -27,15 +27,6 @@ const apd_result_task *apd_side_record(const apd_side *side, int run, int task) 
 
 /* --- the same tasks ---------------------------------------------------------------------------------------------- */
 
-typedef struct identity {
-    int id, place;
-} identity;
-
-static int by_id(const void *a, const void *b) {
-    int first = ((const identity *)a)->id, second = ((const identity *)b)->id;
-    return (first > second) - (first < second);
-}
-
 /* All runs against the one that has come farthest. */
 static apd_status check_lengths(const apd_side *side, apd_error *error) {
     int farthest = 0;
@@ -52,21 +43,18 @@ static apd_status check_lengths(const apd_side *side, apd_error *error) {
 }
 
 /* The places of run `r` by rising identity; the first run says which identities there are. */
-static apd_status place_run(apd_side *side, int r, identity *found, apd_error *error) {
+static apd_status place_run(apd_side *side, int r, apd_error *error) {
     const apd_result *run = side->runs[r];
     int tasks = side->task_count;
-    for (int p = 0; p < tasks; p++)
-        found[p] = (identity){run->records[p].id, p};
-    qsort(found, (size_t)tasks, sizeof *found, by_id);
     for (int t = 0; t < tasks; t++) {
-        if (r > 0 && found[t].id != side->tasks[t])
+        int id = run->records[run->places[t]].id;
+        if (r > 0 && id != side->tasks[t])
             return apd_fail(error, APD_ERROR_USAGE,
                             "%s and %s have each finished %d tasks, but not the same ones (task %d is in one "
                             "of them only); finish both by apd train first",
-                            side->runs[0]->name, run->name, tasks,
-                            found[t].id < side->tasks[t] ? found[t].id : side->tasks[t]);
-        side->tasks[t] = found[t].id;
-        side->places[(int64_t)r * tasks + t] = found[t].place;
+                            side->runs[0]->name, run->name, tasks, id < side->tasks[t] ? id : side->tasks[t]);
+        side->tasks[t] = id;
+        side->places[(int64_t)r * tasks + t] = run->places[t];
     }
     return APD_OK;
 }
@@ -128,11 +116,9 @@ apd_status apd_side_make(apd_result *const *runs, int count, apd_side *out, apd_
     side.left_out = apd_allocate(tasks, sizeof *side.left_out, "the tasks");
     side.accuracy = apd_allocate(count * tasks, sizeof *side.accuracy, "the accuracies");
     side.figures = apd_allocate(count, sizeof *side.figures, "the figures");
-    identity *found = apd_allocate(tasks, sizeof *found, "the tasks");
     status = check_lengths(&side, error);
     for (int r = 0; r < count && status == APD_OK; r++)
-        status = place_run(&side, r, found, error);
-    free(found);
+        status = place_run(&side, r, error);
     if (status != APD_OK) {
         apd_side_clear(&side);
         return status;

@@ -33,27 +33,12 @@ static bool is_shown(const char *key) {
 
 /* --- tables ------------------------------------------------------------------------------------------------------ */
 
-static int by_number(const void *a, const void *b) {
-    int first = *(const int *)a, second = *(const int *)b;
-    return (first > second) - (first < second);
-}
-
-/* The identities of the run's tasks, rising; free them. */
-static int *identities(const apd_result *run) {
-    int *ids = apd_allocate(run->done, sizeof *ids, "a run's tasks");
-    for (int t = 0; t < run->done; t++)
-        ids[t] = run->records[t].id;
-    qsort(ids, (size_t)run->done, sizeof *ids, by_number);
-    return ids;
-}
-
 static bool same_tasks(const apd_result *a, const apd_result *b) {
     if (a->data_digest != b->data_digest || a->done != b->done || strcmp(a->part, b->part) != 0)
         return false;
-    int *first = identities(a), *second = identities(b);
-    bool same = memcmp(first, second, (size_t)a->done * sizeof *first) == 0;
-    free(first);
-    free(second);
+    bool same = true;
+    for (int t = 0; t < a->done && same; t++)
+        same = a->records[a->places[t]].id == b->records[b->places[t]].id;
     return same;
 }
 

@@ -1,7 +1,7 @@
 #include "tables/tables.h"
 
+#include "base/text.h"
 #include "io/system/durable.h"
-#include "tables/cells.h"
 #include "tables/print.h"
 #include "tables/sheets.h"
 #include "tables/study.h"
@@ -21,7 +21,7 @@ static const file_row files[] = {
 static apd_status write_file(const char *folder, const file_row *row, const apd_study *study,
                              apd_error *error) {
     apd_text text;
-    apd_text_begin(&text);
+    apd_text_begin(&text, row->name);
     row->put(text.file, study);
     apd_text_end(&text);
     apd_status status = apd_write_file(folder, row->name, text.text, (int64_t)text.size, error);
