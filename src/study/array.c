@@ -46,7 +46,7 @@ static int array_limit(void) {
 }
 
 /* The first argument is the description, the others what the command line had. */
-static void put_arguments(const apd_sweep *study, const apd_array *array, FILE *file) {
+static void put_arguments(const apd_study *study, const apd_array *array, FILE *file) {
     char *here = getcwd(NULL, 0);
     (void)fputs("cd ", file);
     put_word(file, here != NULL ? here : ".");
@@ -68,7 +68,7 @@ static void put_arguments(const apd_sweep *study, const apd_array *array, FILE *
     (void)fputc('\n', file);
 }
 
-static apd_status write_script(const apd_sweep *study, const apd_array *array, const char *name,
+static apd_status write_script(const apd_study *study, const apd_array *array, const char *name,
                                const char *head, const char *role, apd_error *error) {
     char program[PATH_MAX];
     apd_text text;
@@ -113,7 +113,7 @@ static apd_status say_or_submit(const apd_array *array, int elements, long at_on
     return status;
 }
 
-apd_status apd_array_write(apd_sweep *study, const apd_array *array, apd_error *error) {
+apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *error) {
     static const char head[] = "#SBATCH --job-name=apd-study\n"
                                "#SBATCH --ntasks=4\n"
                                "#SBATCH --time=4:00:00\n"
@@ -127,7 +127,7 @@ apd_status apd_array_write(apd_sweep *study, const apd_array *array, apd_error *
     APD_TRY(apd_cli_integer("at-once", array->at_once, 1, 100000, &at_once, error));
     if (array->ranks_a_run != NULL)
         APD_TRY(apd_cli_integer("ranks-a-run", array->ranks_a_run, 1, 65536, &ranks, error));
-    APD_TRY(apd_sweep_settle(study, (int)ranks, true,
+    APD_TRY(apd_study_settle(study, (int)ranks, true,
                              error)); /* the shards are fixed before any element starts */
     APD_TRY(apd_make_folder(array->folder, error));
     APD_TRY(write_script(study, array, "array.sbatch", head, "array", error));

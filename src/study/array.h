@@ -17,6 +17,6 @@ typedef struct apd_array {
 } apd_array;
 
 /* Write array.sbatch and gather.sbatch, print how to submit them, and do it if asked. Local. Statuses: USAGE, IO. */
-apd_status apd_array_write(apd_sweep *study, const apd_array *array, apd_error *error);
+apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *error);
 
 #endif

@@ -80,13 +80,13 @@ static const apd_cli_option table[] = {
 /* --- the end ----------------------------------------------------------------------------------------------- */
 
 /* "name: first error line" for each run of the kind. */
-static void list_kind(const apd_sweep *study, apd_run_kind kind, int count) {
+static void list_kind(const apd_study *study, apd_run_kind kind, int count) {
     if (count == 0)
         return;
     (void)fprintf(stderr, "%s:\n", apd_run_kind_names[kind]);
     for (int r = 0; r < study->run_count; r++) {
         apd_standing standing;
-        char *folder = apd_sweep_run_folder(study, r);
+        char *folder = apd_study_run_folder(study, r);
         if (apd_run_look(folder, &standing) == kind)
             (void)fprintf(stderr, "  %s: %s\n", study->runs[r].folder,
                           kind == APD_RUN_APART
@@ -96,7 +96,7 @@ static void list_kind(const apd_sweep *study, apd_run_kind kind, int count) {
     }
 }
 
-static apd_status write_tables(const apd_sweep *study, apd_error *error) {
+static apd_status write_tables(const apd_study *study, apd_error *error) {
     apd_table_run *runs = apd_allocate(study->run_count, sizeof *runs, "the tables' runs");
     const char **values =
         apd_allocate((int64_t)study->run_count * APD_STUDY_KEYS, sizeof *values, "the runs' values");
@@ -104,7 +104,7 @@ static apd_status write_tables(const apd_sweep *study, apd_error *error) {
         const char **own = &values[(int64_t)r * APD_STUDY_KEYS];
         for (int k = 0; k < study->key_count; k++)
             own[k] = study->runs[r].values[k] != NULL ? study->runs[r].values[k] : "";
-        runs[r] = (apd_table_run){.folder = apd_sweep_run_folder(study, r), .values = own};
+        runs[r] = (apd_table_run){.folder = apd_study_run_folder(study, r), .values = own};
     }
     apd_status status =
         apd_tables_write(study->output, runs, study->run_count, study->keys, study->key_count, error);
@@ -116,9 +116,9 @@ static apd_status write_tables(const apd_sweep *study, apd_error *error) {
 }
 
 /* Count the runs, name those that failed, and write the tables. The exit status says what is left. */
-static apd_status finish(const apd_sweep *study, apd_error *error) {
+static apd_status finish(const apd_study *study, apd_error *error) {
     int counts[APD_RUN_KINDS];
-    apd_sweep_count(study, counts);
+    apd_study_count(study, counts);
     int failed = counts[APD_RUN_FAILED] + counts[APD_RUN_APART], done = counts[APD_RUN_DONE];
     int left = study->run_count - done - failed;
     list_kind(study, APD_RUN_FAILED, counts[APD_RUN_FAILED]);
@@ -131,12 +131,12 @@ static apd_status finish(const apd_sweep *study, apd_error *error) {
 }
 
 /* Before any run: the study's folder, and what of former starts is in the way. */
-static apd_status begin(apd_sweep *study, const study_options *options, int ranks, apd_error *error) {
-    APD_TRY(apd_sweep_settle(study, ranks, true, error));
+static apd_status begin(apd_study *study, const study_options *options, int ranks, apd_error *error) {
+    APD_TRY(apd_study_settle(study, ranks, true, error));
     char *stop = apd_join_path(study->output, "stop");
     apd_status status = apd_file_delete(stop, error);
     free(stop);
-    return status == APD_OK && options->retry ? apd_sweep_retry(study, error) : status;
+    return status == APD_OK && options->retry ? apd_study_retry(study, error) : status;
 }
 
 /* --- groups of ranks --------------------------------------------------------------------------------------- */
@@ -154,20 +154,20 @@ static apd_status ranks_a_run(const study_options *options, const apd_team *worl
 }
 
 /* Describe the runs on the first rank of each group, after rank 0 has fixed what they have in common. Collective. */
-static apd_status settle(apd_sweep *study, const study_options *options, const apd_team *world,
+static apd_status settle(apd_study *study, const study_options *options, const apd_team *world,
                          const apd_team *team, int ranks, apd_error *error) {
     apd_status status = APD_OK;
     bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0;
     if (first)
-        status = options->dry_run ? apd_sweep_settle(study, ranks, false, error)
+        status = options->dry_run ? apd_study_settle(study, ranks, false, error)
                                   : begin(study, options, ranks, error);
     APD_TRY(apd_team_agree(world, status, error));
     if (leads && !first && !options->dry_run)
-        status = apd_sweep_settle(study, ranks, false, error);
+        status = apd_study_settle(study, ranks, false, error);
     return apd_team_agree(world, status, error);
 }
 
-static apd_status train(apd_sweep *study, const study_options *options, const apd_team *world, apd_team *team,
+static apd_status train(apd_study *study, const study_options *options, const apd_team *world, apd_team *team,
                         int ranks, double limit, apd_error *error) {
     bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0;
     apd_groups groups = {.study = leads ? study : NULL,
@@ -188,7 +188,7 @@ static apd_status train(apd_sweep *study, const study_options *options, const ap
     return first && status == APD_OK ? finish(study, error) : status;
 }
 
-static apd_status study_on_ranks(apd_sweep *study, const study_options *options, const apd_team *world,
+static apd_status study_on_ranks(apd_study *study, const study_options *options, const apd_team *world,
                                  double limit, double seconds, apd_error *error) {
     int ranks = 0;
     APD_TRY(apd_startup_check_request(world, study->path, options->settings.values, options->settings.count,
@@ -208,18 +208,18 @@ static apd_status study_on_ranks(apd_sweep *study, const study_options *options,
 /* --- the command ------------------------------------------------------------------------------------------- */
 
 /* What is there, beside jobs that may run. */
-static apd_status gather(apd_sweep *study, apd_error *error) {
-    APD_TRY(apd_sweep_settle(study, 1, false, error));
+static apd_status gather(apd_study *study, apd_error *error) {
+    APD_TRY(apd_study_settle(study, 1, false, error));
     return finish(study, error);
 }
 
-static apd_status list_runs(apd_sweep *study, apd_error *error) {
-    APD_TRY(apd_sweep_settle(study, 1, false, error));
+static apd_status list_runs(apd_study *study, apd_error *error) {
+    APD_TRY(apd_study_settle(study, 1, false, error));
     apd_forecast_list(study);
     return APD_OK;
 }
 
-static apd_status run_by_launcher(apd_sweep *study, const study_options *options, double limit,
+static apd_status run_by_launcher(apd_study *study, const study_options *options, double limit,
                                   apd_error *error) {
     long at_once = 1;
     APD_TRY(apd_cli_integer("at-once", options->at_once, 1, 100000, &at_once, error));
@@ -233,7 +233,7 @@ static apd_status run_by_launcher(apd_sweep *study, const study_options *options
     return finish(study, error);
 }
 
-static apd_status run_on_ranks(apd_sweep *study, const study_options *options, double limit, double seconds,
+static apd_status run_on_ranks(apd_study *study, const study_options *options, double limit, double seconds,
                                apd_error *error) {
     apd_team *world = NULL;
     apd_status status = apd_world_begin(&world, error);
@@ -245,7 +245,7 @@ static apd_status run_on_ranks(apd_sweep *study, const study_options *options, d
 
 static apd_status run_study(const void *given, int count, const char *const *arguments, apd_error *error) {
     const study_options *options = given;
-    apd_sweep study;
+    apd_study study;
     double limit = INFINITY, seconds = 0.0;
     (void)count;
     APD_TRY(apd_cli_number("seconds", options->seconds, 0.0, 3600.0, &seconds, error));
@@ -256,7 +256,7 @@ static apd_status run_study(const void *given, int count, const char *const *arg
     }
     if (options->submit && options->slurm == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--submit: --slurm DIR is needed, too");
-    apd_status status = apd_sweep_read(&study, arguments[0], options->vary.values, options->vary.count,
+    apd_status status = apd_study_read(&study, arguments[0], options->vary.values, options->vary.count,
                                        options->settings.values, options->settings.count, error);
     if (status == APD_OK && options->launcher != NULL) {
         free(study.launcher);
@@ -280,7 +280,7 @@ static apd_status run_study(const void *given, int count, const char *const *arg
         status = run_by_launcher(&study, options, limit, error);
     else if (status == APD_OK)
         status = run_on_ranks(&study, options, limit, seconds, error);
-    apd_sweep_clear(&study);
+    apd_study_clear(&study);
     return status;
 }
 

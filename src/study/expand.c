@@ -1,6 +1,6 @@
 /* Every run of a study described, checked and named. */
 #include "base/text.h"
-#include "study/sweep.h"
+#include "study/study.h"
 
 #include "base/digest.h"
 #include "base/memory.h"
@@ -14,7 +14,7 @@ enum { VALUE = 28, WORDS = 120, FOLDER = WORDS + 10 };
 /* --- names ----------------------------------------------------------------------------------------------- */
 
 /* The word for a key: its last part, or its section where that is "name" or another key ends alike. */
-static const char *key_word(const apd_sweep *study, int key, size_t *length) {
+static const char *key_word(const apd_study *study, int key, size_t *length) {
     const char *whole = study->keys[key], *dot = strchr(whole, '.');
     *length = strlen(whole);
     if (dot == NULL)
@@ -46,7 +46,7 @@ static void plain_value(const char *value, char *text, size_t room) {
     text[used] = '\0';
 }
 
-void apd_sweep_words(const apd_sweep *study, const apd_sweep_run *run, char *text, size_t room) {
+void apd_study_words(const apd_study *study, const apd_study_run *run, char *text, size_t room) {
     size_t used = 0;
     text[0] = '\0';
     for (int k = 0; k < study->key_count && used + 1 < room; k++) {
@@ -67,10 +67,10 @@ void apd_sweep_words(const apd_sweep *study, const apd_sweep_run *run, char *tex
 /* --- descriptions ---------------------------------------------------------------------------------------- */
 
 /* A complaint about a value that this file gives, "--set KEY=VALUE: ...", names the file and the line instead. */
-static apd_status blame(const apd_sweep *study, const apd_sweep_run *run, char *const *settings,
+static apd_status blame(const apd_study *study, const apd_study_run *run, char *const *settings,
                         apd_status status, const apd_error *found, apd_error *error) {
     char words[WORDS];
-    apd_sweep_words(study, run, words, sizeof words);
+    apd_study_words(study, run, words, sizeof words);
     const char *text = found->message;
     for (int k = 0; strncmp(text, "--set ", 6) == 0 && k < study->key_count; k++) {
         size_t length = settings[k] != NULL ? strlen(settings[k]) : 0;
@@ -105,7 +105,7 @@ static char *quoted_setting(const char *key, const char *folder, const char *nam
 }
 
 /* Build the run's description with these settings in the order --set, values, the study's own. */
-static apd_status build(const apd_sweep *study, const apd_sweep_run *run, const char *folder,
+static apd_status build(const apd_study *study, const apd_study_run *run, const char *folder,
                         apd_description **out, apd_error *error) {
     enum { OWN = 3 };
     const int most = study->setting_count + APD_STUDY_KEYS + OWN;
@@ -136,7 +136,7 @@ static apd_status build(const apd_sweep *study, const apd_sweep_run *run, const 
     return status;
 }
 
-apd_status apd_sweep_base_shards(const apd_sweep *study, int *shards, apd_error *error) {
+apd_status apd_study_base_shards(const apd_study *study, int *shards, apd_error *error) {
     apd_description *description = NULL;
     APD_TRY(build(study, &study->runs[0], "run", &description, error));
     *shards = description->shards;
@@ -144,7 +144,7 @@ apd_status apd_sweep_base_shards(const apd_sweep *study, int *shards, apd_error 
     return APD_OK;
 }
 
-apd_status apd_sweep_describe(const apd_sweep *study, apd_sweep_run *run, const char *folder,
+apd_status apd_study_describe(const apd_study *study, apd_study_run *run, const char *folder,
                               apd_error *error) {
     apd_description *description = NULL;
     char *name = apd_duplicate_text(folder);
@@ -163,21 +163,21 @@ apd_status apd_sweep_describe(const apd_sweep *study, apd_sweep_run *run, const 
 }
 
 static int by_digest(const void *a, const void *b) {
-    const apd_sweep_place *x = a, *y = b;
+    const apd_study_place *x = a, *y = b;
     if (x->digest != y->digest)
         return x->digest < y->digest ? -1 : 1;
     return x->run - y->run;
 }
 
-apd_sweep_place *apd_sweep_by_digest(const apd_sweep *study) {
-    apd_sweep_place *places = apd_allocate(study->run_count, sizeof *places, "the runs by digest");
+apd_study_place *apd_study_by_digest(const apd_study *study) {
+    apd_study_place *places = apd_allocate(study->run_count, sizeof *places, "the runs by digest");
     for (int r = 0; r < study->run_count; r++)
-        places[r] = (apd_sweep_place){study->runs[r].digest, r};
+        places[r] = (apd_study_place){study->runs[r].digest, r};
     qsort(places, (size_t)study->run_count, sizeof *places, by_digest);
     return places;
 }
 
-const apd_sweep_place *apd_sweep_find(const apd_sweep_place *places, int count, uint64_t digest) {
+const apd_study_place *apd_study_find(const apd_study_place *places, int count, uint64_t digest) {
     int low = 0, high = count;
     while (low < high) {
         int middle = low + (high - low) / 2;
@@ -189,8 +189,8 @@ const apd_sweep_place *apd_sweep_find(const apd_sweep_place *places, int count, 
     return low < count && places[low].digest == digest ? &places[low] : NULL;
 }
 
-static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
-    apd_sweep_place *places = apd_sweep_by_digest(study);
+static apd_status refuse_equal(const apd_study *study, apd_error *error) {
+    apd_study_place *places = apd_study_by_digest(study);
     apd_status status = APD_OK;
     int first = -1, again = -1; /* in the order of the study's runs */
     for (int r = 1; r < study->run_count; r++)
@@ -200,8 +200,8 @@ static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
         }
     if (first >= 0) {
         char words[2][WORDS];
-        apd_sweep_words(study, &study->runs[first], words[0], WORDS);
-        apd_sweep_words(study, &study->runs[again], words[1], WORDS);
+        apd_study_words(study, &study->runs[first], words[0], WORDS);
+        apd_study_words(study, &study->runs[again], words[1], WORDS);
         status = apd_fail(error, APD_ERROR_USAGE, "%s: runs %d (%s) and %d (%s) are the same; leave one out",
                           study->path, first + 1, words[0], again + 1, words[1]);
     }
@@ -209,15 +209,15 @@ static apd_status refuse_equal(const apd_sweep *study, apd_error *error) {
     return status;
 }
 
-apd_status apd_sweep_expand(apd_sweep *study, apd_error *error) {
+apd_status apd_study_expand(apd_study *study, apd_error *error) {
     for (int r = 0; r < study->run_count; r++) {
-        apd_sweep_run *run = &study->runs[r];
+        apd_study_run *run = &study->runs[r];
         char words[WORDS], folder[FOLDER];
-        APD_TRY(apd_sweep_describe(study, run, "run", error)); /* the digest needs no name */
-        apd_sweep_words(study, run, words, sizeof words);
+        APD_TRY(apd_study_describe(study, run, "run", error)); /* the digest needs no name */
+        apd_study_words(study, run, words, sizeof words);
         (void)snprintf(folder, sizeof folder, "%s-%08" PRIx32, words,
                        (uint32_t)(run->digest ^ run->digest >> 32));
-        APD_TRY(apd_sweep_describe(study, run, folder, error));
+        APD_TRY(apd_study_describe(study, run, folder, error));
     }
     return refuse_equal(study, error);
 }

@@ -1,5 +1,5 @@
 /* The study file and --vary as a list of runs, each a choice of values. */
-#include "study/sweep.h"
+#include "study/study.h"
 
 #include "base/memory.h"
 #include "io/description/options.h"
@@ -19,7 +19,7 @@ typedef struct axis {
 } axis;
 
 typedef struct reader {
-    apd_sweep *study;
+    apd_study *study;
     apd_place place;
     axis axes[APD_STUDY_KEYS + 1];
     int axis_count;
@@ -34,7 +34,7 @@ static const apd_yaml_node *child(const apd_yaml_node *map, const char *name) {
 
 /* --- values ---------------------------------------------------------------------------------------------- */
 
-static const char *keep_text(apd_sweep *study, char *text) {
+static const char *keep_text(apd_study *study, char *text) {
     study->pool = apd_reallocate(study->pool, study->pool_count, (int64_t)study->pool_count + 1,
                                  sizeof *study->pool, "the study's values");
     study->pool[study->pool_count++] = text;
@@ -44,7 +44,7 @@ static const char *keep_text(apd_sweep *study, char *text) {
 /* The key's place in study->keys, where it is added if it is new. */
 static apd_status find_key(const reader *in, const char *key, int line, int *at) {
     static const char *const own[] = {"name", "output", "shards"};
-    apd_sweep *study = in->study;
+    apd_study *study = in->study;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(key, own[i]) == 0)
             return apd_place_fail(
@@ -193,7 +193,7 @@ out:
 
 /* --- combinations ---------------------------------------------------------------------------------------- */
 
-static apd_sweep_run *add_run(apd_sweep *study) {
+static apd_study_run *add_run(apd_study *study) {
     int count = study->run_count, room = count == 0 ? 16 : 2 * count;
     if (count == 0 || (count >= 16 && (count & (count - 1)) == 0))
         study->runs = apd_reallocate(study->runs, count, room, sizeof *study->runs, "the study's runs");
@@ -209,8 +209,8 @@ static apd_status multiply(const reader *in) {
         return apd_place_fail(&in->place, 0, "%.0f combinations; at most %d runs are possible", count,
                               APD_STUDY_RUNS);
     for (int i = 0; i < (int)count; i++) {
-        apd_sweep_run *run = add_run(in->study);
-        *run = (apd_sweep_run){.original = true};
+        apd_study_run *run = add_run(in->study);
+        *run = (apd_study_run){.original = true};
         int left = i;
         for (int a = in->axis_count - 1; a >= 0; a--) {
             const axis *from = &in->axes[a];
@@ -227,7 +227,7 @@ static apd_status multiply(const reader *in) {
 
 /* An entry of exclude or include, as the values of a run. */
 static apd_status read_entry(const reader *in, const char *list, const apd_yaml_node *map,
-                             apd_sweep_run *entry) {
+                             apd_study_run *entry) {
     if (map->kind != APD_YAML_MAP || map->count == 0)
         return apd_place_fail(&in->place, map->line, "%s: an entry is no map such as {seed: 0}", list);
     for (int k = 0; k < map->count; k++) {
@@ -248,10 +248,10 @@ static apd_status need_list(const reader *in, const char *name, const apd_yaml_n
 }
 
 static apd_status exclude(const reader *in, const apd_yaml_node *list) {
-    apd_sweep *study = in->study;
+    apd_study *study = in->study;
     APD_TRY(need_list(in, "exclude", list));
     for (int e = 0; list != NULL && e < list->count; e++) {
-        apd_sweep_run entry = {0};
+        apd_study_run entry = {0};
         int kept = 0;
         APD_TRY(read_entry(in, "exclude", &list->items[e], &entry));
         for (int k = 0; k < study->key_count; k++)
@@ -272,7 +272,7 @@ static apd_status exclude(const reader *in, const apd_yaml_node *list) {
 }
 
 /* Whether the entry changes no value that matrix or zip gave the run. */
-static bool fits(const apd_sweep *study, const apd_sweep_run *run, const apd_sweep_run *entry) {
+static bool fits(const apd_study *study, const apd_study_run *run, const apd_study_run *entry) {
     for (int k = 0; k < study->key_count; k++)
         if (entry->values[k] != NULL && study->varied[k] && strcmp(entry->values[k], run->values[k]) != 0)
             return false;
@@ -280,14 +280,14 @@ static bool fits(const apd_sweep *study, const apd_sweep_run *run, const apd_swe
 }
 
 static apd_status include(const reader *in, const apd_yaml_node *list) {
-    apd_sweep *study = in->study;
+    apd_study *study = in->study;
     APD_TRY(need_list(in, "include", list));
     for (int e = 0; list != NULL && e < list->count; e++) {
-        apd_sweep_run entry = {0};
+        apd_study_run entry = {0};
         bool added = false;
         APD_TRY(read_entry(in, "include", &list->items[e], &entry));
         for (int r = 0; r < study->run_count; r++) {
-            apd_sweep_run *run = &study->runs[r];
+            apd_study_run *run = &study->runs[r];
             if (!run->original || !fits(study, run, &entry))
                 continue;
             added = true;
@@ -340,7 +340,7 @@ static apd_status read_file(const apd_place *place, const char *path, apd_yaml_n
 
 /* The base is a file beside the study file, or in the working directory, or stands in place. */
 static apd_status read_base(reader *in, const apd_yaml_node *base) {
-    apd_sweep *study = in->study;
+    apd_study *study = in->study;
     if (base == NULL)
         return apd_place_fail(&in->place, 0, "base is missing: a run description's file, or one in place");
     if (base->kind == APD_YAML_MAP) {
@@ -399,7 +399,7 @@ static apd_status read_shards(const reader *in, const apd_yaml_node *node) {
 
 /* The name is the file's without .yaml, unless it is given; the folder follows from it. */
 static apd_status read_names(const reader *in, const apd_yaml_node *root) {
-    apd_sweep *study = in->study;
+    apd_study *study = in->study;
     const char *slash = strrchr(study->path, '/');
     study->name = apd_duplicate_text(slash != NULL ? slash + 1 : study->path);
     char *ending = strrchr(study->name, '.');
@@ -451,10 +451,10 @@ static apd_status read_axes(reader *in, const char *const *vary, int count) {
     return APD_OK;
 }
 
-apd_status apd_sweep_read(apd_sweep *study, const char *path, const char *const *vary, int count,
+apd_status apd_study_read(apd_study *study, const char *path, const char *const *vary, int count,
                           const char *const *settings, int setting_count, apd_error *error) {
     *study =
-        (apd_sweep){.path = apd_duplicate_text(path), .settings = settings, .setting_count = setting_count};
+        (apd_study){.path = apd_duplicate_text(path), .settings = settings, .setting_count = setting_count};
     reader *in = apd_allocate(1, sizeof *in, "the study file");
     in->study = study;
     in->place = (apd_place){study->path, NULL, error};
@@ -469,7 +469,7 @@ apd_status apd_sweep_read(apd_sweep *study, const char *path, const char *const 
     return status;
 }
 
-void apd_sweep_clear(apd_sweep *study) {
+void apd_study_clear(apd_study *study) {
     for (int r = 0; r < study->run_count; r++) {
         free(study->runs[r].folder);
         free(study->runs[r].text);
@@ -485,5 +485,5 @@ void apd_sweep_clear(apd_sweep *study) {
     free(study->name);
     free(study->output);
     free(study->launcher);
-    *study = (apd_sweep){0};
+    *study = (apd_study){0};
 }

@@ -16,7 +16,7 @@
 const char *const apd_run_kind_names[] = {"waiting", "running", "done",     "stopped",
                                           "died",    "failed",  "set apart"};
 
-char *apd_sweep_run_folder(const apd_sweep *study, int run) {
+char *apd_study_run_folder(const apd_study *study, int run) {
     return apd_join_path(study->output, study->runs[run].folder);
 }
 
@@ -65,10 +65,10 @@ apd_run_kind apd_run_look(const char *folder, apd_standing *standing) {
     return standing->starts >= 2 ? APD_RUN_APART : APD_RUN_DIED;
 }
 
-apd_status apd_sweep_retry(const apd_sweep *study, apd_error *error) {
+apd_status apd_study_retry(const apd_study *study, apd_error *error) {
     apd_status status = APD_OK;
     for (int r = 0; r < study->run_count && status == APD_OK; r++) {
-        char *folder = apd_sweep_run_folder(study, r), *path = apd_join_path(folder, "status.json");
+        char *folder = apd_study_run_folder(study, r), *path = apd_join_path(folder, "status.json");
         apd_run_kind kind = apd_run_look(folder, NULL);
         if (kind == APD_RUN_FAILED || kind == APD_RUN_APART)
             status = apd_file_delete(path, error);
@@ -78,7 +78,7 @@ apd_status apd_sweep_retry(const apd_sweep *study, apd_error *error) {
     return status;
 }
 
-apd_status apd_sweep_tidy(const apd_sweep *study, const char *folder, apd_error *error) {
+apd_status apd_study_tidy(const apd_study *study, const char *folder, apd_error *error) {
     char *path = apd_join_path(folder, "checkpoint.h5");
     apd_status status = APD_OK;
     if (study->keep == APD_KEEP_RESULTS) /* status.json, which is safe by now, says that the run is done */
@@ -91,20 +91,20 @@ apd_status apd_sweep_tidy(const apd_sweep *study, const char *folder, apd_error 
 
 /* --- all runs --------------------------------------------------------------------------------------------- */
 
-static apd_run_kind look(const apd_sweep *study, int run) {
-    char *folder = apd_sweep_run_folder(study, run);
+static apd_run_kind look(const apd_study *study, int run) {
+    char *folder = apd_study_run_folder(study, run);
     apd_run_kind kind = apd_run_look(folder, NULL);
     free(folder);
     return kind;
 }
 
-void apd_sweep_count(const apd_sweep *study, int counts[APD_RUN_KINDS]) {
+void apd_study_count(const apd_study *study, int counts[APD_RUN_KINDS]) {
     memset(counts, 0, APD_RUN_KINDS * sizeof *counts);
     for (int r = 0; r < study->run_count; r++)
         counts[look(study, r)]++;
 }
 
-int apd_sweep_next(const apd_sweep *study, int first, bool running, bool *tried) {
+int apd_study_next(const apd_study *study, int first, bool running, bool *tried) {
     for (int round = 0; round < (running ? 2 : 1); round++)
         for (int k = 0; k < study->run_count; k++) {
             int r = (k + first) % study->run_count;
@@ -120,7 +120,7 @@ int apd_sweep_next(const apd_sweep *study, int first, bool running, bool *tried)
 
 /* --- study.json ------------------------------------------------------------------------------------------- */
 
-static apd_status write_study(const apd_sweep *study, apd_error *error) {
+static apd_status write_study(const apd_study *study, apd_error *error) {
     apd_text text;
     apd_text_begin(&text, "study.json");
     apd_json json = {.file = text.file};
@@ -143,7 +143,7 @@ static apd_status write_study(const apd_sweep *study, apd_error *error) {
     return status;
 }
 
-bool apd_sweep_list(const char *folder, char ***runs, int *count) {
+bool apd_study_list(const char *folder, char ***runs, int *count) {
     char *text = read_text(folder, "study.json");
     char *at = text != NULL ? strstr(text, "\"runs\":") : NULL;
     *runs = NULL;
@@ -163,7 +163,7 @@ bool apd_sweep_list(const char *folder, char ***runs, int *count) {
 /* --- runs that were begun --------------------------------------------------------------------------------- */
 
 /* Find the run with the fewest differences from `former`; `*first` is the first of these. */
-static void find_nearest(const apd_sweep *study, const apd_description *former,
+static void find_nearest(const apd_study *study, const apd_description *former,
                          apd_description_difference *first) {
     int least = 1000;
     for (int r = 0; r < study->run_count; r++) {
@@ -188,7 +188,7 @@ static void find_nearest(const apd_sweep *study, const apd_description *former,
 }
 
 /* A run that is no longer the study's: refused once it has something to lose. */
-static apd_status refuse_stray(const apd_sweep *study, const char *folder, const apd_description *former,
+static apd_status refuse_stray(const apd_study *study, const char *folder, const apd_description *former,
                                apd_error *error) {
     apd_description_difference difference = {.key = "?"};
     char *commit = apd_join_path(folder, "checkpoint.h5");
@@ -204,19 +204,19 @@ static apd_status refuse_stray(const apd_sweep *study, const char *folder, const
         study->path, difference.key, difference.first, difference.second, folder);
 }
 
-static apd_status match_folder(apd_sweep *study, const apd_sweep_place *places, const char *name,
+static apd_status match_folder(apd_study *study, const apd_study_place *places, const char *name,
                                apd_error *error) {
     char *folder = apd_join_path(study->output, name), *text = read_text(folder, "run.yaml");
     apd_description *former = NULL;
     apd_status status = APD_OK;
     if (text != NULL &&
         apd_description_parse(folder, text, (int64_t)strlen(text), NULL, 0, &former, NULL) == APD_OK) {
-        const apd_sweep_place *found =
-            apd_sweep_find(places, study->run_count, apd_description_digest(former));
+        const apd_study_place *found =
+            apd_study_find(places, study->run_count, apd_description_digest(former));
         if (found == NULL)
             status = refuse_stray(study, folder, former, error);
         else if (strcmp(study->runs[found->run].folder, name) != 0)
-            status = apd_sweep_describe(study, &study->runs[found->run], name, error);
+            status = apd_study_describe(study, &study->runs[found->run], name, error);
     }
     apd_description_destroy(former);
     free(text);
@@ -224,10 +224,10 @@ static apd_status match_folder(apd_sweep *study, const apd_sweep_place *places, 
     return status;
 }
 
-static apd_status match_folders(apd_sweep *study, apd_error *error) {
+static apd_status match_folders(apd_study *study, apd_error *error) {
     apd_file_names names = {0};
     APD_TRY(apd_folder_list(study->output, &names, error));
-    apd_sweep_place *places = apd_sweep_by_digest(study);
+    apd_study_place *places = apd_study_by_digest(study);
     apd_status status = APD_OK;
     for (int i = 0; i < names.count && status == APD_OK; i++)
         status = match_folder(study, places, names.items[i], error);
@@ -238,12 +238,12 @@ static apd_status match_folders(apd_sweep *study, apd_error *error) {
 
 /* --- the start -------------------------------------------------------------------------------------------- */
 
-static apd_status fix_shards(apd_sweep *study, int ranks, apd_error *error) {
+static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
     char *text = read_text(study->output, "study.json");
     int former = text != NULL ? apd_json_find_whole(text, "shards") : 0;
     free(text);
     if (study->shards == 0)
-        APD_TRY(apd_sweep_base_shards(study, &study->shards, error));
+        APD_TRY(apd_study_base_shards(study, &study->shards, error));
     if (former > 0 && study->shards > 0 && study->shards != former)
         return apd_fail(
             error, APD_ERROR_USAGE,
@@ -258,9 +258,9 @@ static apd_status fix_shards(apd_sweep *study, int ranks, apd_error *error) {
     return APD_OK;
 }
 
-apd_status apd_sweep_settle(apd_sweep *study, int ranks, bool writes, apd_error *error) {
+apd_status apd_study_settle(apd_study *study, int ranks, bool writes, apd_error *error) {
     APD_TRY(fix_shards(study, ranks, error));
-    APD_TRY(apd_sweep_expand(study, error));
+    APD_TRY(apd_study_expand(study, error));
     APD_TRY(match_folders(study, error));
     if (!writes)
         return APD_OK;

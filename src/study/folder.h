@@ -10,7 +10,7 @@
 #define APD_STUDY_FOLDER_H
 
 #include "engine/standing.h"
-#include "study/sweep.h"
+#include "study/study.h"
 
 typedef enum apd_run_kind {
     APD_RUN_WAITING,
@@ -28,29 +28,29 @@ extern const char *const apd_run_kind_names[];
 /* Fix the shards (study.json's, the study's, the base's, or `ranks`), describe the runs, and find those that were begun.
  * Refuses other shards than the study started with, more `ranks` than shards, and a study without a run that has a commit or is done; the
  * latter names the key and both values. `writes`: make the folder and study.json. Statuses: USAGE; IO. */
-apd_status apd_sweep_settle(apd_sweep *study, int ranks, bool writes, apd_error *error);
+apd_status apd_study_settle(apd_study *study, int ranks, bool writes, apd_error *error);
 
 /* How the run in `folder` stands, by its files. `standing` may be NULL. */
 apd_run_kind apd_run_look(const char *folder, apd_standing *standing);
 
 /* How many runs of each kind there are. */
-void apd_sweep_count(const apd_sweep *study, int counts[APD_RUN_KINDS]);
+void apd_study_count(const apd_study *study, int counts[APD_RUN_KINDS]);
 
 /* The next run to train, or -1: one that waits, has stopped or died and was not `tried` (runs), which it is then. The search
  * begins at run `first`, so that groups seldom meet. `running`: if there is no such run, one that looks as if it were
  * running, whose machine may have died: its lock tells. */
-int apd_sweep_next(const apd_sweep *study, int first, bool running, bool *tried);
+int apd_study_next(const apd_study *study, int first, bool running, bool *tried);
 
 /* The path of a run's folder; free it. */
-char *apd_sweep_run_folder(const apd_sweep *study, int run);
+char *apd_study_run_folder(const apd_study *study, int run);
 
 /* Failed runs and those set apart may be tried again. Statuses: IO. */
-apd_status apd_sweep_retry(const apd_sweep *study, apd_error *error);
+apd_status apd_study_retry(const apd_study *study, apd_error *error);
 
 /* Delete the commits that study->keep does not keep of a finished run, which is locked. Statuses: IO, DATA. */
-apd_status apd_sweep_tidy(const apd_sweep *study, const char *folder, apd_error *error);
+apd_status apd_study_tidy(const apd_study *study, const char *folder, apd_error *error);
 
 /* Read the runs' folders from study.json in `folder`, as paths; free both. False without such a file. */
-bool apd_sweep_list(const char *folder, char ***runs, int *count);
+bool apd_study_list(const char *folder, char ***runs, int *count);
 
 #endif

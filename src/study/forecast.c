@@ -17,13 +17,13 @@ typedef struct need {
 } need;
 
 typedef struct forecast {
-    const apd_sweep *study;
+    const apd_study *study;
     need *needs; /* (run_count), of which `count` are used */
     int count;
     int *of; /* (run_count): a run's need */
 } forecast;
 
-static apd_description *describe(const apd_sweep *study, int run) {
+static apd_description *describe(const apd_study *study, int run) {
     apd_description *description = NULL;
     const char *text = study->runs[run].text;
     (void)apd_description_parse("run.yaml", text, (int64_t)strlen(text), NULL, 0, &description, NULL);
@@ -101,7 +101,7 @@ static void print_all(const forecast *f, int at_a_time, int ranks, bool measured
     for (int r = 0; r < f->study->run_count; r++) {
         need n = f->needs[f->of[r]];
         apd_standing standing;
-        char *folder = apd_sweep_run_folder(f->study, r);
+        char *folder = apd_study_run_folder(f->study, r);
         apd_run_kind state = apd_run_look(folder, &standing);
         bool done = state == APD_RUN_DONE;
         n.disk = (int64_t)((double)n.disk * kept[f->study->keep]);
@@ -122,7 +122,7 @@ static void print_all(const forecast *f, int at_a_time, int ranks, bool measured
     (void)printf("\n");
 }
 
-static void begin(forecast *f, const apd_sweep *study) {
+static void begin(forecast *f, const apd_study *study) {
     *f = (forecast){.study = study};
     f->needs = apd_allocate(study->run_count, sizeof *f->needs, "what the runs need");
     f->of = apd_allocate(study->run_count, sizeof *f->of, "the runs' kinds");
@@ -133,14 +133,14 @@ static void end(forecast *f) {
     free(f->of);
 }
 
-void apd_forecast_list(const apd_sweep *study) {
+void apd_forecast_list(const apd_study *study) {
     forecast f;
     begin(&f, study);
     print_all(&f, 1, 1, false);
     end(&f);
 }
 
-apd_status apd_forecast(const apd_sweep *study, const apd_team *world, apd_team *team, int ranks,
+apd_status apd_forecast(const apd_study *study, const apd_team *world, apd_team *team, int ranks,
                         double seconds, apd_error *error) {
     apd_status status = APD_OK;
     const bool first = apd_team_rank(world) < ranks, leads = apd_team_rank(world) == 0;

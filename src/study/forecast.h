@@ -9,10 +9,10 @@
 /* List the runs of a settled study on stdout, measured on the first group for about `seconds` each, for
  * `ranks` ranks a run. Collective over `world`; `team` is the group's. Statuses: USAGE, DATA, IO of a run that cannot
  * start. */
-apd_status apd_forecast(const apd_sweep *study, const apd_team *world, apd_team *team, int ranks,
+apd_status apd_forecast(const apd_study *study, const apd_team *world, apd_team *team, int ranks,
                         double seconds, apd_error *error);
 
 /* The same without measurements, and without MPI. Local. */
-void apd_forecast_list(const apd_sweep *study);
+void apd_forecast_list(const apd_study *study);
 
 #endif

@@ -23,12 +23,12 @@ static bool is_stopped(const apd_groups *groups) {
 
 /* Log a run's end. Called by the group's first rank. */
 static void say_end(const apd_groups *groups, const char *folder, apd_status status, const apd_error *error) {
-    const apd_sweep *study = groups->study;
+    const apd_study *study = groups->study;
     apd_standing standing;
     int counts[APD_RUN_KINDS];
     const char *name = strrchr(folder, '/') + 1;
     apd_standing_read(folder, &standing);
-    apd_sweep_count(study, counts);
+    apd_study_count(study, counts);
     const int done = counts[APD_RUN_DONE];
     if (status == APD_OK)
         apd_log("done     %d of %d  %s  average %.2f %%  capacity %.1f %%  %.1f s", done, study->run_count,
@@ -56,7 +56,7 @@ static apd_status train_one(const apd_groups *groups, const char *folder, const 
     if (status == APD_OK)
         status = apd_start_run(&run, &start, error);
     if (status == APD_OK && apd_run_speaks(&run))
-        status = apd_sweep_tidy(groups->study, folder, error);
+        status = apd_study_tidy(groups->study, folder, error);
     status = apd_team_agree(groups->team, status, error);
     *stop = run.stopped[0] != '\0' && strcmp(run.stopped, "the file stop") != 0;
     apd_run_end(&run);
@@ -74,15 +74,15 @@ static apd_status stop_all(const char *stop_file, apd_error *error) {
 }
 
 apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
-    const apd_sweep *study = groups->study;
+    const apd_study *study = groups->study;
     const bool leads = study != NULL;
     bool *tried = leads ? apd_allocate(study->run_count, sizeof *tried, "the tried runs") : NULL;
     char *stop_file = leads ? apd_join_path(study->output, "stop") : NULL;
     apd_status status = APD_OK;
     for (bool stop = false; !stop && status == APD_OK;) {
-        int next = leads && !is_stopped(groups) ? apd_sweep_next(study, groups->group, true, tried) : -1;
+        int next = leads && !is_stopped(groups) ? apd_study_next(study, groups->group, true, tried) : -1;
         char *folder =
-            apd_team_share_text(groups->team, next >= 0 ? apd_sweep_run_folder(study, next) : NULL);
+            apd_team_share_text(groups->team, next >= 0 ? apd_study_run_folder(study, next) : NULL);
         apd_error failure = {0};
         if (folder == NULL)
             break;

@@ -14,7 +14,7 @@
 #include "study/folder.h"
 
 typedef struct apd_groups {
-    const apd_sweep *study; /* on leaders; NULL elsewhere */
+    const apd_study *study; /* on leaders; NULL elsewhere */
     apd_team *team;         /* of the group */
     int group, count;       /* this group of so many */
     double limit;           /* when the job ends, on apd_seconds' clock; INFINITY: none given */

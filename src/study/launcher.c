@@ -24,7 +24,7 @@ typedef struct child {
 } child;
 
 typedef struct launcher {
-    const apd_sweep *study;
+    const apd_study *study;
     child *children; /* (at_once) */
     bool *tried;     /* (run_count) */
     int at_once, alive;
@@ -49,8 +49,8 @@ static void become(const launcher *l, const char *folder, const char *limit) {
 
 /* Write the description, count the start, and start it. */
 static apd_status start(launcher *l, child *at, int r, apd_error *error) {
-    const apd_sweep_run *run = &l->study->runs[r];
-    char *folder = apd_sweep_run_folder(l->study, r), limit[32] = "";
+    const apd_study_run *run = &l->study->runs[r];
+    char *folder = apd_study_run_folder(l->study, r), limit[32] = "";
     apd_status status = apd_make_folder(folder, error);
     if (status == APD_OK)
         status = apd_write_file(folder, "run.yaml", run->text, (int64_t)strlen(run->text), error);
@@ -80,12 +80,12 @@ static void pass_on(const launcher *l, int number) {
 }
 
 /* Under the run's lock, which its processes have left. */
-static apd_status tidy(const apd_sweep *study, const char *folder, apd_error *error) {
+static apd_status tidy(const apd_study *study, const char *folder, apd_error *error) {
     apd_process self;
     apd_lock *lock = NULL;
     apd_process_self(&self);
     APD_TRY(apd_lock_open(folder, &self, 1, false, &lock, error));
-    apd_status status = apd_sweep_tidy(study, folder, error);
+    apd_status status = apd_study_tidy(study, folder, error);
     apd_lock_close(lock);
     return status;
 }
@@ -93,8 +93,8 @@ static apd_status tidy(const apd_sweep *study, const char *folder, apd_error *er
 /* A run's processes have ended. One that was refused before it had the lock, or that could not be started, has written no
  * status.json: it is written here. */
 static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_error *error) {
-    const apd_sweep_run *run = &l->study->runs[at->run];
-    char *folder = apd_sweep_run_folder(l->study, at->run);
+    const apd_study_run *run = &l->study->runs[at->run];
+    char *folder = apd_study_run_folder(l->study, at->run);
     apd_standing standing;
     apd_run_kind kind = apd_run_look(folder, &standing);
     int code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
@@ -119,7 +119,7 @@ static apd_status take_end(launcher *l, child *at, int how, bool fail_fast, apd_
     return status;
 }
 
-apd_status apd_launch_runs(const apd_sweep *study, int at_once, double limit, bool fail_fast,
+apd_status apd_launch_runs(const apd_study *study, int at_once, double limit, bool fail_fast,
                            apd_error *error) {
     launcher l = {.study = study,
                   .children = apd_allocate(at_once, sizeof(child), "the runs under way"),
@@ -139,7 +139,7 @@ apd_status apd_launch_runs(const apd_sweep *study, int at_once, double limit, bo
         l.stopping = l.stopping || asked || status != APD_OK;
         more = more && !l.stopping;
         for (int c = 0; c < at_once && more; c++) {
-            int r = l.children[c].pid == 0 ? apd_sweep_next(study, 0, false, l.tried) : -1;
+            int r = l.children[c].pid == 0 ? apd_study_next(study, 0, false, l.tried) : -1;
             if (l.children[c].pid == 0 && r < 0)
                 more = false;
             else if (r >= 0)

@@ -9,7 +9,7 @@
 
 /* Start the runs that are left, `at_once` at a time, until none is or a signal comes, which is passed on. `limit`: as in
  * groups.h. Local. Statuses: OK, whatever the runs' were; IO. */
-apd_status apd_launch_runs(const apd_sweep *study, int at_once, double limit, bool fail_fast,
+apd_status apd_launch_runs(const apd_study *study, int at_once, double limit, bool fail_fast,
                            apd_error *error);
 
 #endif

@@ -154,7 +154,7 @@ static bool is_run(const char *folder) {
 static bool show_study(listing *list, const char *folder) {
     char **runs = NULL;
     int count = 0;
-    bool found = apd_sweep_list(folder, &runs, &count);
+    bool found = apd_study_list(folder, &runs, &count);
     for (int r = 0; r < count; r++) {
         show_run(list, runs[r]);
         free(runs[r]);

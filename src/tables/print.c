@@ -160,7 +160,7 @@ static double rank_of(const apd_line *line, const column *c) {
 }
 
 /* The best and the second value of a column; NaN: nothing to mark. */
-static void find_best(const apd_study_table *table, const column *c, double best[2]) {
+static void find_best(const apd_table *table, const column *c, double best[2]) {
     best[0] = best[1] = NAN;
     for (int l = 0; l < table->line_count; l++)
         best[0] = fmax(best[0], rank_of(&table->lines[l], c));
@@ -192,7 +192,7 @@ static void put_value(FILE *file, const format *as, const apd_line *line, const 
 }
 
 /* A heading and a cell a line, with the best marked. */
-static void fill_column(grid *cells, int place, const apd_study_table *table, const column *c) {
+static void fill_column(grid *cells, int place, const apd_table *table, const column *c) {
     const format *as = cells->as;
     double best[2];
     apd_text text;
@@ -214,17 +214,17 @@ static void fill_column(grid *cells, int place, const apd_study_table *table, co
 
 /* --- lines' names ------------------------------------------------------------------------------------------------ */
 
-static const apd_study_run *first_run(const apd_study *study, const apd_study_table *table, int line) {
+static const apd_tabled_run *first_run(const apd_table_set *study, const apd_table *table, int line) {
     return &study->runs[table->rows[table->lines[line].runs[0]]];
 }
 
 /* method and the keys' values, a column each. */
-static void fill_names(grid *cells, const apd_study *study, const apd_study_table *table) {
+static void fill_names(grid *cells, const apd_table_set *study, const apd_table *table) {
     set_text(cells, 0, 0, "method");
     for (int k = 0; k < study->shown_count; k++)
         set_text(cells, 0, k + 1, study->keys[study->shown[k]]);
     for (int l = 0; l < table->line_count; l++) {
-        const apd_study_run *run = first_run(study, table, l);
+        const apd_tabled_run *run = first_run(study, table, l);
         set_text(cells, l + 1, 0, run->result.method);
         for (int k = 0; k < study->shown_count; k++)
             set_text(cells, l + 1, k + 1, run->values[study->shown[k]]);
@@ -232,7 +232,7 @@ static void fill_names(grid *cells, const apd_study *study, const apd_study_tabl
 }
 
 /* "apd, 4e-4": method and the keys' values in one cell. */
-static void set_name(grid *cells, int row, int place, const apd_study *study, const apd_study_run *run) {
+static void set_name(grid *cells, int row, int place, const apd_table_set *study, const apd_tabled_run *run) {
     apd_text text;
     apd_text_begin(&text, "a table");
     cells->as->text(text.file, run->result.method);
@@ -277,7 +277,7 @@ static const column costs[] = {
     {&apd_measure_rows[APD_MEMORY], APD_MEMORY},
 };
 
-static void put_lines(FILE *file, const format *as, const apd_study *study, const apd_study_table *table,
+static void put_lines(FILE *file, const format *as, const apd_table_set *study, const apd_table *table,
                       const column *columns, int count, const char *caption) {
     int names = 1 + study->shown_count;
     grid cells = make_grid(as, table->line_count + 1, names + count + 3, names);
@@ -311,7 +311,7 @@ static void set_p(grid *cells, int row, int place, double p) {
     set(cells, row, place, &text);
 }
 
-static void put_pairs(FILE *file, const format *as, const apd_study *study, const apd_study_table *table,
+static void put_pairs(FILE *file, const format *as, const apd_table_set *study, const apd_table *table,
                       const char *caption) {
     static const char *const headings[] = {"first", "second", "difference, %", "deviation, %", "first better",
                                            "p",     "n"};
@@ -353,7 +353,7 @@ static void say(FILE *file, const format *as, const char *pattern, ...) {
     paragraph(file, as, text);
 }
 
-static void say_left_out(FILE *file, const format *as, const apd_study *study, const apd_study_table *table) {
+static void say_left_out(FILE *file, const format *as, const apd_table_set *study, const apd_table *table) {
     const apd_side *side = &table->side;
     for (int t = 0; t < side->task_count; t++)
         if (side->left_out[t] >= 0)
@@ -362,15 +362,15 @@ static void say_left_out(FILE *file, const format *as, const apd_study *study, c
                 study->runs[table->rows[side->left_out[t]]].result.name);
 }
 
-static void say_missing(FILE *file, const format *as, const apd_study *study, const apd_study_table *table) {
+static void say_missing(FILE *file, const format *as, const apd_table_set *study, const apd_table *table) {
     for (int l = 0; l < table->line_count; l++)
         if (table->lines[l].missing != NULL)
             say(file, as, "No AOPD and MOPD for line %d (%s): %s.", l + 1,
                 first_run(study, table, l)->result.method, table->lines[l].missing);
 }
 
-static void put_table(FILE *file, const format *as, const apd_study *study, int number) {
-    const apd_study_table *table = &study->tables[number];
+static void put_table(FILE *file, const format *as, const apd_table_set *study, int number) {
+    const apd_table *table = &study->tables[number];
     const apd_result *first = table->side.runs[0];
     char about[160], caption[256];
     (void)snprintf(about, sizeof about, "%s of data %016llx, measured on %s images",
@@ -389,9 +389,9 @@ static void put_table(FILE *file, const format *as, const apd_study *study, int 
     put_pairs(file, as, study, table, caption);
 }
 
-static void say_absent(FILE *file, const format *as, const apd_study *study) {
+static void say_absent(FILE *file, const format *as, const apd_table_set *study) {
     for (int r = 0; r < study->run_count; r++) {
-        const apd_study_run *run = &study->runs[r];
+        const apd_tabled_run *run = &study->runs[r];
         if (run->fault.status != APD_OK)
             say(file, as, "Left out: %s, which cannot be read (%s).", run->result.name, run->fault.message);
         else if (run->table < 0 && run->result.tasks > 0)
@@ -402,7 +402,7 @@ static void say_absent(FILE *file, const format *as, const apd_study *study) {
     }
 }
 
-static void put_all(FILE *file, const format *as, const apd_study *study) {
+static void put_all(FILE *file, const format *as, const apd_table_set *study) {
     for (int t = 0; t < study->table_count; t++)
         put_table(file, as, study, t);
     if (study->table_count == 0)
@@ -421,12 +421,12 @@ static void put_all(FILE *file, const format *as, const apd_study *study) {
         "differences, two-sided, not corrected for the number of pairs; at least 2/2^n.");
 }
 
-void apd_print_markdown(FILE *file, const apd_study *study) {
+void apd_print_markdown(FILE *file, const apd_table_set *study) {
     (void)fputs("# Results\n", file);
     put_all(file, &markdown, study);
 }
 
-void apd_print_latex(FILE *file, const apd_study *study) {
+void apd_print_latex(FILE *file, const apd_table_set *study) {
     (void)fputs("% needs \\usepackage{booktabs}\n", file);
     put_all(file, &latex, study);
 }

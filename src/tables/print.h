@@ -5,11 +5,11 @@
 #ifndef APD_TABLES_PRINT_H
 #define APD_TABLES_PRINT_H
 
-#include "tables/study.h"
+#include "tables/table_set.h"
 
 #include <stdio.h>
 
-void apd_print_markdown(FILE *file, const apd_study *study);
-void apd_print_latex(FILE *file, const apd_study *study); /* needs \usepackage{booktabs} */
+void apd_print_markdown(FILE *file, const apd_table_set *study);
+void apd_print_latex(FILE *file, const apd_table_set *study); /* needs \usepackage{booktabs} */
 
 #endif

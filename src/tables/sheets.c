@@ -9,18 +9,18 @@
 #include <math.h>
 #include <string.h>
 
-static void put_shown_keys(FILE *file, const apd_study *study) {
+static void put_shown_keys(FILE *file, const apd_table_set *study) {
     for (int k = 0; k < study->shown_count; k++)
         apd_csv_cell_text(file, study->keys[study->shown[k]]);
 }
 
-static void put_shown_values(FILE *file, const apd_study *study, const apd_study_run *run) {
+static void put_shown_values(FILE *file, const apd_table_set *study, const apd_tabled_run *run) {
     for (int k = 0; k < study->shown_count; k++)
         apd_csv_cell_text(file, run->values[study->shown[k]]);
 }
 
 /* The value that the study gives a key; NULL: it does not vary it. */
-static const char *value_of(const apd_study *study, const apd_study_run *run, const char *key) {
+static const char *value_of(const apd_table_set *study, const apd_tabled_run *run, const char *key) {
     for (int k = 0; k < study->key_count; k++)
         if (strcmp(study->keys[k], key) == 0)
             return run->values[k];
@@ -28,7 +28,7 @@ static const char *value_of(const apd_study *study, const apd_study_run *run, co
 }
 
 /* run, method, order, seed: what the run itself says, or, before it starts, the study. */
-static void put_run(FILE *file, const apd_study *study, const apd_study_run *run) {
+static void put_run(FILE *file, const apd_table_set *study, const apd_tabled_run *run) {
     const apd_result *result = &run->result;
     bool told = result->description != NULL;
     apd_csv_text(file, result->name);
@@ -43,8 +43,8 @@ static void put_run(FILE *file, const apd_study *study, const apd_study_run *run
 /* --- results.csv ------------------------------------------------------------------------------------------------- */
 
 /* The run's place in the side of its table. */
-static int row_of(const apd_study *study, int r) {
-    const apd_study_table *table = &study->tables[study->runs[r].table];
+static int row_of(const apd_table_set *study, int r) {
+    const apd_table *table = &study->tables[study->runs[r].table];
     int row = 0;
     while (table->rows[row] != r)
         row++;
@@ -58,15 +58,15 @@ static int left_out_of(const apd_side *side) {
     return count;
 }
 
-static void put_figures(FILE *file, const apd_study *study, int r) {
-    const apd_study_run *run = &study->runs[r];
+static void put_figures(FILE *file, const apd_table_set *study, int r) {
+    const apd_tabled_run *run = &study->runs[r];
     const double *figures = run->table >= 0 ? study->tables[run->table].side.figures[row_of(study, r)] : NULL;
     for (apd_measure m = 0; m < APD_MEASURES; m++)
         apd_csv_cell_number(file, figures != NULL ? figures[m] : (double)NAN);
 }
 
 /* Why cells are empty. */
-static void put_note(FILE *file, const apd_study *study, const apd_study_run *run) {
+static void put_note(FILE *file, const apd_table_set *study, const apd_tabled_run *run) {
     char note[128] = "";
     if (run->fault.status != APD_OK) {
         apd_csv_cell_text(file, run->fault.message);
@@ -85,7 +85,7 @@ static void put_note(FILE *file, const apd_study *study, const apd_study_run *ru
     apd_csv_cell_text(file, note[0] != '\0' ? note : NULL);
 }
 
-void apd_sheet_results(FILE *file, const apd_study *study) {
+void apd_sheet_results(FILE *file, const apd_table_set *study) {
     (void)fputs("run,method,order,seed", file);
     put_shown_keys(file, study);
     (void)fputs(",state,table,evaluate,tasks,tasks_done,tasks_measured", file);
@@ -93,7 +93,7 @@ void apd_sheet_results(FILE *file, const apd_study *study) {
         (void)fprintf(file, ",%s", apd_measure_rows[m].name);
     (void)fputs(",checkpoint_bytes,ranks,note\n", file);
     for (int r = 0; r < study->run_count; r++) {
-        const apd_study_run *run = &study->runs[r];
+        const apd_tabled_run *run = &study->runs[r];
         put_run(file, study, run);
         put_shown_values(file, study, run);
         apd_csv_cell_text(file, run->state);
@@ -115,14 +115,14 @@ void apd_sheet_results(FILE *file, const apd_study *study) {
 
 /* --- tasks.csv --------------------------------------------------------------------------------------------------- */
 
-void apd_sheet_tasks(FILE *file, const apd_study *study) {
+void apd_sheet_tasks(FILE *file, const apd_table_set *study) {
     (void)fputs("run,method,order,seed", file);
     put_shown_keys(file, study);
     (void)fputs(
         ",state,place,task,name,classes,accuracy_learned,accuracy,tau_nonzeros,bytes,epochs,seconds\n", file);
     for (int r = 0; r < study->run_count; r++)
         for (int t = 0; t < study->runs[r].result.done; t++) {
-            const apd_study_run *run = &study->runs[r];
+            const apd_tabled_run *run = &study->runs[r];
             const apd_result_task *task = &run->result.records[t];
             put_run(file, study, run);
             put_shown_values(file, study, run);
@@ -142,10 +142,10 @@ void apd_sheet_tasks(FILE *file, const apd_study *study) {
 
 /* --- summary.csv ------------------------------------------------------------------------------------------------- */
 
-static void put_line(FILE *file, const apd_study *study, int t, const apd_line *line) {
-    const apd_study_table *table = &study->tables[t];
+static void put_line(FILE *file, const apd_table_set *study, int t, const apd_line *line) {
+    const apd_table *table = &study->tables[t];
     const apd_side *side = &table->side;
-    const apd_study_run *first = &study->runs[table->rows[line->runs[0]]];
+    const apd_tabled_run *first = &study->runs[table->rows[line->runs[0]]];
     const apd_order_spread *spread = &line->spread;
     (void)fprintf(file, "%d", t + 1);
     apd_csv_cell_text(file, first->result.method);
@@ -163,7 +163,7 @@ static void put_line(FILE *file, const apd_study *study, int t, const apd_line *
     (void)fputc('\n', file);
 }
 
-void apd_sheet_summary(FILE *file, const apd_study *study) {
+void apd_sheet_summary(FILE *file, const apd_table_set *study) {
     (void)fputs("table,method", file);
     put_shown_keys(file, study);
     (void)fputs(",tasks,tasks_measured,runs,orders,least_seeds,most_seeds", file);
@@ -177,19 +177,19 @@ void apd_sheet_summary(FILE *file, const apd_study *study) {
 
 /* --- paired.csv -------------------------------------------------------------------------------------------------- */
 
-static void put_heading(FILE *file, const apd_study *study, const char *which) {
+static void put_heading(FILE *file, const apd_table_set *study, const char *which) {
     (void)fprintf(file, ",%s_method", which);
     for (int k = 0; k < study->shown_count; k++)
         (void)fprintf(file, ",\"%s_%s\"", which, study->keys[study->shown[k]]);
 }
 
-static void put_pair(FILE *file, const apd_study *study, int t, int a, int b) {
-    const apd_study_table *table = &study->tables[t];
+static void put_pair(FILE *file, const apd_table_set *study, int t, int a, int b) {
+    const apd_table *table = &study->tables[t];
     const apd_line *lines[2] = {&table->lines[a], &table->lines[b]};
     apd_paired paired = apd_pair_lines(&table->side, lines[0], lines[1]);
     (void)fprintf(file, "%d", t + 1);
     for (int l = 0; l < 2; l++) {
-        const apd_study_run *run = &study->runs[table->rows[lines[l]->runs[0]]];
+        const apd_tabled_run *run = &study->runs[table->rows[lines[l]->runs[0]]];
         apd_csv_cell_text(file, run->result.method);
         put_shown_values(file, study, run);
     }
@@ -201,7 +201,7 @@ static void put_pair(FILE *file, const apd_study *study, int t, int a, int b) {
     (void)fputc('\n', file);
 }
 
-void apd_sheet_paired(FILE *file, const apd_study *study) {
+void apd_sheet_paired(FILE *file, const apd_table_set *study) {
     (void)fputs("table", file);
     put_heading(file, study, "first");
     put_heading(file, study, "second");

@@ -4,13 +4,13 @@
 #include "io/system/durable.h"
 #include "tables/print.h"
 #include "tables/sheets.h"
-#include "tables/study.h"
+#include "tables/table_set.h"
 
 #include <stdlib.h>
 
 typedef struct file_row {
     const char *name;
-    void (*put)(FILE *file, const apd_study *study);
+    void (*put)(FILE *file, const apd_table_set *study);
 } file_row;
 
 static const file_row files[] = {
@@ -18,7 +18,7 @@ static const file_row files[] = {
     {"paired.csv", apd_sheet_paired},   {"tables.md", apd_print_markdown}, {"tables.tex", apd_print_latex},
 };
 
-static apd_status write_file(const char *folder, const file_row *row, const apd_study *study,
+static apd_status write_file(const char *folder, const file_row *row, const apd_table_set *study,
                              apd_error *error) {
     apd_text text;
     apd_text_begin(&text, row->name);
@@ -31,13 +31,13 @@ static apd_status write_file(const char *folder, const file_row *row, const apd_
 
 apd_status apd_tables_write(const char *folder, const apd_table_run *runs, int count, const char *const *keys,
                             int key_count, apd_error *error) {
-    apd_study study = apd_study_read(runs, count, keys, key_count);
+    apd_table_set study = apd_table_set_read(runs, count, keys, key_count);
     apd_status status = APD_OK;
     for (size_t f = 0; f < sizeof files / sizeof *files && status == APD_OK; f++)
         status = write_file(folder, &files[f], &study, error);
     for (int r = 0; r < count && status == APD_OK; r++)
         if (study.runs[r].fault.status != APD_OK)
             status = apd_fail(error, study.runs[r].fault.status, "%s", study.runs[r].fault.message);
-    apd_study_clear(&study);
+    apd_table_set_clear(&study);
     return status;
 }

@@ -11,7 +11,7 @@
 #ifndef APD_TABLES_TABLES_H
 #define APD_TABLES_TABLES_H
 
-#include "tables/study.h"
+#include "tables/table_set.h"
 
 /* Write the files into `folder`, which exists.
  *   runs   (count), in the order in which the lines shall stand: a line takes the place of its first run

@@ -1,4 +1,4 @@
-/* sweep: a study: many runs that differ in some keys of their descriptions.
+/* study: many runs that differ in some keys of their descriptions.
  *
  *   name: orders            default: the file's name          output: studies/orders    default: studies/NAME
  *   base: run.yaml          a run description's file, beside this one, or a description in place
@@ -16,8 +16,8 @@
  *   launcher: mpirun -n 2   start each run by this command instead of a group of ranks
  *
  * Keys are written with dots, as in --set, and values are those of a run description. */
-#ifndef APD_STUDY_SWEEP_H
-#define APD_STUDY_SWEEP_H
+#ifndef APD_STUDY_STUDY_H
+#define APD_STUDY_STUDY_H
 
 #include "io/description/parts.h"
 
@@ -25,16 +25,16 @@ enum { APD_STUDY_KEYS = 24, APD_STUDY_RUNS = 100000 };
 
 typedef enum apd_keep { APD_KEEP_ALL, APD_KEEP_LAST, APD_KEEP_RESULTS } apd_keep;
 
-typedef struct apd_sweep_run {
+typedef struct apd_study_run {
     const char *values[APD_STUDY_KEYS]; /* as YAML, by the study's keys; NULL: the base's */
     int lines[APD_STUDY_KEYS];          /* where they were written; 0: on the command line */
     bool original;                      /* of matrix and zip, not made by an entry of include */
     char *folder;                       /* its name within the study's */
     char *text;                         /* the resolved description */
     uint64_t digest;                    /* apd_description_digest */
-} apd_sweep_run;
+} apd_study_run;
 
-typedef struct apd_sweep {
+typedef struct apd_study {
     char *path; /* of the study file */
     char *name, *output;
     char *launcher; /* "": groups of ranks */
@@ -43,7 +43,7 @@ typedef struct apd_sweep {
     const char *keys[APD_STUDY_KEYS];
     bool varied[APD_STUDY_KEYS]; /* by matrix or zip; the others come from include */
     int key_count;
-    apd_sweep_run *runs;
+    apd_study_run *runs;
     int run_count;
     /* private: */
     const char *const *settings; /* (setting_count) of --set */
@@ -53,37 +53,37 @@ typedef struct apd_sweep {
     char *base_path;
     char **pool; /* (pool_count) the values' texts */
     int pool_count;
-} apd_sweep;
+} apd_study;
 
 /* Read a study file, or a run description whose keys the `vary` (count) vary: KEY=VALUE,VALUE,...; on a study file these
  * replace or add axes of its matrix. Sets the study but the descriptions, folders and digests of its runs. `settings` change
  * the base, and must outlive the study. Clear it on failure, too. Local. Statuses: USAGE naming file, line and key; IO. */
-apd_status apd_sweep_read(apd_sweep *study, const char *path, const char *const *vary, int count,
+apd_status apd_study_read(apd_study *study, const char *path, const char *const *vary, int count,
                           const char *const *settings, int setting_count, apd_error *error);
 
 /* Describe every run, with study->shards (> 0), name its folder, and refuse two that are equal. Local. Status: USAGE. */
-apd_status apd_sweep_expand(apd_sweep *study, apd_error *error);
+apd_status apd_study_expand(apd_study *study, apd_error *error);
 
 /* The runs by digest, to be freed: (run_count). */
-typedef struct apd_sweep_place {
+typedef struct apd_study_place {
     uint64_t digest;
     int run;
-} apd_sweep_place;
-apd_sweep_place *apd_sweep_by_digest(const apd_sweep *study);
+} apd_study_place;
+apd_study_place *apd_study_by_digest(const apd_study *study);
 
 /* Bisect `places` (count). NULL: no run has this digest. */
-const apd_sweep_place *apd_sweep_find(const apd_sweep_place *places, int count, uint64_t digest);
+const apd_study_place *apd_study_find(const apd_study_place *places, int count, uint64_t digest);
 
 /* Describe one run anew with the folder `folder`. Local. Status: USAGE. */
-apd_status apd_sweep_describe(const apd_sweep *study, apd_sweep_run *run, const char *folder,
+apd_status apd_study_describe(const apd_study *study, apd_study_run *run, const char *folder,
                               apd_error *error);
 
 /* The base's shards, 0 for auto. Local. Status: USAGE. */
-apd_status apd_sweep_base_shards(const apd_sweep *study, int *shards, apd_error *error);
+apd_status apd_study_base_shards(const apd_study *study, int *shards, apd_error *error);
 
-void apd_sweep_clear(apd_sweep *study);
+void apd_study_clear(apd_study *study);
 
 /* "order=B,seed=1", of a run that may not be expanded yet; cut to `room`. */
-void apd_sweep_words(const apd_sweep *study, const apd_sweep_run *run, char *text, size_t room);
+void apd_study_words(const apd_study *study, const apd_study_run *run, char *text, size_t room);
 
 #endif

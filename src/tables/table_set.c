@@ -1,4 +1,4 @@
-#include "tables/study.h"
+#include "tables/table_set.h"
 
 #include "base/memory.h"
 
@@ -12,8 +12,8 @@ static const char *last_component(const char *path) {
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-static void read_run(apd_study_run *run, const apd_table_run *given) {
-    *run = (apd_study_run){.folder = given->folder, .values = given->values, .table = -1};
+static void read_run(apd_tabled_run *run, const apd_table_run *given) {
+    *run = (apd_tabled_run){.folder = given->folder, .values = given->values, .table = -1};
     if (apd_result_read(given->folder, &run->result, &run->fault) != APD_OK) {
         run->state = "unreadable";
         run->result = (apd_result){.name = apd_duplicate_text(given->folder)};
@@ -43,9 +43,9 @@ static bool same_tasks(const apd_result *a, const apd_result *b) {
 }
 
 /* Number the tables of the finished runs by first appearance. */
-static void number_tables(apd_study *study) {
+static void number_tables(apd_table_set *study) {
     for (int r = 0; r < study->run_count; r++) {
-        apd_study_run *run = &study->runs[r];
+        apd_tabled_run *run = &study->runs[r];
         if (strcmp(run->state, "finished") != 0)
             continue;
         for (int q = 0; q < r && run->table < 0; q++)
@@ -56,14 +56,14 @@ static void number_tables(apd_study *study) {
     }
 }
 
-static bool same_line(const apd_study *study, const apd_study_run *a, const apd_study_run *b) {
+static bool same_line(const apd_table_set *study, const apd_tabled_run *a, const apd_tabled_run *b) {
     bool same = strcmp(a->result.method, b->result.method) == 0;
     for (int k = 0; k < study->shown_count && same; k++)
         same = strcmp(a->values[study->shown[k]], b->values[study->shown[k]]) == 0;
     return same;
 }
 
-static void make_lines(const apd_study *study, apd_study_table *table) {
+static void make_lines(const apd_table_set *study, apd_table *table) {
     int count = table->side.run_count, *chosen = apd_allocate(count, sizeof *chosen, "a line's runs");
     bool *taken = apd_allocate(count, sizeof *taken, "runs");
     table->lines = apd_allocate(count, sizeof *table->lines, "lines");
@@ -81,8 +81,8 @@ static void make_lines(const apd_study *study, apd_study_table *table) {
     free(chosen);
 }
 
-static void make_table(apd_study *study, int number) {
-    apd_study_table *table = &study->tables[number];
+static void make_table(apd_table_set *study, int number) {
+    apd_table *table = &study->tables[number];
     apd_result **runs = apd_allocate(study->run_count, sizeof(apd_result *), "a table's runs");
     int count = 0;
     table->rows = apd_allocate(study->run_count, sizeof *table->rows, "a table's runs");
@@ -98,8 +98,9 @@ static void make_table(apd_study *study, int number) {
     make_lines(study, table);
 }
 
-apd_study apd_study_read(const apd_table_run *runs, int count, const char *const *keys, int key_count) {
-    apd_study study = {.run_count = count, .keys = keys, .key_count = key_count};
+apd_table_set apd_table_set_read(const apd_table_run *runs, int count, const char *const *keys,
+                                 int key_count) {
+    apd_table_set study = {.run_count = count, .keys = keys, .key_count = key_count};
     study.runs = apd_allocate(count, sizeof *study.runs, "runs");
     study.shown = apd_allocate(key_count, sizeof *study.shown, "keys");
     for (int k = 0; k < key_count; k++)
@@ -114,7 +115,7 @@ apd_study apd_study_read(const apd_table_run *runs, int count, const char *const
     return study;
 }
 
-void apd_study_clear(apd_study *study) {
+void apd_table_set_clear(apd_table_set *study) {
     for (int t = 0; t < study->table_count; t++) {
         for (int l = 0; l < study->tables[t].line_count; l++)
             apd_line_clear(&study->tables[t].lines[l]);
@@ -127,5 +128,5 @@ void apd_study_clear(apd_study *study) {
     free(study->tables);
     free(study->shown);
     free(study->runs);
-    *study = (apd_study){0};
+    *study = (apd_table_set){0};
 }
