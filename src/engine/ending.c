@@ -119,8 +119,7 @@ static apd_status log_commit(const ending *e, double seconds, apd_error *error) 
     const char *reason = e->training->requests->reason;
     if (!apd_run_speaks(run))
         return APD_OK;
-    run->starts = 1;
-    APD_TRY(apd_standing_write(run, "running", "", error));
+    APD_TRY(apd_standing_committed(run, error));
     apd_log("commit %d at the end of task %d of %d (%s), %s: %.1f MB in %.1f s (%s)", run->state.commit,
             e->place + 1, run->stream->task_count, run->state.records[e->place].name,
             run->state.ending == APD_ENDING_TRAINED ? "not evaluated yet"
@@ -224,8 +223,7 @@ static apd_status log_task(const ending *e, double commit_seconds, apd_error *er
     if (!apd_run_speaks(run))
         return APD_OK;
     if (!isnan(commit_seconds)) {
-        run->starts = 1;
-        APD_TRY(apd_standing_write(run, "running", "", error));
+        APD_TRY(apd_standing_committed(run, error));
     }
     apd_metrics metrics = apd_metrics_of(&run->state.accuracies);
     apd_log("task %3d of %d  %-28s %6.2f %%   average %6.2f %%   capacity %6.1f %%   %5.1f s", e->place + 1,

@@ -102,3 +102,8 @@ apd_status apd_standing_write(const apd_run *run, const char *state, const char 
         (void)strftime(s.written, sizeof s.written, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return apd_standing_put(run->description->output, &s, error);
 }
+
+apd_status apd_standing_committed(apd_run *run, apd_error *error) {
+    run->starts = 1;
+    return apd_standing_write(run, "running", "", error);
+}

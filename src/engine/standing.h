@@ -29,6 +29,9 @@ apd_status apd_standing_put(const char *folder, const apd_standing *standing, ap
 /* The same for how `run` stands. */
 apd_status apd_standing_write(const apd_run *run, const char *state, const char *message, apd_error *error);
 
+/* The same after a commit of a run that goes on: no start has died since. */
+apd_status apd_standing_committed(apd_run *run, apd_error *error);
+
 /* What cannot be read is taken for a file that is not there. */
 void apd_standing_read(const char *folder, apd_standing *standing);
 

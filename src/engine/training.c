@@ -42,8 +42,7 @@ static apd_status log_half_way(const apd_training *t, double seconds, apd_error 
     const apd_training_state *half = &run->state.training;
     if (!apd_run_speaks(run))
         return APD_OK;
-    run->starts = 1;
-    APD_TRY(apd_standing_write(run, "running", "", error));
+    APD_TRY(apd_standing_committed(run, error));
     apd_log("commit %d in task %d of %d (%s), epoch %d of %d: %.1f MB in %.1f s (%s)", run->state.commit,
             t->place + 1, run->stream->task_count, run->stream->tasks[t->id].name, half->epoch + 1, t->epochs,
             (double)run->state.written / 1e6, seconds, t->requests->reason);

@@ -72,9 +72,8 @@ const apd_method apd_methods[] = {
      .operations = &apd_solver_finetune},
     {.name = "multitask",
      .paper = "joint training, the upper line of most papers",
-     .help = "One body for all tasks, trained on the images of all tasks seen, each with its own head; the "
-             "time of a stream "
-             "grows with the square of its tasks.",
+     .help = "One body for all tasks, trained on the images of all tasks seen, each with its own head; "
+             "the time of a stream grows with the square of its tasks.",
      .keys = "",
      .storage = APD_STORAGE_SHARED,
      .moves = APD_MOVES_ALWAYS,
@@ -91,9 +90,8 @@ const apd_method apd_methods[] = {
      .operations = &apd_solver_l2t},
     {.name = "ewc",
      .paper = "Kirkpatrick et al. 2017 (arXiv 1612.00796); online: Schwarz et al. 2018 (arXiv 1805.06370)",
-     .help = "Elastic weight consolidation: finetune with a pull of each weight, by its Fisher information, "
-             "towards "
-             "the bodies that earlier tasks ended with.",
+     .help = "Elastic weight consolidation: finetune with a pull of each weight, by its Fisher "
+             "information, towards the bodies that earlier tasks ended with.",
      .keys = "ewc ewc_strength ewc_decay ewc_images",
      .storage = APD_STORAGE_SHARED,
      .shared = importances,
@@ -104,8 +102,7 @@ const apd_method apd_methods[] = {
     {.name = "packnet",
      .paper = "Mallya and Lazebnik 2018 (arXiv 1711.05769)",
      .help = "Each task trains the weights that no earlier one keeps and uses all of these; it keeps the "
-             "largest and trains "
-             "them on alone. A bit a weight and task.",
+             "largest and trains them on alone. A bit a weight and task.",
      .keys = "packnet_prune polish_epochs",
      .storage = APD_STORAGE_SUBNETWORK,
      .polishes = true,
@@ -113,8 +110,7 @@ const apd_method apd_methods[] = {
     {.name = "wsn",
      .paper = "Kang et al. 2022 (ICML)",
      .help = "Winning subnetworks: scores, trained with the weights, choose the weights that a task uses; "
-             "those of finished "
-             "tasks stay as they are. A bit a weight and task.",
+             "those of finished tasks stay as they are. A bit a weight and task.",
      .keys = "wsn_density",
      .storage = APD_STORAGE_SUBNETWORK,
      .shared = scores,
