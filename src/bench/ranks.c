@@ -65,7 +65,7 @@ static apd_status open_run(bench_case *one, const apd_bench_preset *preset, cons
 /* Collective over the team. */
 static apd_status open_case(const bench_cases *all, bench_case *one, const apd_bench_preset *preset,
                             const apd_cli_list *settings, apd_error *error) {
-    one->run = (apd_run){.team = apd_team_split(all->team, one->group), .started = apd_seconds()};
+    apd_run_init(&one->run, apd_team_split(all->team, one->group));
     apd_status status = APD_OK;
     if (one->run.team != NULL) {
         status = open_run(one, preset, settings, error);
@@ -78,10 +78,12 @@ static void close_cases(bench_cases *all) {
     for (int i = 0; i < all->count; i++) {
         bench_case *one = &all->cases[i];
         free(one->times);
-        if (one->run.team == NULL)
+        apd_team *team = one->run.team;
+        if (team == NULL)
             continue;
         apd_rehearsal_clear(&one->rehearsal);
         apd_run_end(&one->run);
+        apd_team_destroy(team);
     }
 }
 
