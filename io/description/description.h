@@ -120,7 +120,8 @@ typedef struct apd_description {
         apd_schedule schedule;
         double decay;
         double weight_decay;
-        int keep_best; /* 0: off */
+        double label_smoothing; /* 0: off */
+        int keep_best;          /* 0: off */
         double beta1, beta2, epsilon;
     } training;
 

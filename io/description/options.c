@@ -179,6 +179,9 @@ const apd_option apd_options[] = {
      .help = "Factor of the learning rate per epoch with training.schedule exponential."},
     {"training.weight_decay", APD_KIND_REAL, AT(training.weight_decay), .maximum = DBL_MAX, .initial = "0",
      .counts = true, .help = "Factor of theta that is added to its gradient (L2 penalty)."},
+    {"training.label_smoothing", APD_KIND_REAL, AT(training.label_smoothing), .maximum = 1, .below = true,
+     .initial = "0", .counts = true,
+     .help = "Share of each training target that is spread over all classes; 0 trains on the labels alone."},
     {"training.keep_best", APD_KIND_WHOLE, AT(training.keep_best), .maximum = 100000, .initial = "0",
      .counts = true,
      .help = "Keep the parameters of the best validation accuracy of this many last epochs; 0 keeps those of the "

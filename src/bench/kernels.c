@@ -91,7 +91,7 @@ static double time_forward(const bench_passes *p, const probe *net, int n) {
     (void)apd_network_forward(net->network, net->theta, run->images, n, net->classes, NULL, 0,
                               net->workspace);
     if (net == &p->probes[p->stages - 1])
-        (void)apd_network_loss(net->network, run->labels, 0.01f, net->workspace);
+        (void)apd_network_loss(net->network, run->labels, 0.0, 0.01f, net->workspace);
     return apd_seconds() - started;
 }
 

@@ -71,7 +71,8 @@ static void pass(apd_stepper *stepper, int shard, const apd_batch *taken, const 
     (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, taken->source->classes,
                                      &dropout, shard * stepper->shard_numbers, run->workspace, await_theta,
                                      stepper);
-    apd_score score = apd_network_loss(run->network, batch->labels, weight, run->workspace);
+    apd_score score = apd_network_loss(run->network, batch->labels,
+                                       run->description->training.label_smoothing, weight, run->workspace);
     apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
     tally->loss += score.loss;
     tally->correct += (double)score.correct;

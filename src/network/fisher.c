@@ -84,7 +84,7 @@ void apd_fisher_add(apd_fisher *fisher, const float *theta, const float *image, 
                     float *sums) {
     float *gradient = fisher->gradients + fisher->held++ * fisher->layout->size;
     (void)apd_network_forward(fisher->network, theta, image, 1, classes, NULL, 0, fisher->workspace);
-    (void)apd_network_loss(fisher->network, &label, 1.0f, fisher->workspace);
+    (void)apd_network_loss(fisher->network, &label, 0.0, 1.0f, fisher->workspace);
     apd_network_backward(fisher->network, theta, fisher->layout, gradient, fisher->workspace, NULL, NULL);
     if (fisher->held == fisher->room)
         apd_fisher_flush(fisher, sums);

@@ -13,27 +13,30 @@ static int largest_of(const float *logits, int classes) {
     return best;
 }
 
-/* -log softmax(logits)[label] = log sum_k exp(z_k - z_max) - (z_label - z_max), and
- * gradient_k = weight * (softmax_k - [k = label]). */
-static double image_loss(const float *logits, int classes, int32_t label, double weight, float *gradient) {
+/* -sum_k target_k log softmax(logits)_k = log sum_k exp(z_k - z_max) - sum_k target_k (z_k - z_max), and
+ * gradient_k = weight * (softmax_k - target_k). */
+static double image_loss(const float *logits, int classes, int32_t label, double smoothing, double weight,
+                         float *gradient) {
     double most = (double)logits[largest_of(logits, classes)];
-    double sum = 0.0;
+    double sum = 0.0, expected = 0.0;
     for (int k = 0; k < classes; k++)
         sum += exp((double)logits[k] - most);
     for (int k = 0; k < classes; k++) {
         double softmax = exp((double)logits[k] - most) / sum;
-        gradient[k] = (float)(weight * (softmax - (k == label ? 1.0 : 0.0)));
+        double target = (k == label ? 1.0 - smoothing : 0.0) + smoothing / classes;
+        expected += target * ((double)logits[k] - most);
+        gradient[k] = (float)(weight * (softmax - target));
     }
-    return log(sum) - ((double)logits[label] - most);
+    return log(sum) - expected;
 }
 
-apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, double smoothing, float weight,
                            apd_workspace *workspace) {
     apd_score score = apd_network_score(network, labels, workspace);
     int classes = workspace->classes;
     for (int64_t image = 0; image < workspace->n; image++)
-        score.loss += image_loss(workspace->logits + image * classes, classes, labels[image], (double)weight,
-                                 workspace->logit_gradient + image * classes);
+        score.loss += image_loss(workspace->logits + image * classes, classes, labels[image], smoothing,
+                                 (double)weight, workspace->logit_gradient + image * classes);
     return score;
 }
 

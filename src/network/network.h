@@ -67,13 +67,15 @@ const float *apd_network_forward_behind(const apd_network *network, const float 
 
 /* Sums over a micro-batch. */
 typedef struct apd_score {
-    double loss;     /* sum of -log softmax(logits)[label] */
+    double loss;     /* sum of the cross-entropies */
     int64_t correct; /* images whose largest logit (the first, on ties) is the label's */
 } apd_score;
 
-/* The loss of the last forward pass for labels (n) in 0 .. classes-1. Also computes its derivative by the logits times
- * `weight` (1/(images of the whole batch), say), which the backward pass starts from. */
-apd_score apd_network_loss(const apd_network *network, const int32_t *labels, float weight,
+/* The loss of the last forward pass for labels (n) in 0 .. classes-1: the cross-entropy of softmax(logits) to targets of
+ * 1 - smoothing for the label and smoothing/classes besides for every class, 0 <= smoothing <= 1 (Szegedy et al. 2016,
+ * section 7). Also computes its derivative by the logits times `weight` (1/(images of the whole batch), say), which the
+ * backward pass starts from. */
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, double smoothing, float weight,
                            apd_workspace *workspace);
 
 /* Only the count of correct images; loss 0. */

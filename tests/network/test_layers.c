@@ -106,6 +106,7 @@ typedef struct sample {
     int depth;
     apd_image_shape input;
     int n, max_classes, classes;
+    double smoothing; /* of the targets */
     float *images;
     int32_t labels[16];
     double *factors; /* dropout's, (n, features), or NULL */
@@ -144,7 +145,10 @@ static double plain_loss(const sample *s, const apd_layout *layout, const double
         double sum = 0.0;
         for (int k = 0; k < s->classes; k++)
             sum += exp(logits.v[k]);
-        loss += log(sum) - logits.v[s->labels[image]];
+        for (int k = 0; k < s->classes; k++) {
+            double target = s->smoothing / s->classes + (k == s->labels[image] ? 1.0 - s->smoothing : 0.0);
+            loss += target * (log(sum) - logits.v[k]);
+        }
         free(logits.v);
     }
     return loss;
@@ -243,7 +247,7 @@ static void check_with(sample *s, const apd_random *dropout) {
     const float *logits =
         apd_network_forward(b.network, b.theta, s->images, s->n, s->classes, dropout, 0, b.workspace);
     compare_logits(&b, s, logits);
-    apd_score score = apd_network_loss(b.network, s->labels, weight_of_loss, b.workspace);
+    apd_score score = apd_network_loss(b.network, s->labels, s->smoothing, weight_of_loss, b.workspace);
     double expected = plain_loss(s, b.layout, b.plain);
     assert_true(fabs(score.loss - expected) < 1e-5 * (1.0 + expected));
     apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
@@ -349,7 +353,16 @@ static void network_of_all_layers_matches_formula(void **state) {
                               RELU,
                               DENSE(7),
                               RELU};
-    check((apd_image_shape){3, 8, 8}, specs, COUNT(specs));
+    sample s = {.specs = specs,
+                .depth = COUNT(specs),
+                .input = {3, 8, 8},
+                .n = 3,
+                .max_classes = 4,
+                .classes = 3,
+                .smoothing = 0.1};
+    check_with(&s, NULL);
+    s.smoothing = 0.0;
+    check_with(&s, NULL);
 }
 
 /* The bits do not depend on how many images pass together. */
@@ -387,7 +400,7 @@ static void images_together_change_no_bit(void **state) {
         size_t bytes = (size_t)b.layout->size * sizeof(float);
         const float *found =
             apd_network_forward(b.network, b.theta, s.images, IMAGES, CLASSES, &stream, 5, b.workspace);
-        (void)apd_network_loss(b.network, s.labels, weight_of_loss, b.workspace);
+        (void)apd_network_loss(b.network, s.labels, 0.0, weight_of_loss, b.workspace);
         apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
         if (i == 0) {
             gradient = malloc(bytes);

@@ -81,7 +81,8 @@ static void parse_every_key_sets_every_field(void **state) {
                 d->method.polish_epochs == 0);
     assert_true(d->training.epochs == 7 && d->training.batch == 64 && d->training.lr == 1.0 / 3.0);
     assert_true(d->training.schedule == APD_SCHEDULE_EXPONENTIAL && d->training.decay == 0.9);
-    assert_true(d->training.weight_decay == 1e-4 && d->training.keep_best == 5);
+    assert_true(d->training.weight_decay == 1e-4 && d->training.label_smoothing == 0.25 &&
+                d->training.keep_best == 5);
     assert_true(d->training.beta1 == 0.8 && d->training.beta2 == 0.99 && d->training.epsilon == 1e-7);
     assert_true(d->log.interval == 3 && d->log.evaluate_batch == 17);
     apd_description_destroy(d);
@@ -407,6 +408,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                   "training.schedule=constant",
                                   "training.decay=0.9",
                                   "training.weight_decay=1e-4",
+                                  "training.label_smoothing=0.1",
                                   "training.beta1=0.8",
                                   "training.beta2=0.9",
                                   "training.epsilon=1e-7",
