@@ -5,18 +5,21 @@
 #include "io/system/fault.h"
 #include "network/fisher.h"
 
-/* Add the squares of a shard's images; returns how many these are. */
+/* Add the squares of a shard's images, a micro-batch at a time; returns how many these are. */
 static int64_t add_shard(apd_run *run, const apd_train_set *set, int shard, int64_t wanted, int classes,
                          apd_fisher *fisher, float *sums) {
-    const int64_t count = apd_train_set_shard_count(set, shard);
-    const int64_t used = wanted < count ? wanted : count;
-    for (int64_t i = 0; i < used; i++) {
+    const int together = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    const int64_t count = apd_train_set_shard_count(set, shard), used = wanted < count ? wanted : count;
+    const apd_image_shape shape = run->dataset->shape;
+    const int64_t size = (int64_t)shape.channels * shape.height * shape.width;
+    for (int64_t i = 0; i < used;) {
+        int n = 0;
         (void)apd_heartbeat_phase("fisher");
-        /* samples lie class by class, so equal distances take equal shares of the classes */
-        int32_t label = apd_train_set_image(set, shard, i * count / used, run->images);
-        apd_fisher_add(fisher, apd_exchange_theta(run->exchange), run->images, label, classes, sums);
+        for (; n < together && i < used;
+             n++, i++) /* samples lie class by class: equal shares of the classes */
+            run->labels[n] = apd_train_set_image(set, shard, i * count / used, run->images + n * size);
+        apd_fisher_add(fisher, apd_exchange_theta(run->exchange), run->images, run->labels, n, classes, sums);
     }
-    apd_fisher_flush(fisher, sums);
     apd_fault_point("fisher");
     return used;
 }
@@ -28,7 +31,9 @@ void apd_fisher_pass(apd_run *run, const apd_train_set *set, int classes, int64_
     for (int b = 0; b < layout->block_count; b++)
         apd_exchange_await_theta(run->exchange, b);
     apd_exchange *exchange = apd_exchange_create(run->team, &run->partition, layout, 0);
-    apd_fisher *fisher = apd_fisher_create(run->network);
+    apd_fisher *fisher = apd_fisher_create(
+        run->network, apd_partition_micro_batch(&run->partition, run->description->training.batch, 0),
+        run->workspace);
     apd_exchange_begin_step(exchange);
     int64_t images = 0;
     for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++) {

@@ -87,7 +87,8 @@ typedef void (*apd_block_done)(void *context, int block);
 
 /* The gradient of the weighted loss of the last forward pass by theta, written to `gradient` as the layout `to` says.
  * Rows of the head beyond `classes` are set to 0. Blocks are finished from the head to the first; `done` (may be
- * NULL) is called after each. */
+ * NULL) is called after each. With a layout by image it is called for a convolution after each image, in order, whose
+ * gradient overwrites that of the image before. */
 void apd_network_backward(const apd_network *network, const float *theta, const apd_gradient_layout *to,
                           float *gradient, apd_workspace *workspace, apd_block_done done, void *context);
 

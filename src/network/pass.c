@@ -146,9 +146,9 @@ static apd_pass pass_back(const backward_pass *b, int l, int64_t first, int n) {
 }
 
 /* Call the begin or end function of the stage's first layer, if it has one. */
-static void call_first(const backward_pass *b, const apd_stage *stage,
+static void call_first(const backward_pass *b, const apd_stage *stage, int64_t first, int n,
                        void (*step)(const apd_layer *layer, const apd_pass *pass)) {
-    apd_pass pass = pass_back(b, stage->first, 0, b->workspace->n);
+    apd_pass pass = pass_back(b, stage->first, first, n);
     if (step != NULL)
         step(&b->network->layers[stage->first], &pass);
 }
@@ -171,6 +171,19 @@ static void backward_images(const backward_pass *b, const apd_stage *stage, int6
     }
 }
 
+/* A stage's gradient by images first .. first+n-1. */
+static void backward_stage(const backward_pass *b, const apd_stage *stage, int first, int n) {
+    const apd_layer_operation *operation = b->network->layers[stage->first].operation;
+    const int together = apd_stage_images(stage, b->workspace->n), end = first + n;
+    call_first(b, stage, first, n, operation->begin_backward);
+    int image = first;
+    do { /* also for n = 0, where zeros are written */
+        backward_images(b, stage, image, end - image < together ? end - image : together);
+        image += together;
+    } while (image < end);
+    call_first(b, stage, first, n, operation->end_backward);
+}
+
 void apd_network_backward(const apd_network *network, const float *theta, const apd_gradient_layout *to,
                           float *gradient, apd_workspace *workspace, apd_block_done done, void *context) {
     const int n = workspace->n;
@@ -184,20 +197,18 @@ void apd_network_backward(const apd_network *network, const float *theta, const 
     clear_unused_head(&b);
     for (int s = network->stage_count - 1; s >= 0 && network->stages[s].end > network->first_trained; s--) {
         const apd_stage *stage = &network->stages[s];
-        const apd_layer *first = &network->layers[stage->first];
-        int together = apd_stage_images(stage, n);
+        const int block = network->layers[stage->first].block;
+        const int whole = to->by_image && !network->layout.blocks[block].dense ? 1 : n;
         b.by_input = stage->first > network->first_trained
                          ? workspace->gradients[b.by_output == workspace->gradients[0]]
                          : NULL;
-        call_first(&b, stage, first->operation->begin_backward);
         int image = 0;
-        do { /* also for n = 0, where zeros are written */
-            backward_images(&b, stage, image, n - image < together ? n - image : together);
-            image += together;
+        do {
+            backward_stage(&b, stage, image, whole);
+            if (done != NULL)
+                done(context, block);
+            image += whole;
         } while (image < n);
-        call_first(&b, stage, first->operation->end_backward);
         b.by_output = b.by_input;
-        if (done != NULL)
-            done(context, first->block);
     }
 }

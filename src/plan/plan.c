@@ -195,12 +195,13 @@ static apd_status measure_evaluation(apd_plan *plan, apd_run *run, const apd_reh
     return APD_OK;
 }
 
-/* Time a pass for the Fisher information over a few images, and scale it up to those of a task. Collective. */
+/* Time a pass for the Fisher information over two batches, and scale it up to the images of a task. Collective. */
 static void measure_fisher(apd_plan *plan, apd_run *run, const apd_rehearsal *rehearsal) {
     if (!run->description->method.row->fisher)
         return;
     int64_t most = run->description->method.ewc_images,
-            all = count_images(run, rehearsal->id, APD_PART_TRAIN), few = 64 + plan->present.shards;
+            all = count_images(run, rehearsal->id, APD_PART_TRAIN),
+            few = 2 * run->description->training.batch;
     all = most > 0 && most < all ? most : all;
     few = few < all ? few : all;
     double started = apd_seconds();

@@ -335,6 +335,14 @@ void apd_dense_pack_factors(const apd_dense_shape *s, const float *y, const floa
         pack_units(y + r, s->n, s->y_step, least(GROUP, s->units - r), groups + r * s->n);
 }
 
+void apd_dense_square_factors(int64_t units, int64_t cols, float *factors) {
+    int64_t n;
+    memcpy(&n, factors, sizeof n);
+    const int64_t floats = apd_dense_factor_floats(n, units, cols);
+    for (int64_t i = HEAD; i < floats; i++)
+        factors[i] *= factors[i];
+}
+
 /* One panel's columns of some rows, of `images` images from `first` on. */
 static void add_panel(const apd_dense_shape *s, const float *groups, const float *panel, apd_rows rows,
                       int64_t first, int64_t images, tile_place to) {

@@ -45,6 +45,9 @@ void apd_dense_by_weights(const apd_dense_shape *shape, const float *y, const fl
 int64_t apd_dense_factor_floats(int64_t n, int64_t units, int64_t cols);
 void apd_dense_pack_factors(const apd_dense_shape *shape, const float *y, const float *x, float *factors);
 
+/* Square all numbers of the factors. Their product is then the sum over images of the squares of y^T * x by one image. */
+void apd_dense_square_factors(int64_t units, int64_t cols, float *factors);
+
 /* Rows rows.begin .. rows.end-1 and columns cols.begin .. cols.end-1 of y^T * x, into out, rows out_step floats apart, with
  * the bits of apd_dense_by_weights. units and columns: those of the whole product. cols.begin, and cols.end unless it is the
  * last column's, must be multiples of APD_DENSE_COLUMNS. */
