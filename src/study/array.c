@@ -68,15 +68,17 @@ static void put_arguments(const apd_study *study, const apd_array *array, FILE *
     (void)fputc('\n', file);
 }
 
-static apd_status write_script(const apd_study *study, const apd_array *array, const char *name,
+static apd_status write_script(const apd_study *study, const apd_array *array, const char *name, long tasks,
                                const char *head, const char *role, apd_error *error) {
     char program[PATH_MAX];
     apd_text text;
     apd_text_begin(&text, "a script");
     FILE *file = text.file;
     apd_process_program(program, sizeof program);
-    (void)fprintf(file, "#!/bin/bash\n# Written by apd study --slurm for %s; apd study writes it anew.\n%s",
-                  study->path, head);
+    (void)fprintf(file,
+                  "#!/bin/bash\n# Written by apd study --slurm for %s; apd study writes it anew.\n"
+                  "#SBATCH --ntasks=%ld\n%s",
+                  study->path, tasks, head);
     (void)fprintf(file, "role=%s\n: \"${APD:=", role);
     (void)fprintf(file, "%s}\"\n", program);
     put_arguments(study, array, file);
@@ -100,7 +102,9 @@ static apd_status say_or_submit(const apd_array *array, int elements, long at_on
     apd_text_begin(&text, "a command");
     (void)fprintf(text.file, "jid=$(sbatch --parsable --array=1-%d%s ", elements, throttle);
     put_word(text.file, array->folder);
-    (void)fputs("/array.sbatch) &&\nsbatch --dependency=afterany:${jid%%;*} ", text.file);
+    (void)fputs(
+        "/array.sbatch) &&\necho \"Submitted batch job $jid\" &&\nsbatch --dependency=afterany:${jid%%;*} ",
+        text.file);
     put_word(text.file, array->folder);
     (void)fputs("/gather.sbatch\n", text.file);
     char *command = apd_text_end(&text);
@@ -115,13 +119,11 @@ static apd_status say_or_submit(const apd_array *array, int elements, long at_on
 
 apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *error) {
     static const char head[] = "#SBATCH --job-name=apd-study\n"
-                               "#SBATCH --ntasks=4\n"
                                "#SBATCH --time=4:00:00\n"
                                "#SBATCH --signal=B:USR1@300\n"
                                "#SBATCH --requeue\n"
                                "#SBATCH --open-mode=append\n";
     static const char gather[] = "#SBATCH --job-name=apd-gather\n"
-                                 "#SBATCH --ntasks=1\n"
                                  "#SBATCH --time=0:30:00\n";
     long at_once = 1, ranks = 4;
     APD_TRY(apd_cli_integer("at-once", array->at_once, 1, 100000, &at_once, error));
@@ -130,8 +132,8 @@ apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *
     APD_TRY(apd_study_settle(study, (int)ranks, true,
                              error)); /* the shards are fixed before any element starts */
     APD_TRY(apd_make_folder(array->folder, error));
-    APD_TRY(write_script(study, array, "array.sbatch", head, "array", error));
-    APD_TRY(write_script(study, array, "gather.sbatch", gather, "gather", error));
+    APD_TRY(write_script(study, array, "array.sbatch", ranks, head, "array", error));
+    APD_TRY(write_script(study, array, "gather.sbatch", 1, gather, "gather", error));
     int limit = array_limit(), elements = study->run_count < limit ? study->run_count : limit;
     (void)printf(
         "# %s in %s: an element takes the next run that nobody has, and another when that one ends.\n"

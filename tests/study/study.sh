@@ -303,6 +303,7 @@ case_slurm() {
     "$APD" study s.yaml --slurm scripts --ranks-a-run 2 --at-once 3 --set data.validation=0.1 >out.txt || fail "slurm"
     grep -qF "jid=\$(sbatch --parsable --array=1-4%3 scripts/array.sbatch) &&" out.txt || fail "$(cat out.txt)"
     grep -qF "sbatch --dependency=afterany:\${jid%%;*} scripts/gather.sbatch" out.txt || fail "$(cat out.txt)"
+    grep -qx '#SBATCH --ntasks=2' scripts/array.sbatch || fail "an element has other ranks than a run"
     bash -n scripts/array.sbatch
     bash -n scripts/gather.sbatch
     grep -qF -- "set -- s.yaml --set data.validation=0.1 --ranks-a-run 2" scripts/array.sbatch || fail "$(cat scripts/array.sbatch)"
