@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/description/description.h"
+#include "tables/table_set.h"
 #include "tables/tables.h"
 
 #include <inttypes.h>
@@ -97,23 +98,12 @@ void apd_comparison_clear(apd_comparison *comparison) {
 
 /* --- the tables of a study ------------------------------------------------------------------- */
 
-enum { KEYS = 64 };
-
-/* Add to `keys` (KEYS and NULL) those in which the two runs differ. */
-static void find_keys(const apd_result *a, const apd_result *b, const char *keys[KEYS + 1], int *count) {
-    apd_description_difference found;
-    while (*count < KEYS && apd_description_differs(a->description, b->description, keys, &found)) {
-        keys[(*count)++] = found.key;
-        keys[*count] = NULL;
-    }
-}
-
 static apd_status write_tables(const char *folder, const char *const *names, const apd_result *runs,
                                int count, apd_error *error) {
-    const char *keys[KEYS + 1] = {NULL};
+    const char *keys[APD_TABLE_KEYS + 1] = {NULL};
     int key_count = 0;
     for (int r = 1; r < count; r++)
-        find_keys(&runs[0], &runs[r], keys, &key_count);
+        key_count = apd_table_keys(runs[0].description, runs[r].description, keys);
     apd_table_run *given = apd_allocate(count, sizeof *given, "runs");
     char **values = apd_allocate((int64_t)count * key_count, sizeof *values, "their values");
     for (int r = 0; r < count; r++) {

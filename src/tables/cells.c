@@ -54,6 +54,19 @@ void apd_markdown_text(FILE *file, const char *text) {
     free(clean);
 }
 
+void apd_html_text(FILE *file, const char *text) {
+    static const char *const entities[128] = {
+        ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
+    char *clean = apd_duplicate_text(text);
+    apd_utf8_clean(clean);
+    for (const unsigned char *c = (const unsigned char *)clean; *c != '\0'; c++)
+        if (*c < 128 && entities[*c] != NULL)
+            (void)fputs(entities[*c], file);
+        else
+            (void)fputc(*c, file);
+    free(clean);
+}
+
 void apd_csv_cell_number(FILE *file, double number) {
     (void)fputc(',', file);
     if (!isnan(number))

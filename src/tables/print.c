@@ -22,6 +22,7 @@ typedef struct format {
     const char *none, *minus, *plus_minus, *more, *less; /* more, less: which is better */
     const char *best[2], *second[2];                     /* before and after */
     const char *paragraph[2];
+    bool nameless; /* names no task that is left out: it may be a forgotten one */
     void (*put)(FILE *file, const grid *cells, const char *caption);
 } format;
 
@@ -138,6 +139,34 @@ static const format latex = {.text = apd_latex_text,
                              .second = {"\\underline{", "}"},
                              .paragraph = {"\n\\par\\noindent ", "\n"},
                              .put = put_latex};
+
+/* --- HTML -------------------------------------------------------------------------------------------------------- */
+
+static void put_html(FILE *file, const grid *cells, const char *caption) {
+    (void)fprintf(file, "<div class=\"scroll\"><table><caption>%s</caption>\n", caption);
+    for (int r = 0; r < cells->rows; r++) {
+        (void)fputs(r == 0 ? "<thead><tr>" : "<tr>", file);
+        for (int c = 0; c < cells->columns; c++) {
+            const char *tag = r == 0 || c == 0 ? "th" : "td";
+            const char *kind = c < cells->left ? " class=\"text\"" : "";
+            (void)fprintf(file, "<%s%s>%s</%s>", tag, kind, at(cells, r, c), tag);
+        }
+        (void)fputs(r == 0 ? "</tr></thead>\n<tbody>\n" : "</tr>\n", file);
+    }
+    (void)fputs("</tbody></table></div>\n", file);
+}
+
+static const format html = {.text = apd_html_text,
+                            .none = "\u2013",
+                            .minus = "\u2212",
+                            .plus_minus = " \u00b1 ",
+                            .more = " \u2191",
+                            .less = " \u2193",
+                            .best = {"<strong>", "</strong>"},
+                            .second = {"<u>", "</u>"},
+                            .paragraph = {"<p class=\"note\">", "</p>\n"},
+                            .nameless = true,
+                            .put = put_html};
 
 /* --- columns of figures ------------------------------------------------------------------------------------------ */
 
@@ -356,7 +385,10 @@ static void say(FILE *file, const format *as, const char *pattern, ...) {
 static void say_left_out(FILE *file, const format *as, const apd_table_set *study, const apd_table *table) {
     const apd_side *side = &table->side;
     for (int t = 0; t < side->task_count; t++)
-        if (side->left_out[t] >= 0)
+        if (side->left_out[t] >= 0 && as->nameless)
+            say(file, as, "Left out of every figure: task %d, which %s has forgotten or not measured.",
+                side->tasks[t], study->runs[table->rows[side->left_out[t]]].result.name);
+        else if (side->left_out[t] >= 0)
             say(file, as, "Left out of every figure: task %d (%s), which %s has forgotten or not measured.",
                 side->tasks[t], apd_side_record(side, 0, t)->name,
                 study->runs[table->rows[side->left_out[t]]].result.name);
@@ -369,24 +401,26 @@ static void say_missing(FILE *file, const format *as, const apd_table_set *study
                 first_run(study, table, l)->result.method, table->lines[l].missing);
 }
 
-static void put_table(FILE *file, const format *as, const apd_table_set *study, int number) {
+static void put_table(FILE *file, const format *as, const apd_table_set *study, int number, unsigned parts) {
     const apd_table *table = &study->tables[number];
     const apd_result *first = table->side.runs[0];
     char about[160], caption[256];
     (void)snprintf(about, sizeof about, "%s of data %016llx, measured on %s images",
                    apd_count(table->side.task_count, "task").text, (unsigned long long)first->data_digest,
                    first->part[0] != '\0' ? first->part : "test");
-    (void)snprintf(caption, sizeof caption, "Table %da. Accuracy: %s", number + 1, about);
-    put_lines(file, as, study, table, accuracies, sizeof accuracies / sizeof *accuracies, caption);
-    say_left_out(file, as, study, table);
-    say_missing(file, as, study, table);
-    (void)snprintf(caption, sizeof caption, "Table %db. Capacity, time, memory: %s", number + 1, about);
-    put_lines(file, as, study, table, costs, sizeof costs / sizeof *costs, caption);
-    if (table->line_count < 2)
-        return;
-    (void)snprintf(caption, sizeof caption, "Table %dc. Accuracy in pairs of equal order and seed: %s",
-                   number + 1, about);
-    put_pairs(file, as, study, table, caption);
+    if ((parts & APD_PRINT_LINES) != 0) {
+        (void)snprintf(caption, sizeof caption, "Table %da. Accuracy: %s", number + 1, about);
+        put_lines(file, as, study, table, accuracies, sizeof accuracies / sizeof *accuracies, caption);
+        say_left_out(file, as, study, table);
+        say_missing(file, as, study, table);
+        (void)snprintf(caption, sizeof caption, "Table %db. Capacity, time, memory: %s", number + 1, about);
+        put_lines(file, as, study, table, costs, sizeof costs / sizeof *costs, caption);
+    }
+    if ((parts & APD_PRINT_PAIRS) != 0 && table->line_count > 1) {
+        (void)snprintf(caption, sizeof caption, "Table %dc. Accuracy in pairs of equal order and seed: %s",
+                       number + 1, about);
+        put_pairs(file, as, study, table, caption);
+    }
 }
 
 static void say_absent(FILE *file, const format *as, const apd_table_set *study) {
@@ -402,14 +436,7 @@ static void say_absent(FILE *file, const format *as, const apd_table_set *study)
     }
 }
 
-static void put_all(FILE *file, const format *as, const apd_table_set *study) {
-    for (int t = 0; t < study->table_count; t++)
-        put_table(file, as, study, t);
-    if (study->table_count == 0)
-        paragraph(file, as, "No run is finished.");
-    say_absent(file, as, study);
-    if (study->table_count == 0)
-        return;
+static void say_meaning(FILE *file, const format *as) {
     paragraph(
         file, as,
         "Means over n runs, and the deviation of the sample where there are at least two; seeds: of each "
@@ -419,6 +446,22 @@ static void put_all(FILE *file, const format *as, const apd_table_set *study) {
         "non-zeros of what is stored; the same with heads and biases; bytes of the checkpoint; those "
         "bytes with positions under an ideal code. Time: all tasks. p: exact sign-flip test of the "
         "differences, two-sided, not corrected for the number of pairs; at least 2/2^n.");
+}
+
+static void put_all(FILE *file, const format *as, const apd_table_set *study) {
+    for (int t = 0; t < study->table_count; t++)
+        put_table(file, as, study, t, APD_PRINT_LINES | APD_PRINT_PAIRS);
+    if (study->table_count == 0)
+        paragraph(file, as, "No run is finished.");
+    say_absent(file, as, study);
+    if (study->table_count > 0)
+        say_meaning(file, as);
+}
+
+void apd_print_html(FILE *file, const apd_table_set *study, int table, unsigned parts) {
+    put_table(file, &html, study, table, parts);
+    if ((parts & APD_PRINT_MEANING) != 0)
+        say_meaning(file, &html);
 }
 
 void apd_print_markdown(FILE *file, const apd_table_set *study) {

@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+int apd_table_keys(const apd_description *a, const apd_description *b, const char *keys[APD_TABLE_KEYS + 1]) {
+    apd_description_difference found;
+    int count = 0;
+    while (keys[count] != NULL)
+        count++;
+    while (count < APD_TABLE_KEYS && apd_description_differs(a, b, keys, &found)) {
+        keys[count++] = found.key;
+        keys[count] = NULL;
+    }
+    return count;
+}
+
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
 static const char *last_component(const char *path) {

@@ -37,6 +37,10 @@ typedef struct apd_table_set {
     apd_table *tables;
 } apd_table_set;
 
+/* Add to `keys`, which end in NULL, those in which the two descriptions differ besides. Returns how many there are then. */
+enum { APD_TABLE_KEYS = 64 };
+int apd_table_keys(const apd_description *a, const apd_description *b, const char *keys[APD_TABLE_KEYS + 1]);
+
 /* Read and group. `keys` and the runs' texts must outlive the study. A run that cannot be read is in no table. Clear it. */
 apd_table_set apd_table_set_read(const apd_table_run *runs, int count, const char *const *keys,
                                  int key_count);

@@ -150,6 +150,9 @@ apd import images => photos; apd import images photos --output data/photos.h5
 sbatch => : tests/jobs/slurm.sh guide
 srun => : tests/jobs/slurm.sh guide
 gnuplot -e "run='runs/quickstart'" => tool gnuplot -e "run='runs/mine'"
+gnuplot runs/mine => tool gnuplot runs/mine/report/figures/average.gp
+gnuplot -e "format => tool gnuplot -e "format='pdf'" runs/mine/report/figures/average.gp
+apd report runs/mine --figures => ! command -v gnuplot >/dev/null || apd report runs/mine --figures pdf,png,tikz
 tests/commands/kills.py => : a test of its own
 TEXT
 }

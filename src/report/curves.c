@@ -1,0 +1,378 @@
+/* Figures of what happens as the tasks come: average accuracy, capacity, and the accuracy on chosen tasks. */
+#include "report/figures.h"
+
+#include "base/memory.h"
+#include "report/script.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- lines with bands, and names at their ends ----------------------------------------------------------------- */
+
+/* The value of a run at a place of the stream; NaN: none. */
+typedef double value_at(const apd_report_run *run, int place);
+
+/* A row a shown place: tasks learned; then for each line the mean over its runs and the deviation. */
+static bool fill(apd_drawing *drawing, const char *name, const char *unit, int first, value_at *value) {
+    const apd_report_group *group = drawing->group;
+    int rows = 0, *places = apd_drawing_places(group->tasks, &rows), kept = 0;
+    bool any = false;
+    while (kept < rows && places[kept] < first)
+        kept++;
+    apd_sheet *sheet = apd_drawing_sheet(drawing, name, 1 + 2 * group->line_count, rows - kept);
+    apd_sheet_head(sheet, 0, 0, "tasks learned");
+    for (int l = 0; l < group->line_count; l++) {
+        const apd_report_line *line = &group->lines[l];
+        double *values = apd_allocate(line->count, sizeof *values, "values");
+        apd_sheet_head(sheet, 1 + 2 * l, 2, "%s, %s", line->name, unit);
+        apd_sheet_head(sheet, 2 + 2 * l, 2, "±");
+        for (int r = 0; r < rows - kept; r++) {
+            for (int i = 0; i < line->count; i++) {
+                const apd_report_run *run = &drawing->report->runs[line->runs[i]];
+                int place = places[kept + r];
+                values[i] = place < run->result->done ? 100.0 * value(run, place) : (double)NAN;
+            }
+            apd_summary summary = apd_report_summary(values, line->count);
+            *apd_sheet_at(sheet, r, 0) = places[kept + r] + 1;
+            *apd_sheet_at(sheet, r, 1 + 2 * l) = summary.mean;
+            *apd_sheet_at(sheet, r, 2 + 2 * l) = summary.deviation;
+            any = any || !isnan(summary.mean);
+        }
+        free(values);
+    }
+    free(places);
+    return any;
+}
+
+typedef struct extent {
+    double low, high;
+} extent;
+
+/* The range of all means with their deviations. */
+static extent extent_of(const apd_sheet *sheet) {
+    extent found = {INFINITY, -INFINITY};
+    for (int64_t r = 0; r < sheet->rows; r++)
+        for (int c = 1; c + 1 < sheet->columns; c += 2) {
+            double mean = *apd_sheet_at(sheet, r, c), off = *apd_sheet_at(sheet, r, c + 1);
+            off = isnan(off) ? 0.0 : off;
+            found.low = fmin(found.low, mean - off);
+            found.high = fmax(found.high, mean + off);
+        }
+    return found;
+}
+
+static double last_mean(const apd_sheet *sheet, int line) {
+    for (int64_t r = sheet->rows - 1; r >= 0; r--)
+        if (!isnan(*apd_sheet_at(sheet, r, 1 + 2 * line)))
+            return *apd_sheet_at(sheet, r, 1 + 2 * line);
+    return NAN;
+}
+
+/* Room to the right for the longest name; long names and many lines get a key below instead. */
+static bool has_labels(const apd_drawing *drawing, FILE *script) {
+    const apd_report_group *group = drawing->group;
+    size_t longest = 0;
+    for (int l = 0; l < group->line_count; l++)
+        longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
+    bool labels = longest <= 20 && group->line_count <= 10;
+    if (labels)
+        (void)fprintf(script, "set rmargin %zu\n", longest + 2);
+    else
+        (void)fputs("set key below left Left reverse samplen 2 width 1\n", script);
+    return labels;
+}
+
+/* Each line's name at its end, as high as the line unless others are there. */
+static void put_labels(const apd_drawing *drawing, FILE *script, const apd_sheet *sheet, extent y, bool log,
+                       double gap) {
+    const apd_report_group *group = drawing->group;
+    double *at = apd_allocate(group->line_count, sizeof *at, "labels");
+    for (int l = 0; l < group->line_count; l++) {
+        at[l] = last_mean(sheet, l);
+        at[l] = isnan(at[l]) ? y.low : at[l];
+        at[l] = log ? log10(at[l]) : at[l];
+    }
+    double low = log ? log10(y.low) : y.low, high = log ? log10(y.high) : y.high;
+    apd_spread(at, group->line_count, gap * (high - low), low, high);
+    for (int l = 0; l < group->line_count; l++)
+        (void)fprintf(
+            script,
+            "set label %d name[%d] at graph 1, first %.6g left offset character 0.8,0 textcolor rgb '%s'\n",
+            l + 1, l + 1, log ? pow(10.0, at[l]) : at[l], apd_colour_of(group->lines[l].method));
+    free(at);
+}
+
+/* Bands first, so that no line is below one. */
+static void put_plot(const apd_drawing *drawing, FILE *script, const char *block, bool keyed) {
+    const apd_report_group *group = drawing->group;
+    const char *separator = "plot ";
+    for (int l = 0; l < group->line_count; l++)
+        if (group->lines[l].count > 1) {
+            (void)fprintf(script,
+                          "%s$%s using 1:($%d-$%d):($%d+$%d) with filledcurves fillcolor rgb '%s' "
+                          "fillstyle transparent solid 0.16 noborder",
+                          separator, block, 2 * l + 2, 2 * l + 3, 2 * l + 2, 2 * l + 3,
+                          apd_colour_of(group->lines[l].method));
+            separator = ", \\\n     ";
+        }
+    for (int l = 0; l < group->line_count; l++) {
+        (void)fprintf(script, "%s$%s using 1:%d with lines ", separator, block, 2 * l + 2);
+        apd_drawing_style(&group->lines[l], script);
+        if (keyed)
+            (void)fprintf(script, " title name[%d]", l + 1);
+        separator = ", \\\n     ";
+    }
+}
+
+/* Points on all lines that show what a cursor rests on. */
+static void put_tooltips(const apd_drawing *drawing, FILE *script, const char *block,
+                         const apd_sheet *sheet) {
+    const apd_report_group *group = drawing->group;
+    if (sheet->rows > 100)
+        return;
+    for (int l = 0; l < group->line_count; l++)
+        (void)fprintf(
+            script,
+            ", \\\n     $%s using 1:%d:(sprintf('%%s: %%.2f%%s after %%d', name[%d], $%d, percent, $1)) "
+            "with labels hypertext point pointtype 7 pointsize 0.8 linecolor rgb '#ff000000'",
+            block, 2 * l + 2, l + 1, 2 * l + 2);
+}
+
+/* Task numbers along x: few, whole. */
+static void put_x(const apd_drawing *drawing, FILE *script, double first) {
+    int tasks = drawing->group->tasks;
+    double step = fmax(apd_round_step(fmax(tasks, 1), 6), 1.0);
+    (void)fprintf(script,
+                  "set xlabel 'tasks learned'\n"
+                  "set xrange [%g:%g]\n"
+                  "set xtics (%g",
+                  first, tasks > first ? (double)tasks : first + 1.0, first);
+    for (double tick = step; tick <= tasks; tick += step)
+        if (tick > first + 0.4 * step)
+            (void)fprintf(script, ", %g", tick);
+    (void)fputs(")\n", script);
+}
+
+static void set_range(FILE *script, extent y) {
+    (void)fprintf(script, "set yrange [%g:%g]\n", y.low, y.high);
+}
+
+/* Rounded outwards to a step of the axis. */
+static extent rounded(extent y) {
+    double step = apd_round_step(fmax(y.high - y.low, 1e-3), 5);
+    y.low = fmax(0.0, step * floor(y.low / step - 0.1));
+    y.high = step * ceil(y.high / step + 0.1);
+    return y;
+}
+
+/* --- average accuracy --------------------------------------------------------------------------------------------- */
+
+static double average_at(const apd_report_run *run, int place) {
+    return run->average[place];
+}
+
+bool apd_average_numbers(apd_drawing *drawing) {
+    return drawing->group->tasks > 1 && fill(drawing, "average", "%", 0, average_at);
+}
+
+void apd_average_draw(const apd_drawing *drawing, FILE *script) {
+    const apd_sheet *sheet = &drawing->sheets[0];
+    extent y = rounded(extent_of(sheet));
+    y.high = fmin(y.high, 100.0);
+    apd_drawing_texts(drawing, script);
+    bool labels = has_labels(drawing, script);
+    put_x(drawing, script, 1.0);
+    set_range(script, y);
+    (void)fputs("set ylabel 'average accuracy, '.percent\n", script);
+    if (labels)
+        put_labels(drawing, script, sheet, y, false, 0.065);
+    put_plot(drawing, script, "average", !labels);
+    put_tooltips(drawing, script, "average", sheet);
+    (void)fputc('\n', script);
+}
+
+void apd_average_remark(const apd_drawing *drawing, FILE *page) {
+    for (int l = 0; l < drawing->group->line_count; l++)
+        if (drawing->group->lines[l].count > 1) {
+            (void)fputs(" Bands: one deviation over the runs of a line.", page);
+            return;
+        }
+}
+
+/* --- capacity ------------------------------------------------------------------------------------------------------- */
+
+static double capacity_at(const apd_report_run *run, int place) {
+    return place < run->events.task_count ? run->events.tasks[place].capacity : (double)NAN;
+}
+
+bool apd_capacity_numbers(apd_drawing *drawing) {
+    return drawing->group->tasks > 1 && fill(drawing, "capacity", "%", 0, capacity_at);
+}
+
+/* 1, 2 and 5 times the powers of ten within the range. */
+static void put_log_tics(FILE *script, const char *axis, extent range) {
+    static const double steps[] = {1.0, 2.0, 5.0};
+    const char *separator = "";
+    (void)fprintf(script, "set logscale %s\nset %stics (", axis, axis);
+    for (double power = pow(10.0, floor(log10(range.low))); power <= range.high; power *= 10.0)
+        for (int s = 0; s < 3; s++)
+            if (steps[s] * power >= range.low * 0.999 && steps[s] * power <= range.high * 1.001 &&
+                (s == 0 || range.high / range.low < 300.0)) {
+                (void)fprintf(script, "%s%g", separator, steps[s] * power);
+                separator = ", ";
+            }
+    (void)fputs(")\n", script);
+}
+
+/* Against one network a task, the dashed line. */
+void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
+    const apd_sheet *sheet = &drawing->sheets[0];
+    extent y = extent_of(sheet);
+    int tasks = drawing->group->tasks;
+    y.low = fmin(y.low, 100.0) * 0.9;
+    y.high = fmax(y.high, 100.0 * tasks) * 1.1;
+    apd_drawing_texts(drawing, script);
+    bool labels = has_labels(drawing, script);
+    put_x(drawing, script, 1.0);
+    put_log_tics(script, "y", y);
+    set_range(script, y);
+    (void)fputs("set ylabel 'capacity, '.percent.' of one network'\n", script);
+    if (labels)
+        put_labels(drawing, script, sheet, y, true, 0.065);
+    (void)fprintf(script,
+                  "set label 99 'one network a task' at graph 0.5, first %g right offset character -0.5,0.5 "
+                  "textcolor rgb '%s'\n",
+                  50.0 * (tasks + 1), apd_colour_of("axis"));
+    put_plot(drawing, script, "capacity", !labels);
+    (void)fprintf(script, ", \\\n     100*x with lines linecolor rgb '%s' linewidth 1 dashtype 2",
+                  apd_colour_of("axis"));
+    put_tooltips(drawing, script, "capacity", sheet);
+    (void)fputc('\n', script);
+}
+
+/* --- chosen tasks --------------------------------------------------------------------------------------------------- */
+
+enum { CURVES = 5 }; /* sheets of a drawing, less one */
+
+/* R[t][place] of all t of a run, (done); NaN for t < place. Free it. */
+static double *follow(const apd_result *result, int place) {
+    double *curve = apd_allocate(result->done, sizeof *curve, "a task's accuracies");
+    double *row = apd_allocate(result->done, sizeof *row, "accuracies");
+    for (int t = 0; t < result->done; t++) {
+        apd_accuracies_next_row(&result->accuracies, t, row);
+        curve[t] = t >= place ? row[place] : (double)NAN;
+    }
+    free(row);
+    return curve;
+}
+
+/* Mean and deviation over a line's runs, into its columns. */
+static void fill_curve(const apd_drawing *drawing, apd_sheet *sheet, int l, int place, const int *places) {
+    const apd_report_line *line = &drawing->group->lines[l];
+    double **curves = apd_allocate(line->count, sizeof *curves, "curves");
+    double *values = apd_allocate(line->count, sizeof *values, "values");
+    for (int i = 0; i < line->count; i++)
+        curves[i] = follow(drawing->report->runs[line->runs[i]].result, place);
+    for (int64_t r = 0; r < sheet->rows; r++) {
+        for (int i = 0; i < line->count; i++) {
+            const apd_result *result = drawing->report->runs[line->runs[i]].result;
+            values[i] = places[r] < result->done ? 100.0 * curves[i][places[r]] : (double)NAN;
+        }
+        apd_summary summary = apd_report_summary(values, line->count);
+        *apd_sheet_at(sheet, r, 1 + 2 * l) = summary.mean;
+        *apd_sheet_at(sheet, r, 2 + 2 * l) = summary.deviation;
+    }
+    for (int i = 0; i < line->count; i++)
+        free(curves[i]);
+    free(curves);
+    free(values);
+}
+
+bool apd_forgetting_numbers(apd_drawing *drawing) {
+    const apd_report *report = drawing->report;
+    const apd_report_group *group = drawing->group;
+    int rows = 0, *places = apd_drawing_places(group->tasks, &rows);
+    for (int c = 0; c < report->curve_count && drawing->sheet_count < CURVES; c++) {
+        char name[24];
+        int place = report->curves[c], first = 0;
+        if (place + 1 >= group->tasks)
+            continue;
+        while (places[first] < place)
+            first++;
+        (void)snprintf(name, sizeof name, "task%d", place + 1);
+        apd_sheet *sheet = apd_drawing_sheet(drawing, name, 1 + 2 * group->line_count, rows - first);
+        apd_sheet_head(sheet, 0, 0, "tasks learned");
+        for (int r = 0; r < rows - first; r++)
+            *apd_sheet_at(sheet, r, 0) = places[first + r] + 1;
+        for (int l = 0; l < group->line_count; l++) {
+            apd_sheet_head(sheet, 1 + 2 * l, 2, "task %d, %s, %%", place + 1, group->lines[l].name);
+            apd_sheet_head(sheet, 2 + 2 * l, 2, "±");
+            fill_curve(drawing, sheet, l, place, places + first);
+        }
+    }
+    free(places);
+    drawing->height = group->line_count > 1 ? 40 + 170 * drawing->sheet_count : 300;
+    return drawing->sheet_count > 0;
+}
+
+/* One line: its tasks together. */
+static void draw_together(const apd_drawing *drawing, FILE *script) {
+    extent y = {INFINITY, -INFINITY};
+    double ends[APD_FIGURE_SHEETS];
+    const char *colour = apd_colour_of(drawing->group->lines[0].method);
+    for (int s = 0; s < drawing->sheet_count; s++) {
+        extent own = extent_of(&drawing->sheets[s]);
+        y.low = fmin(y.low, own.low);
+        y.high = fmax(y.high, own.high);
+        ends[s] = last_mean(&drawing->sheets[s], 0);
+    }
+    y = rounded(y);
+    y.high = fmin(y.high, 100.0);
+    put_x(drawing, script, 1.0);
+    set_range(script, y);
+    apd_spread(ends, drawing->sheet_count, 0.065 * (y.high - y.low), y.low, y.high);
+    (void)fputs("set ylabel 'accuracy, '.percent\nset rmargin 10\n", script);
+    for (int s = 0; s < drawing->sheet_count; s++)
+        (void)fprintf(
+            script,
+            "set label %d 'task %s' at graph 1, first %.6g left offset character 0.8,0 textcolor rgb '%s'\n",
+            s + 1, drawing->sheets[s].name + 4, ends[s], colour);
+    for (int s = 0; s < drawing->sheet_count; s++)
+        (void)fprintf(script,
+                      "%s$%s using 1:2 with linespoints linecolor rgb '%s' linewidth 2 dashtype %d pointtype "
+                      "7 pointsize 0.3",
+                      s == 0 ? "plot " : ", \\\n     ", drawing->sheets[s].name, colour, s + 1);
+    (void)fputc('\n', script);
+}
+
+void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
+    if (drawing->group->line_count == 1) {
+        draw_together(drawing, script);
+        return;
+    }
+    apd_drawing_texts(drawing, script);
+    (void)fprintf(script, "set multiplot layout %d,1\nset bmargin 2\nset tmargin 1.2\n",
+                  drawing->sheet_count);
+    for (int s = 0; s < drawing->sheet_count; s++) {
+        const apd_sheet *sheet = &drawing->sheets[s];
+        extent y = rounded(extent_of(sheet));
+        bool last = s + 1 == drawing->sheet_count;
+        y.high = fmin(y.high, 100.0);
+        bool labels = has_labels(drawing, script);
+        put_x(drawing, script, 1.0);
+        set_range(script, y);
+        if (!last)
+            (void)fputs("unset xlabel\n", script);
+        if (!last || !labels)
+            (void)fputs("unset key\n", script);
+        (void)fprintf(script, "set ylabel 'task %s, '.percent\n", sheet->name + 4);
+        if (last)
+            (void)fputs("set bmargin 3.2\n", script);
+        if (labels)
+            put_labels(drawing, script, sheet, y, false, 0.13);
+        put_plot(drawing, script, sheet->name, false);
+        (void)fputc('\n', script);
+    }
+    (void)fputs("unset multiplot\n", script);
+}

@@ -1,0 +1,76 @@
+#include "report/figures.h"
+
+#include "base/memory.h"
+#include "report/script.h"
+
+#include <stdlib.h>
+
+const apd_figure apd_figures[] = {
+    {"average", "Average accuracy", "Test accuracy after each task, mean over the tasks learned so far.",
+     APD_OF_GROUP, 460, 300, apd_average_numbers, apd_average_draw, apd_average_remark},
+    {"pareto", "Accuracy against capacity",
+     "After all tasks. Up and to the left is better; the grey steps join what nothing else beats in both.",
+     APD_OF_GROUP, 460, 300, apd_pareto_numbers, apd_pareto_draw, NULL},
+    {"capacity", "Capacity", "Non-zero weights that are stored, in per cent of one network's.", APD_OF_GROUP,
+     460, 300, apd_capacity_numbers, apd_capacity_draw, NULL},
+    {"opd", "Order dependence",
+     "OPD of each task: the largest minus the smallest final accuracy over orders, seeds averaged first; "
+     "tasks sorted for each line.",
+     APD_OF_GROUP, 460, 300, apd_opd_numbers, apd_opd_draw, NULL},
+    {"forgetting", "Accuracy on chosen tasks",
+     "Test accuracy on a task from when it is learned, while later ones are.", APD_OF_GROUP, 460, 300,
+     apd_forgetting_numbers, apd_forgetting_draw, NULL},
+    {"times", "Time of a training step", "Milliseconds by phase, mean over tasks and runs.", APD_OF_GROUP,
+     460, 260, apd_times_numbers, apd_times_draw, NULL},
+    {"matrix", "Accuracy matrix",
+     "Test accuracy, %, on each task (columns) after each task (rows), in the order of the stream.",
+     APD_OF_RUN, 460, 400, apd_matrix_numbers, apd_matrix_draw, apd_matrix_remark},
+    {"clusters", "Tasks and what they share",
+     "Clusters of the last consolidation. A column is a layer; tasks with the same number share parameters "
+     "there. The tree joins tasks at the share of layers in which they are apart.",
+     APD_OF_RUN, 460, 400, apd_clusters_numbers, apd_clusters_draw, apd_clusters_remark},
+    {"rank", "Effective rank",
+     "Effective rank of the tasks' own parameters in each layer, at each consolidation.", APD_OF_RUN, 460,
+     300, apd_rank_numbers, apd_rank_draw, NULL},
+    {NULL, NULL, NULL, APD_OF_GROUP, 0, 0, NULL, NULL, NULL},
+};
+
+/* --- what figures share -------------------------------------------------------------------------------------- */
+
+apd_sheet *apd_drawing_sheet(apd_drawing *drawing, const char *name, int columns, int64_t rows) {
+    APD_ASSERT(drawing->sheet_count < APD_FIGURE_SHEETS);
+    apd_sheet *sheet = &drawing->sheets[drawing->sheet_count++];
+    *sheet = apd_sheet_make(name, columns, rows);
+    return sheet;
+}
+
+void apd_drawing_clear(apd_drawing *drawing) {
+    for (int s = 0; s < drawing->sheet_count; s++)
+        apd_sheet_clear(&drawing->sheets[s]);
+    drawing->sheet_count = 0;
+}
+
+int *apd_drawing_places(int tasks, int *count) {
+    enum { MOST = 500 };
+    int step = (tasks + MOST - 1) / MOST, *places = apd_allocate(tasks + 1, sizeof *places, "places");
+    *count = 0;
+    for (int t = 0; t < tasks; t += step)
+        places[(*count)++] = t;
+    if (tasks > 0 && places[*count - 1] != tasks - 1)
+        places[(*count)++] = tasks - 1;
+    return places;
+}
+
+void apd_drawing_texts(const apd_drawing *drawing, FILE *script) {
+    const apd_report_group *group = drawing->group;
+    const char **texts = apd_allocate(group->line_count, sizeof *texts, "lines' names");
+    for (int l = 0; l < group->line_count; l++)
+        texts[l] = group->lines[l].name;
+    apd_script_texts(script, texts, group->line_count);
+    free(texts);
+}
+
+void apd_drawing_style(const apd_report_line *line, FILE *script) {
+    (void)fprintf(script, "linecolor rgb '%s' linewidth 2 dashtype %d", apd_colour_of(line->method),
+                  1 + line->variant % 5);
+}
