@@ -28,6 +28,14 @@ void apd_alarm(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Update the progress line, at most ten times a second. Nothing is written unless stderr is a terminal. */
 void apd_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether stderr is a terminal; then also its lines and columns, 24 and 80 where it does not say. */
+bool apd_log_terminal(int *lines, int *columns);
+
+/* Keep a screen of text below the log: `text`, whole lines, replaces the one before, and "" removes it. The cursor stays at its first
+ * line, where the next line of the log wipes it. `apd_log_over_screen` tells ranks whose lines come to the same terminal to wipe it, too. */
+void apd_log_screen(const char *text);
+void apd_log_over_screen(bool shown);
+
 /* Seconds of a monotonic clock. */
 double apd_seconds(void);
 

@@ -11,6 +11,7 @@
 #include "study/forecast.h"
 #include "study/groups.h"
 #include "study/launcher.h"
+#include "study/screen.h"
 #include "tables/tables.h"
 
 #include <errno.h>
@@ -181,8 +182,13 @@ static apd_status train(apd_study *study, const study_options *options, const ap
         apd_log("%s: %s with %s, %s at a time on %s each, in %s", study->name,
                 apd_count(study->run_count, "run").text, apd_count(study->shards, "shard").text,
                 apd_count(groups.count, "run").text, apd_count(ranks, "rank").text, study->output);
+    apd_screen *screen = first ? apd_screen_begin(study) : NULL;
+    bool shown = screen != NULL;
+    apd_team_broadcast(world, &shown, (int64_t)sizeof shown);
+    apd_log_over_screen(shown);
     apd_status status = apd_groups_train(&groups, error);
     apd_team_rest(world);
+    apd_screen_end(screen);
     status = apd_team_agree(world, status, error);
     apd_log_enable(first);
     return first && status == APD_OK ? finish(study, error) : status;
@@ -229,8 +235,10 @@ static apd_status run_by_launcher(apd_study *study, const study_options *options
             "%s: with a launcher (%s) apd study itself is one process: start it without mpirun or srun",
             study->path, study->launcher);
     APD_TRY(begin(study, options, 1, error));
-    APD_TRY(apd_launch_runs(study, (int)at_once, limit, options->fail_fast, error));
-    return finish(study, error);
+    apd_screen *screen = apd_screen_begin(study);
+    apd_status status = apd_launch_runs(study, (int)at_once, limit, options->fail_fast, error);
+    apd_screen_end(screen);
+    return status == APD_OK ? finish(study, error) : status;
 }
 
 static apd_status run_on_ranks(apd_study *study, const study_options *options, double limit, double seconds,

@@ -318,6 +318,26 @@ case_slurm() {
     grep -q '^s: 4 of 4 runs done' log.txt || fail "$(cat log.txt)"
 }
 
+# On a terminal of 60 columns and 8 lines: a table below the log, redrawn in place, that fits; in a log: lines alone.
+case_screen() {
+    command -v script >/dev/null || { echo "skipped: script is not installed"; exit 77; }
+    prepare 300
+    local escape=$'\x1b'
+    script -qec "stty cols 60 rows 8; mpirun -n 2 '$APD' study s.yaml --ranks-a-run 1" raw.txt </dev/null >/dev/null ||
+        fail "$(cat -v raw.txt)"
+    sed '1d; s/\r//g' raw.txt >drawn.txt
+    # before each table the screen is wiped from the cursor on, and behind it the cursor goes back to its first line
+    grep -q "$escape\\[Jstate  *tasks" drawn.txt || fail "no table: $(cat -v raw.txt)"
+    grep -q "^$escape\\[[2-5]A" drawn.txt || fail "it is not redrawn in place: $(cat -v raw.txt)"
+    awk '/state  *tasks/ { table = 1 } table && /^running|^and/ { rows++ } / runs: / { table = 0; if (rows > 5) bad = 1; rows = 0 }
+         table { line = $0; gsub(/\033\[[0-9]*[A-Z]/, "", line); if (length(line) > 59) bad = 1 } END { exit bad }' drawn.txt ||
+        fail "a table is larger than the terminal: $(cat -v raw.txt)"
+    [ "$(grep -c "$escape\\[Jdone  *[1-4] of 4  seed=" drawn.txt)" = 4 ] || fail "lines that wipe no table: $(cat -v raw.txt)"
+    study ranks 2 study s.yaml --ranks-a-run 1
+    expect 0
+    ! grep -q "$escape" log.txt || fail "a log with a terminal's commands"
+}
+
 case_forecast() {
     prepare
     study ranks 2 study s.yaml --ranks-a-run 1 --dry-run --seconds 0.2
