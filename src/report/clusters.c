@@ -2,6 +2,7 @@
 #include "report/figures.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "report/script.h"
 #include "tables/cells.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TASKS = 120 };
+enum { MOST_TASKS = 120, NAME_BYTES = 27 };
 
 /* --- the last consolidation ----------------------------------------------------------------------------------------- */
 
@@ -142,10 +143,13 @@ static void grow_tree(const sharing *found, node *nodes, int *order) {
 
 /* --- tasks and what they share -------------------------------------------------------------------------------------- */
 
+/* "3  fish"; a long name is cut, so that the figure keeps its width. */
 static void name_task(const apd_drawing *drawing, int stream_place, char *text, size_t room) {
     const apd_result_task *task = &drawing->run->result->records[stream_place];
-    const char *name = apd_report_task_name(drawing->report, task);
-    (void)snprintf(text, room, "%d  %.40s", stream_place + 1, name != NULL ? name : "(name forgotten)");
+    const char *known = apd_report_task_name(drawing->report, task);
+    const char *name = known != NULL ? known : "(name forgotten)";
+    size_t used = (size_t)snprintf(text, room, "%d  ", stream_place + 1);
+    apd_utf8_excerpt(name, strlen(name), text + used, NAME_BYTES);
 }
 
 /* A row a task, in the order of the tree: its place from 1, and its cluster in each layer. */
@@ -259,6 +263,9 @@ static void put_heads(const apd_sheet *tasks, const apd_sheet *layers, FILE *scr
     }
     (void)fprintf(script, "set label 'shared non-zeros' at 0,%lld.9 right textcolor rgb '%s'\n",
                   (long long)tasks->rows - 1, apd_colour_of("axis"));
+    for (int64_t i = 0; i < tasks->rows && tasks->rows <= 60; i++)
+        (void)fprintf(script, "set label name[%lld] at %g,%lld left\n", (long long)i + 1,
+                      cell_at((int)layers->rows - 1) + 0.6 * CELL, (long long)i);
     for (int tick = 0; tick <= 100; tick += 50)
         (void)fprintf(script, "set label '%d'.percent at %g,-0.9 center textcolor rgb '%s'\n", tick,
                       -tick / 100.0, apd_colour_of("axis"));
@@ -294,9 +301,6 @@ void apd_clusters_draw(const apd_drawing *drawing, FILE *script) {
             (void)fprintf(script, ", \\\n     $tasks using (%g):0:(sprintf('%%d', $%d)) with labels",
                           cell_at(k), k + 2);
     }
-    if (tasks->rows <= 60)
-        (void)fprintf(script, ", \\\n     $tasks using (%g):0:(name[$0+1]) with labels left",
-                      cell_at(count - 1) + 0.6 * CELL);
     (void)fputc('\n', script);
 }
 
@@ -304,8 +308,6 @@ void apd_clusters_remark(const apd_drawing *drawing, FILE *page) {
     const apd_events *events = &drawing->run->events;
     int after = events->layers[events->layer_count - 1].after_tasks;
     (void)fprintf(page, " After %d of %d tasks.", after, drawing->run->result->done);
-    if (drawing->line != NULL && drawing->line->count > 1)
-        (void)fprintf(page, " Of %d runs, the one of median accuracy.", drawing->line->count);
 }
 
 /* --- effective rank --------------------------------------------------------------------------------------------------- */

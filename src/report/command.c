@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FORMATS = 8 };
+enum { FORMATS = 8, IDLE_ROUNDS = 20 };
 
 typedef struct report_options {
     const char *output, *figures, *curves, *every;
@@ -94,8 +94,8 @@ typedef struct request {
     apd_page_settings settings;
 } request;
 
-/* Write the page once; *over: no run is going on. */
-static apd_status write_once(request *asked, bool *over, apd_error *error) {
+/* Write the page once. *over: no run is going on or to come; *idle: none is going on. */
+static apd_status write_once(request *asked, bool *over, bool *idle, apd_error *error) {
     apd_report report;
     double begin = apd_seconds();
     int64_t bytes = 0;
@@ -109,6 +109,7 @@ static apd_status write_once(request *asked, bool *over, apd_error *error) {
         (void)printf("%s/index.html: %.0f kB in %.1f s\n", asked->settings.folder, (double)bytes / 1e3,
                      apd_seconds() - begin);
     *over = apd_report_is_over(&report);
+    *idle = !apd_report_is_running(&report);
     (void)fflush(stdout);
     free(own);
     apd_report_clear(&report);
@@ -119,7 +120,7 @@ static apd_status run(const void *given, int count, const char *const *arguments
     const report_options *options = given;
     const char *formats[FORMATS];
     request asked = {.names = arguments, .count = count, .output = options->output};
-    bool over = false;
+    bool over = false, idle = false;
     long every = 0;
     asked.settings = (apd_page_settings){.formats = formats, .gnuplot = apd_gnuplot_exists()};
     APD_TRY(parse_formats(options->figures, formats, error));
@@ -129,12 +130,17 @@ static apd_status run(const void *given, int count, const char *const *arguments
         return apd_fail(error, APD_ERROR_USAGE,
                         "--figures needs gnuplot, which is not on the PATH (Debian's package: gnuplot-nox)");
     asked.settings.refresh = options->live ? (int)every : 0;
-    apd_status status = write_once(&asked, &over, error);
+    apd_status status = write_once(&asked, &over, &idle, error);
     if (status == APD_OK && !asked.settings.gnuplot)
         (void)printf("without gnuplot (Debian's package: gnuplot-nox) the figures have no axes\n");
-    while (status == APD_OK && options->live && !over) {
-        (void)sleep((unsigned)every);
-        status = write_once(&asked, &over, error);
+    for (int waits = 0; status == APD_OK && options->live && !over; waits = idle ? waits + 1 : 0) {
+        if (waits == IDLE_ROUNDS) { /* what is still to come has nobody to do it */
+            asked.settings.refresh = 0;
+            (void)printf("no run has been going on for %ld s: this is the last page\n", waits * every);
+        }
+        (void)sleep(waits < IDLE_ROUNDS ? (unsigned)every : 0U);
+        status = write_once(&asked, &over, &idle, error);
+        over = over || waits == IDLE_ROUNDS;
     }
     return status;
 }

@@ -16,7 +16,7 @@ typedef double value_at(const apd_report_run *run, int place);
 /* A row a shown place: tasks learned; then for each line the mean over its runs and the deviation. */
 static bool fill(apd_drawing *drawing, const char *name, const char *unit, int first, value_at *value) {
     const apd_report_group *group = drawing->group;
-    int rows = 0, *places = apd_drawing_places(group->tasks, &rows), kept = 0;
+    int rows = 0, *places = apd_drawing_places(group->tasks, APD_CURVE_POINTS, &rows), kept = 0;
     bool any = false;
     while (kept < rows && places[kept] < first)
         kept++;
@@ -49,13 +49,13 @@ typedef struct extent {
     double low, high;
 } extent;
 
-/* The range of all means with their deviations. */
-static extent extent_of(const apd_sheet *sheet) {
+/* The range of all means, with their deviations where bands are drawn. */
+static extent extent_of(const apd_sheet *sheet, bool bands) {
     extent found = {INFINITY, -INFINITY};
     for (int64_t r = 0; r < sheet->rows; r++)
         for (int c = 1; c + 1 < sheet->columns; c += 2) {
             double mean = *apd_sheet_at(sheet, r, c), off = *apd_sheet_at(sheet, r, c + 1);
-            off = isnan(off) ? 0.0 : off;
+            off = isnan(off) || !bands ? 0.0 : off;
             found.low = fmin(found.low, mean - off);
             found.high = fmax(found.high, mean + off);
         }
@@ -104,11 +104,11 @@ static void put_labels(const apd_drawing *drawing, FILE *script, const apd_sheet
 }
 
 /* Bands first, so that no line is below one. */
-static void put_plot(const apd_drawing *drawing, FILE *script, const char *block, bool keyed) {
+static void put_plot(const apd_drawing *drawing, FILE *script, const char *block, bool bands, bool keyed) {
     const apd_report_group *group = drawing->group;
     const char *separator = "plot ";
     for (int l = 0; l < group->line_count; l++)
-        if (group->lines[l].count > 1) {
+        if (bands && group->lines[l].count > 1) {
             (void)fprintf(script,
                           "%s$%s using 1:($%d-$%d):($%d+$%d) with filledcurves fillcolor rgb '%s' "
                           "fillstyle transparent solid 0.16 noborder",
@@ -158,8 +158,13 @@ static void set_range(FILE *script, extent y) {
     (void)fprintf(script, "set yrange [%g:%g]\n", y.low, y.high);
 }
 
-/* Rounded outwards to a step of the axis. */
+/* Rounded outwards to a step of the axis, and at least ten points high: a smaller range makes noise look like news. */
 static extent rounded(extent y) {
+    double lack = 10.0 - (y.high - y.low);
+    if (lack > 0.0) {
+        y.high = fmin(y.high + lack / 2.0, 100.0);
+        y.low = fmax(y.high - 10.0, 0.0);
+    }
     double step = apd_round_step(fmax(y.high - y.low, 1e-3), 5);
     y.low = fmax(0.0, step * floor(y.low / step - 0.1));
     y.high = step * ceil(y.high / step + 0.1);
@@ -178,7 +183,7 @@ bool apd_average_numbers(apd_drawing *drawing) {
 
 void apd_average_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
-    extent y = rounded(extent_of(sheet));
+    extent y = rounded(extent_of(sheet, true));
     y.high = fmin(y.high, 100.0);
     apd_drawing_texts(drawing, script);
     bool labels = has_labels(drawing, script);
@@ -187,7 +192,7 @@ void apd_average_draw(const apd_drawing *drawing, FILE *script) {
     (void)fputs("set ylabel 'average accuracy, '.percent\n", script);
     if (labels)
         put_labels(drawing, script, sheet, y, false, 0.065);
-    put_plot(drawing, script, "average", !labels);
+    put_plot(drawing, script, "average", true, !labels);
     put_tooltips(drawing, script, "average", sheet);
     (void)fputc('\n', script);
 }
@@ -228,7 +233,7 @@ static void put_log_tics(FILE *script, const char *axis, extent range) {
 /* Against one network a task, the dashed line. */
 void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
-    extent y = extent_of(sheet);
+    extent y = extent_of(sheet, true);
     int tasks = drawing->group->tasks;
     y.low = fmin(y.low, 100.0) * 0.9;
     y.high = fmax(y.high, 100.0 * tasks) * 1.1;
@@ -244,7 +249,7 @@ void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
                   "set label 99 'one network a task' at graph 0.5, first %g right offset character -0.5,0.5 "
                   "textcolor rgb '%s'\n",
                   50.0 * (tasks + 1), apd_colour_of("axis"));
-    put_plot(drawing, script, "capacity", !labels);
+    put_plot(drawing, script, "capacity", true, !labels);
     (void)fprintf(script, ", \\\n     100*x with lines linecolor rgb '%s' linewidth 1 dashtype 2",
                   apd_colour_of("axis"));
     put_tooltips(drawing, script, "capacity", sheet);
@@ -292,7 +297,7 @@ static void fill_curve(const apd_drawing *drawing, apd_sheet *sheet, int l, int 
 bool apd_forgetting_numbers(apd_drawing *drawing) {
     const apd_report *report = drawing->report;
     const apd_report_group *group = drawing->group;
-    int rows = 0, *places = apd_drawing_places(group->tasks, &rows);
+    int rows = 0, *places = apd_drawing_places(group->tasks, APD_CURVE_POINTS, &rows);
     for (int c = 0; c < report->curve_count && drawing->sheet_count < CURVES; c++) {
         char name[24];
         int place = report->curves[c], first = 0;
@@ -322,7 +327,7 @@ static void draw_together(const apd_drawing *drawing, FILE *script) {
     double ends[APD_FIGURE_SHEETS];
     const char *colour = apd_colour_of(drawing->group->lines[0].method);
     for (int s = 0; s < drawing->sheet_count; s++) {
-        extent own = extent_of(&drawing->sheets[s]);
+        extent own = extent_of(&drawing->sheets[s], false);
         y.low = fmin(y.low, own.low);
         y.high = fmax(y.high, own.high);
         ends[s] = last_mean(&drawing->sheets[s], 0);
@@ -352,11 +357,11 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
         return;
     }
     apd_drawing_texts(drawing, script);
-    (void)fprintf(script, "set multiplot layout %d,1\nset bmargin 2\nset tmargin 1.2\n",
+    (void)fprintf(script, "set multiplot layout %d,1\nset lmargin 8\nset bmargin 2\nset tmargin 1\n",
                   drawing->sheet_count);
     for (int s = 0; s < drawing->sheet_count; s++) {
         const apd_sheet *sheet = &drawing->sheets[s];
-        extent y = rounded(extent_of(sheet));
+        extent y = rounded(extent_of(sheet, false));
         bool last = s + 1 == drawing->sheet_count;
         y.high = fmin(y.high, 100.0);
         bool labels = has_labels(drawing, script);
@@ -368,10 +373,10 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
             (void)fputs("unset key\n", script);
         (void)fprintf(script, "set ylabel 'task %s, '.percent\n", sheet->name + 4);
         if (last)
-            (void)fputs("set bmargin 3.2\n", script);
+            (void)fputs("set bmargin 3.4\n", script);
         if (labels)
-            put_labels(drawing, script, sheet, y, false, 0.13);
-        put_plot(drawing, script, sheet->name, false);
+            put_labels(drawing, script, sheet, y, false, 0.115);
+        put_plot(drawing, script, sheet->name, false, false);
         (void)fputc('\n', script);
     }
     (void)fputs("unset multiplot\n", script);

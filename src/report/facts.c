@@ -29,23 +29,49 @@ static int count_finished(const apd_report *report) {
     return count;
 }
 
-void apd_facts_head(const apd_report *report, FILE *page) {
-    const apd_report_run *first = &report->runs[0];
-    (void)fputs("<p>", page);
-    if (report->run_count == 1) {
-        apd_html_text(page, first->result->method != NULL ? first->result->method : "?");
-        (void)fprintf(page, ", %d of %s finished", first->result->done,
-                      apd_count(first->result->tasks, "task").text);
-        if (first->kind == APD_RUN_RUNNING)
-            (void)fputs("; it is running", page);
-    } else {
-        (void)fprintf(page, "%s, %d finished", apd_count(report->run_count, "run").text,
-                      count_finished(report));
-        if (count_kind(report, APD_RUN_RUNNING) > 0)
-            (void)fprintf(page, ", %d running", count_kind(report, APD_RUN_RUNNING));
-        if (report->group_count > 0)
-            (void)fprintf(page, "; %s", apd_count(report->groups[0].line_count, "line").text);
+/* The file's name of a path. */
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static void head_run(const apd_report_run *run, FILE *page) {
+    const apd_result *result = run->result;
+    apd_html_text(page, result->method != NULL ? result->method : "?");
+    (void)fprintf(page, ": %d of %s", result->done,
+                  apd_count(result->tasks > 0 ? result->tasks : run->standing.tasks, "task").text);
+    if (result->description != NULL) {
+        (void)fputs(" of ", page);
+        apd_html_text(page, file_name(result->description->data.file));
+        (void)fprintf(page, ", seed %" PRIu64, result->description->seed);
     }
+    if (!isnan(result->ranks))
+        (void)fprintf(page, ", on %s", apd_count((int64_t)result->ranks, "rank").text);
+    if (run->kind == APD_RUN_RUNNING)
+        (void)fputs("; it is running", page);
+}
+
+static void head_runs(const apd_report *report, FILE *page) {
+    const apd_report_group *group = report->group_count > 0 ? &report->groups[0] : NULL;
+    int running = count_kind(report, APD_RUN_RUNNING);
+    (void)fprintf(page, "%d of %s finished", count_finished(report),
+                  apd_count(report->run_count, "run").text);
+    if (running > 0)
+        (void)fprintf(page, ", %d running", running);
+    if (group == NULL || group->table < 0)
+        return;
+    (void)fprintf(page, ": %s, %s of ", apd_count(group->line_count, "line").text,
+                  apd_count(group->tasks, "task").text);
+    apd_html_text(page, file_name(report->runs[group->lines[0].runs[0]].result->description->data.file));
+    (void)fprintf(page, ", %s", apd_count(report->set.tables[group->table].side.order_count, "order").text);
+}
+
+void apd_facts_head(const apd_report *report, FILE *page) {
+    (void)fputs("<p>", page);
+    if (report->run_count == 1)
+        head_run(&report->runs[0], page);
+    else
+        head_runs(report, page);
     (void)fputs(".</p>\n", page);
 }
 

@@ -7,32 +7,35 @@
 
 const apd_figure apd_figures[] = {
     {"average", "Average accuracy", "Test accuracy after each task, mean over the tasks learned so far.",
-     APD_OF_GROUP, 460, 300, apd_average_numbers, apd_average_draw, apd_average_remark},
+     APD_OF_GROUP, 420, 300, false, apd_average_numbers, apd_average_draw, apd_average_remark},
     {"pareto", "Accuracy against capacity",
      "After all tasks. Up and to the left is better; the grey steps join what nothing else beats in both.",
-     APD_OF_GROUP, 460, 300, apd_pareto_numbers, apd_pareto_draw, NULL},
+     APD_OF_GROUP, 420, 300, false, apd_pareto_numbers, apd_pareto_draw, NULL},
     {"capacity", "Capacity", "Non-zero weights that are stored, in per cent of one network's.", APD_OF_GROUP,
-     460, 300, apd_capacity_numbers, apd_capacity_draw, NULL},
+     420, 300, false, apd_capacity_numbers, apd_capacity_draw, NULL},
+    {"matrix", "Accuracy matrix",
+     "Test accuracy, %, on each task (columns) after each task (rows), in the order of the stream.",
+     APD_OF_RUN, 420, 360, true, apd_matrix_numbers, apd_matrix_draw, apd_matrix_remark},
     {"opd", "Order dependence",
      "OPD of each task: the largest minus the smallest final accuracy over orders, seeds averaged first; "
      "tasks sorted for each line.",
-     APD_OF_GROUP, 460, 300, apd_opd_numbers, apd_opd_draw, NULL},
+     APD_OF_GROUP, 420, 300, false, apd_opd_numbers, apd_opd_draw, NULL},
     {"forgetting", "Accuracy on chosen tasks",
-     "Test accuracy on a task from when it is learned, while later ones are.", APD_OF_GROUP, 460, 300,
-     apd_forgetting_numbers, apd_forgetting_draw, NULL},
-    {"times", "Time of a training step", "Milliseconds by phase, mean over tasks and runs.", APD_OF_GROUP,
-     460, 260, apd_times_numbers, apd_times_draw, NULL},
-    {"matrix", "Accuracy matrix",
-     "Test accuracy, %, on each task (columns) after each task (rows), in the order of the stream.",
-     APD_OF_RUN, 460, 400, apd_matrix_numbers, apd_matrix_draw, apd_matrix_remark},
+     "Test accuracy on a task from when it is learned, while later ones are; numbered by their place in the "
+     "stream.",
+     APD_OF_GROUP, 420, 300, false, apd_forgetting_numbers, apd_forgetting_draw, NULL},
     {"clusters", "Tasks and what they share",
      "Clusters of the last consolidation. A column is a layer; tasks with the same number share parameters "
      "there. The tree joins tasks at the share of layers in which they are apart.",
-     APD_OF_RUN, 460, 400, apd_clusters_numbers, apd_clusters_draw, apd_clusters_remark},
+     APD_OF_RUN, 420, 400, false, apd_clusters_numbers, apd_clusters_draw, apd_clusters_remark},
     {"rank", "Effective rank",
-     "Effective rank of the tasks' own parameters in each layer, at each consolidation.", APD_OF_RUN, 460,
-     300, apd_rank_numbers, apd_rank_draw, NULL},
-    {NULL, NULL, NULL, APD_OF_GROUP, 0, 0, NULL, NULL, NULL},
+     "Effective rank of the tasks' own parameters in each layer, at each consolidation.", APD_OF_RUN, 420,
+     300, false, apd_rank_numbers, apd_rank_draw, NULL},
+    {"times", "Time of a training step", "Milliseconds by phase, mean over tasks and runs.", APD_OF_GROUP,
+     420, 260, false, apd_times_numbers, apd_times_draw, NULL},
+    {"phases", "Time of a training step", "Milliseconds by phase, mean over the steps of each task.",
+     APD_OF_RUN, 420, 300, false, apd_phases_numbers, apd_phases_draw, NULL},
+    {NULL, NULL, NULL, APD_OF_GROUP, 0, 0, false, NULL, NULL, NULL},
 };
 
 /* --- what figures share -------------------------------------------------------------------------------------- */
@@ -50,9 +53,8 @@ void apd_drawing_clear(apd_drawing *drawing) {
     drawing->sheet_count = 0;
 }
 
-int *apd_drawing_places(int tasks, int *count) {
-    enum { MOST = 500 };
-    int step = (tasks + MOST - 1) / MOST, *places = apd_allocate(tasks + 1, sizeof *places, "places");
+int *apd_drawing_places(int tasks, int most, int *count) {
+    int step = (tasks + most - 1) / most, *places = apd_allocate(tasks + 1, sizeof *places, "places");
     *count = 0;
     for (int t = 0; t < tasks; t += step)
         places[(*count)++] = t;

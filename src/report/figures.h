@@ -33,6 +33,7 @@ typedef struct apd_figure {
     const char *caption; /* what is shown, beyond the title */
     apd_figure_scope scope;
     int width, height; /* points */
+    bool is_small;     /* of a run: where there are several lines, three or more fit beside each other */
     /* Add the sheets, each a data block $NAME of the script. False: there is nothing to show, and no figure. */
     bool (*numbers)(apd_drawing *drawing);
     /* Write gnuplot's commands below script.h's head and the data blocks. */
@@ -48,8 +49,9 @@ extern const apd_figure apd_figures[];
 apd_sheet *apd_drawing_sheet(apd_drawing *drawing, const char *name, int columns, int64_t rows);
 void apd_drawing_clear(apd_drawing *drawing);
 
-/* The places in the stream that curves show: all up to 500 tasks, of more every n-th and the last. Free it. */
-int *apd_drawing_places(int tasks, int *count);
+/* The places in the stream that a figure shows: all up to `most` tasks, of more every n-th and the last. Free it. */
+enum { APD_CURVE_POINTS = 500 };
+int *apd_drawing_places(int tasks, int most, int *count);
 
 /* Texts of all lines of the group as name[1 ..] of the script. */
 void apd_drawing_texts(const apd_drawing *drawing, FILE *script);
@@ -73,8 +75,12 @@ bool apd_pareto_numbers(apd_drawing *drawing);
 void apd_pareto_draw(const apd_drawing *drawing, FILE *script);
 bool apd_opd_numbers(apd_drawing *drawing);
 void apd_opd_draw(const apd_drawing *drawing, FILE *script);
+
+/* times.c */
 bool apd_times_numbers(apd_drawing *drawing);
 void apd_times_draw(const apd_drawing *drawing, FILE *script);
+bool apd_phases_numbers(apd_drawing *drawing);
+void apd_phases_draw(const apd_drawing *drawing, FILE *script);
 
 /* matrix.c */
 bool apd_matrix_numbers(apd_drawing *drawing);

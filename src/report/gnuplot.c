@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 60, OUTPUT_BYTES = 1 << 26 };
+enum { SECONDS = 60, OUTPUT_BYTES = 1 << 26, MESSAGE_BYTES = 1 << 20 };
 
 bool apd_gnuplot_exists(void) {
     const char *path = getenv("PATH");
@@ -37,7 +37,7 @@ bool apd_gnuplot_exists(void) {
 typedef struct reader {
     int file; /* -1: closed */
     char *text;
-    size_t size, room;
+    size_t size, room, most;
 } reader;
 
 /* Read what is there; false: too much. */
@@ -56,7 +56,7 @@ static bool read_some(reader *from) {
         return true;
     }
     from->size += (size_t)got;
-    return from->size < OUTPUT_BYTES;
+    return from->size < from->most;
 }
 
 /* Read both pipes to their ends. False: it takes too long, or is too much. */
@@ -129,7 +129,7 @@ apd_status apd_gnuplot_run(const char *folder, const char *script, const char *f
         (void)close(err[0]);
         return apd_fail_errno(error, number, "gnuplot: cannot start a process");
     }
-    reader from[2] = {{.file = out[0]}, {.file = err[0]}};
+    reader from[2] = {{.file = out[0], .most = OUTPUT_BYTES}, {.file = err[0], .most = MESSAGE_BYTES}};
     bool whole = read_all(from);
     if (!whole)
         (void)kill(pid, SIGKILL);

@@ -1,4 +1,4 @@
-/* Figures that hold the lines of a table against each other: accuracy and capacity, order dependence, time of a step. */
+/* Figures that hold the lines of a table against each other: accuracy and capacity, and order dependence. */
 #include "report/figures.h"
 
 #include "base/memory.h"
@@ -86,7 +86,7 @@ static void put_single(const apd_drawing *drawing, FILE *script, double high) {
     const apd_sheet *points = &drawing->sheets[0];
     if (100.0 * group->tasks < high)
         (void)fprintf(script,
-                      "set arrow 1 from %g, graph 0 to %g, graph 1 nohead back linecolor rgb '%s' linewidth "
+                      "set arrow 90 from %g, graph 0 to %g, graph 1 nohead back linecolor rgb '%s' linewidth "
                       "1 dashtype 2\n"
                       "set label 99 'one network a task' at %g, graph 0.02 left rotate by 90 "
                       "offset character -0.8,0 textcolor rgb '%s'\n",
@@ -99,6 +99,86 @@ static void put_single(const apd_drawing *drawing, FILE *script, double high) {
                 "set arrow %d from graph 0, first %g to graph 1, first %g nohead back linecolor rgb '%s' "
                 "linewidth 1 dashtype 2\n",
                 2 + l, *apd_sheet_at(points, l, 1), *apd_sheet_at(points, l, 1), apd_colour_of("stl"));
+}
+
+/* --- where names go: beside their points, over no other name or point -------------------------------------------------- */
+
+/* A rectangle of the plot, whose sides are 1 long. */
+typedef struct box {
+    double left, right, bottom, top;
+} box;
+
+static double overlap(box a, box b) {
+    double width = fmin(a.right, b.right) - fmax(a.left, b.left);
+    double height = fmin(a.top, b.top) - fmax(a.bottom, b.bottom);
+    return width > 0.0 && height > 0.0 ? width * height : 0.0;
+}
+
+enum { WAYS = 6 };
+
+/* The ways in which a name may stand beside its point, in the order of preference: to the right or left; above, below, level. */
+static const struct {
+    bool right;
+    double up; /* in heights of a line */
+} ways[WAYS] = {{true, 0.8}, {false, 0.8}, {true, -0.8}, {false, -0.8}, {true, 0.0}, {false, 0.0}};
+
+static box name_box(double x, double y, int way, const char *name) {
+    const double width = 0.019 * (double)strlen(name), height = 0.055, gap = 0.02;
+    box made = {.bottom = y + ways[way].up * height - height / 2.0};
+    made.top = made.bottom + height;
+    made.left = ways[way].right ? x + gap : x - gap - width;
+    made.right = made.left + width;
+    return made;
+}
+
+/* How much of a name would be hidden, or outside. */
+static double cost(box name, const box *taken, int count) {
+    double sum = 0.0, area = (name.right - name.left) * (name.top - name.bottom);
+    const box inside = {0.0, 1.0, 0.0, 1.0};
+    for (int t = 0; t < count; t++)
+        sum += overlap(name, taken[t]);
+    return sum + area - overlap(name, inside);
+}
+
+/* Choose a way for each of the points x, y (count), one after the other. */
+static void place_names(const double *x, const double *y, const apd_report_line *lines, int count,
+                        int *chosen) {
+    box *taken = apd_allocate(2 * (int64_t)count, sizeof *taken, "places of names");
+    for (int l = 0; l < count; l++)
+        taken[l] = (box){x[l] - 0.015, x[l] + 0.015, y[l] - 0.025, y[l] + 0.025};
+    for (int l = 0; l < count; l++) {
+        double least = INFINITY;
+        for (int w = 0; w < WAYS; w++) {
+            double own = cost(name_box(x[l], y[l], w, lines[l].name), taken, count + l);
+            if (own < least - 1e-9) {
+                least = own;
+                chosen[l] = w;
+            }
+        }
+        taken[count + l] = name_box(x[l], y[l], chosen[l], lines[l].name);
+    }
+    free(taken);
+}
+
+/* Names and points; x in low .. high by logarithms, y in bottom .. top. */
+static void put_names(const apd_drawing *drawing, FILE *script, double low, double high, double bottom,
+                      double top) {
+    const int count = drawing->group->line_count;
+    const apd_sheet *points = &drawing->sheets[0];
+    double *x = apd_allocate(2 * (int64_t)count, sizeof *x, "points"), *y = x + count;
+    int *chosen = apd_allocate(count, sizeof *chosen, "places of names");
+    for (int l = 0; l < count; l++) {
+        x[l] = log(*apd_sheet_at(points, l, 0) / low) / log(high / low);
+        y[l] = (*apd_sheet_at(points, l, 1) - bottom) / (top - bottom);
+    }
+    place_names(x, y, drawing->group->lines, count, chosen);
+    for (int l = 0; l < count; l++)
+        (void)fprintf(script, "set label %d name[%d] at %g,%g %s offset character %s,%g textcolor rgb '%s'\n",
+                      l + 1, l + 1, *apd_sheet_at(points, l, 0), *apd_sheet_at(points, l, 1),
+                      ways[chosen[l]].right ? "left" : "right", ways[chosen[l]].right ? "0.8" : "-0.8",
+                      0.8 * ways[chosen[l]].up, apd_colour_of(drawing->group->lines[l].method));
+    free(chosen);
+    free(x);
 }
 
 void apd_pareto_draw(const apd_drawing *drawing, FILE *script) {
@@ -114,25 +194,22 @@ void apd_pareto_draw(const apd_drawing *drawing, FILE *script) {
     }
     low /= 1.25;
     high *= 1.25;
-    double step = apd_round_step(fmax(top - bottom, 1e-3), 5);
+    double step = apd_round_step(fmax(top - bottom, 1.0), 5);
     bottom = fmax(0.0, step * floor(bottom / step - 0.3));
     top = fmin(100.0, step * ceil(top / step + 0.3));
     apd_drawing_texts(drawing, script);
     put_capacity_axis(script, low, high);
     (void)fprintf(script, "set yrange [%g:%g]\nset ylabel 'average accuracy, '.percent\n", bottom, top);
     put_single(drawing, script, high);
+    put_names(drawing, script, low, high, bottom, top);
     (void)fprintf(script, "plot $front using 1:2 with steps linecolor rgb '%s' linewidth 1",
                   apd_colour_of("axis"));
-    for (int l = 0; l < group->line_count; l++) {
-        const char *colour = apd_colour_of(group->lines[l].method);
-        bool right = log(*apd_sheet_at(points, l, 0) / low) > 0.65 * log(high / low);
+    for (int l = 0; l < group->line_count; l++)
         (void)fprintf(
             script,
-            ", \\\n     $points every ::%d::%d using 1:2:3:4 with xyerrorbars pointtype 7 pointsize 0.7 "
-            "linecolor rgb '%s' linewidth 1.5, \\\n     $points every ::%d::%d using 1:2:(name[%d]) with "
-            "labels %s offset character %s,0.6 textcolor rgb '%s'",
-            l, l, colour, l, l, l + 1, right ? "right" : "left", right ? "-0.8" : "0.8", colour);
-    }
+            ", \\\n     $points every ::%d::%d using 1:2:3:4 with xyerrorbars pointtype 7 pointsize 0.8 "
+            "linecolor rgb '%s' linewidth 1.5",
+            l, l, apd_colour_of(group->lines[l].method));
     for (int l = 0; l < group->line_count; l++)
         (void)fprintf(
             script,
@@ -215,77 +292,4 @@ void apd_opd_draw(const apd_drawing *drawing, FILE *script) {
     }
     (void)fputc('\n', script);
     free(ends);
-}
-
-/* --- time of a step ------------------------------------------------------------------------------------------------------- */
-
-/* Fills of the phases, apart from methods' colours in meaning and in hue. */
-static const char *const fills[APD_PHASES] = {"#b8b8b8", "#7a9cc6", "#3f5f8f",
-                                              "#e0b95a", "#9a6fb0", "#6f6f6f"};
-
-/* The mean of a phase over tasks and runs. */
-static double mean_phase(const apd_drawing *drawing, const apd_report_line *line, int phase) {
-    double sum = 0.0;
-    int count = 0;
-    for (int i = 0; i < line->count; i++) {
-        const apd_events *events = &drawing->report->runs[line->runs[i]].events;
-        for (int t = 0; t < events->task_count; t++)
-            if (!isnan(events->tasks[t].phases[phase])) {
-                sum += events->tasks[t].phases[phase];
-                count++;
-            }
-    }
-    return count > 0 ? sum / count : (double)NAN;
-}
-
-bool apd_times_numbers(apd_drawing *drawing) {
-    const apd_report_group *group = drawing->group;
-    apd_sheet *sheet = apd_drawing_sheet(drawing, "times", 1 + APD_PHASES, group->line_count);
-    bool any = false;
-    apd_sheet_head(sheet, 0, 3, "all, ms");
-    for (int p = 0; p < APD_PHASES; p++)
-        apd_sheet_head(sheet, p + 1, 3, "%s, ms", apd_phases[p].name);
-    for (int l = 0; l < group->line_count; l++) {
-        double sum = 0.0;
-        apd_sheet_label(sheet, l, group->lines[l].name);
-        for (int p = 0; p < APD_PHASES; p++) {
-            double mean = *apd_sheet_at(sheet, l, p + 1) = mean_phase(drawing, &group->lines[l], p);
-            sum += isnan(mean) ? 0.0 : mean;
-        }
-        *apd_sheet_at(sheet, l, 0) = sum;
-        any = any || sum > 0.0;
-    }
-    drawing->height = 100 + 26 * group->line_count;
-    return any;
-}
-
-/* A bar a line, from the top; phases side by side. */
-void apd_times_draw(const apd_drawing *drawing, FILE *script) {
-    const apd_report_group *group = drawing->group;
-    size_t longest = 0;
-    apd_drawing_texts(drawing, script);
-    for (int l = 0; l < group->line_count; l++)
-        longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
-    (void)fprintf(script,
-                  "set yrange [%g:-0.5]\nset xrange [0:*]\nset lmargin %zu\nset tmargin 3.5\n"
-                  "set border 1\nset xlabel 'milliseconds a step'\nset ytics scale 0\n"
-                  "unset grid\nset grid xtics linecolor rgb '%s' linetype 1 linewidth 1\n"
-                  "set key outside top left horizontal Left reverse samplen 1 width 0 maxrows 2\nset ytics (",
-                  group->line_count - 0.5, (longest < 24 ? longest : 24) + 2, apd_colour_of("grid"));
-    for (int l = 0; l < group->line_count; l++)
-        (void)fprintf(script, "%sname[%d] %d", l > 0 ? ", " : "", l + 1, l);
-    (void)fputs(")\nplot ", script);
-    for (int p = 0; p < APD_PHASES; p++) {
-        char before[200] = "0", column[16];
-        for (int q = 0; q < p; q++) {
-            (void)snprintf(column, sizeof column, "+column(%d)", q + 2);
-            (void)strncat(before, column, sizeof before - strlen(before) - 1);
-        }
-        (void)fprintf(
-            script,
-            "%s$times using (%s):0:(%s):(%s+column(%d)):($0-0.34):($0+0.34) with boxxyerror fillstyle "
-            "solid noborder linecolor rgb '%s' title '%s'",
-            p > 0 ? ", \\\n     " : "", before, before, before, p + 2, fills[p], apd_phases[p].name);
-    }
-    (void)fputc('\n', script);
 }

@@ -2,12 +2,19 @@
 #include "report/figures.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "report/script.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { SIDE = 500, NAMED = 24, NUMBERED = 13 }; /* cells a side; tasks whose names and whose numbers fit */
+enum {
+    SIDE = 500,
+    NAMED = 24,
+    NUMBERED = 13,
+    NAME_BYTES = 21
+}; /* cells a side; tasks whose names and numbers fit */
 
 /* Tasks a cell. */
 static int block_of(const apd_drawing *drawing) {
@@ -36,6 +43,25 @@ static void fill(apd_sheet *sheet, const apd_result *result, int block) {
     free(row);
 }
 
+/* A task as an axis names it: "fish  3". */
+static void name_task(const apd_drawing *drawing, int place, char *text, size_t room) {
+    const char *known = apd_report_task_name(drawing->report, &drawing->run->result->records[place]);
+    const char *name = known != NULL ? known : "(forgotten)";
+    apd_utf8_excerpt(name, strlen(name), text, NAME_BYTES);
+    size_t used = strlen(text);
+    (void)snprintf(text + used, room - used, "  %d", place + 1);
+}
+
+static size_t longest_name(const apd_drawing *drawing) {
+    size_t longest = 0;
+    for (int t = 0; t < drawing->run->result->done; t++) {
+        char text[64];
+        name_task(drawing, t, text, sizeof text);
+        longest = strlen(text) > longest ? strlen(text) : longest;
+    }
+    return longest;
+}
+
 bool apd_matrix_numbers(apd_drawing *drawing) {
     const apd_result *result = drawing->run->result;
     int block = result->done > 0 ? block_of(drawing) : 1, side = (result->done + block - 1) / block;
@@ -47,29 +73,29 @@ bool apd_matrix_numbers(apd_drawing *drawing) {
         apd_sheet_head(sheet, c, result->done > 60 ? 1 : 2, "%d", c * block + 1);
     fill(sheet, result, block);
     if (drawing->report->run_count > 1) {
-        drawing->width = 300;
-        drawing->height = 290;
+        drawing->width = 290;
+        drawing->height = 250;
+    } else if (result->done <= NAMED) { /* the names take from the square's side */
+        drawing->height -= (int)(6.4 * (double)longest_name(drawing));
     }
     return true;
 }
 
-/* The names of the tasks, "3 fish"; of a forgotten one "3 (forgotten)". */
 static void put_names(const apd_drawing *drawing, FILE *script) {
     const apd_result *result = drawing->run->result;
     char **texts = apd_allocate(result->done, sizeof *texts, "tasks' names");
     for (int t = 0; t < result->done; t++) {
-        const char *name = apd_report_task_name(drawing->report, &result->records[t]);
-        char text[96];
-        (void)snprintf(text, sizeof text, "%.40s  %d", name != NULL ? name : "(forgotten)", t + 1);
+        char text[64];
+        name_task(drawing, t, text, sizeof text);
         texts[t] = apd_duplicate_text(text);
     }
     apd_script_texts(script, (const char *const *)texts, result->done);
-    (void)fputs("set ytics (", script);
+    (void)fprintf(script, "unset ytics\nset lmargin %zu\nset ylabel 'after task' offset character -%zu,0\n",
+                  longest_name(drawing) + 5, longest_name(drawing) + 1);
     for (int t = 0; t < result->done; t++) {
-        (void)fprintf(script, "%sname[%d] %d", t > 0 ? ", " : "", t + 1, t);
+        apd_script_row_name(script, t + 1, t);
         free(texts[t]);
     }
-    (void)fputs(")\n", script);
     free(texts);
 }
 
@@ -92,19 +118,21 @@ void apd_matrix_draw(const apd_drawing *drawing, FILE *script) {
         script,
         "unset grid\nset border 0\nset tics scale 0\nset size ratio 1\n"
         "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
-        "set cbrange [%g:%g]\nset colorbox user origin screen 0.9, graph 0 size screen 0.025, graph 1\n"
-        "set rmargin at screen 0.86\n"
+        "set cbrange [%g:%g]\nset colorbox user origin graph 1.05, graph 0 size graph 0.04, graph 1 "
+        "noborder\n"
+        "set tmargin 0.8\nset bmargin 3.2\nset rmargin 7\n"
         "set xrange [-0.5:%lld.5]\nset yrange [%lld.5:-0.5]\nset xlabel 'task'\n",
         low, high > low ? high : low + 1.0, (long long)sheet->columns - 1, (long long)sheet->rows - 1);
     put_axis(script, "x", result->done, block);
+    (void)fputs("pixels = format eq 'tikz' ? 'pixels' : ''\n", script);
     if (large && result->done <= NAMED) {
         put_names(drawing, script);
-        (void)fputs("set ylabel 'after task'\n", script);
     } else {
         put_axis(script, "y", result->done, block);
         (void)fputs("set ylabel 'after task'\n", script);
     }
-    (void)fputs("plot $accuracy matrix with image", script);
+    /* gnuplot's tikz terminal (5.4) never ends with an image that has holes */
+    (void)fputs("plot $accuracy matrix with image @pixels", script);
     if (large && result->done <= NUMBERED)
         (void)fprintf(
             script,
@@ -120,6 +148,4 @@ void apd_matrix_remark(const apd_drawing *drawing, FILE *page) {
     if (block > 1)
         (void)fprintf(page, " A cell is the mean over %d tasks and %d rows; accuracy.csv has all.", block,
                       block);
-    if (drawing->line != NULL && drawing->line->count > 1)
-        (void)fprintf(page, " Of %d runs, the one of median accuracy.", drawing->line->count);
 }

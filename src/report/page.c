@@ -107,8 +107,22 @@ static void put_json(page *p, const apd_figure *figure, const apd_drawing *drawi
     apd_json_end(&p->json);
 }
 
+/* In a row of one figure a line, the row has the title and what is shown. */
+static bool is_in_row(const page *p, const apd_drawing *drawing) {
+    return drawing->line != NULL && p->report->run_count > 1;
+}
+
+static void put_title(const page *p, const apd_figure *figure, const apd_drawing *drawing) {
+    (void)fprintf(p->file, "<figure id=\"%s\">\n<h3>", drawing->name);
+    if (is_in_row(p, drawing))
+        apd_html_text(p->file, drawing->line->name);
+    else
+        (void)fputs(figure->title, p->file);
+    (void)fputs("</h3>\n", p->file);
+}
+
 static void put_caption(const page *p, const apd_figure *figure, const apd_drawing *drawing) {
-    (void)fprintf(p->file, "<figcaption>%s", figure->caption);
+    (void)fprintf(p->file, "<figcaption>%s", is_in_row(p, drawing) ? "" : figure->caption);
     if (figure->remark != NULL)
         figure->remark(drawing, p->file);
     (void)fputs("</figcaption>\n", p->file);
@@ -122,13 +136,7 @@ static apd_status put_figure(page *p, const apd_figure *figure, const apd_drawin
     apd_status status = write_script(p, figure, drawing, error);
     if (status != APD_OK)
         return status;
-    (void)fprintf(file, "<figure id=\"%s\">\n<h3>%s", drawing->name, figure->title);
-    if (drawing->line != NULL && p->report->run_count > 1) {
-        (void)fputs(" <small>", file);
-        apd_html_text(file, drawing->line->name);
-        (void)fputs("</small>", file);
-    }
-    (void)fputs("</h3>\n", file);
+    put_title(p, figure, drawing);
     apd_error fault = {0};
     apd_text_begin(&picture, "a figure");
     p->file = picture.file;
@@ -151,8 +159,9 @@ static apd_status put_figure(page *p, const apd_figure *figure, const apd_drawin
 
 /* --- groups ----------------------------------------------------------------------------------------------------------- */
 
+/* *shown: whether the line has such a figure. */
 static apd_status try_figure(page *p, const apd_figure *figure, const apd_report_group *group, int line,
-                             apd_error *error) {
+                             bool *shown, apd_error *error) {
     apd_drawing drawing = {
         .report = p->report, .group = group, .width = figure->width, .height = figure->height};
     if (figure->scope == APD_OF_RUN) {
@@ -161,28 +170,60 @@ static apd_status try_figure(page *p, const apd_figure *figure, const apd_report
     }
     name_drawing(p->report, figure, &drawing, line);
     apd_status status = APD_OK;
-    if (figure->numbers(&drawing))
+    *shown = figure->numbers(&drawing);
+    if (*shown)
         status = put_figure(p, figure, &drawing, error);
     apd_drawing_clear(&drawing);
     return status;
 }
 
+static bool has_means(const apd_report_group *group) {
+    bool any = false;
+    for (int l = 0; l < group->line_count; l++)
+        any = any || group->lines[l].count > 1;
+    return any;
+}
+
+/* A figure of each line side by side, below one title. */
+static apd_status put_row(page *p, const apd_figure *figure, const apd_report_group *group,
+                          apd_error *error) {
+    apd_text row;
+    FILE *file = p->file;
+    bool any = false, shown = false;
+    apd_status status = APD_OK;
+    apd_text_begin(&row, "figures");
+    p->file = row.file;
+    for (int l = 0; l < group->line_count && status == APD_OK; l++) {
+        status = try_figure(p, figure, group, l, &shown, error);
+        any = any || shown;
+    }
+    p->file = file;
+    (void)apd_text_end(&row);
+    if (any && status == APD_OK) {
+        (void)fprintf(file, "<h2>%s</h2>\n<p class=\"note\">%s%s</p>\n<div class=\"figures%s\">\n",
+                      figure->title, figure->caption,
+                      has_means(group) ? " Of each line, the run of median accuracy." : "",
+                      figure->is_small ? " small" : "");
+        (void)fwrite(row.text, 1, row.size, file);
+        (void)fputs("</div>\n", file);
+    }
+    free(row.text);
+    return status;
+}
+
+/* Of a single run all together; of several, first those that compare lines, then rows of the others. */
 static apd_status put_figures(page *p, const apd_report_group *group, apd_error *error) {
     apd_status status = APD_OK;
     const bool single = p->report->run_count == 1;
+    bool shown = false;
     (void)fputs("<h2>Figures</h2>\n<div class=\"figures\">\n", p->file);
     for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK; f++)
         if (f->scope == APD_OF_GROUP || single)
-            status = try_figure(p, f, group, 0, error);
+            status = try_figure(p, f, group, 0, &shown, error);
     (void)fputs("</div>\n", p->file);
-    for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK && !single; f++) {
-        if (f->scope != APD_OF_RUN)
-            continue;
-        (void)fprintf(p->file, "<div class=\"figures%s\">\n", strcmp(f->name, "matrix") == 0 ? " small" : "");
-        for (int l = 0; l < group->line_count && status == APD_OK; l++)
-            status = try_figure(p, f, group, l, error);
-        (void)fputs("</div>\n", p->file);
-    }
+    for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK && !single; f++)
+        if (f->scope == APD_OF_RUN)
+            status = put_row(p, f, group, error);
     return status;
 }
 
@@ -195,6 +236,8 @@ static apd_status put_group(page *p, const apd_report_group *group, apd_error *e
     if (tables)
         apd_print_html(p->file, &p->report->set, group->table, APD_PRINT_LINES);
     apd_status status = put_figures(p, group, error);
+    if (tables && group->line_count > 1)
+        (void)fputs("<h2>In pairs</h2>\n", p->file);
     if (tables)
         apd_print_html(p->file, &p->report->set, group->table,
                        group->line_count > 1 ? APD_PRINT_PAIRS | APD_PRINT_MEANING : APD_PRINT_MEANING);

@@ -300,13 +300,19 @@ void apd_report_clear(apd_report *report) {
     *report = (apd_report){0};
 }
 
+static bool has_kind(const apd_report *report, apd_run_kind kind) {
+    for (int r = 0; r < report->run_count; r++)
+        if (report->runs[r].kind == kind)
+            return true;
+    return false;
+}
+
+bool apd_report_is_running(const apd_report *report) {
+    return has_kind(report, APD_RUN_RUNNING);
+}
+
 bool apd_report_is_over(const apd_report *report) {
-    for (int r = 0; r < report->run_count; r++) {
-        apd_run_kind kind = report->runs[r].kind;
-        if (kind == APD_RUN_RUNNING || (kind == APD_RUN_WAITING && report->is_study))
-            return false;
-    }
-    return true;
+    return !apd_report_is_running(report) && !(report->is_study && has_kind(report, APD_RUN_WAITING));
 }
 
 apd_summary apd_report_summary(const double *values, int count) {

@@ -63,7 +63,8 @@ typedef struct apd_report {
 apd_status apd_report_read(const char *const *names, int count, apd_report *out, apd_error *error);
 void apd_report_clear(apd_report *report);
 
-/* Whether a run has ended for good, or nobody trains it. */
+/* Whether a run is being trained; and whether no run is, nor is one of a study still to come. */
+bool apd_report_is_running(const apd_report *report);
 bool apd_report_is_over(const apd_report *report);
 
 /* A task's name; NULL where some run of the report has forgotten it. */

@@ -117,6 +117,11 @@ void apd_script_texts(FILE *script, const char *const *texts, int count) {
     }
 }
 
+void apd_script_row_name(FILE *script, int number, int y) {
+    (void)fprintf(script, "set label name[%d] at graph 0, first %d right offset character -0.8,0\n", number,
+                  y);
+}
+
 /* --- places -------------------------------------------------------------------------------------------------- */
 
 /* The indices of `y` by rising value, to be freed. */

@@ -29,6 +29,9 @@ void apd_script_begin(FILE *script, const char *name, const char *about, int wid
  * take for its own, become characters that look alike; for LaTeX each text is escaped. */
 void apd_script_texts(FILE *script, const char *const *texts, int count);
 
+/* name[number] to the left of the row at `y`. A name is no tic: gnuplot takes those for formats, in which % means something. */
+void apd_script_row_name(FILE *script, int number, int y);
+
 /* Move `y` (count) apart, in place, until neighbours differ by at least `gap`, within low .. high as far as it goes: for labels at
  * the ends of lines. */
 void apd_spread(double *y, int count, double gap, double low, double high);

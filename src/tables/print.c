@@ -143,7 +143,7 @@ static const format latex = {.text = apd_latex_text,
 /* --- HTML -------------------------------------------------------------------------------------------------------- */
 
 static void put_html(FILE *file, const grid *cells, const char *caption) {
-    (void)fprintf(file, "<div class=\"scroll\"><table><caption>%s</caption>\n", caption);
+    (void)fprintf(file, "<p class=\"caption\">%s</p>\n<div class=\"scroll\"><table>\n", caption);
     for (int r = 0; r < cells->rows; r++) {
         (void)fputs(r == 0 ? "<thead><tr>" : "<tr>", file);
         for (int c = 0; c < cells->columns; c++) {
