@@ -22,6 +22,7 @@ typedef struct format {
     const char *none, *minus, *plus_minus, *more, *less; /* more, less: which is better */
     const char *best[2], *second[2];                     /* before and after */
     const char *paragraph[2];
+    bool counts;   /* numbers tables itself */
     bool nameless; /* names no task that is left out: it may be a forgotten one */
     void (*put)(FILE *file, const grid *cells, const char *caption);
 } format;
@@ -115,18 +116,41 @@ static const format markdown = {.text = apd_markdown_text,
 
 /* --- LaTeX ------------------------------------------------------------------------------------------------------- */
 
+/* "bytes, coded, \%" in three lines: a heading is wider than its figures. */
+static void put_latex_heading(FILE *file, const char *text, bool left) {
+    const char *comma = strstr(text, ", ");
+    if (comma == NULL) {
+        (void)fputs(text, file);
+        return;
+    }
+    (void)fprintf(file, "\\begin{tabular}[b]{@{}%c@{}}", left ? 'l' : 'r');
+    for (; comma != NULL; text = comma + 2, comma = strstr(text, ", "))
+        (void)fprintf(file, "%.*s\\\\", (int)(comma - text), text);
+    (void)fprintf(file, "%s\\end{tabular}", text);
+}
+
+/* A table that is too wide for the page is made smaller. */
 static void put_latex(FILE *file, const grid *cells, const char *caption) {
-    (void)fprintf(file, "\n\\begin{table}\n\\centering\n\\caption{%s}\n\\begin{tabular}{", caption);
+    (void)fprintf(file,
+                  "\n\\begin{table}\n\\centering\n\\caption{%s}\n"
+                  "\\setlength{\\tabcolsep}{4pt}\n\\resizebox{\\ifdim\\width>"
+                  "\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n\\begin{tabular}{",
+                  caption);
     for (int c = 0; c < cells->columns; c++)
         (void)fputc(c < cells->left ? 'l' : 'r', file);
     (void)fputs("}\n\\toprule\n", file);
     for (int r = 0; r < cells->rows; r++) {
-        for (int c = 0; c < cells->columns; c++)
-            (void)fprintf(file, "%s%s", at(cells, r, c), c + 1 < cells->columns ? " & " : " \\\\\n");
+        for (int c = 0; c < cells->columns; c++) {
+            if (r == 0)
+                put_latex_heading(file, at(cells, r, c), c < cells->left);
+            else
+                (void)fputs(at(cells, r, c), file);
+            (void)fputs(c + 1 < cells->columns ? " & " : " \\\\\n", file);
+        }
         if (r == 0)
             (void)fputs("\\midrule\n", file);
     }
-    (void)fputs("\\bottomrule\n\\end{tabular}\n\\end{table}\n", file);
+    (void)fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", file);
 }
 
 static const format latex = {.text = apd_latex_text,
@@ -138,6 +162,7 @@ static const format latex = {.text = apd_latex_text,
                              .best = {"\\textbf{", "}"},
                              .second = {"\\underline{", "}"},
                              .paragraph = {"\n\\par\\noindent ", "\n"},
+                             .counts = true,
                              .put = put_latex};
 
 /* --- HTML -------------------------------------------------------------------------------------------------------- */
@@ -401,24 +426,32 @@ static void say_missing(FILE *file, const format *as, const apd_table_set *study
                 first_run(study, table, l)->result.method, table->lines[l].missing);
 }
 
+/* "Table 1a. ", or "" where the format counts. */
+static const char *named(const format *as, int number, char part, char name[32]) {
+    if (!as->counts)
+        (void)snprintf(name, 32, "Table %d%c. ", number + 1, part);
+    return name;
+}
+
 static void put_table(FILE *file, const format *as, const apd_table_set *study, int number, unsigned parts) {
     const apd_table *table = &study->tables[number];
     const apd_result *first = table->side.runs[0];
-    char about[160], caption[256];
+    char about[160], caption[256], name[32] = "";
+    const size_t room = sizeof caption;
     (void)snprintf(about, sizeof about, "%s of data %016llx, measured on %s images",
                    apd_count(table->side.task_count, "task").text, (unsigned long long)first->data_digest,
                    first->part[0] != '\0' ? first->part : "test");
     if ((parts & APD_PRINT_LINES) != 0) {
-        (void)snprintf(caption, sizeof caption, "Table %da. Accuracy: %s", number + 1, about);
+        (void)snprintf(caption, room, "%sAccuracy: %s", named(as, number, 'a', name), about);
         put_lines(file, as, study, table, accuracies, sizeof accuracies / sizeof *accuracies, caption);
         say_left_out(file, as, study, table);
         say_missing(file, as, study, table);
-        (void)snprintf(caption, sizeof caption, "Table %db. Capacity, time, memory: %s", number + 1, about);
+        (void)snprintf(caption, room, "%sCapacity, time, memory: %s", named(as, number, 'b', name), about);
         put_lines(file, as, study, table, costs, sizeof costs / sizeof *costs, caption);
     }
     if ((parts & APD_PRINT_PAIRS) != 0 && table->line_count > 1) {
-        (void)snprintf(caption, sizeof caption, "Table %dc. Accuracy in pairs of equal order and seed: %s",
-                       number + 1, about);
+        (void)snprintf(caption, room, "%sAccuracy in pairs of equal order and seed: %s",
+                       named(as, number, 'c', name), about);
         put_pairs(file, as, study, table, caption);
     }
 }
@@ -470,6 +503,6 @@ void apd_print_markdown(FILE *file, const apd_table_set *study) {
 }
 
 void apd_print_latex(FILE *file, const apd_table_set *study) {
-    (void)fputs("% needs \\usepackage{booktabs}\n", file);
+    (void)fputs("% needs \\usepackage{booktabs,graphicx}\n", file);
     put_all(file, &latex, study);
 }

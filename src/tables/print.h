@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 void apd_print_markdown(FILE *file, const apd_table_set *study);
-void apd_print_latex(FILE *file, const apd_table_set *study); /* needs \usepackage{booktabs} */
+void apd_print_latex(FILE *file, const apd_table_set *study); /* needs \usepackage{booktabs,graphicx} */
 
 /* One table of the study as HTML, for a page that says more: its parts, with no task named that is left out. */
 enum { APD_PRINT_LINES = 1, APD_PRINT_PAIRS = 2, APD_PRINT_MEANING = 4 };

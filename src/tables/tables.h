@@ -5,7 +5,7 @@
  *   summary.csv   a row a line of the tables: means, deviations, AOPD, MOPD             sheets.c
  *   paired.csv    a row a pair of lines: differences over the same orders and seeds
  *   tables.md     the tables as Markdown                                                print.c
- *   tables.tex    the same as LaTeX; needs \usepackage{booktabs}
+ *   tables.tex    the same as LaTeX; needs \usepackage{booktabs,graphicx}
  *
  * What the columns hold: docs/tables.md. Local; one process. */
 #ifndef APD_TABLES_TABLES_H

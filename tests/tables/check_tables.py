@@ -10,6 +10,7 @@ import math
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -318,6 +319,20 @@ def check_all(out, runs, tables):
     return check_printed(out, tables, "tables.md", False), check_printed(out, tables, "tables.tex", True)
 
 
+def check_typeset(out):
+    """Where pdflatex is installed: tables.tex compiles, and no line is too long for the page."""
+    if shutil.which("pdflatex") is None:
+        return
+    page = ("\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\sloppy\n\\begin{document}\n\\input{tables}\n"
+            "\\end{document}\n")
+    with open(os.path.join(out, "page.tex"), "w", encoding="utf-8") as file:
+        file.write(page)
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"], cwd=out,
+                          capture_output=True, text=True, errors="replace", check=False)
+    demand(done.returncode == 0 and os.path.getsize(os.path.join(out, "page.pdf")) > 1000, done.stdout[-2000:])
+    demand("Overfull" not in done.stdout, done.stdout)
+
+
 # --- cases -----------------------------------------------------------------------------------------------------------
 
 
@@ -340,6 +355,7 @@ def case_study(tool, folder):
     rows = {row["run"]: row for row in read(out, "results.csv")}
     demand((rows["nowhere"]["state"], rows["nowhere"]["seed"]) == ("not started", "77"), rows["nowhere"])
     markdown, latex = check_all(out, everything, [(runs, ()), ([other[0]], ()), ([other[1]], ()), ([other[2]], ())])
+    check_typeset(out)
     for text in (markdown, latex):
         demand("half, which has finished 2 of 4 tasks" in text and "nowhere, which has finished no task" in text, text)
     demand("a\\_b%c\\&d\\#e\\$f\\{g\\}h\\\\i\\~j\\^k\\|l\\*\\<m\\>" in markdown, "escapes of Markdown")
