@@ -7,6 +7,7 @@
 #include "engine/requests.h"
 #include "engine/startup.h"
 #include "io/system/file.h"
+#include "io/system/lock.h"
 #include "study/array.h"
 #include "study/forecast.h"
 #include "study/groups.h"
@@ -97,7 +98,16 @@ static void list_kind(const apd_study *study, apd_run_kind kind, int count) {
     }
 }
 
+/* One job at a time: elements of an array often end together. */
 static apd_status write_tables(const apd_study *study, apd_error *error) {
+    enum { TRIES = 60 }; /* of a second each */
+    apd_process self;
+    apd_lock *lock = NULL;
+    apd_process_self(&self);
+    apd_status locked = APD_ERROR_LOCKED;
+    for (int n = 0; n < TRIES && locked == APD_ERROR_LOCKED; n++)
+        locked = apd_lock_open(study->output, &self, 1, false, &lock, error);
+    APD_TRY(locked);
     apd_table_run *runs = apd_allocate(study->run_count, sizeof *runs, "the tables' runs");
     const char **values =
         apd_allocate((int64_t)study->run_count * APD_STUDY_KEYS, sizeof *values, "the runs' values");
@@ -113,6 +123,7 @@ static apd_status write_tables(const apd_study *study, apd_error *error) {
         free((void *)runs[r].folder);
     free((void *)values);
     free(runs);
+    apd_lock_close(lock);
     return status;
 }
 

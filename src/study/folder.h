@@ -2,6 +2,7 @@
  *
  *   study.json   the study's name, file and shards, and its runs' folders in order
  *   RUN/         a folder as apd train makes one, with train.log; RUN's name says what differs, and a digest
+ *   run.lock     held while a job writes the tables
  *   stop         made by a person, or after a failure with --fail-fast: all runs commit and stop; the next start deletes it
  *
  * A run is found by its run.yaml, not by its folder's name: a study whose matrix gets one more key keeps its runs.
