@@ -168,7 +168,8 @@ const apd_option apd_options[] = {
      .counts = true, .help = "Images of a step over all shards; at least one for each shard."},
     {"training.lr", APD_KIND_REAL, AT(training.lr), .above = true, .maximum = DBL_MAX, .initial = "0.001",
      .counts = true, .help = "Learning rate at the start of a task."},
-    {"training.warmup", APD_KIND_REAL, AT(training.warmup), .maximum = 1, .initial = "0.1", .counts = true,
+    {"training.warmup", APD_KIND_REAL, AT(training.warmup), .maximum = 1, .initial = "0.1", .once = "0",
+     .counts = true,
      .help = "Share of a task's steps over which the learning rate rises from near 0 to what the schedule says; 0 "
              "starts with all of it, at which large layers may lose their units for good."},
     {"training.schedule", APD_KIND_CHOICE, AT(training.schedule), .names = schedules, .initial = "cosine",

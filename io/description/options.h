@@ -5,6 +5,9 @@
 
 #include "io/description/values.h"
 
+/* The first line of a run.yaml: it has every key of its version. */
+#define APD_RESOLVED_HEAD "# The run as resolved: every value and where it came from."
+
 /* In the order of run.yaml; the keys of a section lie together. */
 extern const apd_option apd_options[];
 extern const int apd_option_count;

@@ -108,23 +108,51 @@ static apd_status read_setting(const apd_reading *reading, int index) {
     return APD_OK;
 }
 
-static void set_default(const apd_option *option, apd_description *description) {
+/* `resolved`: for a run.yaml, in which a key is absent only if its version had none. */
+static void set_default(const apd_option *option, bool resolved, apd_description *description) {
     apd_error error = {0};
     apd_place place = {"the default", NULL, &error};
-    if (option->initial != NULL &&
-        apd_value_read_text(&place, option->key, option, option->initial, description) != APD_OK)
+    const char *initial = resolved && option->once != NULL ? option->once : option->initial;
+    if (initial != NULL && apd_value_read_text(&place, option->key, option, initial, description) != APD_OK)
         apd_fatal(APD_ERROR_INTERNAL, "the table of options: %s", error.message);
 }
 
-apd_status apd_description_build(const char *name, const apd_yaml_node *root, const char *const *settings,
-                                 int count, apd_description **out, apd_error *error) {
+static apd_yaml_node *find_value(const apd_yaml_node *map, const char *key) {
+    for (int k = 0; map != NULL && map->kind == APD_YAML_MAP && k < map->count; k++)
+        if (strcmp(map->items[2 * k].text, key) == 0)
+            return &map->items[2 * k + 1];
+    return NULL;
+}
+
+static bool is_text(const apd_yaml_node *node, const char *text) {
+    return node != NULL && node->kind == APD_YAML_TEXT && strcmp(node->text, text) == 0;
+}
+
+static void put_text(apd_yaml_node *node, const char *text) {
+    free(node->text);
+    node->text = apd_duplicate_text(text);
+}
+
+/* In a run.yaml of older versions method.solver told apd-joint from apd. */
+static void rename_method(const apd_yaml_node *root) {
+    const apd_yaml_node *method = find_value(root, "method");
+    apd_yaml_node *name = find_value(method, "name"), *solver = find_value(method, "solver");
+    if (!is_text(solver, "joint"))
+        return;
+    if (is_text(name, "apd"))
+        put_text(name, "apd-joint");
+    put_text(solver, "exact");
+}
+
+static apd_status build(const char *name, const apd_yaml_node *root, bool resolved,
+                        const char *const *settings, int count, apd_description **out, apd_error *error) {
     apd_description *description = apd_allocate(1, sizeof *description, "the run description");
     apd_reading reading = {name, settings, description, error};
     apd_status status = APD_OK;
     description->sources =
         apd_allocate(apd_option_count, sizeof *description->sources, "the run description's sources");
     for (int i = 0; i < apd_option_count; i++)
-        set_default(&apd_options[i], description);
+        set_default(&apd_options[i], resolved, description);
     APD_GO(read_document(&reading, root));
     for (int i = 0; i < count; i++)
         APD_GO(read_setting(&reading, i));
@@ -136,13 +164,22 @@ out:
     return status;
 }
 
+apd_status apd_description_build(const char *name, const apd_yaml_node *root, const char *const *settings,
+                                 int count, apd_description **out, apd_error *error) {
+    return build(name, root, false, settings, count, out, error);
+}
+
 apd_status apd_description_parse(const char *name, const char *text, int64_t bytes,
                                  const char *const *settings, int count, apd_description **out,
                                  apd_error *error) {
     apd_place place = {name, NULL, error};
     apd_yaml_node root = {0};
     APD_TRY(apd_yaml_parse(&place, text, bytes, &root));
-    apd_status status = apd_description_build(name, &root, settings, count, out, error);
+    const bool resolved = bytes >= (int64_t)strlen(APD_RESOLVED_HEAD) &&
+                          strncmp(text, APD_RESOLVED_HEAD, strlen(APD_RESOLVED_HEAD)) == 0;
+    if (resolved)
+        rename_method(&root);
+    apd_status status = build(name, &root, resolved, settings, count, out, error);
     apd_yaml_clear(&root);
     return status;
 }

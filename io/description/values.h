@@ -44,6 +44,7 @@ typedef struct apd_option {
      * runs resume, but not written. */
     const char *former_key;
     const char *const *former_names;
+    const char *once; /* what a run.yaml of a version without the key meant, as YAML; NULL: the default */
 } apd_option;
 
 /* Read `node` into the option's value in `base`, freeing the old one. `key` is the name for complaints. Status: USAGE with

@@ -54,7 +54,7 @@ char *apd_description_write(const apd_description *description) {
     apd_text text;
     size_t section = 0;
     apd_text_begin(&text, "the run description");
-    (void)fputs("# The run as resolved: every value and where it came from.\n", text.file);
+    (void)fputs(APD_RESOLVED_HEAD "\n", text.file);
     for (int i = 0; i < apd_option_count; i++)
         write_option(text.file, description, i, &section);
     return apd_text_end(&text);

@@ -257,6 +257,29 @@ static void parse_former_solver_exact_says_nothing(void **state) {
     apd_description_destroy(d);
 }
 
+/* What a run.yaml of an older version lacks means what that version did; a person's file means this one. */
+static void parse_former_run_yaml_keeps_its_meaning(void **state) {
+    (void)state;
+    static const char head[] = "# The run as resolved: every value and where it came from.\n";
+    static const char keys[] = SMALLEST "method: {name: apd, solver: joint, lambda2: 100}\n";
+    char text[1024];
+    (void)snprintf(text, sizeof text, "%s%s", head, keys);
+    apd_description *d = parse_good(text);
+    assert_ptr_equal(d->method.row, apd_method_find("apd-joint"));
+    assert_true(d->training.warmup == 0.0);
+    char *written = apd_description_write(d);
+    assert_non_null(strstr(written, "    name: apd-joint"));
+    assert_non_null(strstr(written, "    warmup: 0 "));
+    apd_description_destroy(d);
+    d = parse_good(written);
+    assert_true(d->training.warmup == 0.0);
+    free(written);
+    apd_description_destroy(d);
+    d = parse_good(SMALLEST);
+    assert_true(d->training.warmup == 0.1);
+    apd_description_destroy(d);
+}
+
 /* A row's list of keys, which people read, and its properties, which the program asks, say the same. */
 static void methods_read_the_keys_of_what_they_do(void **state) {
     (void)state;
@@ -544,6 +567,7 @@ int main(void) {
         cmocka_unit_test(parse_short_run_lowers_default_polishing_only),
         cmocka_unit_test(parse_keys_of_other_methods_are_accepted),
         cmocka_unit_test(parse_former_solver_exact_says_nothing),
+        cmocka_unit_test(parse_former_run_yaml_keeps_its_meaning),
         cmocka_unit_test(methods_read_the_keys_of_what_they_do),
         cmocka_unit_test(parse_former_key_and_values_are_read_as_todays),
         cmocka_unit_test(write_reads_back_to_the_same_description),
