@@ -117,13 +117,6 @@ static void set_default(const apd_option *option, bool resolved, apd_description
         apd_fatal(APD_ERROR_INTERNAL, "the table of options: %s", error.message);
 }
 
-static apd_yaml_node *find_value(const apd_yaml_node *map, const char *key) {
-    for (int k = 0; map != NULL && map->kind == APD_YAML_MAP && k < map->count; k++)
-        if (strcmp(map->items[2 * k].text, key) == 0)
-            return &map->items[2 * k + 1];
-    return NULL;
-}
-
 static bool is_text(const apd_yaml_node *node, const char *text) {
     return node != NULL && node->kind == APD_YAML_TEXT && strcmp(node->text, text) == 0;
 }
@@ -135,8 +128,8 @@ static void put_text(apd_yaml_node *node, const char *text) {
 
 /* In a run.yaml of older versions method.solver told apd-joint from apd. */
 static void rename_method(const apd_yaml_node *root) {
-    const apd_yaml_node *method = find_value(root, "method");
-    apd_yaml_node *name = find_value(method, "name"), *solver = find_value(method, "solver");
+    const apd_yaml_node *method = apd_yaml_value(root, "method");
+    apd_yaml_node *name = apd_yaml_value(method, "name"), *solver = apd_yaml_value(method, "solver");
     if (!is_text(solver, "joint"))
         return;
     if (is_text(name, "apd"))

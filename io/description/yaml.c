@@ -231,6 +231,13 @@ void apd_yaml_clear(apd_yaml_node *root) {
     *root = (apd_yaml_node){0};
 }
 
+apd_yaml_node *apd_yaml_value(const apd_yaml_node *map, const char *key) {
+    for (int k = 0; map != NULL && map->kind == APD_YAML_MAP && k < map->count; k++)
+        if (strcmp(map->items[2 * k].text, key) == 0)
+            return &map->items[2 * k + 1];
+    return NULL;
+}
+
 bool apd_yaml_is_empty(const apd_yaml_node *node) {
     if (node->kind != APD_YAML_TEXT || !node->plain)
         return false;

@@ -46,4 +46,7 @@ void apd_yaml_clear(apd_yaml_node *root);
 /* Whether the node has no value: "", "~" or "null" without quotes. */
 bool apd_yaml_is_empty(const apd_yaml_node *node);
 
+/* The value of a map's key; NULL if it has none, or `map` is NULL or no map. */
+apd_yaml_node *apd_yaml_value(const apd_yaml_node *map, const char *key);
+
 #endif

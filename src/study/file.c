@@ -25,13 +25,6 @@ typedef struct reader {
     int axis_count;
 } reader;
 
-static const apd_yaml_node *child(const apd_yaml_node *map, const char *name) {
-    for (int k = 0; map->kind == APD_YAML_MAP && k < map->count; k++)
-        if (strcmp(map->items[2 * k].text, name) == 0)
-            return &map->items[2 * k + 1];
-    return NULL;
-}
-
 /* --- values ---------------------------------------------------------------------------------------------- */
 
 static const char *keep_text(apd_study *study, char *text) {
@@ -407,9 +400,9 @@ static apd_status read_names(const reader *in, const apd_yaml_node *root) {
         *ending = '\0';
     study->launcher = apd_duplicate_text("");
     if (root != NULL) {
-        APD_TRY(read_text(in, child(root, "name"), "name", &study->name));
-        APD_TRY(read_text(in, child(root, "output"), "output", &study->output));
-        APD_TRY(read_text(in, child(root, "launcher"), "launcher", &study->launcher));
+        APD_TRY(read_text(in, apd_yaml_value(root, "name"), "name", &study->name));
+        APD_TRY(read_text(in, apd_yaml_value(root, "output"), "output", &study->output));
+        APD_TRY(read_text(in, apd_yaml_value(root, "launcher"), "launcher", &study->launcher));
     }
     if (study->output == NULL && strchr(study->name, '/') != NULL)
         return apd_place_fail(&in->place, 0, "name: %s cannot name a folder; give output", study->name);
@@ -420,8 +413,8 @@ static apd_status read_names(const reader *in, const apd_yaml_node *root) {
 
 /* Whether the file is a study's; else it is a run description. */
 static bool is_study(const apd_yaml_node *root) {
-    return child(root, "base") != NULL || child(root, "matrix") != NULL || child(root, "zip") != NULL ||
-           child(root, "include") != NULL;
+    return apd_yaml_value(root, "base") != NULL || apd_yaml_value(root, "matrix") != NULL ||
+           apd_yaml_value(root, "zip") != NULL || apd_yaml_value(root, "include") != NULL;
 }
 
 static apd_status read_axes(reader *in, const char *const *vary, int count) {
@@ -429,22 +422,22 @@ static apd_status read_axes(reader *in, const char *const *vary, int count) {
     APD_TRY(read_names(in, root));
     if (root != NULL) {
         APD_TRY(check_keys(in, root));
-        APD_TRY(read_keep(in, child(root, "keep")));
-        APD_TRY(read_shards(in, child(root, "shards")));
-        APD_TRY(read_base(in, child(root, "base")));
-        APD_TRY(read_matrix(in, child(root, "matrix")));
-        APD_TRY(read_zip(in, child(root, "zip")));
+        APD_TRY(read_keep(in, apd_yaml_value(root, "keep")));
+        APD_TRY(read_shards(in, apd_yaml_value(root, "shards")));
+        APD_TRY(read_base(in, apd_yaml_value(root, "base")));
+        APD_TRY(read_matrix(in, apd_yaml_value(root, "matrix")));
+        APD_TRY(read_zip(in, apd_yaml_value(root, "zip")));
     } else {
         in->study->base = &in->study->root;
         in->study->base_path = apd_duplicate_text(in->study->path);
     }
     for (int i = 0; i < count; i++)
         APD_TRY(read_vary(in, vary[i]));
-    if (in->axis_count > 0 || root == NULL || child(root, "include") == NULL)
+    if (in->axis_count > 0 || root == NULL || apd_yaml_value(root, "include") == NULL)
         APD_TRY(multiply(in));
     if (root != NULL) {
-        APD_TRY(exclude(in, child(root, "exclude")));
-        APD_TRY(include(in, child(root, "include")));
+        APD_TRY(exclude(in, apd_yaml_value(root, "exclude")));
+        APD_TRY(include(in, apd_yaml_value(root, "include")));
     }
     if (in->study->run_count == 0)
         return apd_place_fail(&in->place, 0, "there is no run left: exclude leaves out all of them");

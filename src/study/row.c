@@ -1,5 +1,6 @@
 #include "study/row.h"
 
+#include "base/counted.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/system/file.h"
@@ -77,4 +78,15 @@ void apd_run_row_put(const char *folder, const apd_run_row *row, FILE *file) {
     const char *text = where[0] != '\0' ? where : s->message[0] != '\0' ? s->message : "";
     (void)fprintf(file, "  %s%s%s\n", apd_utf8_shown(slash != NULL ? slash + 1 : folder).text,
                   text[0] != '\0' ? "  " : "", text);
+}
+
+void apd_run_counts_put(const int counts[APD_RUN_KINDS], FILE *file) {
+    int all = 0;
+    for (int k = 0; k < APD_RUN_KINDS; k++)
+        all += counts[k];
+    (void)fprintf(file, "%s:", apd_count(all, "run").text);
+    for (int k = 0, shown = 0; k < APD_RUN_KINDS; k++)
+        if (counts[k] > 0)
+            (void)fprintf(file, "%s %d %s", shown++ > 0 ? "," : "", counts[k], apd_run_kind_names[k]);
+    (void)fputc('\n', file);
 }

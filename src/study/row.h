@@ -19,6 +19,9 @@ void apd_run_row_read(const char *folder, apd_run_row *row);
 void apd_run_row_head(FILE *file);
 void apd_run_row_put(const char *folder, const apd_run_row *row, FILE *file);
 
+/* "5 runs: 2 waiting, 3 done" */
+void apd_run_counts_put(const int counts[APD_RUN_KINDS], FILE *file);
+
 /* The last 16 kB of a file of the folder, "" without one; free it. */
 char *apd_run_file_end(const char *folder, const char *name);
 

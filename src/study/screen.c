@@ -43,11 +43,7 @@ static void write_table(const apd_screen *screen, FILE *file, int *rows) {
         counts[screen->kinds[r] = row.kind]++;
         free(folder);
     }
-    (void)fprintf(file, "%d runs:", study->run_count);
-    for (int k = 0, shown = 0; k < APD_RUN_KINDS; k++)
-        if (counts[k] > 0)
-            (void)fprintf(file, "%s %d %s", shown++ > 0 ? "," : "", counts[k], apd_run_kind_names[k]);
-    (void)fputc('\n', file);
+    apd_run_counts_put(counts, file);
 }
 
 /* Bytes of the line's first `columns` characters; a character takes one column, or more, which is rare in a folder's name. */

@@ -139,11 +139,8 @@ static apd_status run_status(const void *given, int count, const char *const *ar
         apd_json_end(&json);
     if (options->json || list.rows < 2)
         return status;
-    (void)printf("\n%d runs:", list.rows);
-    for (int k = 0, shown = 0; k < APD_RUN_KINDS; k++)
-        if (list.counts[k] > 0)
-            (void)printf("%s %d %s", shown++ > 0 ? "," : "", list.counts[k], apd_run_kind_names[k]);
     (void)printf("\n");
+    apd_run_counts_put(list.counts, stdout);
     return status;
 }
 
