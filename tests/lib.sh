@@ -94,6 +94,7 @@ YAML
 fingerprint() {
     "$APD_PYTHON" "$repository/tests/commands/contents.py" "$1/checkpoint.h5"
     cat "$1/accuracy.csv"
+    grep results_digest "$1/manifest.json"
     grep -o '"event": *"step".*' "$1/metrics.jsonl" | sed 's/"time": *"[^"]*"//'
     cut -d, -f1-9 "$1/tasks.csv" | sed 's/,[^,]*$//'
 }

@@ -4,8 +4,11 @@
 #include "base/blas.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
+#include "io/system/durable.h"
 #include "io/system/memory_limit.h"
 #include "plan/synthetic.h"
+#include "tables/scaling_files.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,7 +18,7 @@
 
 typedef struct bench_options {
     apd_cli_list settings;
-    const char *presets, *tasks, *seconds, *repeat, *density, *ranks_a_node, *json;
+    const char *presets, *tasks, *seconds, *repeat, *density, *ranks_a_node, *json, *tables;
     bool weak, scaling, consolidation, commits;
 } bench_options;
 
@@ -60,6 +63,10 @@ static const apd_cli_option table[] = {
      .help = "for the predictions (default 64)",
      HOLDS(ranks_a_node)},
     {.name = "json", .argument = "FILE", .help = "also write all figures as JSON", HOLDS(json)},
+    {.name = "tables",
+     .argument = "FOLDER",
+     .help = "also write scaling.csv, .md, .tex and .jsonl, and roofline.csv there",
+     HOLDS(tables)},
     {.name = "set",
      .argument = "KEY=VALUE",
      .help = "a key of the run description, as in apd train; may be repeated",
@@ -197,6 +204,7 @@ static apd_status measure(apd_run *run, const apd_bench_preset *chosen, const be
                                  .density = choice->density,
                                  .method = run->description->method.row->name,
                                  .predicted_a_node = choice->ranks_a_node};
+    result->digest = apd_rehearsal_digest(&rehearsal, APD_DIGEST_STEPS);
     APD_GO(apd_kernels_measure(&rehearsal, 2 * choice->rounds + 1, &result->kernels, error));
     measure_tasks(result, &rehearsal, choice);
     apd_bench_fit(result, machine);
@@ -208,6 +216,13 @@ out:
     return status;
 }
 
+/* What is written at the end, on rank 0. */
+typedef struct bench_files {
+    apd_json json;
+    apd_scaling scaling;
+    apd_text roofline; /* of roofline.csv */
+} bench_files;
+
 static apd_status measure_ranks(const apd_team *team, const apd_bench_preset *chosen,
                                 const bench_choice *choice, apd_bench_scaling *scaling, apd_error *error) {
     apd_bench_turns turns = {choice->rounds, choice->seconds};
@@ -217,7 +232,7 @@ static apd_status measure_ranks(const apd_team *team, const apd_bench_preset *ch
 }
 
 static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choice *choice,
-                               const apd_machine *machine, apd_json *json, apd_error *error) {
+                               const apd_machine *machine, bench_files *files, apd_error *error) {
     apd_run run;
     apd_bench_result *result = apd_allocate(1, sizeof *result, "the results");
     apd_bench_scaling scaling = {0};
@@ -230,10 +245,13 @@ static apd_status bench_preset(const apd_bench_preset *chosen, const bench_choic
     if (status == APD_OK && apd_run_speaks(&run)) {
         apd_bench_print(result, machine, stdout);
         (void)fflush(stdout);
-        if (json->file != NULL)
-            apd_bench_write(result, machine, json);
+        if (files->json.file != NULL)
+            apd_bench_write(result, machine, &files->json);
+        apd_bench_series(result, &files->scaling);
+        apd_bench_roofline(result, machine, files->roofline.file);
     }
     apd_run_end(&run);
+    apd_bench_scaling_clear(&result->scaling);
     free(result);
     return status;
 }
@@ -262,13 +280,27 @@ static apd_status close_json(const apd_json *json, const char *path, apd_status 
     return status;
 }
 
-static apd_status bench(const apd_team *team, const bench_choice *choice, apd_json *json, apd_error *error) {
+/* The tables' files. Rank 0. */
+static apd_status write_tables(const char *folder, const bench_files *files, apd_error *error) {
+    APD_TRY(apd_make_folder(folder, error));
+    APD_TRY(apd_scaling_write(folder, &files->scaling, error));
+    return apd_write_file(folder, "roofline.csv", files->roofline.text, (int64_t)files->roofline.size, error);
+}
+
+static apd_status bench(const apd_team *team, const bench_choice *choice, bench_files *files,
+                        apd_error *error) {
+    apd_json *json = &files->json;
     apd_blas_set_threads(1);
     apd_machine machine = apd_machine_measure(team, 2 * choice->rounds + 1);
     char *hosts = apd_team_hosts(team);
     bool speaks = apd_team_rank(team) == 0;
     if (speaks)
         apd_bench_print_machine(&machine, hosts, stdout);
+    if (speaks) {
+        apd_text_begin(&files->roofline, "roofline.csv");
+        apd_bench_begin_roofline(files->roofline.file);
+        files->scaling.about = apd_bench_about(&machine, hosts);
+    }
     if (json->file != NULL) {
         apd_json_begin_object(json, NULL);
         apd_bench_write_machine(&machine, hosts, json);
@@ -277,12 +309,18 @@ static apd_status bench(const apd_team *team, const bench_choice *choice, apd_js
     free(hosts);
     apd_status status = APD_OK;
     for (int i = 0; i < choice->preset_count && status == APD_OK; i++)
-        status = bench_preset(choice->presets[i], choice, &machine, json, error);
+        status = bench_preset(choice->presets[i], choice, &machine, files, error);
     if (json->file != NULL && status == APD_OK) {
         apd_json_end(json);
         apd_json_end(json);
     }
-    return status;
+    if (speaks)
+        (void)apd_text_end(&files->roofline);
+    if (speaks && status == APD_OK && choice->options->tables != NULL)
+        status = write_tables(choice->options->tables, files, error);
+    free(files->roofline.text);
+    apd_scaling_clear(&files->scaling);
+    return apd_team_agree(team, status, error);
 }
 
 static apd_status run_bench(const void *given, int count, const char *const *arguments, apd_error *error) {
@@ -291,12 +329,12 @@ static apd_status run_bench(const void *given, int count, const char *const *arg
     (void)arguments;
     bench_choice choice = {.options = options};
     APD_TRY(read_options(&choice, error));
-    apd_json json = {0};
+    bench_files files = {0};
     apd_team *team = apd_team_create(NULL, NULL); /* keeps MPI through several runs */
-    apd_status status = open_json(team, options->json, &json, error);
+    apd_status status = open_json(team, options->json, &files.json, error);
     if (status == APD_OK)
-        status = bench(team, &choice, &json, error);
-    status = close_json(&json, options->json, status, error);
+        status = bench(team, &choice, &files, error);
+    status = close_json(&files.json, options->json, status, error);
     apd_team_destroy(team);
     return status;
 }

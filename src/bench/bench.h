@@ -8,6 +8,7 @@
 #include "mpi/team/ping.h"
 #include "plan/model.h"
 #include "plan/rehearsal.h"
+#include "tables/scaling.h"
 
 extern const apd_command apd_command_bench;
 
@@ -58,6 +59,9 @@ typedef struct apd_bench_stage {
     char name[32];
     double forward, backward;
     double forward_work, backward_work; /* operations of direct products, whatever the kernel makes of them */
+    double done;                        /* operations of the kernel's own products, over those */
+    double forward_bytes,
+        backward_bytes; /* inputs, outputs, weights and their gradients, once each, in floats */
 } apd_bench_stage;
 
 /* Memory traffic: bytes that the algorithm reads and writes, regardless of caches. */
@@ -89,14 +93,12 @@ enum { APD_MOST_SCALES = 32 };
 
 /* Steps of some ranks while the others rest: of the first `ranks` of them and of the last, in turn. */
 typedef struct apd_bench_scale {
-    int ranks, batch, shards;
-    bool weak;    /* the batch has grown with the ranks */
-    int steps;    /* how many were measured */
-    double step;  /* seconds, median */
-    double share; /* of a perfect speed-up against one rank; median over rounds */
+    apd_scaling_point
+        point; /* a repeat a round, the mean of both groups; its digest is that of theta after a few steps */
+    bool weak; /* the batch has grown with the ranks */
+    double share; /* of a perfect speed-up against one rank in the same round; median over rounds */
     double
         share_of_slower; /* the same against the slower of the two single ranks, for which all others wait */
-    apd_step_time phases;
 } apd_bench_scale;
 
 typedef struct apd_bench_scaling {
@@ -109,9 +111,11 @@ typedef struct apd_bench_turns {
     double seconds; /* of steps of each case, in all */
 } apd_bench_turns;
 
+void apd_bench_scaling_clear(apd_bench_scaling *scaling);
+
 /* Measure steps of the preset on 1, 2, 4, ... and all ranks of the team, with one batch (strong) and with a batch for each
  * rank (weak); one shard a rank unless the settings say how many. All cases are interleaved in every round. Rank 0 gets
- * the figures. Collective. Statuses: USAGE, DATA, IO. */
+ * the figures. Clear them on failure, too. Collective. Statuses: USAGE, DATA, IO. */
 apd_status apd_bench_scaling_measure(const apd_team *team, const apd_bench_preset *preset,
                                      const apd_cli_list *settings, const apd_bench_turns *turns,
                                      apd_bench_scaling *scaling, apd_error *error);
@@ -132,6 +136,7 @@ typedef struct apd_bench_tasks {
     double wants_bytes;            /* a rank's, for the tasks */
     apd_bench_commit first_commit; /* of all tasks but the last */
     apd_bench_commit commit;       /* of the last one */
+    double bytes;                  /* of the checkpoint after it; 0: not measured */
     double consolidation;          /* seconds; 0: not measured */
 } apd_bench_tasks;
 
@@ -143,6 +148,7 @@ typedef struct apd_bench_result {
     const apd_layout *layout;
     double density;
     const char *method;
+    uint64_t digest; /* of theta after a few steps */
     apd_kernels kernels;
     apd_bench_scaling scaling;
     int task_count;
@@ -159,13 +165,30 @@ typedef struct apd_bench_result {
 apd_status apd_bench_tasks_measure(apd_run *run, apd_bench_result *result, bool commits, bool consolidation,
                                    apd_error *error);
 
+/* Steps of a run before its digest is taken. */
+enum { APD_DIGEST_STEPS = 4 };
+
 /* Fit the model to the measurements, and predict the measured launch. Local. */
 void apd_bench_fit(apd_bench_result *result, const apd_machine *machine);
+
+/* The ranks of predictions. */
+enum { APD_PREDICTED = 6 };
+extern const int apd_predicted_ranks[APD_PREDICTED];
+
+/* A step on `ranks` ranks with one shard a rank: of the measured batch (strong), or of the measured number of images a rank
+ * (weak). `*batch`: its images; compute is below 0 if there are too few for the ranks. */
+apd_prediction apd_bench_predict(const apd_bench_result *result, int ranks, bool weak, int64_t *batch);
+
+/* Append the result's series, measured and predicted. */
+void apd_bench_series(const apd_bench_result *result, apd_scaling *scaling);
 
 /* --- the report ------------------------------------------------------------------------------------------ */
 
 void apd_bench_print_machine(const apd_machine *machine, const char *hosts, FILE *file);
 void apd_bench_print(const apd_bench_result *result, const apd_machine *machine, FILE *file);
+char *apd_bench_about(const apd_machine *machine, const char *hosts); /* in a sentence or two; free it */
+void apd_bench_begin_roofline(FILE *file); /* roofline.csv: heading, and a result's rows */
+void apd_bench_roofline(const apd_bench_result *result, const apd_machine *machine, FILE *file);
 void apd_bench_write_machine(const apd_machine *machine, const char *hosts, apd_json *json);
 void apd_bench_write(const apd_bench_result *result, const apd_machine *machine, apd_json *json);
 

@@ -129,18 +129,21 @@ static double mean_of_median(const apd_team *team, double *seconds, int count) {
     return apd_team_mean_seconds(team, fmax(apd_median(seconds, count), 0.0));
 }
 
-/* Multiply-adds of an image in stage s. A stage that has the first trained layer makes no input gradient. */
+/* A stage that has the first trained layer makes no input gradient. */
 static void fill_stage(const bench_passes *p, int s, apd_bench_stage *stage) {
     const apd_team *team = p->rehearsal->run->team;
     const probe *whole = &p->probes[p->stages - 1];
-    bool head = s == p->stages - 1;
-    int64_t until = apd_network_multiply_adds(p->probes[s].network, head ? p->rehearsal->classes : 0);
-    int64_t before = s > 0 ? apd_network_multiply_adds(p->probes[s - 1].network, 0) : 0;
-    double work = 2.0 * (double)(until - before) * p->n;
-    *stage = (apd_bench_stage){.forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
-                               .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
-                               .forward_work = work,
-                               .backward_work = s > 0 ? 2.0 * work : work};
+    apd_block_work image = apd_network_work(whole->network, s, p->rehearsal->classes);
+    double work = 2.0 * (double)image.direct * p->n, weights = (double)image.weights;
+    double inputs = (double)image.inputs * p->n, outputs = (double)image.outputs * p->n;
+    *stage = (apd_bench_stage){
+        .forward = mean_of_median(team, p->forward + s * p->repeats, p->repeats),
+        .backward = mean_of_median(team, p->backward + s * p->repeats, p->repeats),
+        .forward_work = work,
+        .backward_work = s > 0 ? 2.0 * work : work,
+        .done = (double)image.done / (double)image.direct,
+        .forward_bytes = 4.0 * (inputs + outputs + weights),
+        .backward_bytes = 4.0 * (outputs + (s > 0 ? 2.0 * inputs + 2.0 * weights : inputs + weights))};
     memcpy(stage->name, apd_network_layout(whole->network)->blocks[s].name, sizeof stage->name);
 }
 

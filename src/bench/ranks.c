@@ -18,7 +18,7 @@ typedef struct bench_case {
     apd_run run;             /* of a rank that does not rest; run.team NULL otherwise */
     apd_rehearsal rehearsal; /* likewise */
     int steps;               /* in a turn of a group */
-    apd_step_time *times;    /* (groups, rounds, steps), on every rank */
+    apd_phase_times *turns;  /* (groups, rounds), on every rank */
 } bench_case;
 
 typedef struct bench_cases {
@@ -34,7 +34,7 @@ static void add_case(bench_cases *all, int ranks, bool weak) {
     APD_ASSERT(all->count < APD_MOST_SCALES);
     bench_case *one = &all->cases[all->count++];
     int rank = apd_team_rank(all->team), size = apd_team_size(all->team), last = size / ranks - 1;
-    one->scale = (apd_bench_scale){.ranks = ranks, .weak = weak};
+    one->scale = (apd_bench_scale){.point = {.ranks = ranks}, .weak = weak};
     one->groups = last > 0 ? GROUPS : 1;
     one->group = rank < ranks ? 0 : last > 0 && rank / ranks == last ? 1 : -1;
 }
@@ -53,13 +53,17 @@ static void list_cases(bench_cases *all) {
 static apd_status open_run(bench_case *one, const apd_bench_preset *preset, const apd_cli_list *settings,
                            apd_error *error) {
     apd_run *run = &one->run;
-    int times = one->scale.weak ? one->scale.ranks : 1;
+    apd_scaling_point *point = &one->scale.point;
+    int times = one->scale.weak ? point->ranks : 1;
     APD_TRY(apd_bench_describe(run, preset, settings, times, error));
     run->description->log.stall_seconds = 0.0; /* who rests does not stall */
     APD_TRY(apd_run_prepare(run, run->description->shards, error));
-    one->scale.batch = run->description->training.batch;
-    one->scale.shards = run->partition.shards;
-    return apd_rehearsal_init(&one->rehearsal, run, error);
+    point->batch = run->description->training.batch;
+    point->shards = run->partition.shards;
+    point->nodes = apd_team_nodes(run->team);
+    APD_TRY(apd_rehearsal_init(&one->rehearsal, run, error));
+    point->digest = apd_rehearsal_digest(&one->rehearsal, APD_DIGEST_STEPS);
+    return APD_OK;
 }
 
 /* Collective over the team. */
@@ -77,7 +81,7 @@ static apd_status open_case(const bench_cases *all, bench_case *one, const apd_b
 static void close_cases(bench_cases *all) {
     for (int i = 0; i < all->count; i++) {
         bench_case *one = &all->cases[i];
-        free(one->times);
+        free(one->turns);
         apd_team *team = one->run.team;
         if (team == NULL)
             continue;
@@ -105,20 +109,27 @@ static void choose_steps(const bench_cases *all, bench_case *one) {
     apd_team_rest(all->team);
     apd_team_maximum(all->team, &steps, 1);
     one->steps = (int)steps;
-    one->times = apd_allocate((int64_t)one->groups * all->turns.rounds * steps, sizeof *one->times,
-                              "the steps' times");
+    one->turns =
+        apd_allocate((int64_t)one->groups * all->turns.rounds, sizeof *one->turns, "the turns' times");
 }
 
-static apd_step_time *times_of(const bench_cases *all, const bench_case *one, int group, int round) {
-    return one->times + ((int64_t)group * all->turns.rounds + round) * one->steps;
+static apd_phase_times *turn_of(const bench_cases *all, const bench_case *one, int group, int round) {
+    return &one->turns[group * all->turns.rounds + round];
 }
 
 /* One group's turn; the other ranks sleep through it. Collective over the team. */
 static void take_turn(const bench_cases *all, bench_case *one, int group, int round) {
     apd_team_rest(all->team);
     if (one->group == group) {
+        double seconds[APD_PHASES];
+        const double *phases = one->rehearsal.stepper.phases;
         apd_rehearsal_steps(&one->rehearsal, WARM, NULL);
-        apd_rehearsal_steps(&one->rehearsal, one->steps, times_of(all, one, group, round));
+        for (int phase = 0; phase < APD_PHASES; phase++)
+            seconds[phase] = -phases[phase];
+        apd_rehearsal_steps(&one->rehearsal, one->steps, NULL);
+        for (int phase = 0; phase < APD_PHASES; phase++)
+            seconds[phase] += phases[phase];
+        *turn_of(all, one, group, round) = apd_step_times(one->run.team, seconds, one->steps);
     }
     apd_team_rest(all->team);
 }
@@ -126,55 +137,66 @@ static void take_turn(const bench_cases *all, bench_case *one, int group, int ro
 /* --- figures --------------------------------------------------------------------------------------------- */
 
 /* What the last group measured comes to rank 0, which is of the first. Collective over the team. */
-static void bring_times(const bench_cases *all, bench_case *one) {
-    int64_t numbers = (int64_t)all->turns.rounds * one->steps, total = 0;
+static void bring_turns(const bench_cases *all, bench_case *one) {
+    int64_t bytes = all->turns.rounds * (int64_t)sizeof *one->turns, total = 0;
     bool brings = one->group == 1 && apd_team_rank(one->run.team) == 0;
     void *got = NULL;
     if (one->groups == 1)
         return;
-    apd_team_gather(all->team, times_of(all, one, 1, 0), brings ? numbers * (int64_t)sizeof *one->times : 0,
-                    &got, &total);
+    apd_team_gather(all->team, turn_of(all, one, 1, 0), brings ? bytes : 0, &got, &total);
     if (total > 0)
-        memcpy(times_of(all, one, 1, 0), got, (size_t)total);
+        memcpy(turn_of(all, one, 1, 0), got, (size_t)total);
     free(got);
 }
 
-/* The median of `count` steps, in seconds. */
-static double median_step(const apd_step_time *times, int64_t count) {
-    double *seconds = apd_allocate(count, sizeof *seconds, "the steps' times");
-    for (int64_t i = 0; i < count; i++)
-        seconds[i] = apd_step_seconds(&times[i]);
-    double median = apd_median(seconds, (int)count);
-    free(seconds);
-    return median;
-}
-
-/* A round's step: the mean over groups of their medians; and the longest of these. */
+/* A round's step: the mean of both groups'; and the longer one. */
 static double round_step(const bench_cases *all, const bench_case *one, int round, double *longest) {
     double sum = 0.0;
     *longest = 0.0;
     for (int group = 0; group < one->groups; group++) {
-        double median = median_step(times_of(all, one, group, round), one->steps);
-        sum += median;
-        *longest = median > *longest ? median : *longest;
+        double step = turn_of(all, one, group, round)->step;
+        sum += step;
+        *longest = step > *longest ? step : *longest;
     }
     return sum / one->groups;
 }
 
-static void fill_scale(const bench_cases *all, bench_case *one) {
+/* The values of each round, the mean of both groups', as the point's. */
+static void fill_values(const bench_cases *all, const bench_case *one, apd_scaling_point *point) {
+    apd_scaling_series series = {0};
+    point->repeats = all->turns.rounds;
+    point->steps = (int64_t)one->groups * all->turns.rounds * one->steps;
+    *point = *apd_series_add(&series, *point);
+    free(series.points);
+    for (int round = 0; round < all->turns.rounds; round++) {
+        double *values = point->values[round], second[APD_QUANTITIES];
+        apd_point_set_phases(values, turn_of(all, one, 0, round));
+        apd_point_set_phases(second, turn_of(all, one, one->groups - 1, round));
+        for (int q = APD_Q_STEP; q <= APD_Q_COMPUTE_MOST; q++)
+            values[q] = 0.5 * (values[q] + second[q]);
+    }
+}
+
+static void fill_scale(const bench_cases *all, const bench_case *one, apd_bench_scale *scale) {
     const int rounds = all->turns.rounds;
     double *shares = apd_allocate(2 * (int64_t)rounds, sizeof *shares, "the rounds' figures");
+    *scale = one->scale;
+    fill_values(all, one, &scale->point);
     for (int round = 0; round < rounds; round++) {
         double slower, longest, single = round_step(all, &all->cases[0], round, &slower);
-        double ideal = round_step(all, one, round, &longest) * (one->scale.weak ? 1 : one->scale.ranks);
+        double ideal = round_step(all, one, round, &longest) * (scale->weak ? 1 : scale->point.ranks);
         shares[round] = single / ideal;
         shares[rounds + round] = slower / ideal;
     }
-    one->scale.share = apd_median(shares, rounds);
-    one->scale.share_of_slower = apd_median(shares + rounds, rounds);
-    one->scale.steps = one->groups * rounds * one->steps;
-    one->scale.step = median_step(one->times, one->scale.steps);
+    scale->share = apd_median(shares, rounds);
+    scale->share_of_slower = apd_median(shares + rounds, rounds);
     free(shares);
+}
+
+void apd_bench_scaling_clear(apd_bench_scaling *scaling) {
+    for (int i = 0; i < scaling->count; i++)
+        free(scaling->scales[i].point.values);
+    scaling->count = 0;
 }
 
 apd_status apd_bench_scaling_measure(const apd_team *team, const apd_bench_preset *preset,
@@ -193,16 +215,10 @@ apd_status apd_bench_scaling_measure(const apd_team *team, const apd_bench_prese
             for (int group = 0; group < all->cases[i].groups; group++)
                 take_turn(all, &all->cases[i], group, round);
     for (int i = 0; i < all->count && status == APD_OK; i++)
-        bring_times(all, &all->cases[i]);
+        bring_turns(all, &all->cases[i]);
     scaling->count = status == APD_OK ? all->count : 0;
-    for (int i = 0; i < scaling->count && apd_team_rank(team) == 0; i++) {
-        bench_case *one = &all->cases[i];
-        fill_scale(all, one);
-        scaling->scales[i] = one->scale;
-    }
-    if (apd_team_rank(team) == 0) /* reorders them: after all figures that look at rounds */
-        for (int i = 0; i < scaling->count; i++)
-            scaling->scales[i].phases = apd_step_typical(all->cases[i].times, scaling->scales[i].steps);
+    for (int i = 0; i < scaling->count && apd_team_rank(team) == 0; i++)
+        fill_scale(all, &all->cases[i], &scaling->scales[i]);
     close_cases(all);
     free(all);
     return status;

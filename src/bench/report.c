@@ -39,19 +39,21 @@ void apd_bench_fit(apd_bench_result *result, const apd_machine *machine) {
 
 /* --- predictions ----------------------------------------------------------------------------------------- */
 
-static const int predicted_ranks[] = {1, 2, 8, 64, 512, 4096};
-enum { PREDICTED = sizeof predicted_ranks / sizeof predicted_ranks[0] };
+const int apd_predicted_ranks[APD_PREDICTED] = {1, 2, 8, 64, 512, 4096};
 
-/* A step on `ranks` ranks with one shard a rank: of the measured batch (strong; compute is below 0 if the batch has too
- * few images), or of the measured number of images a rank (weak). */
-static apd_prediction predict(const apd_bench_result *result, int ranks, bool weak) {
+apd_prediction apd_bench_predict(const apd_bench_result *result, int ranks, bool weak, int64_t *batch) {
     apd_launch launch = {.ranks = ranks, .ranks_a_node = result->predicted_a_node, .shards = ranks};
-    int64_t batch = weak ? (int64_t)result->batch * ranks / result->launch.ranks : result->batch;
+    *batch = weak ? (int64_t)result->batch * ranks / result->launch.ranks : result->batch;
     if (launch.ranks_a_node > ranks)
         launch.ranks_a_node = ranks;
-    if (batch < ranks)
+    if (*batch < ranks)
         return (apd_prediction){.compute = -1.0};
-    return apd_model_predict(&result->model, result->layout, &launch, batch);
+    return apd_model_predict(&result->model, result->layout, &launch, *batch);
+}
+
+static apd_prediction predict(const apd_bench_result *result, int ranks, bool weak) {
+    int64_t batch;
+    return apd_bench_predict(result, ranks, weak, &batch);
 }
 
 /* Strong: T(1)/(P*T(P)). Weak: T(1)/T(P). */
@@ -142,26 +144,26 @@ static void print_scans(const apd_bench_result *result, FILE *file) {
 }
 
 static void print_scale(const apd_bench_scale *scale, FILE *file) {
-    const char *grown = scale->ranks == 1 ? "" : scale->weak ? "weak" : "strong";
-    (void)fprintf(file, "  %7d  %-6s %6d %6d %9.3f %7.1f %% %7.1f %%", scale->ranks, grown, scale->batch,
-                  scale->shards, 1e3 * scale->step, 100.0 * scale->share, 100.0 * scale->share_of_slower);
-    for (int phase = 0; phase < APD_PHASES; phase++)
-        (void)fprintf(file, " %8.3f", 1e3 * scale->phases.phases[phase]);
-    (void)fputc('\n', file);
+    const apd_scaling_point *point = &scale->point;
+    const char *grown = point->ranks == 1 ? "" : scale->weak ? "weak" : "strong";
+    apd_spread step = apd_point_spread(point, APD_Q_STEP);
+    (void)fprintf(
+        file, "  %7d  %-6s %6d %6d %9.3f %9.3f %9.3f %7.1f %% %7.1f %% %7.1f %% %7.1f %%  %016" PRIx64 "\n",
+        point->ranks, grown, point->batch, point->shards, 1e3 * step.median, 1e3 * step.least,
+        1e3 * step.most, 100.0 * scale->share, 100.0 * scale->share_of_slower,
+        100.0 * apd_point_load_balance(point), 100.0 * apd_point_communication(point), point->digest);
 }
 
 static void print_scaling(const apd_bench_scaling *scaling, FILE *file) {
     if (scaling->count == 0)
         return;
     (void)fputs(
-        "\n  steps in ms on some ranks while the others rest; eff.: share of a perfect speed-up, against the "
-        "mean "
-        "of the first\n  and the last rank alone, and against the slower of them; medians over rounds\n"
-        "    ranks           batch shards      step      eff.  of slower",
+        "\n  steps in ms on some ranks while the others rest: median, least and most of the rounds;\n"
+        "  eff.: share of a perfect speed-up against the mean of the first and the last rank alone, and\n"
+        "  against the slower of them; load balance and communication (docs/scaling.md); digest of theta\n"
+        "    ranks           batch shards      step     least      most      eff.  of slower   balance   "
+        "commun.  digest\n",
         file);
-    for (int phase = 0; phase < APD_PHASES; phase++)
-        (void)fprintf(file, " %8s", apd_phase_names[phase]);
-    (void)fputc('\n', file);
     for (int i = 0; i < scaling->count; i++)
         print_scale(&scaling->scales[i], file);
 }
@@ -218,10 +220,10 @@ static void print_model(const apd_bench_result *result, FILE *file) {
         result->predicted_a_node, 1e6 * result->model.latency, result->model.bandwidth / 1e9,
         result->network_assumed ? "assumed" : "measured", result->batch,
         (double)result->batch / result->launch.ranks);
-    for (int i = 0; i < PREDICTED; i++) {
-        (void)fprintf(file, "  %7d", predicted_ranks[i]);
-        print_prediction(result, predicted_ranks[i], false, file);
-        print_prediction(result, predicted_ranks[i], true, file);
+    for (int i = 0; i < APD_PREDICTED; i++) {
+        (void)fprintf(file, "  %7d", apd_predicted_ranks[i]);
+        print_prediction(result, apd_predicted_ranks[i], false, file);
+        print_prediction(result, apd_predicted_ranks[i], true, file);
         (void)fputc('\n', file);
     }
 }
@@ -258,13 +260,18 @@ void apd_bench_write_machine(const apd_machine *machine, const char *hosts, apd_
     apd_json_end(json);
 }
 
-static void write_product(const char *key, double seconds, double work, const apd_machine *machine,
-                          apd_json *json) {
+/* `done`: the work of the kernel's own products; `bytes` 0: not counted. */
+static void write_product(const char *key, double seconds, double work, double done, double bytes,
+                          const apd_machine *machine, apd_json *json) {
     apd_json_begin_object(json, key);
     apd_json_number(json, "ms", 1e3 * seconds);
     apd_json_number(json, "gflop", work / 1e9);
     apd_json_number(json, "gflops", rate_of(work, seconds) / 1e9);
     apd_json_number(json, "of_sgemm", rate_of(work, seconds) / machine->sgemm);
+    apd_json_number(json, "gflop_done", done / 1e9);
+    apd_json_number(json, "gflops_done", rate_of(done, seconds) / 1e9);
+    if (bytes > 0.0)
+        apd_json_number(json, "mbytes", bytes / 1e6);
     apd_json_end(json);
 }
 
@@ -288,8 +295,10 @@ static void write_kernels(const apd_bench_result *result, const apd_machine *mac
         const apd_bench_stage *stage = &kernels->stages[s];
         apd_json_begin_object(json, NULL);
         apd_json_text(json, "name", stage->name);
-        write_product("forward", stage->forward, stage->forward_work, machine, json);
-        write_product("backward", stage->backward, stage->backward_work, machine, json);
+        write_product("forward", stage->forward, stage->forward_work, stage->done * stage->forward_work,
+                      stage->forward_bytes, machine, json);
+        write_product("backward", stage->backward, stage->backward_work, stage->done * stage->backward_work,
+                      stage->backward_bytes, machine, json);
         apd_json_end(json);
     }
     apd_json_end(json);
@@ -297,7 +306,8 @@ static void write_kernels(const apd_bench_result *result, const apd_machine *mac
     apd_json_integer(json, "few_images", kernels->few);
     apd_json_number(json, "few_pass_ms", 1e3 * kernels->few_pass);
     if (kernels->products_work > 0.0)
-        write_product("by_factors", kernels->products, kernels->products_work, machine, json);
+        write_product("by_factors", kernels->products, kernels->products_work, kernels->products_work, 0.0,
+                      machine, json);
     write_traffic("gather", &kernels->gather, machine, json);
     write_traffic("reduction", &kernels->reduction, machine, json);
     write_traffic("update", &kernels->update, machine, json);
@@ -321,17 +331,40 @@ static void write_phases(const apd_step_time *step, apd_json *json) {
     apd_json_end(json);
 }
 
+static void write_digest(uint64_t digest, apd_json *json) {
+    char text[20];
+    (void)snprintf(text, sizeof text, "%016" PRIx64, digest);
+    apd_json_text(json, "digest", text);
+}
+
+static void write_phase_medians(const char *key, const apd_scaling_point *point, int first, apd_json *json) {
+    apd_json_begin_object(json, key);
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        apd_json_number(json, apd_phase_names[phase],
+                        1e3 * apd_point_spread(point, (apd_quantity)(first + phase)).median);
+    apd_json_end(json);
+}
+
 static void write_scale(const apd_bench_scale *scale, apd_json *json) {
+    const apd_scaling_point *point = &scale->point;
+    apd_spread step = apd_point_spread(point, APD_Q_STEP);
     apd_json_begin_object(json, NULL);
-    apd_json_integer(json, "ranks", scale->ranks);
+    apd_json_integer(json, "ranks", point->ranks);
     apd_json_flag(json, "weak", scale->weak);
-    apd_json_integer(json, "batch", scale->batch);
-    apd_json_integer(json, "shards", scale->shards);
-    apd_json_integer(json, "steps", scale->steps);
-    apd_json_number(json, "median_ms", 1e3 * scale->step);
+    apd_json_integer(json, "batch", point->batch);
+    apd_json_integer(json, "shards", point->shards);
+    apd_json_integer(json, "rounds", point->repeats);
+    apd_json_integer(json, "steps", point->steps);
+    apd_json_number(json, "median_ms", 1e3 * step.median);
+    apd_json_number(json, "least_ms", 1e3 * step.least);
+    apd_json_number(json, "most_ms", 1e3 * step.most);
     apd_json_number(json, "efficiency", scale->share);
     apd_json_number(json, "efficiency_of_slower", scale->share_of_slower);
-    write_phases(&scale->phases, json);
+    apd_json_number(json, "load_balance", apd_point_load_balance(point));
+    apd_json_number(json, "communication", apd_point_communication(point));
+    write_phase_medians("phases_ms", point, APD_Q_MEAN, json);
+    write_phase_medians("phases_max_ms", point, APD_Q_MOST, json);
+    write_digest(point->digest, json);
     apd_json_end(json);
 }
 
@@ -347,6 +380,7 @@ static void write_scan(const apd_bench_tasks *row, apd_json *json) {
         apd_json_number(json, "begin_task_ms", 1e3 * row->scan.begin);
         write_commit("first_commit", &row->first_commit, json);
         write_commit("commit", &row->commit, json);
+        apd_json_number(json, "checkpoint_bytes", row->bytes > 0.0 ? row->bytes : NAN);
         apd_json_number(json, "consolidation_seconds", row->consolidation > 0.0 ? row->consolidation : NAN);
     }
     apd_json_end(json);
@@ -380,11 +414,11 @@ static void write_model(const apd_bench_result *result, apd_json *json) {
     apd_json_number(json, "gbytes_a_second", result->model.bandwidth / 1e9);
     apd_json_flag(json, "network_assumed", result->network_assumed);
     apd_json_begin_array(json, "ranks");
-    for (int i = 0; i < PREDICTED; i++) {
+    for (int i = 0; i < APD_PREDICTED; i++) {
         apd_json_begin_object(json, NULL);
-        apd_json_integer(json, "ranks", predicted_ranks[i]);
-        write_prediction(result, predicted_ranks[i], false, json);
-        write_prediction(result, predicted_ranks[i], true, json);
+        apd_json_integer(json, "ranks", apd_predicted_ranks[i]);
+        write_prediction(result, apd_predicted_ranks[i], false, json);
+        write_prediction(result, apd_predicted_ranks[i], true, json);
         apd_json_end(json);
     }
     apd_json_end(json);
@@ -399,6 +433,7 @@ void apd_bench_write(const apd_bench_result *result, const apd_machine *machine,
     apd_json_integer(json, "batch", result->batch);
     apd_json_integer(json, "shards", result->launch.shards);
     apd_json_number(json, "density", result->density);
+    write_digest(result->digest, json);
     write_kernels(result, machine, json);
     apd_json_begin_array(json, "scaling");
     for (int i = 0; i < result->scaling.count; i++)

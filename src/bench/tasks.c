@@ -111,7 +111,9 @@ static apd_status time_commits(apd_run *run, const apd_bench_result *result, con
     pretend(run, result, row->scan.earlier - 1);
     APD_TRY(time_commit(run, folder, &row->first_commit, error));
     pretend_one_more(run, result);
-    return time_commit(run, folder, &row->commit, error);
+    APD_TRY(time_commit(run, folder, &row->commit, error));
+    row->bytes = (double)apd_checkpoint_bytes(path, &run->state);
+    return APD_OK;
 }
 
 static apd_status time_consolidation(apd_run *run, apd_bench_tasks *row, apd_error *error) {

@@ -22,8 +22,9 @@ typedef struct ending {
     apd_run *run;
     int place;
     apd_consolidator *consolidator;
-    int evaluated; /* tasks, by this process */
-    double before; /* average accuracy before the consolidation; NaN: this process did not consolidate */
+    int evaluated;     /* tasks, by this process */
+    double evaluating; /* seconds that they took */
+    double before;     /* average accuracy before the consolidation; NaN: this process did not consolidate */
     double consolidated; /* seconds that it took */
 } ending;
 
@@ -156,7 +157,9 @@ static apd_status evaluate(ending *e, apd_error *error) {
         if (run->decomposition->tasks[t] == NULL || !isnan(*cell))
             continue;
         APD_TRY(answer(e, APD_STRETCH_EVALUATION, error));
+        double started = apd_seconds();
         APD_TRY(apd_evaluate_task(run, t, &accuracy, error));
+        e->evaluating += apd_seconds() - started;
         *cell = accuracy;
         e->evaluated++;
         apd_fault_point("evaluated");
@@ -204,19 +207,27 @@ static apd_status log_consolidation(const ending *e, apd_error *error) {
 
 /* --- the task's commit ------------------------------------------------------------------------------------------- */
 
-static void log_times(const apd_run *run, const apd_stepper *stepper) {
-    double steps = (double)(stepper->timed > 0 ? stepper->timed : 1);
+static void log_times(const apd_run *run, int64_t steps, const apd_phase_times *times) {
+    apd_runlog_integer(run->log, "timed_steps", steps);
+    apd_runlog_number(run->log, "step_ms", 1e3 * times->step);
     for (int phase = 0; phase < APD_PHASES; phase++) {
         char key[32];
         (void)snprintf(key, sizeof key, "%s_ms", apd_phase_names[phase]);
-        apd_runlog_number(run->log, key, 1e3 * stepper->phases[phase] / steps);
+        apd_runlog_number(run->log, key, 1e3 * times->mean[phase]);
+        (void)snprintf(key, sizeof key, "%s_max_ms", apd_phase_names[phase]);
+        apd_runlog_number(run->log, key, 1e3 * times->most[phase]);
     }
+    apd_runlog_number(run->log, "compute_ms", 1e3 * times->compute);
+    apd_runlog_number(run->log, "compute_max_ms", 1e3 * times->compute_most);
 }
 
 /* `commit_seconds`: NaN if the task is not committed yet. Collective. */
 static apd_status log_task(const ending *e, double commit_seconds, apd_error *error) {
     apd_run *run = e->run;
     const apd_task_record *record = &run->state.records[e->place];
+    const apd_stepper *stepper = &e->training->stepper;
+    const apd_phase_times times = apd_step_times(run->team, stepper->phases, stepper->timed);
+    const int64_t memory = apd_run_peak_bytes(run);
     apd_capacity_counts counts = apd_run_count(run, NULL);
     apd_capacity capacity = apd_capacity_of(apd_network_layout(run->network),
                                             run->stream->tasks[e->training->id].class_count, &counts);
@@ -240,14 +251,17 @@ static apd_status log_task(const ending *e, double commit_seconds, apd_error *er
     apd_runlog_integer(run->log, "tau_nonzeros", counts.tau);
     apd_runlog_integer(run->log, "recentred_weights", e->training->recentred);
     apd_runlog_integer(run->log, "evaluated_tasks", e->evaluated);
+    apd_runlog_number(run->log, "evaluation_seconds", e->evaluating);
+    apd_runlog_number(run->log, "consolidation_seconds", e->consolidated);
     apd_runlog_number(run->log, "seconds", record->seconds);
+    apd_runlog_integer(run->log, "peak_bytes_a_rank", memory);
     if (!isnan(commit_seconds)) {
         apd_runlog_number(run->log, "commit_seconds", commit_seconds);
         apd_runlog_integer(run->log, "commit", run->state.commit);
         apd_runlog_integer(run->log, "commit_bytes", run->state.written);
         apd_runlog_integer(run->log, "checkpoint_bytes", apd_checkpoint_bytes(run->checkpoint, &run->state));
     }
-    log_times(run, &e->training->stepper);
+    log_times(run, stepper->timed, &times);
     return apd_runlog_end(run->log, error);
 }
 

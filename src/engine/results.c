@@ -2,6 +2,7 @@
 
 #include "base/blas.h"
 #include "base/counted.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -154,6 +155,19 @@ static void put_capacity(apd_json *json, const apd_run *run, apd_capacity_counts
     apd_json_integer(json, "checkpoint_bytes", counts.file_bytes);
 }
 
+/* A digest of the accuracies and of the newest commit's parameters: the same at every P. */
+static uint64_t digest_of(const apd_run_state *state) {
+    uint64_t digest = apd_digest(state->accuracies.now, (size_t)state->task_count * sizeof(double));
+    for (int t = 0; t < state->task_count; t++)
+        digest = apd_digest_join(digest, state->records[t].home.digest);
+    for (int b = 0; b < state->block_count; b++) {
+        digest = apd_digest_join(digest, state->shared[b].sigma.digest);
+        for (int c = 0; c < state->shared[b].clusters; c++)
+            digest = apd_digest_join(digest, state->shared[b].cluster[c].digest);
+    }
+    return digest;
+}
+
 static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak,
                                  const apd_capacity_counts *counts, apd_error *error) {
     char now[32], start[32];
@@ -177,6 +191,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     apd_json_integer(&json, "seed", (int64_t)run->description->seed);
     put_digest(&json, "config_digest", run->state.config_digest);
     put_digest(&json, "data_digest", run->state.data_digest);
+    put_digest(&json, "results_digest", digest_of(&run->state));
     apd_json_integer(&json, "tasks_done", apd_run_tasks_done(run));
     apd_json_integer(&json, "tasks", run->stream->task_count);
     apd_json_integer(&json, "commit", run->state.commit);
@@ -188,8 +203,7 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     return save(&s, run, "manifest.json", false, error);
 }
 
-/* The largest resident set of any rank so far. Collective. */
-static int64_t peak_bytes(const apd_run *run) {
+int64_t apd_run_peak_bytes(const apd_run *run) {
     int64_t peak = apd_peak_bytes();
     apd_team_maximum(run->team, &peak, 1);
     return peak;
@@ -200,7 +214,7 @@ apd_status apd_results_write(apd_run *run, apd_error *error) {
     apd_capacity_counts counts = apd_run_count(run, nonzeros);
     run->capacity =
         apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts).weights;
-    int64_t peak = peak_bytes(run);
+    int64_t peak = apd_run_peak_bytes(run);
     char *hosts = apd_team_hosts(run->team);
     apd_status status = APD_OK;
     if (apd_run_speaks(run)) {
@@ -274,7 +288,7 @@ void apd_results_print(apd_run *run, bool layers) {
     int64_t *sigma = apd_allocate(blocks, sizeof *sigma, "the layers' non-zeros");
     int64_t *tau = apd_allocate(blocks, sizeof *tau, "the layers' non-zeros");
     apd_capacity_counts counts = apd_run_count(run, nonzeros);
-    int64_t peak = peak_bytes(run);
+    int64_t peak = apd_run_peak_bytes(run);
     apd_run_count_blocks(run, sigma, tau);
     if (apd_run_speaks(run) && tasks > 0) {
         counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);

@@ -9,6 +9,9 @@
 /* Write accuracy.csv, tasks.csv and manifest.json from run->state. Collective. Status: IO. */
 apd_status apd_results_write(apd_run *run, apd_error *error);
 
+/* The largest resident set of any rank so far. Collective. */
+int64_t apd_run_peak_bytes(const apd_run *run);
+
 /* Print the results on stdout: a row for each task, then averages, capacity, time and memory; with `layers` also a row
  * for each layer. Collective. */
 void apd_results_print(apd_run *run, bool layers);

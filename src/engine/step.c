@@ -4,11 +4,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const apd_phase_names[APD_PHASES] = {"gather", "forward", "backward",
-                                                 "reduce", "update",  "share"};
 
 void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_batches *batches, int id) {
     *stepper = (apd_stepper){.run = run, .batches = batches, .id = id};
@@ -153,4 +151,26 @@ apd_tally apd_stepper_read(apd_stepper *stepper) {
     free(all);
     memset(stepper->tallies, 0, (size_t)shards * sizeof *stepper->tallies);
     return (apd_tally){.loss = sums[0], .correct = sums[1], .images = sums[2]};
+}
+
+apd_phase_times apd_step_times(const apd_team *team, const double seconds[APD_PHASES], int64_t steps) {
+    enum { COMPUTE = APD_PHASES, STEP, NUMBERS };
+    int64_t sums[NUMBERS] = {0}, most[NUMBERS]; /* nanoseconds, which can be added up in any order */
+    for (int phase = 0; phase < APD_PHASES; phase++) {
+        sums[phase] = (int64_t)(1e9 * seconds[phase]);
+        sums[COMPUTE] += apd_phase_waits(phase) ? 0 : sums[phase];
+        sums[STEP] += sums[phase];
+    }
+    memcpy(most, sums, sizeof most);
+    apd_team_sum(team, sums, NUMBERS);
+    apd_team_maximum(team, most, NUMBERS);
+    const double of_most = steps > 0 ? 1e-9 / (double)steps : NAN, of_sum = of_most / apd_team_size(team);
+    apd_phase_times times = {.compute = of_sum * (double)sums[COMPUTE],
+                             .compute_most = of_most * (double)most[COMPUTE],
+                             .step = of_most * (double)most[STEP]};
+    for (int phase = 0; phase < APD_PHASES; phase++) {
+        times.mean[phase] = of_sum * (double)sums[phase];
+        times.most[phase] = of_most * (double)most[phase];
+    }
+    return times;
 }

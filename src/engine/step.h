@@ -6,22 +6,10 @@
 #ifndef APD_ENGINE_STEP_H
 #define APD_ENGINE_STEP_H
 
+#include "base/phase.h"
 #include "engine/batches.h"
 #include "engine/prefetcher.h"
 #include "engine/run.h"
-
-/* Seconds spent in each part of the steps so far. */
-typedef enum apd_phase {
-    APD_PHASE_GATHER, /* making micro-batches, or waiting for the prefetcher */
-    APD_PHASE_FORWARD,
-    APD_PHASE_BACKWARD,
-    APD_PHASE_REDUCE, /* waiting for gradients */
-    APD_PHASE_UPDATE, /* adding gradients, and the solver */
-    APD_PHASE_SHARE,  /* waiting for theta */
-    APD_PHASES
-} apd_phase;
-
-extern const char *const apd_phase_names[APD_PHASES];
 
 /* Sums over the images of one shard. */
 typedef struct apd_tally {
@@ -32,13 +20,13 @@ typedef struct apd_stepper {
     apd_run *run;
     apd_batches *batches;
     apd_prefetcher *prefetcher;
-    int id;                /* of the task */
-    int64_t shard_numbers; /* random numbers of a shard's dropout in one step */
-    int64_t done;          /* steps of this task */
-    int64_t timed;         /* how many of them `phases` covers */
-    apd_tally *tallies;    /* (shards of this rank) since they were last read */
-    double phases[APD_PHASES];
-    apd_phase phase; /* since `mark` */
+    int id;                    /* of the task */
+    int64_t shard_numbers;     /* random numbers of a shard's dropout in one step */
+    int64_t done;              /* steps of this task */
+    int64_t timed;             /* how many of them `phases` covers */
+    apd_tally *tallies;        /* (shards of this rank) since they were last read */
+    double phases[APD_PHASES]; /* seconds of this rank */
+    apd_phase phase;           /* since `mark` */
     double mark;
 } apd_stepper;
 
@@ -54,5 +42,8 @@ void apd_step(apd_stepper *stepper, int epoch, int step, double learning_rate);
 
 /* The sum of all shards' tallies by the fixed tree, the same at every P; resets them. Collective. */
 apd_tally apd_stepper_read(apd_stepper *stepper);
+
+/* What `steps` steps took a step, over the team's ranks; `seconds`: of this rank's phases in all. Collective. */
+apd_phase_times apd_step_times(const apd_team *team, const double seconds[APD_PHASES], int64_t steps);
 
 #endif

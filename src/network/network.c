@@ -1,6 +1,7 @@
 #include "network/network.h"
 
 #include "base/memory.h"
+#include "network/layers/winograd.h"
 #include "network/private.h"
 
 #include <inttypes.h>
@@ -71,11 +72,19 @@ apd_status apd_network_check_dropout(const apd_network *network, int64_t images,
     return APD_OK;
 }
 
-int64_t apd_network_multiply_adds(const apd_network *network, int classes) {
-    int64_t sum = 0;
-    for (int l = 0; l < network->depth; l++)
-        sum += apd_layer_multiply_adds(&network->layers[l], network->layers[l].out.channels);
-    return sum + apd_layer_multiply_adds(&network->layers[network->depth], classes);
+apd_block_work apd_network_work(const apd_network *network, int block, int classes) {
+    int l = 0;
+    while (network->layers[l].block != block)
+        l++;
+    const apd_layer *layer = &network->layers[l];
+    int64_t units = l < network->depth ? layer->out.channels : classes, pixels = apd_pixels(layer->out);
+    bool fast = layer->spec.kind == APD_LAYER_CONV && apd_winograd_suits(layer);
+    apd_block_work work = {.direct = pixels * layer->cols * units,
+                           .inputs = apd_features(layer->in),
+                           .outputs = pixels * units,
+                           .weights = layer->cols * units};
+    work.done = fast ? apd_winograd_multiply_adds(layer) : work.direct;
+    return work;
 }
 
 void apd_network_initialise(const apd_network *network, int block, apd_rows rows, float scale,

@@ -35,8 +35,16 @@ int64_t apd_network_dropout_numbers(const apd_network *network);
  * Status   USAGE, naming the layer. */
 apd_status apd_network_check_dropout(const apd_network *network, int64_t images, apd_error *error);
 
-/* Multiply-adds of a forward pass of one image with `classes` outputs. */
-int64_t apd_network_multiply_adds(const apd_network *network, int classes);
+/* What the forward pass of one image costs in a trained layer; the gradients by its weights and by its inputs cost as many
+ * multiply-adds each. */
+typedef struct apd_block_work {
+    int64_t direct; /* multiply-adds of plain sums */
+    int64_t done;   /* multiply-adds of the kernel in use, without transforms (layers/winograd.h) */
+    int64_t inputs, outputs, weights; /* numbers; weights: of the layer, whatever the images */
+} apd_block_work;
+
+/* `classes`: rows of the head in use. */
+apd_block_work apd_network_work(const apd_network *network, int block, int classes);
 
 /* He initialisation (He et al. 2015) of rows rows.begin .. rows.end-1 of a block: normal numbers of mean 0 and standard
  * deviation scale*sqrt(2/C), for the head scale*sqrt(1/C), into weights (rows, C). A weight depends on `random` and its

@@ -1,5 +1,6 @@
 #include "plan/rehearsal.h"
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -65,6 +66,15 @@ void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *tim
     }
     if (times != NULL)
         average_over_ranks(run->team, times, count);
+}
+
+uint64_t apd_rehearsal_digest(apd_rehearsal *rehearsal, int steps) {
+    apd_run *run = rehearsal->run;
+    (void)apd_rehearsal_begin_task(rehearsal);
+    apd_rehearsal_steps(rehearsal, steps, NULL);
+    apd_step_share_theta(run, -1);
+    return apd_digest(apd_exchange_theta(run->exchange),
+                      (size_t)apd_network_layout(run->network)->size * sizeof(float));
 }
 
 enum { WARM = 3, LEAST_STEPS = 3, MOST_STEPS = 200 };

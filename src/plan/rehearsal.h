@@ -27,6 +27,10 @@ double apd_rehearsal_begin_task(apd_rehearsal *rehearsal);
 /* Take `count` steps; their times go to `times` (count), which may be NULL. Collective. */
 void apd_rehearsal_steps(apd_rehearsal *rehearsal, int count, apd_step_time *times);
 
+/* Begin the task, take `steps` steps, and digest theta. Called once, before anything else of the rehearsal, it is the same at
+ * every P with equal shards. Collective. */
+uint64_t apd_rehearsal_digest(apd_rehearsal *rehearsal, int steps);
+
 /* A measurement of steps after `earlier` tasks. */
 typedef struct apd_scan {
     int earlier;        /* in: the first so many of the decomposition's tasks */

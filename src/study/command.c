@@ -153,9 +153,17 @@ static apd_status begin(apd_study *study, const study_options *options, int rank
 
 /* --- groups of ranks --------------------------------------------------------------------------------------- */
 
-static apd_status ranks_a_run(const study_options *options, const apd_team *world, int *ranks,
-                              apd_error *error) {
+static apd_status ranks_a_run(const apd_study *study, const study_options *options, const apd_team *world,
+                              int *ranks, apd_error *error) {
+    const int named = apd_study_most_ranks(study);
     long value = apd_team_size(world);
+    if (named > 0 && options->ranks_a_run != NULL)
+        return apd_fail(error, APD_ERROR_USAGE, "--ranks-a-run %s: the runs of %s name their ranks",
+                        options->ranks_a_run, study->path);
+    if (named > value && !options->dry_run)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: a run is to have %s, and there %s; start more (mpirun -n %d)", study->path,
+                        apd_count(named, "rank").text, value == 1 ? "is 1" : "are fewer", named);
     if (options->ranks_a_run != NULL)
         APD_TRY(apd_cli_integer("ranks-a-run", options->ranks_a_run, 1, 65536, &value, error));
     if (apd_team_size(world) % value != 0)
@@ -179,13 +187,54 @@ static apd_status settle(apd_study *study, const study_options *options, const a
     return apd_team_agree(world, status, error);
 }
 
+/* Runs that name their ranks train one after the other, in the study's order, on the first ranks while the others rest; those
+ * that name none on all ranks. Collective. */
+static apd_status train_in_turn(apd_study *study, const study_options *options, const apd_team *world,
+                                double limit, apd_error *error) {
+    const bool first = apd_team_rank(world) == 0;
+    bool *tried = apd_allocate(study->run_count, sizeof *tried, "the tried runs"), stopped = false;
+    apd_status status = APD_OK;
+    if (first)
+        apd_log("%s: %s, one at a time on up to %s, in %s", study->name,
+                apd_count(study->run_count, "run").text, apd_count(apd_study_most_ranks(study), "rank").text,
+                study->output);
+    apd_screen *screen = first ? apd_screen_begin(study) : NULL;
+    if (first)
+        apd_log_over_screen(screen != NULL);
+    while (!stopped && status == APD_OK) {
+        int next = first ? apd_study_next(study, 0, true, tried) : -1;
+        apd_team_broadcast(world, &next, (int64_t)sizeof next);
+        if (next < 0)
+            break;
+        const int ranks = apd_study_axis(study, &study->runs[next], "ranks");
+        apd_team *team = apd_team_split(world, ranks == 0 || apd_team_rank(world) < ranks ? 0 : -1);
+        apd_groups groups = {.study = first ? study : NULL,
+                             .team = team,
+                             .count = 1,
+                             .only = next,
+                             .limit = limit,
+                             .fail_fast = options->fail_fast};
+        if (team != NULL) {
+            status = apd_groups_train(&groups, &stopped, error);
+            apd_team_destroy(team);
+        }
+        apd_team_rest(world);
+        apd_team_broadcast(world, &stopped, (int64_t)sizeof stopped);
+        status = apd_team_agree(world, status, error);
+    }
+    apd_screen_end(screen);
+    free(tried);
+    return first && status == APD_OK ? finish(study, error) : status;
+}
+
 static apd_status train(apd_study *study, const study_options *options, const apd_team *world, apd_team *team,
                         int ranks, double limit, apd_error *error) {
-    bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0;
+    bool leads = apd_team_rank(team) == 0, first = apd_team_rank(world) == 0, stopped = false;
     apd_groups groups = {.study = leads ? study : NULL,
                          .team = team,
                          .group = apd_team_rank(world) / ranks,
                          .count = apd_team_size(world) / ranks,
+                         .only = -1,
                          .limit = limit,
                          .fail_fast = options->fail_fast};
     apd_log_enable(leads);
@@ -197,7 +246,7 @@ static apd_status train(apd_study *study, const study_options *options, const ap
     bool shown = screen != NULL;
     apd_team_broadcast(world, &shown, (int64_t)sizeof shown);
     apd_log_over_screen(shown);
-    apd_status status = apd_groups_train(&groups, error);
+    apd_status status = apd_groups_train(&groups, &stopped, error);
     apd_team_rest(world);
     apd_screen_end(screen);
     status = apd_team_agree(world, status, error);
@@ -211,11 +260,13 @@ static apd_status study_on_ranks(apd_study *study, const study_options *options,
     APD_TRY(apd_startup_check_request(world, study->path, options->settings.values, options->settings.count,
                                       error));
     APD_TRY(apd_startup_check_request(world, study->path, options->vary.values, options->vary.count, error));
-    APD_TRY(ranks_a_run(options, world, &ranks, error));
+    APD_TRY(ranks_a_run(study, options, world, &ranks, error));
     apd_team *team = apd_team_split(world, apd_team_rank(world) / ranks);
     apd_status status = settle(study, options, world, team, ranks, error);
     if (status == APD_OK && options->dry_run)
         status = apd_forecast(study, world, team, ranks, seconds, error);
+    else if (status == APD_OK && apd_study_most_ranks(study) > 0)
+        status = train_in_turn(study, options, world, limit, error);
     else if (status == APD_OK)
         status = train(study, options, world, team, ranks, limit, error);
     apd_team_destroy(team);
@@ -245,6 +296,10 @@ static apd_status run_by_launcher(apd_study *study, const study_options *options
             error, APD_ERROR_USAGE,
             "%s: with a launcher (%s) apd study itself is one process: start it without mpirun or srun",
             study->path, study->launcher);
+    if ((apd_study_most_ranks(study) > 0) != (strstr(study->launcher, "{ranks}") != NULL))
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: the launcher (%s) has to have {ranks} if runs name their ranks, and only then",
+                        study->path, study->launcher);
     APD_TRY(begin(study, options, 1, error));
     apd_screen *screen = apd_screen_begin(study);
     apd_status status = apd_launch_runs(study, (int)at_once, limit, options->fail_fast, error);

@@ -84,6 +84,52 @@ static apd_status blame(const apd_study *study, const apd_study_run *run, char *
     return apd_fail(error, status, "%s (run %s)", text, words);
 }
 
+/* --- ranks and repeats ------------------------------------------------------------------------------------- */
+
+static bool is_timing(const char *key) {
+    return strcmp(key, "ranks") == 0 || strcmp(key, "repeat") == 0;
+}
+
+int apd_study_axis(const apd_study *study, const apd_study_run *run, const char *key) {
+    for (int k = 0; k < study->key_count; k++)
+        if (strcmp(study->keys[k], key) == 0 && run->values[k] != NULL)
+            return (int)strtol(run->values[k], NULL, 10);
+    return 0;
+}
+
+int apd_study_most_ranks(const apd_study *study) {
+    int most = 0;
+    for (int r = 0; r < study->run_count; r++) {
+        int ranks = apd_study_axis(study, &study->runs[r], "ranks");
+        most = ranks > most ? ranks : most;
+    }
+    return most;
+}
+
+bool apd_study_varies(const apd_study *study, const char *key) {
+    for (int k = 0; k < study->key_count; k++)
+        if (strcmp(study->keys[k], key) == 0)
+            return study->varied[k];
+    return false;
+}
+
+/* What a description needs to be one of the study's on so many ranks. */
+static apd_status check_ranks(const apd_study *study, const apd_study_run *run,
+                              const apd_description *description, apd_error *error) {
+    char words[WORDS];
+    apd_study_words(study, run, words, sizeof words);
+    if (study->shards > 0 && description->shards == 0)
+        return apd_fail(error, APD_ERROR_USAGE, "%s: shards of a study's run has to be a number (run %s)",
+                        study->path, words);
+    if (study->shards > 0 && run->ranks > description->shards)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: %d ranks, but %d shards: use at most as many ranks (run %s)", study->path,
+                        run->ranks, description->shards, words);
+    return APD_OK;
+}
+
+/* --- descriptions of runs ------------------------------------------------------------------------------------ */
+
 static char *setting_text(const char *key, const char *value) {
     char *text = NULL;
     if (asprintf(&text, "%s=%s", key, value) < 0)
@@ -117,10 +163,13 @@ static apd_status build(const apd_study *study, const apd_study_run *run, const 
     for (int i = 0; i < count; i++)
         settings[i] = study->settings[i];
     (void)snprintf(shards, sizeof shards, "%d", study->shards);
+    bool sharded = false;
     for (int k = 0; k < study->key_count; k++)
-        if (run->values[k] != NULL)
+        if (run->values[k] != NULL && !is_timing(study->keys[k])) {
             values[k] = setting_text(study->keys[k], run->values[k]);
-    if (study->shards > 0)
+            sharded = sharded || strcmp(study->keys[k], "shards") == 0;
+        }
+    if (study->shards > 0 && !sharded)
         values[study->key_count] = setting_text("shards", shards);
     values[study->key_count + 1] = quoted_setting("output", study->output, folder);
     values[study->key_count + 2] = quoted_setting("name", "", folder);
@@ -149,16 +198,23 @@ apd_status apd_study_describe(const apd_study *study, apd_study_run *run, const 
     apd_description *description = NULL;
     char *name = apd_duplicate_text(folder);
     apd_status status = build(study, run, name, &description, error);
+    run->ranks = apd_study_axis(study, run, "ranks");
+    run->repeat = apd_study_axis(study, run, "repeat");
+    if (status == APD_OK)
+        status = check_ranks(study, run, description, error);
     if (status == APD_OK) {
         free(run->text);
         free(run->folder);
-        run->digest = apd_description_digest(description);
+        run->digest = run->identity = apd_description_digest(description);
+        if (run->ranks > 0 || run->repeat > 0)
+            run->identity =
+                apd_digest_join(apd_digest_join(run->digest, (uint64_t)run->ranks), (uint64_t)run->repeat);
         run->text = apd_description_write(description);
         run->folder = name;
-        apd_description_destroy(description);
     } else {
         free(name);
     }
+    apd_description_destroy(description);
     return status;
 }
 
@@ -166,13 +222,15 @@ static int by_digest(const void *a, const void *b) {
     const apd_study_place *x = a, *y = b;
     if (x->digest != y->digest)
         return x->digest < y->digest ? -1 : 1;
+    if (x->identity != y->identity)
+        return x->identity < y->identity ? -1 : 1;
     return x->run - y->run;
 }
 
 apd_study_place *apd_study_by_digest(const apd_study *study) {
     apd_study_place *places = apd_allocate(study->run_count, sizeof *places, "the runs by digest");
     for (int r = 0; r < study->run_count; r++)
-        places[r] = (apd_study_place){study->runs[r].digest, r};
+        places[r] = (apd_study_place){study->runs[r].digest, study->runs[r].identity, r};
     qsort(places, (size_t)study->run_count, sizeof *places, by_digest);
     return places;
 }
@@ -194,7 +252,7 @@ static apd_status refuse_equal(const apd_study *study, apd_error *error) {
     apd_status status = APD_OK;
     int first = -1, again = -1; /* in the order of the study's runs */
     for (int r = 1; r < study->run_count; r++)
-        if (places[r].digest == places[r - 1].digest && (first < 0 || places[r - 1].run < first)) {
+        if (places[r].identity == places[r - 1].identity && (first < 0 || places[r - 1].run < first)) {
             first = places[r - 1].run;
             again = places[r].run;
         }
@@ -216,7 +274,7 @@ apd_status apd_study_expand(apd_study *study, apd_error *error) {
         APD_TRY(apd_study_describe(study, run, "run", error)); /* the digest needs no name */
         apd_study_words(study, run, words, sizeof words);
         (void)snprintf(folder, sizeof folder, "%s-%08" PRIx32, words,
-                       (uint32_t)(run->digest ^ run->digest >> 32));
+                       (uint32_t)(run->identity ^ run->identity >> 32));
         APD_TRY(apd_study_describe(study, run, folder, error));
     }
     return refuse_equal(study, error);

@@ -36,15 +36,11 @@ static const char *keep_text(apd_study *study, char *text) {
 
 /* The key's place in study->keys, where it is added if it is new. */
 static apd_status find_key(const reader *in, const char *key, int line, int *at) {
-    static const char *const own[] = {"name", "output", "shards"};
+    static const char *const own[] = {"name", "output"};
     apd_study *study = in->study;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(key, own[i]) == 0)
-            return apd_place_fail(
-                &in->place, line,
-                "%s cannot vary: a study names its runs' folders, and all its runs have the "
-                "same shards",
-                key);
+            return apd_place_fail(&in->place, line, "%s cannot vary: a study names its runs' folders", key);
     for (*at = 0; *at < study->key_count; ++*at)
         if (strcmp(study->keys[*at], key) == 0)
             return APD_OK;
@@ -54,10 +50,36 @@ static apd_status find_key(const reader *in, const char *key, int line, int *at)
     return APD_OK;
 }
 
+/* The key's own name, if it varies what results do not depend on; else NULL. */
+static const char *timing_key(const char *key) {
+    static const char *const keys[] = {"ranks", "repeat"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return keys[i];
+    return NULL;
+}
+
+/* A whole number from 1 on. */
+static apd_status read_count(const reader *in, const char *key, const apd_yaml_node *node, char **text) {
+    char *end = NULL;
+    long count = node->kind == APD_YAML_TEXT ? strtol(node->text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || count < 1 || count > 65536)
+        return apd_place_fail(&in->place, node->line, "%s: %.60s is no whole number from 1 to 65536", key,
+                              node->kind == APD_YAML_TEXT ? node->text : "a list");
+    if (asprintf(text, "%ld", count) < 0)
+        apd_fatal(APD_ERROR_INTERNAL, "out of memory for a value");
+    return APD_OK;
+}
+
 static apd_status read_value(const reader *in, const char *key, int line, const apd_yaml_node *node, int *at,
                              const char **value) {
     char *text = NULL;
     int option = 0;
+    if (timing_key(key) != NULL) {
+        APD_TRY(read_count(in, key, node, &text));
+        *value = keep_text(in->study, text);
+        return find_key(in, timing_key(key), line, at);
+    }
     APD_TRY(apd_description_value(&in->place, key, node, line, &option, &text));
     *value = keep_text(in->study, text);
     return find_key(in, apd_options[option].key, line, at);

@@ -197,11 +197,32 @@ static apd_status refuse_stray(const apd_study *study, const char *folder, const
     if (!begun)
         return APD_OK;
     find_nearest(study, former, &difference);
+    if (difference.key == NULL)
+        return apd_fail(
+            error, APD_ERROR_USAGE,
+            "%s: no run of the study names the ranks or the repeat of %s any more; put them back, "
+            "choose another output, or delete that folder",
+            study->path, folder);
     return apd_fail(
         error, APD_ERROR_USAGE,
         "%s: %s is %s now and was %s in %s, which would belong to no run of the study any more; put it "
         "back, choose another output, or delete that folder",
         study->path, difference.key, difference.first, difference.second, folder);
+}
+
+/* The run of `places` with the description's digest whose folder has this name, or had it in a smaller study. */
+static apd_study_run *find_run(const apd_study *study, const apd_study_place *places, uint64_t digest,
+                               const char *name) {
+    const apd_study_place *found = apd_study_find(places, study->run_count, digest);
+    const char *dash = strrchr(name, '-');
+    uint32_t ending = dash != NULL ? (uint32_t)strtoul(dash + 1, NULL, 16) : 0;
+    for (; found != NULL && found < places + study->run_count && found->digest == digest; found++) {
+        apd_study_run *run = &study->runs[found->run];
+        if ((run->ranks == 0 && run->repeat == 0) ||
+            ending == (uint32_t)(run->identity ^ run->identity >> 32))
+            return run;
+    }
+    return NULL;
 }
 
 static apd_status match_folder(apd_study *study, const apd_study_place *places, const char *name,
@@ -211,12 +232,11 @@ static apd_status match_folder(apd_study *study, const apd_study_place *places, 
     apd_status status = APD_OK;
     if (text != NULL &&
         apd_description_parse(folder, text, (int64_t)strlen(text), NULL, 0, &former, NULL) == APD_OK) {
-        const apd_study_place *found =
-            apd_study_find(places, study->run_count, apd_description_digest(former));
+        apd_study_run *found = find_run(study, places, apd_description_digest(former), name);
         if (found == NULL)
             status = refuse_stray(study, folder, former, error);
-        else if (strcmp(study->runs[found->run].folder, name) != 0)
-            status = apd_study_describe(study, &study->runs[found->run], name, error);
+        else if (strcmp(found->folder, name) != 0)
+            status = apd_study_describe(study, found, name, error);
     }
     apd_description_destroy(former);
     free(text);
@@ -251,7 +271,7 @@ static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
             "another output",
             study->path, study->shards, former, study->output);
     study->shards = former > 0 ? former : study->shards > 0 ? study->shards : ranks;
-    if (ranks > study->shards)
+    if (ranks > study->shards && !apd_study_varies(study, "shards"))
         return apd_fail(error, APD_ERROR_USAGE,
                         "%s: %d ranks a run, but the study has %d shards: use at most as many ranks",
                         study->path, ranks, study->shards);
@@ -259,7 +279,8 @@ static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
 }
 
 apd_status apd_study_settle(apd_study *study, int ranks, bool writes, apd_error *error) {
-    APD_TRY(fix_shards(study, ranks, error));
+    const int named = apd_study_most_ranks(study);
+    APD_TRY(fix_shards(study, named > 0 ? named : ranks, error));
     APD_TRY(apd_study_expand(study, error));
     APD_TRY(match_folders(study, error));
     if (!writes)

@@ -5,7 +5,8 @@
  *   run.lock     held while a job writes the tables
  *   stop         made by a person, or after a failure with --fail-fast: all runs commit and stop; the next start deletes it
  *
- * A run is found by its run.yaml, not by its folder's name: a study whose matrix gets one more key keeps its runs.
+ * A run is found by its run.yaml, not by its folder's name: a study whose matrix gets one more key keeps its runs. Runs that
+ * name ranks or a repeat may have one description; these are told apart by the digest that ends the folder's name.
  * Local; called by the first rank of each group. */
 #ifndef APD_STUDY_FOLDER_H
 #define APD_STUDY_FOLDER_H

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What runs need that differ in seed and order alone. */
+/* What runs need that differ in seed, order and repeat alone. */
 typedef struct need {
-    int run; /* the first of them */
+    int run;   /* the first of them */
+    int ranks; /* that it names; 0: none */
     int64_t memory, disk;
     double seconds;
 } need;
@@ -38,7 +39,8 @@ static void find_kinds(forecast *f) {
     for (int r = 0; r < f->study->run_count; r++) {
         apd_description *now = describe(f->study, r);
         int kind = 0;
-        while (kind < f->count && apd_description_differs(now, firsts[kind], alike, &ignored))
+        while (kind < f->count && (f->needs[kind].ranks != f->study->runs[r].ranks ||
+                                   apd_description_differs(now, firsts[kind], alike, &ignored)))
             kind++;
         f->of[r] = kind;
         if (kind < f->count) {
@@ -46,23 +48,24 @@ static void find_kinds(forecast *f) {
             continue;
         }
         firsts[f->count] = now;
-        f->needs[f->count++].run = r;
+        f->needs[f->count++] = (need){.run = r, .ranks = f->study->runs[r].ranks};
     }
     for (int k = 0; k < f->count; k++)
         apd_description_destroy(firsts[k]);
     free((void *)firsts);
 }
 
-/* Collective over the group. */
-static apd_status measure(forecast *f, int kind, apd_team *team, double seconds, apd_error *error) {
-    const int ranks = apd_team_size(team);
+/* Measure a kind for `ranks` ranks. Collective over the team, which has at most as many. */
+static apd_status measure(forecast *f, int kind, int ranks, apd_team *team, double seconds,
+                          apd_error *error) {
+    const int present = apd_team_size(team);
     const bool leads = apd_team_rank(team) == 0;
     apd_plan plan = {.path = "",
                      .nodes = 1,
                      .ranks_a_node = ranks,
                      .density = 0.05,
                      .longest = 86400.0,
-                     .present = {.ranks = ranks, .ranks_a_node = ranks},
+                     .present = {.ranks = present, .ranks_a_node = present},
                      .launch = {.ranks = ranks, .ranks_a_node = ranks}};
     apd_run run;
     apd_run_init(&run, team);
@@ -77,6 +80,20 @@ static apd_status measure(forecast *f, int kind, apd_team *team, double seconds,
     }
     apd_run_end(&run);
     return status;
+}
+
+/* The same on the first ranks of the group, as many as the kind names; the others rest. Collective over the group. */
+static apd_status measure_named(forecast *f, int kind, apd_team *team, double seconds, apd_error *error) {
+    const int size = apd_team_size(team);
+    int ranks = f->needs[kind].ranks;
+    apd_team_broadcast(team, &ranks, (int64_t)sizeof ranks);
+    ranks = ranks > 0 ? ranks : size;
+    apd_team *some = apd_team_split(team, apd_team_rank(team) < ranks ? 0 : -1);
+    apd_status status = some != NULL ? measure(f, kind, ranks, some, seconds, error) : APD_OK;
+    if (some != NULL)
+        apd_team_destroy(some);
+    apd_team_rest(team);
+    return apd_team_agree(team, status, error);
 }
 
 static void print_row(const char *name, apd_run_kind state, const need *n, double hours) {
@@ -114,11 +131,15 @@ static void print_all(const forecast *f, int at_a_time, int ranks, bool measured
     }
     (void)printf("\n%s with %s", apd_count(f->study->run_count, "run").text,
                  apd_count(f->study->shards, "shard").text);
+    const int named = apd_study_most_ranks(f->study);
+    if (measured && named > 0)
+        (void)printf(": %.3g hours are left, one run at a time, on up to %s", left,
+                     apd_count(named, "rank").text);
+    else if (measured)
+        (void)printf(": %.3g hours are left on %s a run, %.3g with %d at a time", left,
+                     apd_count(ranks, "rank").text, left / at_a_time, at_a_time);
     if (measured)
-        (void)printf(": %.3g hours are left on %s a run, %.3g with %d at a time; at most %.0f MB a rank, "
-                     "%.1f MB on disk",
-                     left, apd_count(ranks, "rank").text, left / at_a_time, at_a_time, (double)memory / 1e6,
-                     disk / 1e6);
+        (void)printf("; at most %.0f MB a rank, %.1f MB on disk", (double)memory / 1e6, disk / 1e6);
     (void)printf("\n");
 }
 
@@ -151,7 +172,7 @@ apd_status apd_forecast(const apd_study *study, const apd_team *world, apd_team 
             find_kinds(&f);
         apd_team_broadcast(team, &f.count, (int64_t)sizeof f.count);
         for (int k = 0; k < f.count && status == APD_OK; k++)
-            status = measure(&f, k, team, seconds, error);
+            status = measure_named(&f, k, team, seconds, error);
         if (leads && status == APD_OK)
             print_all(&f, apd_team_size(world) / ranks, ranks, true);
         end(&f);

@@ -1,5 +1,5 @@
 /* forecast: what a study will need, before it runs: memory, disk and hours of each run, as apd plan measures them. Runs
- * that differ in seed and order alone are measured once. Hours of finished runs are what they took. */
+ * that differ in seed, order and repeat alone are measured once, and a run that names more ranks than there are is scaled. Hours of finished runs are what they took. */
 #ifndef APD_STUDY_FORECAST_H
 #define APD_STUDY_FORECAST_H
 

@@ -73,14 +73,17 @@ static apd_status stop_all(const char *stop_file, apd_error *error) {
     return APD_OK;
 }
 
-apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
+apd_status apd_groups_train(const apd_groups *groups, bool *stopped, apd_error *error) {
     const apd_study *study = groups->study;
     const bool leads = study != NULL;
     bool *tried = leads ? apd_allocate(study->run_count, sizeof *tried, "the tried runs") : NULL;
     char *stop_file = leads ? apd_join_path(study->output, "stop") : NULL;
     apd_status status = APD_OK;
-    for (bool stop = false; !stop && status == APD_OK;) {
-        int next = leads && !is_stopped(groups) ? apd_study_next(study, groups->group, true, tried) : -1;
+    bool stop = false;
+    for (int round = 0; !stop && status == APD_OK && (round == 0 || groups->only < 0); round++) {
+        int next = !leads || is_stopped(groups) ? -1
+                   : groups->only >= 0          ? groups->only
+                                                : apd_study_next(study, groups->group, true, tried);
         char *folder =
             apd_team_share_text(groups->team, next >= 0 ? apd_study_run_folder(study, next) : NULL);
         apd_error failure = {0};
@@ -97,6 +100,7 @@ apd_status apd_groups_train(const apd_groups *groups, apd_error *error) {
         status = apd_team_agree(groups->team, status, error);
         free(folder);
     }
+    *stopped = stop;
     free(stop_file);
     free(tried);
     return status;

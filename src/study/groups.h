@@ -17,12 +17,13 @@ typedef struct apd_groups {
     const apd_study *study; /* on leaders; NULL elsewhere */
     apd_team *team;         /* of the group */
     int group, count;       /* this group of so many */
+    int only;               /* train this run alone; -1: all */
     double limit;           /* when the job ends, on apd_seconds' clock; INFINITY: none given */
     bool fail_fast;
 } apd_groups;
 
-/* Train until nothing is left that this group can do, or it is asked to stop. Collective over the group. Statuses: OK,
- * whatever the runs' were; IO. */
-apd_status apd_groups_train(const apd_groups *groups, apd_error *error);
+/* Train until nothing is left that this group can do, or it is asked to stop, which `*stopped` says. Collective over the group.
+ * Statuses: OK, whatever the runs' were; IO. */
+apd_status apd_groups_train(const apd_groups *groups, bool *stopped, apd_error *error);
 
 #endif

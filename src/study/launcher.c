@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/requests.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -32,14 +33,27 @@ typedef struct launcher {
     bool stopping;
 } launcher;
 
+/* The launcher's command for the run, with its ranks in place of {ranks}; free it. */
+static char *command_of(const apd_study *study, const apd_study_run *run) {
+    static const char mark[] = "{ranks}";
+    apd_text text;
+    apd_text_begin(&text, "a launcher's command");
+    (void)fputs("exec ", text.file);
+    const char *at = study->launcher;
+    for (const char *next; (next = strstr(at, mark)) != NULL; at = next + strlen(mark))
+        (void)fprintf(text.file, "%.*s%d", (int)(next - at), at, run->ranks);
+    (void)fprintf(text.file, "%s \"$@\"", at);
+    return apd_text_end(&text);
+}
+
 /* In the child: become the launcher's command, by the shell, which splits it into words. */
-static void become(const launcher *l, const char *folder, const char *limit) {
+static void become(const launcher *l, int run, const char *folder, const char *limit) {
     char program[PATH_MAX], *log = apd_join_path(folder, "train.log");
-    char *yaml = apd_join_path(folder, "run.yaml"), *command = NULL;
+    char *yaml = apd_join_path(folder, "run.yaml");
+    char *command = command_of(l->study, &l->study->runs[run]);
     apd_process_program(program, sizeof program);
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (file < 0 || dup2(file, STDOUT_FILENO) < 0 || dup2(file, STDERR_FILENO) < 0 ||
-        asprintf(&command, "exec %s \"$@\"", l->study->launcher) < 0)
+    if (file < 0 || dup2(file, STDOUT_FILENO) < 0 || dup2(file, STDERR_FILENO) < 0)
         _exit(APD_ERROR_IO);
     (void)setpgid(0, 0); /* a terminal's ^C goes to the study alone, which passes a signal on */
     (void)execl("/bin/sh", "sh", "-c", command, "launcher", program, "train", yaml,
@@ -61,7 +75,7 @@ static apd_status start(launcher *l, child *at, int r, apd_error *error) {
     if (status == APD_OK) {
         pid_t pid = fork();
         if (pid == 0)
-            become(l, folder, limit);
+            become(l, r, folder, limit);
         if (pid < 0)
             status = apd_fail_errno(error, errno, "%s: cannot start a process", folder);
         *at = (child){.pid = pid > 0 ? pid : 0, .run = r};

@@ -1,6 +1,6 @@
 /* launcher: a study's runs as processes of their own, started by a command such as "mpirun -n 2".
  *
- * A run is `COMMAND apd train RUN/run.yaml`, with its output in RUN/train.log. The study itself is one process without MPI:
+ * {ranks} in the command becomes the run's ranks. A run is `COMMAND apd train RUN/run.yaml`, with its output in RUN/train.log. The study itself is one process without MPI:
  * what kills the processes of one run leaves the others alone. Such a start counts as one that died. */
 #ifndef APD_STUDY_LAUNCHER_H
 #define APD_STUDY_LAUNCHER_H

@@ -15,7 +15,9 @@
  *   keep: last              of a finished run's commits: all (two), last, or results (none)
  *   launcher: mpirun -n 2   start each run by this command instead of a group of ranks
  *
- * Keys are written with dots, as in --set, and values are those of a run description. */
+ * Keys are written with dots, as in --set, and values are those of a run description. Two more keys vary what results do not
+ * depend on, to measure times: `ranks`, of the run, one of which then trains at a time; and `repeat`, a number for its folder.
+ * In a launcher {ranks} stands for the run's ranks. */
 #ifndef APD_STUDY_STUDY_H
 #define APD_STUDY_STUDY_H
 
@@ -32,6 +34,8 @@ typedef struct apd_study_run {
     char *folder;                       /* its name within the study's */
     char *text;                         /* the resolved description */
     uint64_t digest;                    /* apd_description_digest */
+    int ranks, repeat;                  /* 0: not said */
+    uint64_t identity;                  /* a digest of these three */
 } apd_study_run;
 
 typedef struct apd_study {
@@ -64,14 +68,23 @@ apd_status apd_study_read(apd_study *study, const char *path, const char *const 
 /* Describe every run, with study->shards (> 0), name its folder, and refuse two that are equal. Local. Status: USAGE. */
 apd_status apd_study_expand(apd_study *study, apd_error *error);
 
-/* The runs by digest, to be freed: (run_count). */
+/* The number that the run gives ranks or repeat; 0: none. Local. */
+int apd_study_axis(const apd_study *study, const apd_study_run *run, const char *key);
+
+/* The most ranks that a run names; 0: no run names any. Local. */
+int apd_study_most_ranks(const apd_study *study);
+
+/* Whether the key is one of matrix or zip. */
+bool apd_study_varies(const apd_study *study, const char *key);
+
+/* The runs by digest, those of one digest by identity; to be freed: (run_count). */
 typedef struct apd_study_place {
-    uint64_t digest;
+    uint64_t digest, identity;
     int run;
 } apd_study_place;
 apd_study_place *apd_study_by_digest(const apd_study *study);
 
-/* Bisect `places` (count). NULL: no run has this digest. */
+/* Bisect `places` (count) for the first run with the digest. NULL: there is none. */
 const apd_study_place *apd_study_find(const apd_study_place *places, int count, uint64_t digest);
 
 /* Describe one run anew with the folder `folder`. Local. Status: USAGE. */

@@ -3,195 +3,14 @@
 #include "base/counted.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "tables/cells.h"
 #include "tables/paired.h"
+#include "tables/tabular.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PAIRED_LINES = 10 }; /* all pairs up to so many lines; of more, each with the first */
-
-/* --- a format ---------------------------------------------------------------------------------------------------- */
-
-typedef struct grid grid;
-
-typedef struct format {
-    void (*text)(FILE *file, const char *text);
-    const char *none, *minus, *plus_minus, *more, *less; /* more, less: which is better */
-    const char *best[2], *second[2];                     /* before and after */
-    const char *paragraph[2];
-    bool counts;   /* numbers tables itself */
-    bool nameless; /* names no task that is left out: it may be a forgotten one */
-    void (*put)(FILE *file, const grid *cells, const char *caption);
-} format;
-
-/* Cells as they are written; row 0 is the heading. */
-struct grid {
-    const format *as;
-    int rows, columns;
-    int left; /* columns that are aligned to the left */
-    char **cells;
-};
-
-static grid make_grid(const format *as, int rows, int columns, int left) {
-    grid made = {.as = as, .rows = rows, .columns = columns, .left = left};
-    made.cells = apd_allocate((int64_t)rows * columns, sizeof *made.cells, "cells of a table");
-    return made;
-}
-
-static void clear_grid(grid *cells) {
-    for (int i = 0; i < cells->rows * cells->columns; i++)
-        free(cells->cells[i]);
-    free(cells->cells);
-}
-
-/* The cell takes the text. */
-static void set(grid *cells, int row, int column, apd_text *text) {
-    cells->cells[row * cells->columns + column] = apd_text_end(text);
-}
-
-static void set_text(grid *cells, int row, int column, const char *shown) {
-    apd_text text;
-    apd_text_begin(&text, "a table");
-    cells->as->text(text.file, shown);
-    set(cells, row, column, &text);
-}
-
-static const char *at(const grid *cells, int row, int column) {
-    return cells->cells[row * cells->columns + column];
-}
-
-/* --- Markdown ---------------------------------------------------------------------------------------------------- */
-
-/* Characters of UTF-8 text. */
-static int width_of(const char *text) {
-    int width = 0;
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xC0) != 0x80;
-    return width;
-}
-
-static void put_markdown_row(FILE *file, const grid *cells, int row, const int *widths) {
-    for (int c = 0; c < cells->columns; c++) {
-        int pad = widths[c] - width_of(at(cells, row, c));
-        (void)fprintf(file, "| %*s%s%*s ", c < cells->left ? 0 : pad, "", at(cells, row, c),
-                      c < cells->left ? pad : 0, "");
-    }
-    (void)fputs("|\n", file);
-}
-
-static void put_markdown(FILE *file, const grid *cells, const char *caption) {
-    int *widths = apd_allocate(cells->columns, sizeof *widths, "widths of columns");
-    for (int c = 0; c < cells->columns; c++) {
-        widths[c] = 3; /* "--:" */
-        for (int r = 0; r < cells->rows; r++)
-            widths[c] = width_of(at(cells, r, c)) > widths[c] ? width_of(at(cells, r, c)) : widths[c];
-    }
-    (void)fprintf(file, "\n**%s**\n\n", caption);
-    put_markdown_row(file, cells, 0, widths);
-    for (int c = 0; c < cells->columns; c++) {
-        (void)fputs(c < cells->left ? "| :" : "| ", file);
-        for (int i = 1; i < widths[c]; i++)
-            (void)fputc('-', file);
-        (void)fputs(c < cells->left ? " " : ": ", file);
-    }
-    (void)fputs("|\n", file);
-    for (int r = 1; r < cells->rows; r++)
-        put_markdown_row(file, cells, r, widths);
-    free(widths);
-}
-
-static const format markdown = {.text = apd_markdown_text,
-                                .none = "-",
-                                .minus = "-",
-                                .plus_minus = " ± ",
-                                .more = " ↑",
-                                .less = " ↓",
-                                .best = {"**", "**"},
-                                .second = {"*", "*"},
-                                .paragraph = {"\n", "\n"},
-                                .put = put_markdown};
-
-/* --- LaTeX ------------------------------------------------------------------------------------------------------- */
-
-/* "bytes, coded, \%" in three lines: a heading is wider than its figures. */
-static void put_latex_heading(FILE *file, const char *text, bool left) {
-    const char *comma = strstr(text, ", ");
-    if (comma == NULL) {
-        (void)fputs(text, file);
-        return;
-    }
-    (void)fprintf(file, "\\begin{tabular}[b]{@{}%c@{}}", left ? 'l' : 'r');
-    for (; comma != NULL; text = comma + 2, comma = strstr(text, ", "))
-        (void)fprintf(file, "%.*s\\\\", (int)(comma - text), text);
-    (void)fprintf(file, "%s\\end{tabular}", text);
-}
-
-/* A table that is too wide for the page is made smaller. */
-static void put_latex(FILE *file, const grid *cells, const char *caption) {
-    (void)fprintf(file,
-                  "\n\\begin{table}\n\\centering\n\\caption{%s}\n"
-                  "\\setlength{\\tabcolsep}{4pt}\n\\resizebox{\\ifdim\\width>"
-                  "\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n\\begin{tabular}{",
-                  caption);
-    for (int c = 0; c < cells->columns; c++)
-        (void)fputc(c < cells->left ? 'l' : 'r', file);
-    (void)fputs("}\n\\toprule\n", file);
-    for (int r = 0; r < cells->rows; r++) {
-        for (int c = 0; c < cells->columns; c++) {
-            if (r == 0)
-                put_latex_heading(file, at(cells, r, c), c < cells->left);
-            else
-                (void)fputs(at(cells, r, c), file);
-            (void)fputs(c + 1 < cells->columns ? " & " : " \\\\\n", file);
-        }
-        if (r == 0)
-            (void)fputs("\\midrule\n", file);
-    }
-    (void)fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", file);
-}
-
-static const format latex = {.text = apd_latex_text,
-                             .none = "--",
-                             .minus = "$-$",
-                             .plus_minus = " $\\pm$ ",
-                             .more = " $\\uparrow$",
-                             .less = " $\\downarrow$",
-                             .best = {"\\textbf{", "}"},
-                             .second = {"\\underline{", "}"},
-                             .paragraph = {"\n\\par\\noindent ", "\n"},
-                             .counts = true,
-                             .put = put_latex};
-
-/* --- HTML -------------------------------------------------------------------------------------------------------- */
-
-static void put_html(FILE *file, const grid *cells, const char *caption) {
-    (void)fprintf(file, "<p class=\"caption\">%s</p>\n<div class=\"scroll\"><table>\n", caption);
-    for (int r = 0; r < cells->rows; r++) {
-        (void)fputs(r == 0 ? "<thead><tr>" : "<tr>", file);
-        for (int c = 0; c < cells->columns; c++) {
-            const char *tag = r == 0 || c == 0 ? "th" : "td";
-            const char *kind = c < cells->left ? " class=\"text\"" : "";
-            (void)fprintf(file, "<%s%s>%s</%s>", tag, kind, at(cells, r, c), tag);
-        }
-        (void)fputs(r == 0 ? "</tr></thead>\n<tbody>\n" : "</tr>\n", file);
-    }
-    (void)fputs("</tbody></table></div>\n", file);
-}
-
-static const format html = {.text = apd_html_text,
-                            .none = "\u2013",
-                            .minus = "\u2212",
-                            .plus_minus = " \u00b1 ",
-                            .more = " \u2191",
-                            .less = " \u2193",
-                            .best = {"<strong>", "</strong>"},
-                            .second = {"<u>", "</u>"},
-                            .paragraph = {"<p class=\"note\">", "</p>\n"},
-                            .nameless = true,
-                            .put = put_html};
 
 /* --- columns of figures ------------------------------------------------------------------------------------------ */
 
@@ -227,27 +46,17 @@ static void find_best(const apd_table *table, const column *c, double best[2]) {
         best[0] = NAN;
 }
 
-/* With the format's minus; 0 has no sign. `mark`: before and after, or NULL. */
-static void put_number(FILE *file, const format *as, double number, int digits, const char *const *mark) {
-    bool zero = round(number * pow(10.0, digits)) == 0.0;
-    if (isnan(number))
-        (void)fputs(as->none, file);
-    else
-        (void)fprintf(file, "%s%s%.*f%s", mark != NULL ? mark[0] : "", number < 0.0 && !zero ? as->minus : "",
-                      digits, zero ? 0.0 : fabs(number), mark != NULL ? mark[1] : "");
-}
-
-static void put_value(FILE *file, const format *as, const apd_line *line, const column *c,
+static void put_value(FILE *file, const apd_format *as, const apd_line *line, const column *c,
                       const char *const *mark) {
-    put_number(file, as, value_of(line, c) * c->row->scale, c->row->digits, mark);
+    apd_format_number(file, as, value_of(line, c) * c->row->scale, c->row->digits, mark);
     if (c->measure < APD_MEASURES && c->row->spread && !isnan(line->of[c->measure].deviation))
         (void)fprintf(file, "%s%.*f", as->plus_minus, c->row->digits,
                       line->of[c->measure].deviation * c->row->scale);
 }
 
 /* A heading and a cell a line, with the best marked. */
-static void fill_column(grid *cells, int place, const apd_table *table, const column *c) {
-    const format *as = cells->as;
+static void fill_column(apd_tabular *cells, int place, const apd_table *table, const column *c) {
+    const apd_format *as = cells->as;
     double best[2];
     apd_text text;
     apd_text_begin(&text, "a table");
@@ -255,14 +64,14 @@ static void fill_column(grid *cells, int place, const apd_table *table, const co
     (void)fputs(", ", text.file);
     as->text(text.file, c->row->unit);
     (void)fputs(c->row->less ? as->less : as->more, text.file);
-    set(cells, 0, place, &text);
+    apd_tabular_set(cells, 0, place, &text);
     find_best(table, c, best);
     for (int l = 0; l < table->line_count; l++) {
         double rank = rank_of(&table->lines[l], c);
         const char *const *mark = rank == best[0] ? as->best : rank == best[1] ? as->second : NULL;
         apd_text_begin(&text, "a table");
         put_value(text.file, as, &table->lines[l], c, mark);
-        set(cells, l + 1, place, &text);
+        apd_tabular_set(cells, l + 1, place, &text);
     }
 }
 
@@ -273,20 +82,21 @@ static const apd_tabled_run *first_run(const apd_table_set *study, const apd_tab
 }
 
 /* method and the keys' values, a column each. */
-static void fill_names(grid *cells, const apd_table_set *study, const apd_table *table) {
-    set_text(cells, 0, 0, "method");
+static void fill_names(apd_tabular *cells, const apd_table_set *study, const apd_table *table) {
+    apd_tabular_set_text(cells, 0, 0, "method");
     for (int k = 0; k < study->shown_count; k++)
-        set_text(cells, 0, k + 1, study->keys[study->shown[k]]);
+        apd_tabular_set_text(cells, 0, k + 1, study->keys[study->shown[k]]);
     for (int l = 0; l < table->line_count; l++) {
         const apd_tabled_run *run = first_run(study, table, l);
-        set_text(cells, l + 1, 0, run->result.method);
+        apd_tabular_set_text(cells, l + 1, 0, run->result.method);
         for (int k = 0; k < study->shown_count; k++)
-            set_text(cells, l + 1, k + 1, run->values[study->shown[k]]);
+            apd_tabular_set_text(cells, l + 1, k + 1, run->values[study->shown[k]]);
     }
 }
 
 /* "apd, 4e-4": method and the keys' values in one cell. */
-static void set_name(grid *cells, int row, int place, const apd_table_set *study, const apd_tabled_run *run) {
+static void set_name(apd_tabular *cells, int row, int place, const apd_table_set *study,
+                     const apd_tabled_run *run) {
     apd_text text;
     apd_text_begin(&text, "a table");
     cells->as->text(text.file, run->result.method);
@@ -294,11 +104,11 @@ static void set_name(grid *cells, int row, int place, const apd_table_set *study
         (void)fputs(", ", text.file);
         cells->as->text(text.file, run->values[study->shown[k]]);
     }
-    set(cells, row, place, &text);
+    apd_tabular_set(cells, row, place, &text);
 }
 
 /* "3", or "2-3" where orders have different numbers. */
-static void set_counts(grid *cells, int row, int place, const apd_line *line) {
+static void set_counts(apd_tabular *cells, int row, int place, const apd_line *line) {
     char seeds[48], orders[24], runs[24];
     (void)snprintf(orders, sizeof orders, "%d", line->order_count);
     (void)snprintf(runs, sizeof runs, "%d", line->count);
@@ -306,9 +116,9 @@ static void set_counts(grid *cells, int row, int place, const apd_line *line) {
         (void)snprintf(seeds, sizeof seeds, "%d", line->spread.most_runs);
     else
         (void)snprintf(seeds, sizeof seeds, "%d-%d", line->spread.least_runs, line->spread.most_runs);
-    set_text(cells, row, place, orders);
-    set_text(cells, row, place + 1, seeds);
-    set_text(cells, row, place + 2, runs);
+    apd_tabular_set_text(cells, row, place, orders);
+    apd_tabular_set_text(cells, row, place + 1, seeds);
+    apd_tabular_set_text(cells, row, place + 2, runs);
 }
 
 /* --- the three tables -------------------------------------------------------------------------------------------- */
@@ -331,109 +141,91 @@ static const column costs[] = {
     {&apd_measure_rows[APD_MEMORY], APD_MEMORY},
 };
 
-static void put_lines(FILE *file, const format *as, const apd_table_set *study, const apd_table *table,
+static void put_lines(FILE *file, const apd_format *as, const apd_table_set *study, const apd_table *table,
                       const column *columns, int count, const char *caption) {
     int names = 1 + study->shown_count;
-    grid cells = make_grid(as, table->line_count + 1, names + count + 3, names);
+    apd_tabular cells = apd_tabular_make(as, table->line_count + 1, names + count + 3, names);
     fill_names(&cells, study, table);
     for (int c = 0; c < count; c++)
         fill_column(&cells, names + c, table, &columns[c]);
-    set_text(&cells, 0, names + count, "orders");
-    set_text(&cells, 0, names + count + 1, "seeds");
-    set_text(&cells, 0, names + count + 2, "n");
+    apd_tabular_set_text(&cells, 0, names + count, "orders");
+    apd_tabular_set_text(&cells, 0, names + count + 1, "seeds");
+    apd_tabular_set_text(&cells, 0, names + count + 2, "n");
     for (int l = 0; l < table->line_count; l++)
         set_counts(&cells, l + 1, names + count, &table->lines[l]);
     as->put(file, &cells, caption);
-    clear_grid(&cells);
-}
-
-static void set_number(grid *cells, int row, int place, double number, int digits) {
-    apd_text text;
-    apd_text_begin(&text, "a table");
-    put_number(text.file, cells->as, number, digits, NULL);
-    set(cells, row, place, &text);
+    apd_tabular_clear(&cells);
 }
 
 /* Three significant digits, enough for 2 / 2^40. */
-static void set_p(grid *cells, int row, int place, double p) {
+static void set_p(apd_tabular *cells, int row, int place, double p) {
     apd_text text;
     apd_text_begin(&text, "a table");
     if (isnan(p))
         (void)fputs(cells->as->none, text.file);
     else
         (void)fprintf(text.file, "%.3g", p);
-    set(cells, row, place, &text);
+    apd_tabular_set(cells, row, place, &text);
 }
 
-static void put_pairs(FILE *file, const format *as, const apd_table_set *study, const apd_table *table,
+static void put_pairs(FILE *file, const apd_format *as, const apd_table_set *study, const apd_table *table,
                       const char *caption) {
     static const char *const headings[] = {"first", "second", "difference, %", "deviation, %", "first better",
                                            "p",     "n"};
     int lines = table->line_count, compared = lines <= PAIRED_LINES ? lines : 1, row = 0;
     int rows = lines <= PAIRED_LINES ? lines * (lines - 1) / 2 : lines - 1;
-    grid cells = make_grid(as, rows + 1, 7, 2);
+    apd_tabular cells = apd_tabular_make(as, rows + 1, 7, 2);
     for (int c = 0; c < 7; c++)
-        set_text(&cells, 0, c, headings[c]);
+        apd_tabular_set_text(&cells, 0, c, headings[c]);
     for (int a = 0; a < compared; a++)
         for (int b = a + 1; b < lines; b++) {
             apd_paired paired = apd_pair_lines(&table->side, &table->lines[a], &table->lines[b]);
             set_name(&cells, ++row, 0, study, first_run(study, table, a));
             set_name(&cells, row, 1, study, first_run(study, table, b));
-            set_number(&cells, row, 2, 100.0 * paired.mean, 2);
-            set_number(&cells, row, 3, 100.0 * paired.deviation, 2);
-            set_number(&cells, row, 4, paired.pairs > 0 ? paired.wins : (double)NAN, 0);
+            apd_tabular_set_number(&cells, row, 2, 100.0 * paired.mean, 2, NULL);
+            apd_tabular_set_number(&cells, row, 3, 100.0 * paired.deviation, 2, NULL);
+            apd_tabular_set_number(&cells, row, 4, paired.pairs > 0 ? paired.wins : (double)NAN, 0, NULL);
             set_p(&cells, row, 5, paired.p);
-            set_number(&cells, row, 6, paired.pairs, 0);
+            apd_tabular_set_number(&cells, row, 6, paired.pairs, 0, NULL);
         }
     as->put(file, &cells, caption);
-    clear_grid(&cells);
+    apd_tabular_clear(&cells);
 }
 
 /* --- what is said around them ------------------------------------------------------------------------------------ */
 
-static void paragraph(FILE *file, const format *as, const char *text) {
-    (void)fputs(as->paragraph[0], file);
-    as->text(file, text);
-    (void)fputs(as->paragraph[1], file);
-}
-
-static void say(FILE *file, const format *as, const char *pattern, ...) __attribute__((format(printf, 3, 4)));
-static void say(FILE *file, const format *as, const char *pattern, ...) {
-    char text[2048];
-    va_list arguments;
-    va_start(arguments, pattern);
-    (void)vsnprintf(text, sizeof text, pattern, arguments);
-    va_end(arguments);
-    paragraph(file, as, text);
-}
-
-static void say_left_out(FILE *file, const format *as, const apd_table_set *study, const apd_table *table) {
+static void say_left_out(FILE *file, const apd_format *as, const apd_table_set *study,
+                         const apd_table *table) {
     const apd_side *side = &table->side;
     for (int t = 0; t < side->task_count; t++)
         if (side->left_out[t] >= 0 && as->nameless)
-            say(file, as, "Left out of every figure: task %d, which %s has forgotten or not measured.",
-                side->tasks[t], study->runs[table->rows[side->left_out[t]]].result.name);
+            apd_format_say(file, as,
+                           "Left out of every figure: task %d, which %s has forgotten or not measured.",
+                           side->tasks[t], study->runs[table->rows[side->left_out[t]]].result.name);
         else if (side->left_out[t] >= 0)
-            say(file, as, "Left out of every figure: task %d (%s), which %s has forgotten or not measured.",
-                side->tasks[t], apd_side_record(side, 0, t)->name,
-                study->runs[table->rows[side->left_out[t]]].result.name);
+            apd_format_say(file, as,
+                           "Left out of every figure: task %d (%s), which %s has forgotten or not measured.",
+                           side->tasks[t], apd_side_record(side, 0, t)->name,
+                           study->runs[table->rows[side->left_out[t]]].result.name);
 }
 
-static void say_missing(FILE *file, const format *as, const apd_table_set *study, const apd_table *table) {
+static void say_missing(FILE *file, const apd_format *as, const apd_table_set *study,
+                        const apd_table *table) {
     for (int l = 0; l < table->line_count; l++)
         if (table->lines[l].missing != NULL)
-            say(file, as, "No AOPD and MOPD for line %d (%s): %s.", l + 1,
-                first_run(study, table, l)->result.method, table->lines[l].missing);
+            apd_format_say(file, as, "No AOPD and MOPD for line %d (%s): %s.", l + 1,
+                           first_run(study, table, l)->result.method, table->lines[l].missing);
 }
 
 /* "Table 1a. ", or "" where the format counts. */
-static const char *named(const format *as, int number, char part, char name[32]) {
+static const char *named(const apd_format *as, int number, char part, char name[32]) {
     if (!as->counts)
         (void)snprintf(name, 32, "Table %d%c. ", number + 1, part);
     return name;
 }
 
-static void put_table(FILE *file, const format *as, const apd_table_set *study, int number, unsigned parts) {
+static void put_table(FILE *file, const apd_format *as, const apd_table_set *study, int number,
+                      unsigned parts) {
     const apd_table *table = &study->tables[number];
     const apd_result *first = table->side.runs[0];
     char about[160], caption[256], name[32] = "";
@@ -456,22 +248,23 @@ static void put_table(FILE *file, const format *as, const apd_table_set *study, 
     }
 }
 
-static void say_absent(FILE *file, const format *as, const apd_table_set *study) {
+static void say_absent(FILE *file, const apd_format *as, const apd_table_set *study) {
     for (int r = 0; r < study->run_count; r++) {
         const apd_tabled_run *run = &study->runs[r];
         if (run->fault.status != APD_OK)
-            say(file, as, "Left out: %s, which cannot be read (%s).", run->result.name, run->fault.message);
+            apd_format_say(file, as, "Left out: %s, which cannot be read (%s).", run->result.name,
+                           run->fault.message);
         else if (run->table < 0 && run->result.tasks > 0)
-            say(file, as, "Left out: %s, which has finished %d of %s.", run->result.name, run->result.done,
-                apd_count(run->result.tasks, "task").text);
+            apd_format_say(file, as, "Left out: %s, which has finished %d of %s.", run->result.name,
+                           run->result.done, apd_count(run->result.tasks, "task").text);
         else if (run->table < 0)
-            say(file, as, "Left out: %s, which has finished no task.", run->result.name);
+            apd_format_say(file, as, "Left out: %s, which has finished no task.", run->result.name);
     }
 }
 
-static void say_meaning(FILE *file, const format *as) {
-    paragraph(
-        file, as,
+static void say_meaning(FILE *file, const apd_format *as) {
+    apd_format_say(
+        file, as, "%s",
         "Means over n runs, and the deviation of the sample where there are at least two; seeds: of each "
         "order. BWT: accuracy at the end minus accuracy when learned. Forgetting: best earlier accuracy "
         "minus the last. AOPD, MOPD: mean and largest difference between orders of a task's final "
@@ -481,28 +274,28 @@ static void say_meaning(FILE *file, const format *as) {
         "differences, two-sided, not corrected for the number of pairs; at least 2/2^n.");
 }
 
-static void put_all(FILE *file, const format *as, const apd_table_set *study) {
+static void put_all(FILE *file, const apd_format *as, const apd_table_set *study) {
     for (int t = 0; t < study->table_count; t++)
         put_table(file, as, study, t, APD_PRINT_LINES | APD_PRINT_PAIRS);
     if (study->table_count == 0)
-        paragraph(file, as, "No run is finished.");
+        apd_format_say(file, as, "%s", "No run is finished.");
     say_absent(file, as, study);
     if (study->table_count > 0)
         say_meaning(file, as);
 }
 
 void apd_print_html(FILE *file, const apd_table_set *study, int table, unsigned parts) {
-    put_table(file, &html, study, table, parts);
+    put_table(file, &apd_html_format, study, table, parts);
     if ((parts & APD_PRINT_MEANING) != 0)
-        say_meaning(file, &html);
+        say_meaning(file, &apd_html_format);
 }
 
 void apd_print_markdown(FILE *file, const apd_table_set *study) {
     (void)fputs("# Results\n", file);
-    put_all(file, &markdown, study);
+    put_all(file, &apd_markdown_format, study);
 }
 
 void apd_print_latex(FILE *file, const apd_table_set *study) {
     (void)fputs("% needs \\usepackage{booktabs,graphicx}\n", file);
-    put_all(file, &latex, study);
+    put_all(file, &apd_latex_format, study);
 }

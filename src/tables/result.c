@@ -72,9 +72,23 @@ static double number_of(const apd_yaml_node *root, const char *key) {
     return text != NULL && *text != '\0' && *end == '\0' ? number : (double)NAN;
 }
 
+/* How many names "h1,h1,h2" has. */
+static int count_hosts(const char *hosts) {
+    int count = 0;
+    for (const char *at = hosts; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        const char *before = hosts;
+        while (before < at && !(strncmp(before, at, length) == 0 && before[length] == ','))
+            before += strcspn(before, ",") + 1;
+        count += before == at;
+        at += length + (at[length] == ',');
+    }
+    return count;
+}
+
 static apd_status take_manifest(apd_result *result, const apd_yaml_node *root, const char *path,
                                 apd_error *error) {
-    const char *digest = text_of(root, "data_digest");
+    const char *digest = text_of(root, "data_digest"), *results = text_of(root, "results_digest");
     double done = number_of(root, "tasks_done"), tasks = number_of(root, "tasks");
     if (!(done >= 0 && done <= tasks && tasks < 1e9) || digest == NULL)
         return apd_fail(error, APD_ERROR_DATA,
@@ -83,6 +97,8 @@ static apd_status take_manifest(apd_result *result, const apd_yaml_node *root, c
     result->data_digest = strtoull(digest, NULL, 16);
     result->done = (int)done;
     result->tasks = (int)tasks;
+    result->nodes = count_hosts(text_of(root, "hosts"));
+    result->results_digest = results != NULL ? strtoull(results, NULL, 16) : 0;
     result->ranks = number_of(root, "ranks");
     result->memory = number_of(root, "peak_bytes_a_rank");
     result->checkpoint = number_of(root, "checkpoint_bytes");

@@ -37,6 +37,8 @@ typedef struct apd_result {
     double seconds;            /* of all finished tasks */
     double ranks, memory;      /* at its last start; memory: bytes of the largest rank; NaN: not said */
     double checkpoint;         /* bytes; NaN: not said */
+    int nodes;                 /* hosts at its last start; 0: not said */
+    uint64_t results_digest;   /* of accuracies and parameters; 0: not said */
 } apd_result;
 
 /* Read a run's folder. One without run.yaml is a run that has not started, one without manifest.json has finished no task;

@@ -39,8 +39,13 @@ static void read_run(apd_tabled_run *run, const apd_table_run *given) {
     run->result.name = name;
 }
 
+/* Whether lines with other values of the key are other lines, and a column says which. */
 static bool is_shown(const char *key) {
-    return strcmp(key, "seed") != 0 && strcmp(key, "stream.order") != 0 && strcmp(key, "method.name") != 0;
+    static const char *const others[] = {"seed", "stream.order", "method.name", "ranks", "repeat"};
+    bool shown = true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        shown = shown && strcmp(key, others[i]) != 0;
+    return shown;
 }
 
 /* --- tables ------------------------------------------------------------------------------------------------------ */
@@ -75,6 +80,18 @@ static bool same_line(const apd_table_set *study, const apd_tabled_run *a, const
     return same;
 }
 
+/* Whether one of the `count` chosen rows has the row's description: the run again, or on other ranks, with the same results. */
+static bool is_repeat(const apd_side *side, const int *chosen, int count, int row) {
+    const apd_description *own = side->runs[row]->description;
+    apd_description_difference ignored;
+    for (int i = 0; i < count; i++) {
+        const apd_description *before = side->runs[chosen[i]]->description;
+        if (before->seed == own->seed && !apd_description_differs(before, own, NULL, &ignored))
+            return true;
+    }
+    return false;
+}
+
 static void make_lines(const apd_table_set *study, apd_table *table) {
     int count = table->side.run_count, *chosen = apd_allocate(count, sizeof *chosen, "a line's runs");
     bool *taken = apd_allocate(count, sizeof *taken, "runs");
@@ -83,7 +100,8 @@ static void make_lines(const apd_table_set *study, apd_table *table) {
         int runs = 0;
         for (int q = r; q < count && !taken[r]; q++)
             if (!taken[q] && same_line(study, &study->runs[table->rows[r]], &study->runs[table->rows[q]])) {
-                chosen[runs++] = q;
+                if (!is_repeat(&table->side, chosen, runs, q))
+                    chosen[runs++] = q;
                 taken[q] = q > r;
             }
         if (runs > 0)

@@ -6,6 +6,7 @@
  *   paired.csv    a row a pair of lines: differences over the same orders and seeds
  *   tables.md     the tables as Markdown                                                print.c
  *   tables.tex    the same as LaTeX; needs \usepackage{booktabs,graphicx}
+ *   scaling.*     where runs differ in ranks or tasks: how they scale                   scaling_files.c
  *
  * What the columns hold: docs/tables.md. Local; one process. */
 #ifndef APD_TABLES_TABLES_H
@@ -20,7 +21,7 @@
  * compared with each other only where they have the same data, tasks and part of the data that is evaluated. A run that is not
  * finished is in no mean and is named below the tables. A run that cannot be read is treated likewise: the files are written
  * without it, and then its failure is returned.
- * Statuses: DATA, IO, REQUEUE. */
+ * Statuses: DATA, IO, REQUEUE; RUNS, once all is written, if equal descriptions gave other results on other ranks. */
 apd_status apd_tables_write(const char *folder, const apd_table_run *runs, int count, const char *const *keys,
                             int key_count, apd_error *error);
 

@@ -21,6 +21,25 @@ same_bits() {
         ranks "$count" evaluate "p${counts##* }" | grep -q 'all as recorded' || fail "evaluate on $count ranks"
     done
     "$APD" verify p3 | grep -q 'every digest is right' || fail "verify"
+    check_times p3
+}
+
+# check_times FOLDER: the times of every task that was trained: means are no larger than maxima, and phases add up
+check_times() {
+    "$APD_PYTHON" - "$1/metrics.jsonl" <<'PYTHON' || fail "times of $1"
+import json, sys
+phases, little = ("gather", "forward", "backward", "reduce", "update", "share"), 1e-5
+tasks = [e for e in map(json.loads, open(sys.argv[1])) if e["event"] == "task"]
+assert tasks and all(e["timed_steps"] > 0 for e in tasks), tasks
+for e in tasks:
+    mean, most = ([e[p + end] for p in phases] for end in ("_ms", "_max_ms"))
+    assert all(0 <= a <= b + little for a, b in zip(mean, most)), e
+    assert sum(mean) <= e["step_ms"] + little <= sum(most) + 7 * little, e
+    assert abs(e["compute_ms"] - (sum(mean) - e["reduce_ms"] - e["share_ms"])) < little, e
+    assert e["compute_ms"] <= e["compute_max_ms"] + little and e["compute_max_ms"] <= e["step_ms"] + little, e
+    assert 0 < e["evaluation_seconds"] < e["seconds"] and e["peak_bytes_a_rank"] > 1e6, e
+    assert e["timed_steps"] * e["step_ms"] < 1e3 * e["seconds"], e
+PYTHON
 }
 
 case_same_bits_exact() { same_bits; }

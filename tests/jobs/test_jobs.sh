@@ -255,33 +255,36 @@ says "nowhere/train.sbatch is not there"
 
 echo "- scaling"
 environment=(A=b)
-# Seconds and milliseconds a step as of perfect scaling but for a tenth of a second: 4.1, 2.1, 1.1 over two tasks.
+# The study that the script writes, and what it makes of the study's end.
 # shellcheck disable=SC2016
-pretend apd 'echo "$*" >>runs_asked
-for word; do case $word in output=*) folder=${word#output=} ;; esac; done
-ranks=${folder##*/p}; mkdir -p $folder; echo "equal $differing" >$folder/accuracy.csv
-[ "$ranks" != "$failing" ] || { echo "no memory" >&2; exit 70; }
-[ $ranks -le 2 ] && hosts=a,a || hosts=a,a,b,b
-printf "{\n  \"hosts\": \"%s\",\n  \"peak_bytes_a_rank\": %d000000,\n}\n" $hosts $((100 / ranks)) >$folder/manifest.json
-awk -v p=$ranks "BEGIN { for (t = 0; t < 2; t++) printf \"{\\\"event\\\": \\\"task\\\", \\\"seconds\\\": %g, \\\"commit_seconds\\\": 9, \\\"gather_ms\\\": 1, \\\"forward_ms\\\": %g, \\\"backward_ms\\\": 2, \\\"reduce_ms\\\": 0.25, \\\"update_ms\\\": 1, \\\"share_ms\\\": 0.5}\\n\", 2 / p + 0.05, 4 / p }" >$folder/metrics.jsonl'
+pretend apd 'echo "$*" >>studies_asked; cat "$2" >study_written; echo "a table" >"$(dirname "$2")/scaling.md"; exit ${ends:-0}'
 job 0 scaling.sbatch mine.yaml --set training.epochs=2
-grep -qx "train mine.yaml --set training.epochs=2 --set shards=4 --set output=runs/scaling-7/p2 --fresh --force" \
-    runs_asked || fail "$(cat runs_asked)"
-sed 's/ \{1,\}/ /g; s/^ //' runs/scaling-7/scaling.txt >table
-diff table - <<'TEXT' || fail "another table"
-ranks nodes seconds ms/step speed-up efficiency exchange ms MB/rank
-1 1 4.10 8.750 1.00 100.0 % 0.750 100
-2 1 2.10 6.750 1.95 97.6 % 0.750 50
-4 2 1.10 5.750 3.73 93.2 % 0.750 25
+grep -qx "study runs/scaling-7/scaling.yaml --set training.epochs=2" studies_asked || fail "$(cat studies_asked)"
+diff study_written - <<'TEXT' || fail "another study"
+# Written by jobs/scaling.sbatch.
+base: "mine.yaml"
+output: "runs/scaling-7"
+keep: results
+launcher: "mpirun -n {ranks}"
+matrix: {repeat: [1, 2, 3, 4, 5]}
+shards: 4
+zip: {ranks: [1, 2, 4]}
 TEXT
-says "all accuracies are equal"
-environment=(APD_RANKS="2 3" APD_FOLDER=study SLURM_NTASKS=6 failing=3)
-job 0 scaling.sbatch mine.yaml
-says "3 ranks failed with exit status 70: no memory"
-[ "$(wc -l <study/scaling.txt)" = 2 ] || fail "not one run in the table"
-# shellcheck disable=SC2016
-sed -i 's/equal $differing/$ranks/' bin/apd
-environment=(A=b)
+says "a table"
+says "done; the tables are in runs/scaling-7/scaling.md"
+environment=(APD_RANKS="2 3" APD_FOLDER=study SLURM_NTASKS=6 APD_WEAK=100 APD_REPEATS=2 "APD_LAUNCH=srun --mpi=pmix" ends=75)
+job 75 scaling.sbatch mine.yaml
+diff study_written - <<'TEXT' || fail "another study"
+# Written by jobs/scaling.sbatch.
+base: "mine.yaml"
+output: "study"
+keep: results
+launcher: "srun --mpi=pmix -n {ranks}"
+matrix: {repeat: [1, 2]}
+zip: {ranks: [2, 3], shards: [2, 3], training.batch: [200, 300]}
+TEXT
+says "submit it again with APD_FOLDER=study"
+environment=(ends=1)
 job 1 scaling.sbatch mine.yaml
-says "2 ranks gave other accuracies than 1"
+says "apd study ended with exit status 1"
 echo "passed"

@@ -108,7 +108,18 @@ static void create_lenet_has_published_size(void **state) {
     }
     assert_int_equal(layout->decomposed, 2986500);
     /* 75*20*1024 + 500*50*256 + 3200*800 + 800*500 + 500*7 */
-    assert_int_equal(apd_network_multiply_adds(network, 7), 10899500);
+    int64_t direct = 0;
+    for (int k = 0; k < COUNT(names); k++)
+        direct += apd_network_work(network, k, 7).direct;
+    assert_int_equal(direct, 10899500);
+    /* 3 channels do not pay for transforms; 20 do: 4 x 4 tiles of 64 products for 20*50 pairs of channels */
+    assert_int_equal(apd_network_work(network, 0, 7).done, 75 * 20 * 1024);
+    apd_block_work conv2 = apd_network_work(network, 1, 7);
+    assert_int_equal(conv2.done, 16 * 64 * 20 * 50);
+    assert_int_equal(conv2.inputs, 20 * 256);
+    assert_int_equal(conv2.outputs, 50 * 256);
+    assert_int_equal(conv2.weights, 500 * 50);
+    assert_int_equal(apd_network_work(network, 4, 7).weights, 500 * 7);
     apd_network_destroy(network);
 }
 

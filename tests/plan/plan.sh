@@ -213,8 +213,8 @@ for row in json.load(open("two.json"))["presets"][0]["steps"][1:]:
     for text in '2 ranks on 2 nodes' 'GB/s (measured)' 'batch 200, 2 shards'; do
         grep -qF "$text" out.txt || fail "no \"$text\": $(cat out.txt)"
     done
-    ranks 3 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --scaling --set shards=4 --json scaling.json >out.txt ||
-        fail "scaling: $(cat out.txt)"
+    ranks 3 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 2 --scaling --set shards=4 --json scaling.json \
+        --tables tables >out.txt || fail "scaling: $(cat out.txt)"
     "$APD_PYTHON" -c 'import json
 rows = json.load(open("scaling.json"))["presets"][0]["scaling"]
 assert [(r["ranks"], r["weak"], r["batch"]) for r in rows] == [
@@ -222,8 +222,32 @@ assert [(r["ranks"], r["weak"], r["batch"]) for r in rows] == [
 for row in rows:
     assert row["shards"] == 4 and row["steps"] >= 4 and row["median_ms"] > 0 and row["efficiency"] > 0, row
     assert 0.1 < sum(row["phases_ms"].values()) / row["median_ms"] < 10, row
+    assert row["least_ms"] <= row["median_ms"] <= row["most_ms"] and row["rounds"] == 2, row
+    assert 0 < row["load_balance"] <= 1.001 and 0 < row["communication"] <= 1.001, row
+    assert all(row["phases_ms"][p] <= row["phases_max_ms"][p] * 1.001 for p in row["phases_ms"]), row
 assert all(row["efficiency_of_slower"] >= row["efficiency"] for row in rows), rows
+assert len({row["digest"] for row in rows if not row["weak"]}) == 1, rows
+assert rows[0]["digest"] not in {row["digest"] for row in rows if row["weak"]}, rows
 assert rows[0]["efficiency"] == 1, rows[0]' || fail "scaling.json"
+    ranks 1 bench --preset mlp --tasks 0 --seconds 0.1 --repeat 1 --set shards=4 --json one.json >one.txt || fail "one rank"
+    "$APD_PYTHON" -c 'import csv, json
+one, three = (json.load(open(name))["presets"][0] for name in ("one.json", "scaling.json"))
+assert one["digest"] == three["digest"] == three["scaling"][0]["digest"], (one["digest"], three["digest"])
+layers = {layer["name"]: layer for layer in one["kernels"]["layers"]}
+images = one["kernels"]["images"]
+assert layers["dense1"]["forward"]["gflop_done"] == layers["dense1"]["forward"]["gflop"], layers
+assert abs(layers["dense1"]["forward"]["mbytes"] - 4e-6 * (784 * 256 + images * (784 + 256))) < 1e-5, layers
+assert abs(layers["dense2"]["backward"]["mbytes"] - 4e-6 * (2 * 256 * 256 + images * 3 * 256)) < 1e-5, layers
+rows = list(csv.DictReader(open("tables/scaling.csv")))
+assert [(r["kind"], r["source"], r["ranks"], r["repeats"]) for r in rows][:6] == [
+    ("strong", "measured", p, "2") for p in "123"] + [("weak", "measured", p, "2") for p in "123"], rows
+predicted = [r for r in rows if r["source"] == "predicted"]
+assert predicted and all("one shard a rank" in r["assumptions"] and r["load_balance"] == "" for r in predicted), predicted
+assert all(r["assumptions"] == "" for r in rows if r["source"] == "measured")
+assert len(list(csv.DictReader(open("tables/roofline.csv")))) == 6
+lines = [json.loads(line) for line in open("tables/scaling.jsonl")]
+assert {line["callpath"].split("->")[0] for line in lines} == {"mlp", "mlp weak"}, lines[0]' || fail "--tables"
+    grep -q 'PREDICTED, not measured' tables/scaling.md || fail "$(cat tables/scaling.md)"
     grep -q 'of a perfect speed-up' out.txt || fail "no table: $(cat out.txt)"
     nothing_left
 }

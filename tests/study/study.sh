@@ -298,6 +298,61 @@ case_launcher() {
     [ "$("$APD" status studies/s | grep -c '^set apart')" = 4 ] || fail "$("$APD" status studies/s)"
 }
 
+# Runs of other sizes one at a time, in turns, with equal results; repeats; runs of other shards; what is refused.
+case_ranks() {
+    prepare
+    cat >r.yaml <<'YAML'
+base: base.yaml
+shards: 4
+matrix:
+  repeat: [1, 2]
+  ranks: [1, 3]
+YAML
+    "$APD" study r.yaml --dry-run --seconds 0.1 >out.txt || fail "$(cat out.txt)"
+    grep -q '4 runs with 4 shards: .* one run at a time, on up to 3 ranks' out.txt || fail "$(cat out.txt)"
+    study ranks 4 study r.yaml
+    expect 0
+    grep -q 'apd: the same results, to the bit, on 1 to 3 ranks' log.txt || fail "$(cat log.txt)"
+    [ "$(sed -n 's/^begins *repeat=\(.\),ranks=\(.\)-.*/\1\2/p' log.txt | tr '\n' ' ')" = "11 13 21 23 " ] || fail "$(cat log.txt)"
+    for run in studies/r/repeat=*; do
+        grep -q "^  \"ranks\": $(sed 's/.*ranks=\(.\).*/\1/' <<<"$run")," "$run/manifest.json" || fail "$run: $(cat "$run/manifest.json")"
+    done
+    [ "$(cut -d, -f2-5,8-10 studies/r/scaling.csv | tail -n 2 | tr '\n' ' ')" = \
+        "strong,measured,1,1,14,4,2 strong,measured,1,3,14,4,2 " ] || fail "$(cat studies/r/scaling.csv)"
+    study ranks 2 study r.yaml # all is done: three ranks are not missed, but the study is refused
+    expect 2
+    grep -q 'a run is to have 3 ranks, and there are fewer' log.txt || fail "$(cat log.txt)"
+    # grown by an axis: the runs keep their folders; smaller: refused
+    sed -i 's/ranks: .*/ranks: [1, 2, 3]/; s/^matrix:/matrix:\n  seed: [5]/' r.yaml
+    study "$APD" study r.yaml --launcher 'mpirun -n {ranks}'
+    expect 0
+    [ "$(grep -c '^begins .*seed=5,repeat=.,ranks=2' log.txt)" = 2 ] && [ "$(grep -c '^begins' log.txt)" = 2 ] || fail "$(cat log.txt)"
+    refused 2 'no run of the study names the ranks or the repeat of studies/r/' "$APD" study r.yaml --vary ranks=1,3 --gather
+    refused 2 'has to have {ranks} if runs name their ranks' "$APD" study r.yaml --launcher 'mpirun -n 2'
+    refused 2 '--ranks-a-run 1: the runs of r.yaml name their ranks' ranks 4 study r.yaml --ranks-a-run 1
+    refused 2 'ranks: 0 is no whole number from 1 to 65536' "$APD" study r.yaml --vary ranks=0,1
+    refused 2 '5 ranks a run, but the study has 4 shards' "$APD" study r.yaml --vary ranks=5 --dry-run
+    refused 2 '3 ranks, but 2 shards: use at most as many ranks (run ' "$APD" study r.yaml --vary ranks=3 --vary shards=2 \
+        --dry-run --seconds 0
+    # other results are noticed, and the tables are there all the same
+    rm studies/r/scaling.md
+    sed -i 's/"results_digest": "./&0/' studies/r/*repeat=2,ranks=3*/manifest.json
+    refused 1 'the results of seed=5 differ between ranks or repeats' "$APD" study r.yaml --gather
+    grep -q 'THE RESULTS DIFFER' studies/r/scaling.md || fail "$(cat studies/r/scaling.md)"
+    # weak scaling: shards and batch with the ranks
+    cat >w.yaml <<'YAML'
+base: base.yaml
+zip:
+  ranks: [1, 2]
+  shards: [1, 2]
+  training.batch: [7, 14]
+YAML
+    study ranks 2 study w.yaml
+    expect 0
+    [ "$(cut -d, -f2,5,7,8 studies/w/scaling.csv | tail -n 2 | tr '\n' ' ')" = "weak,1,1,7 weak,2,2,14 " ] ||
+        fail "$(cat studies/w/scaling.csv)"
+}
+
 case_slurm() {
     prepare
     "$APD" study s.yaml --slurm scripts --ranks-a-run 2 --at-once 3 --set data.validation=0.1 >out.txt || fail "slurm"

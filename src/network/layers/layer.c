@@ -134,9 +134,3 @@ apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs
     }
     return APD_OK;
 }
-
-int64_t apd_layer_multiply_adds(const apd_layer *layer, int units) {
-    if (!layer->operation->trained)
-        return 0;
-    return apd_pixels(layer->out) * layer->cols * units;
-}

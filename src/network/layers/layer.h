@@ -115,7 +115,4 @@ apd_status apd_layer_range(const apd_layer *layer, const char *field, int64_t va
 apd_status apd_layers_resolve(apd_image_shape input, const apd_layer_spec *specs, int count, int max_classes,
                               apd_layer *layers, apd_error *error);
 
-/* Multiply-adds of the forward pass of one image, with `units` outputs. */
-int64_t apd_layer_multiply_adds(const apd_layer *layer, int units);
-
 #endif

@@ -52,6 +52,11 @@ bool apd_winograd_suits(const apd_layer *layer) {
     return fast < 0.8 * direct;
 }
 
+int64_t apd_winograd_multiply_adds(const apd_layer *layer) {
+    plan p = plan_of(layer);
+    return p.tiles * APD_SQUARE_POINTS * p.in * p.out;
+}
+
 /* --- scratch ----------------------------------------------------------------------------------------- */
 
 typedef struct buffers {

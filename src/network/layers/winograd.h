@@ -17,6 +17,9 @@
  * transforms. */
 bool apd_winograd_suits(const apd_layer *layer);
 
+/* Multiply-adds of the products of an image, without the transforms, which are additions for the most part. */
+int64_t apd_winograd_multiply_adds(const apd_layer *layer);
+
 int64_t apd_winograd_scratch_floats(const apd_layer *layer);
 
 void apd_winograd_begin_forward(const apd_layer *layer, const apd_pass *pass);
