@@ -74,7 +74,7 @@ static void add_point(const maker *m, apd_scaling_series *series, int first) {
 static const char *const free_keys[][4] = {
     [APD_STRONG] = {NULL},
     [APD_WEAK] = {"training.batch", "shards", "training.epochs", NULL},
-    [APD_TASKS] = {"stream.tasks", NULL},
+    [APD_TASKS] = {"stream.tasks", "method.consolidate_every", NULL},
 };
 
 static int64_t batch_of(const timed *run) {

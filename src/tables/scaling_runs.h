@@ -4,7 +4,7 @@
  *
  *   strong   of one description
  *   weak     that differ in training.batch, shards and training.epochs alone, with as many images a rank
- *   tasks    that differ in stream.tasks alone, on one number of ranks
+ *   tasks    that differ in stream.tasks and method.consolidate_every alone, on one number of ranks
  *
  * A run that was continued on another number of ranks is in none. Local. */
 #ifndef APD_TABLES_SCALING_RUNS_H

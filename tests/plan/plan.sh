@@ -244,7 +244,7 @@ assert [(r["kind"], r["source"], r["ranks"], r["repeats"]) for r in rows][:6] ==
 predicted = [r for r in rows if r["source"] == "predicted"]
 assert predicted and all("one shard a rank" in r["assumptions"] and r["load_balance"] == "" for r in predicted), predicted
 assert all(r["assumptions"] == "" for r in rows if r["source"] == "measured")
-assert len(list(csv.DictReader(open("tables/roofline.csv")))) == 6
+assert 4 <= len(list(csv.DictReader(open("tables/roofline.csv")))) <= 6 # times too short to be measured are left out
 lines = [json.loads(line) for line in open("tables/scaling.jsonl")]
 assert {line["callpath"].split("->")[0] for line in lines} == {"mlp", "mlp weak"}, lines[0]' || fail "--tables"
     grep -q 'PREDICTED, not measured' tables/scaling.md || fail "$(cat tables/scaling.md)"
