@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a trained run in a minute or two: set-up, build, data, training, results.
+# From nothing to a trained run in a minute or two: set-up, build, data, training, a report.
 #   jobs/quickstart.sh [--no-install]
 # Downloads no data. Run again, it resumes the run. With --no-install, or with APD_NO_INSTALL set
 # to anything but 0, it installs nothing.
@@ -39,7 +39,7 @@ configure() {
 }
 
 mkdir -p build
-step "1/4 Set-up"
+step "1/5 Set-up"
 # What a cluster's modules or Spack give is as good as packages: anything is installed only when the build cannot be
 # configured, or there is no mpirun.
 if command -v cmake >/dev/null && command -v ninja >/dev/null && command -v mpirun >/dev/null && configure; then
@@ -50,10 +50,10 @@ else
     configure || { cat "$log"; exit 2; }
 fi
 
-step "2/4 Build (into $build)"
+step "2/5 Build (into $build)"
 cmake --build --preset release --target apd
 
-step "3/4 Data"
+step "3/5 Data"
 if [ -e "$data" ]; then
     echo "$data is there already."
 else
@@ -61,16 +61,20 @@ else
     "$build/apd" generate --classes 50 --train 100 --test 30 --size 28 --seed 1 --output "$data"
 fi
 
-step "4/4 Training on 2 ranks (Ctrl-C stops it)"
+step "4/5 Training on 2 ranks (Ctrl-C stops it)"
 mpirun -n 2 "$build/apd" train jobs/quickstart.yaml || {
     status=$?
     echo "quickstart: training stopped with exit status $status; 'man jobs/apd.1' says what that means." >&2
     exit "$status"
 }
 
+step "5/5 Report"
+"$build/apd" report "$run"
+
 cat <<TEXT
 
 == Where everything is (in $PWD)
+  $run/report/index.html  tables and figures of the run, for a browser
   $build/apd               the program; 'man jobs/apd.1' is its manual
   $data                  the data: 50 classes of drawn glyphs
   $run/run.yaml        the description as resolved, every value with its origin

@@ -8,7 +8,7 @@ set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
           libscalapack-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev libpng-dev libxxhash-dev
-          liblzma-dev zlib1g-dev hdf5-tools)
+          liblzma-dev zlib1g-dev hdf5-tools gnuplot-nox)
 test_packages=(libcmocka-dev clang-format python3-h5py python3-numpy shellcheck xz-utils slurm-wlm munge iproute2
                strace)
 
@@ -33,7 +33,7 @@ explain_by_hand() {
     cat <<'TEXT'
 setup: this system has no apt-get, so nothing was installed. apd needs:
   a C compiler, CMake 3.20 or newer, Ninja, pkg-config, Open MPI, HDF5, ScaLAPACK, OpenBLAS,
-  libyaml, Random123, libpng, xxHash, xz (liblzma), zlib; for the tests also cmocka, and, where they are to be
+  libyaml, Random123, libpng, xxHash, xz (liblzma), zlib; gnuplot for the figures of reports; for the tests also cmocka, and, where they are to be
   had, Python 3 with h5py and numpy, clang-format 14, shellcheck, xz, strace and Slurm (tests that lack them are skipped).
 
 With Spack (not as root):
@@ -59,7 +59,7 @@ run() {
 }
 
 install_packages() {
-    echo "setup: apd is built with these packages, which are missing: $*"
+    echo "setup: apd needs these packages, which are missing: $*"
     if [ "$(id -u)" = 0 ]; then
         as_root=()
     elif command -v sudo >/dev/null; then

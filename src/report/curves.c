@@ -142,7 +142,7 @@ static void put_tooltips(const apd_drawing *drawing, FILE *script, const char *b
 /* Task numbers along x: few, whole. */
 static void put_x(const apd_drawing *drawing, FILE *script, double first) {
     int tasks = drawing->group->tasks;
-    double step = fmax(apd_round_step(fmax(tasks, 1), 6), 1.0);
+    double step = tasks <= 12 ? 1.0 : apd_round_step(tasks, 6);
     (void)fprintf(script,
                   "set xlabel 'tasks learned'\n"
                   "set xrange [%g:%g]\n"

@@ -100,7 +100,7 @@ static void put_names(const apd_drawing *drawing, FILE *script) {
 }
 
 static void put_axis(FILE *script, const char *axis, int tasks, int block) {
-    double step = fmax(apd_round_step(tasks, 5), 1.0);
+    double step = tasks <= 12 ? 1.0 : apd_round_step(tasks, 5);
     (void)fprintf(script, "set %stics ('1' 0", axis);
     for (double tick = step; tick <= tasks; tick += step)
         if (tick > 1.0 + 0.4 * step)

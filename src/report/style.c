@@ -30,7 +30,7 @@ static const char rules[] =
     ".tiles b{display:block;font-size:1.35rem;font-weight:600;line-height:1.25;white-space:nowrap}\n"
     ".tiles b small{font-size:.85rem;font-weight:400;color:var(--dim)}\n"
     ".tiles span{color:var(--dim);font-size:.8rem}\n"
-    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:2rem 2rem;"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,max(21rem,45%)),1fr));gap:2rem 2rem;"
     "align-items:start}\n"
     ".small{grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1.5rem}\n"
     "figure{margin:0;min-width:0}\n"

@@ -43,7 +43,7 @@ if command -v man >/dev/null; then
     [ "$(man -M "$prefix/share/man" -w apd)" = "$prefix/share/man/man1/apd.1" ] || fail "man does not find the manual"
 fi
 [ -f "$prefix/share/man/man1/apd.1" ] || fail "no manual"
-for name in README.md LICENSE CITATION.cff CHANGELOG.md docs/installing.md docs/pictures/quickstart.png; do
+for name in README.md LICENSE CITATION.cff CHANGELOG.md docs/installing.md docs/pictures/report.png; do
     [ -f "$prefix/share/doc/apd/$name" ] || fail "no $name"
 done
 # complete WORD...: what completion offers for the last word

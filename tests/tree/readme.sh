@@ -149,7 +149,6 @@ apd import omniglot => real omniglot omniglot
 apd import images => photos; apd import images photos --output data/photos.h5
 sbatch => : tests/jobs/slurm.sh guide
 srun => : tests/jobs/slurm.sh guide
-gnuplot -e "run='runs/quickstart'" => tool gnuplot -e "run='runs/mine'"
 gnuplot runs/mine => tool gnuplot runs/mine/report/figures/average.gp
 gnuplot -e "format => tool gnuplot -e "format='pdf'" runs/mine/report/figures/average.gp
 apd report runs/mine --figures => ! command -v gnuplot >/dev/null || apd report runs/mine --figures pdf,png,tikz
@@ -333,6 +332,7 @@ check_quickstart() {
     fi
     jobs/quickstart.sh --no-install </dev/null >"$work/output" 2>&1 || fail "$(tail -n 30 "$work/output")"
     grep -q '^average accuracy' "$work/output" || fail "$(cat "$work/output")"
+    [ -s runs/quickstart/report/index.html ] || fail "no report: $(cat "$work/output")"
     tail -n 20 "$work/output"
 }
 
