@@ -230,25 +230,44 @@ static void put_log_tics(FILE *script, const char *axis, extent range) {
     (void)fputs(")\n", script);
 }
 
-/* Against one network a task, the dashed line. */
+/* The dashed line of one network a task, named where it leaves the plot, or in its middle. */
+static void put_single(const apd_drawing *drawing, FILE *script, bool leaves, double high) {
+    const int tasks = drawing->group->tasks;
+    if (leaves)
+        (void)fprintf(script,
+                      "set label 99 'one network a task' at %g, graph 0.94 left offset character 0.8,0 "
+                      "textcolor rgb '%s'\n",
+                      high / 100.0, apd_colour_of("axis"));
+    else
+        (void)fprintf(
+            script,
+            "set label 99 'one network a task' at graph 0.66, first %g right offset character -0.8,0.4 "
+            "textcolor rgb '%s'\n",
+            100.0 * (1.0 + 0.66 * (tasks - 1)), apd_colour_of("axis"));
+}
+
+/* From 0 where all lines stay far below one network a task, which leaves the plot; else by logarithms, with all of it. */
 void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
     extent y = extent_of(sheet, true);
-    int tasks = drawing->group->tasks;
-    y.low = fmin(y.low, 100.0) * 0.9;
-    y.high = fmax(y.high, 100.0 * tasks) * 1.1;
+    const int tasks = drawing->group->tasks;
+    const bool far_below = y.high * 1.5 < 50.0 * tasks;
+    if (far_below) {
+        double step = apd_round_step(y.high * 1.3, 5);
+        y = (extent){0.0, step * ceil(y.high * 1.3 / step)};
+    } else {
+        y.low = fmin(y.low, 100.0) * 0.9;
+        y.high = fmax(y.high, 100.0 * tasks) * 1.1;
+        put_log_tics(script, "y", y);
+    }
     apd_drawing_texts(drawing, script);
     bool labels = has_labels(drawing, script);
     put_x(drawing, script, 1.0);
-    put_log_tics(script, "y", y);
     set_range(script, y);
     (void)fputs("set ylabel 'capacity, '.percent.' of one network'\n", script);
     if (labels)
-        put_labels(drawing, script, sheet, y, true, 0.065);
-    (void)fprintf(script,
-                  "set label 99 'one network a task' at graph 0.5, first %g right offset character -0.5,0.5 "
-                  "textcolor rgb '%s'\n",
-                  50.0 * (tasks + 1), apd_colour_of("axis"));
+        put_labels(drawing, script, sheet, y, !far_below, 0.065);
+    put_single(drawing, script, far_below, y.high);
     put_plot(drawing, script, "capacity", true, !labels);
     (void)fprintf(script, ", \\\n     100*x with lines linecolor rgb '%s' linewidth 1 dashtype 2",
                   apd_colour_of("axis"));

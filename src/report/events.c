@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 const apd_phase apd_phases[APD_PHASES] = {
-    {"gather_ms", "gather theta"},     {"forward_ms", "forward"}, {"backward_ms", "backward"},
-    {"reduce_ms", "reduce gradients"}, {"update_ms", "update"},   {"share_ms", "share theta"},
+    {"gather_ms", "gather"}, {"forward_ms", "forward"}, {"backward_ms", "backward"},
+    {"reduce_ms", "reduce"}, {"update_ms", "update"},   {"share_ms", "share"},
 };
 
 /* --- lists that grow ----------------------------------------------------------------------------------------- */

@@ -31,9 +31,12 @@ const apd_figure apd_figures[] = {
     {"rank", "Effective rank",
      "Effective rank of the tasks' own parameters in each layer, at each consolidation.", APD_OF_RUN, 420,
      300, false, apd_rank_numbers, apd_rank_draw, NULL},
-    {"times", "Time of a training step", "Milliseconds by phase, mean over tasks and runs.", APD_OF_GROUP,
-     420, 260, false, apd_times_numbers, apd_times_draw, NULL},
-    {"phases", "Time of a training step", "Milliseconds by phase, mean over the steps of each task.",
+    {"times", "Time of a training step",
+     "Milliseconds by phase, mean over tasks and runs; theta is gathered and shared, gradients are reduced.",
+     APD_OF_GROUP, 420, 260, false, apd_times_numbers, apd_times_draw, NULL},
+    {"phases", "Time of a training step",
+     "Milliseconds by phase, mean over the steps of each task; theta is gathered and shared, gradients are "
+     "reduced.",
      APD_OF_RUN, 420, 300, false, apd_phases_numbers, apd_phases_draw, NULL},
     {NULL, NULL, NULL, APD_OF_GROUP, 0, 0, false, NULL, NULL, NULL},
 };

@@ -215,7 +215,7 @@ static void take_unfinished(apd_report *report) {
     report->group_count += group->line_count > 0;
 }
 
-/* One scale for all matrices of a group: from the least to the largest accuracy. */
+/* One scale for all matrices of a group: from the least to the largest accuracy, and ten points at least. */
 static void find_range(const apd_report *report, apd_report_group *group) {
     group->low = 1.0;
     group->high = 0.0;
@@ -230,6 +230,11 @@ static void find_range(const apd_report *report, apd_report_group *group) {
             }
         }
         free(row);
+    }
+    double lack = 0.1 - (group->high - group->low);
+    if (lack > 0.0) {
+        group->high = fmin(group->high + lack / 2.0, 1.0);
+        group->low = fmax(group->high - 0.1, 0.0);
     }
 }
 

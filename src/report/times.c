@@ -48,7 +48,7 @@ bool apd_times_numbers(apd_drawing *drawing) {
         *apd_sheet_at(sheet, l, 0) = sum;
         any = any || sum > 0.0;
     }
-    drawing->height = 124 + 24 * group->line_count;
+    drawing->height = 110 + 24 * group->line_count;
     return any;
 }
 
@@ -67,10 +67,10 @@ void apd_times_draw(const apd_drawing *drawing, FILE *script) {
     for (int l = 0; l < group->line_count; l++)
         longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
     (void)fprintf(script,
-                  "set yrange [%g:-0.5]\nset xrange [0:*]\nset lmargin %zu\nset tmargin 4.8\n"
+                  "set yrange [%g:-0.5]\nset xrange [0:*]\nset lmargin %zu\nset tmargin 3.6\n"
                   "set border 1\nset xlabel 'milliseconds a step'\nunset ytics\n"
                   "unset grid\nset grid xtics linecolor rgb '%s' linetype 1 linewidth 1\n"
-                  "set key outside top left horizontal Left reverse samplen 1 width 0 maxrows 2\n",
+                  "set key outside top left horizontal Left reverse samplen 1 width 0 maxcols 3\n",
                   group->line_count - 0.5, (longest < 24 ? longest : 24) + 2, apd_colour_of("grid"));
     for (int l = 0; l < group->line_count; l++)
         apd_script_row_name(script, l + 1, l);
@@ -132,7 +132,7 @@ void apd_phases_draw(const apd_drawing *drawing, FILE *script) {
     (void)fprintf(
         script,
         "set xrange [1:%g]\nset yrange [0:*]\nset xlabel 'task'\nset ylabel 'milliseconds a step'\n"
-        "set tmargin 4.8\nset key outside top left horizontal Left reverse samplen 1 width 0 maxrows 2\n",
+        "set tmargin 3.6\nset key outside top left horizontal Left reverse samplen 1 width 0 maxcols 3\n",
         *apd_sheet_at(sheet, sheet->rows - 1, 0));
     for (int p = 0; p < APD_PHASES; p++) {
         char before[200];
