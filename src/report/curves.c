@@ -230,20 +230,15 @@ static void put_log_tics(FILE *script, const char *axis, extent range) {
     (void)fputs(")\n", script);
 }
 
-/* The dashed line of one network a task, named where it leaves the plot, or in its middle. */
-static void put_single(const apd_drawing *drawing, FILE *script, bool leaves, double high) {
-    const int tasks = drawing->group->tasks;
+/* The name of the dashed line of one network a task: where it leaves the plot, or in the corner that it leaves free. */
+static void put_single(FILE *script, bool leaves, double high) {
+    char at[40] = "graph 0";
     if (leaves)
-        (void)fprintf(script,
-                      "set label 99 'one network a task' at %g, graph 0.94 left offset character 0.8,0 "
-                      "textcolor rgb '%s'\n",
-                      high / 100.0, apd_colour_of("axis"));
-    else
-        (void)fprintf(
-            script,
-            "set label 99 'one network a task' at graph 0.66, first %g right offset character -0.8,0.4 "
-            "textcolor rgb '%s'\n",
-            100.0 * (1.0 + 0.66 * (tasks - 1)), apd_colour_of("axis"));
+        (void)snprintf(at, sizeof at, "first %g", high / 100.0);
+    (void)fprintf(script,
+                  "set label 99 'one network a task' at %s, graph 0.95 left offset character 0.8,0 textcolor "
+                  "rgb '%s'\n",
+                  at, apd_colour_of("axis"));
 }
 
 /* From 0 where all lines stay far below one network a task, which leaves the plot; else by logarithms, with all of it. */
@@ -267,7 +262,7 @@ void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
     (void)fputs("set ylabel 'capacity, '.percent.' of one network'\n", script);
     if (labels)
         put_labels(drawing, script, sheet, y, !far_below, 0.065);
-    put_single(drawing, script, far_below, y.high);
+    put_single(script, far_below, y.high);
     put_plot(drawing, script, "capacity", true, !labels);
     (void)fprintf(script, ", \\\n     100*x with lines linecolor rgb '%s' linewidth 1 dashtype 2",
                   apd_colour_of("axis"));

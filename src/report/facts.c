@@ -47,6 +47,13 @@ static void head_run(const apd_report_run *run, FILE *page) {
     }
     if (!isnan(result->ranks))
         (void)fprintf(page, ", on %s", apd_count((int64_t)result->ranks, "rank").text);
+    int forgotten = 0;
+    for (int t = 0; t < result->done; t++)
+        forgotten += result->records[t].classes == 0;
+    if (forgotten > 0)
+        (void)fprintf(page, "; %s forgotten", apd_count(forgotten, "task").text);
+    if (run->events.starts > 1)
+        (void)fprintf(page, "; %s", apd_count(run->events.starts, "start").text);
     if (run->kind == APD_RUN_RUNNING)
         (void)fputs("; it is running", page);
 }

@@ -26,6 +26,8 @@ static void put_sparkline(const apd_sheet *sheet, int column, FILE *page) {
     }
     if (count < 2 || sheet->headings[column] == NULL || strncmp(sheet->headings[column], "±", 2) == 0)
         return;
+    if (high - low < 1e-3 * fabs(high)) /* rounding is no news */
+        low = high = last;
     (void)fputs("<tr><th class=\"text\">", page);
     apd_html_text(page, sheet->headings[column]);
     (void)fputs("</th><td><svg class=\"spark\" viewBox=\"-1 -1 122 26\"><polyline points=\"", page);
@@ -105,7 +107,9 @@ static apd_status put_matrix(const apd_drawing *drawing, const char *folder, FIL
 apd_status apd_fallback_put(const apd_drawing *drawing, const char *folder, FILE *page, apd_error *error) {
     if (drawing->sheets[0].matrix)
         return put_matrix(drawing, folder, page, error);
-    for (int s = 0; s < drawing->sheet_count; s++)
+    if (drawing->sheets[0].labels != NULL) /* rows are things, not times */
+        apd_sheet_html(&drawing->sheets[0], page);
+    for (int s = 0; s < drawing->sheet_count && drawing->sheets[0].labels == NULL; s++)
         if (drawing->sheets[s].rows > 1)
             put_sparklines(&drawing->sheets[s], page);
     return APD_OK;

@@ -140,12 +140,12 @@ static double cost(box name, const box *taken, int count) {
     return sum + area - overlap(name, inside);
 }
 
-/* Choose a way for each of the points x, y (count), one after the other. */
-static void place_names(const double *x, const double *y, const apd_report_line *lines, int count,
-                        int *chosen) {
+/* Choose a way for each of the points x, y (count), with bars of +- off, one after the other. */
+static void place_names(const double *x, const double *y, const double *off, const apd_report_line *lines,
+                        int count, int *chosen) {
     box *taken = apd_allocate(2 * (int64_t)count, sizeof *taken, "places of names");
     for (int l = 0; l < count; l++)
-        taken[l] = (box){x[l] - 0.015, x[l] + 0.015, y[l] - 0.025, y[l] + 0.025};
+        taken[l] = (box){x[l] - 0.015, x[l] + 0.015, y[l] - fmax(off[l], 0.025), y[l] + fmax(off[l], 0.025)};
     for (int l = 0; l < count; l++) {
         double least = INFINITY;
         for (int w = 0; w < WAYS; w++) {
@@ -165,13 +165,14 @@ static void put_names(const apd_drawing *drawing, FILE *script, double low, doub
                       double top) {
     const int count = drawing->group->line_count;
     const apd_sheet *points = &drawing->sheets[0];
-    double *x = apd_allocate(2 * (int64_t)count, sizeof *x, "points"), *y = x + count;
+    double *x = apd_allocate(3 * (int64_t)count, sizeof *x, "points"), *y = x + count, *off = y + count;
     int *chosen = apd_allocate(count, sizeof *chosen, "places of names");
     for (int l = 0; l < count; l++) {
         x[l] = log(*apd_sheet_at(points, l, 0) / low) / log(high / low);
         y[l] = (*apd_sheet_at(points, l, 1) - bottom) / (top - bottom);
+        off[l] = *apd_sheet_at(points, l, 3) / (top - bottom);
     }
-    place_names(x, y, drawing->group->lines, count, chosen);
+    place_names(x, y, off, drawing->group->lines, count, chosen);
     for (int l = 0; l < count; l++)
         (void)fprintf(script, "set label %d name[%d] at %g,%g %s offset character %s,%g textcolor rgb '%s'\n",
                       l + 1, l + 1, *apd_sheet_at(points, l, 0), *apd_sheet_at(points, l, 1),

@@ -42,6 +42,7 @@ static const char rules[] =
     "img.plot{max-width:26rem}\n"
     ".small .plot{max-width:330px}\n"
     ".spark{width:120px;height:26px}.spark polyline{fill:none;stroke:var(--apd);stroke-width:1.5}\n"
+    ".sparks th,.sparks td{vertical-align:middle}\n"
     ".scroll{overflow-x:auto;margin:.75rem 0}\n"
     "table{border-collapse:collapse;font-size:.84rem;line-height:1.35}\n"
     ".caption{max-width:none;font-weight:600;font-size:.84rem;margin:1.25rem 0 -.25rem}\n"
