@@ -344,36 +344,29 @@ bool apd_rank_numbers(apd_drawing *drawing) {
 
 void apd_rank_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
-    const char *colour = apd_colour_of(drawing->run->result->method);
-    double top = 1.0, *ends = apd_allocate(sheet->columns, sizeof *ends, "labels");
-    size_t longest = 0;
+    const int layers = sheet->columns - 1;
+    const char *const *names = (const char *const *)sheet->headings + 1;
+    const char **colours = apd_allocate(layers, sizeof *colours, "colours");
+    double top = 1.0;
     for (int64_t r = 0; r < sheet->rows; r++)
-        for (int c = 1; c < sheet->columns; c++)
-            top = fmax(top, *apd_sheet_at(sheet, r, c));
-    for (int c = 1; c < sheet->columns; c++) {
-        ends[c - 1] = *apd_sheet_at(sheet, sheet->rows - 1, c);
-        ends[c - 1] = isnan(ends[c - 1]) ? 0.0 : ends[c - 1];
-        longest = strlen(sheet->headings[c]) > longest ? strlen(sheet->headings[c]) : longest;
-    }
+        for (int k = 0; k < layers; k++)
+            top = fmax(top, *apd_sheet_at(sheet, r, k + 1));
+    for (int k = 0; k < layers; k++)
+        colours[k] = apd_colour_of(drawing->run->result->method);
     double step = apd_round_step(top, 5);
     top = step * ceil(top / step);
-    apd_spread(ends, sheet->columns - 1, 0.065 * top, 0.0, top);
-    apd_script_texts(script, (const char *const *)sheet->headings + 1, sheet->columns - 1);
+    apd_script_texts(script, names, layers);
+    apd_script_ends(script, apd_sheet_at(sheet, sheet->rows - 1, 1), colours, layers, 0.0, top, false, 0.065);
     (void)fprintf(script,
                   "set yrange [0:%g]\nset xrange [0:%g]\nset rmargin %zu\nset xlabel 'tasks learned'\n"
                   "set ylabel 'effective rank'\n",
-                  top, *apd_sheet_at(sheet, sheet->rows - 1, 0), longest + 2);
-    for (int c = 1; c < sheet->columns; c++)
+                  top, *apd_sheet_at(sheet, sheet->rows - 1, 0), apd_longest(names, layers) + 2);
+    for (int k = 0; k < layers; k++)
         (void)fprintf(
             script,
-            "set label name[%d] at graph 1, first %g left offset character 0.8,0 textcolor rgb '%s'\n", c,
-            ends[c - 1], colour);
-    for (int c = 1; c < sheet->columns; c++)
-        (void)fprintf(
-            script,
-            "%s$rank using 1:%d with linespoints linecolor rgb '%s' linewidth 2 dashtype %d pointtype 7 "
-            "pointsize 0.5",
-            c == 1 ? "plot " : ", \\\n     ", c + 1, colour, 1 + (c - 1) % 5);
+            "%s$rank using 1:%d with linespoints linecolor rgb '%s' linewidth 2 dashtype %d pointtype "
+            "7 pointsize 0.5",
+            k == 0 ? "plot " : ", \\\n     ", k + 2, colours[k], 1 + k % 5);
     (void)fputc('\n', script);
-    free(ends);
+    free(colours);
 }

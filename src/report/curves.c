@@ -33,7 +33,7 @@ static bool fill(apd_drawing *drawing, const char *name, const char *unit, int f
                 int place = places[kept + r];
                 values[i] = place < run->result->done ? 100.0 * value(run, place) : (double)NAN;
             }
-            apd_summary summary = apd_report_summary(values, line->count);
+            apd_summary summary = apd_summarize(values, line->count);
             *apd_sheet_at(sheet, r, 0) = places[kept + r] + 1;
             *apd_sheet_at(sheet, r, 1 + 2 * l) = summary.mean;
             *apd_sheet_at(sheet, r, 2 + 2 * l) = summary.deviation;
@@ -69,38 +69,14 @@ static double last_mean(const apd_sheet *sheet, int line) {
     return NAN;
 }
 
-/* Room to the right for the longest name; long names and many lines get a key below instead. */
-static bool has_labels(const apd_drawing *drawing, FILE *script) {
-    const apd_report_group *group = drawing->group;
-    size_t longest = 0;
-    for (int l = 0; l < group->line_count; l++)
-        longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
-    bool labels = longest <= 20 && group->line_count <= 10;
-    if (labels)
-        (void)fprintf(script, "set rmargin %zu\n", longest + 2);
-    else
-        (void)fputs("set key below left Left reverse samplen 2 width 1\n", script);
-    return labels;
-}
-
-/* Each line's name at its end, as high as the line unless others are there. */
+/* Each line's name at its end. */
 static void put_labels(const apd_drawing *drawing, FILE *script, const apd_sheet *sheet, extent y, bool log,
                        double gap) {
-    const apd_report_group *group = drawing->group;
-    double *at = apd_allocate(group->line_count, sizeof *at, "labels");
-    for (int l = 0; l < group->line_count; l++) {
-        at[l] = last_mean(sheet, l);
-        at[l] = isnan(at[l]) ? y.low : at[l];
-        at[l] = log ? log10(at[l]) : at[l];
-    }
-    double low = log ? log10(y.low) : y.low, high = log ? log10(y.high) : y.high;
-    apd_spread(at, group->line_count, gap * (high - low), low, high);
-    for (int l = 0; l < group->line_count; l++)
-        (void)fprintf(
-            script,
-            "set label %d name[%d] at graph 1, first %.6g left offset character 0.8,0 textcolor rgb '%s'\n",
-            l + 1, l + 1, log ? pow(10.0, at[l]) : at[l], apd_colour_of(group->lines[l].method));
-    free(at);
+    double *ends = apd_allocate(drawing->group->line_count, sizeof *ends, "labels");
+    for (int l = 0; l < drawing->group->line_count; l++)
+        ends[l] = last_mean(sheet, l);
+    apd_drawing_ends(drawing, script, ends, y.low, y.high, log, gap);
+    free(ends);
 }
 
 /* Bands first, so that no line is below one. */
@@ -185,8 +161,7 @@ void apd_average_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
     extent y = rounded(extent_of(sheet, true));
     y.high = fmin(y.high, 100.0);
-    apd_drawing_texts(drawing, script);
-    bool labels = has_labels(drawing, script);
+    bool labels = apd_drawing_begin(drawing, script);
     put_x(drawing, script, 1.0);
     set_range(script, y);
     (void)fputs("set ylabel 'average accuracy, '.percent\n", script);
@@ -208,26 +183,12 @@ void apd_average_remark(const apd_drawing *drawing, FILE *page) {
 /* --- capacity ------------------------------------------------------------------------------------------------------- */
 
 static double capacity_at(const apd_report_run *run, int place) {
-    return place < run->events.task_count ? run->events.tasks[place].capacity : (double)NAN;
+    double capacity = place < run->events.task_count ? run->events.tasks[place].capacity : (double)NAN;
+    return capacity > 0.0 ? capacity : (double)NAN;
 }
 
 bool apd_capacity_numbers(apd_drawing *drawing) {
     return drawing->group->tasks > 1 && fill(drawing, "capacity", "%", 0, capacity_at);
-}
-
-/* 1, 2 and 5 times the powers of ten within the range. */
-static void put_log_tics(FILE *script, const char *axis, extent range) {
-    static const double steps[] = {1.0, 2.0, 5.0};
-    const char *separator = "";
-    (void)fprintf(script, "set logscale %s\nset %stics (", axis, axis);
-    for (double power = pow(10.0, floor(log10(range.low))); power <= range.high; power *= 10.0)
-        for (int s = 0; s < 3; s++)
-            if (steps[s] * power >= range.low * 0.999 && steps[s] * power <= range.high * 1.001 &&
-                (s == 0 || range.high / range.low < 300.0)) {
-                (void)fprintf(script, "%s%g", separator, steps[s] * power);
-                separator = ", ";
-            }
-    (void)fputs(")\n", script);
 }
 
 /* The name of the dashed line of one network a task: where it leaves the plot, or in the corner that it leaves free. */
@@ -253,12 +214,13 @@ void apd_capacity_draw(const apd_drawing *drawing, FILE *script) {
     } else {
         y.low = fmin(y.low, 100.0) * 0.9;
         y.high = fmax(y.high, 100.0 * tasks) * 1.1;
-        put_log_tics(script, "y", y);
     }
-    apd_drawing_texts(drawing, script);
-    bool labels = has_labels(drawing, script);
+    bool labels = apd_drawing_begin(drawing, script);
     put_x(drawing, script, 1.0);
-    set_range(script, y);
+    if (far_below)
+        set_range(script, y);
+    else
+        apd_script_log_axis(script, 'y', y.low, y.high);
     (void)fputs("set ylabel 'capacity, '.percent.' of one network'\n", script);
     if (labels)
         put_labels(drawing, script, sheet, y, !far_below, 0.065);
@@ -298,7 +260,7 @@ static void fill_curve(const apd_drawing *drawing, apd_sheet *sheet, int l, int 
             const apd_result *result = drawing->report->runs[line->runs[i]].result;
             values[i] = places[r] < result->done ? 100.0 * curves[i][places[r]] : (double)NAN;
         }
-        apd_summary summary = apd_report_summary(values, line->count);
+        apd_summary summary = apd_summarize(values, line->count);
         *apd_sheet_at(sheet, r, 1 + 2 * l) = summary.mean;
         *apd_sheet_at(sheet, r, 2 + 2 * l) = summary.deviation;
     }
@@ -329,6 +291,8 @@ bool apd_forgetting_numbers(apd_drawing *drawing) {
             apd_sheet_head(sheet, 2 + 2 * l, 2, "±");
             fill_curve(drawing, sheet, l, place, places + first);
         }
+        if (!isfinite(extent_of(sheet, false).low)) /* forgotten in every run */
+            apd_sheet_clear(&drawing->sheets[--drawing->sheet_count]);
     }
     free(places);
     drawing->height = group->line_count > 1 ? 40 + 170 * drawing->sheet_count : 300;
@@ -339,29 +303,29 @@ bool apd_forgetting_numbers(apd_drawing *drawing) {
 static void draw_together(const apd_drawing *drawing, FILE *script) {
     extent y = {INFINITY, -INFINITY};
     double ends[APD_FIGURE_SHEETS];
-    const char *colour = apd_colour_of(drawing->group->lines[0].method);
+    char names[APD_FIGURE_SHEETS][32];
+    const char *texts[APD_FIGURE_SHEETS], *colours[APD_FIGURE_SHEETS];
     for (int s = 0; s < drawing->sheet_count; s++) {
         extent own = extent_of(&drawing->sheets[s], false);
         y.low = fmin(y.low, own.low);
         y.high = fmax(y.high, own.high);
         ends[s] = last_mean(&drawing->sheets[s], 0);
+        (void)snprintf(names[s], sizeof names[s], "task %s", drawing->sheets[s].name + strlen("task"));
+        texts[s] = names[s];
+        colours[s] = apd_colour_of(drawing->group->lines[0].method);
     }
     y = rounded(y);
     y.high = fmin(y.high, 100.0);
     put_x(drawing, script, 1.0);
     set_range(script, y);
-    apd_spread(ends, drawing->sheet_count, 0.065 * (y.high - y.low), y.low, y.high);
+    apd_script_texts(script, texts, drawing->sheet_count);
+    apd_script_ends(script, ends, colours, drawing->sheet_count, y.low, y.high, false, 0.065);
     (void)fputs("set ylabel 'accuracy, '.percent\nset rmargin 10\n", script);
-    for (int s = 0; s < drawing->sheet_count; s++)
-        (void)fprintf(
-            script,
-            "set label %d 'task %s' at graph 1, first %.6g left offset character 0.8,0 textcolor rgb '%s'\n",
-            s + 1, drawing->sheets[s].name + 4, ends[s], colour);
     for (int s = 0; s < drawing->sheet_count; s++)
         (void)fprintf(script,
                       "%s$%s using 1:2 with linespoints linecolor rgb '%s' linewidth 2 dashtype %d pointtype "
                       "7 pointsize 0.3",
-                      s == 0 ? "plot " : ", \\\n     ", drawing->sheets[s].name, colour, s + 1);
+                      s == 0 ? "plot " : ", \\\n     ", drawing->sheets[s].name, colours[s], s + 1);
     (void)fputc('\n', script);
 }
 
@@ -370,7 +334,7 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
         draw_together(drawing, script);
         return;
     }
-    apd_drawing_texts(drawing, script);
+    bool labels = apd_drawing_begin(drawing, script);
     (void)fprintf(script, "set multiplot layout %d,1\nset lmargin 8\nset bmargin 2\nset tmargin 1\n",
                   drawing->sheet_count);
     for (int s = 0; s < drawing->sheet_count; s++) {
@@ -378,7 +342,6 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
         extent y = rounded(extent_of(sheet, false));
         bool last = s + 1 == drawing->sheet_count;
         y.high = fmin(y.high, 100.0);
-        bool labels = has_labels(drawing, script);
         put_x(drawing, script, 1.0);
         set_range(script, y);
         if (!last)
@@ -388,6 +351,7 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script) {
         (void)fprintf(script, "set ylabel 'task %s, '.percent\n", sheet->name + 4);
         if (last)
             (void)fputs("set bmargin 3.4\n", script);
+        (void)fputs("unset label\n", script);
         if (labels)
             put_labels(drawing, script, sheet, y, false, 0.115);
         put_plot(drawing, script, sheet->name, false, false);

@@ -66,13 +66,41 @@ int *apd_drawing_places(int tasks, int most, int *count) {
     return places;
 }
 
-void apd_drawing_texts(const apd_drawing *drawing, FILE *script) {
+const char **apd_drawing_names(const apd_drawing *drawing) {
     const apd_report_group *group = drawing->group;
-    const char **texts = apd_allocate(group->line_count, sizeof *texts, "lines' names");
+    const char **names = apd_allocate(group->line_count, sizeof *names, "lines' names");
     for (int l = 0; l < group->line_count; l++)
-        texts[l] = group->lines[l].name;
-    apd_script_texts(script, texts, group->line_count);
-    free(texts);
+        names[l] = group->lines[l].name;
+    return names;
+}
+
+const char **apd_drawing_colours(const apd_drawing *drawing) {
+    const apd_report_group *group = drawing->group;
+    const char **colours = apd_allocate(group->line_count, sizeof *colours, "lines' colours");
+    for (int l = 0; l < group->line_count; l++)
+        colours[l] = apd_colour_of(group->lines[l].method);
+    return colours;
+}
+
+bool apd_drawing_begin(const apd_drawing *drawing, FILE *script) {
+    enum { LONG = 20, MANY = 10 };
+    const int lines = drawing->group->line_count;
+    const char **names = apd_drawing_names(drawing);
+    size_t longest = apd_longest(names, lines);
+    apd_script_texts(script, names, lines);
+    free(names);
+    if (longest > LONG || lines > MANY)
+        (void)fputs("set key below left Left reverse samplen 2 width 1\n", script);
+    else
+        (void)fprintf(script, "set rmargin %zu\n", longest + 2);
+    return longest <= LONG && lines <= MANY;
+}
+
+void apd_drawing_ends(const apd_drawing *drawing, FILE *script, const double *y, double low, double high,
+                      bool log, double gap) {
+    const char **colours = apd_drawing_colours(drawing);
+    apd_script_ends(script, y, colours, drawing->group->line_count, low, high, log, gap);
+    free(colours);
 }
 
 void apd_drawing_style(const apd_report_line *line, FILE *script) {

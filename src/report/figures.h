@@ -53,8 +53,15 @@ void apd_drawing_clear(apd_drawing *drawing);
 enum { APD_CURVE_POINTS = 500 };
 int *apd_drawing_places(int tasks, int most, int *count);
 
-/* Texts of all lines of the group as name[1 ..] of the script. */
-void apd_drawing_texts(const apd_drawing *drawing, FILE *script);
+/* The names and colours of the group's lines, (lines); free the lists. The script's names are these, and so are its margins. */
+const char **apd_drawing_names(const apd_drawing *drawing);
+const char **apd_drawing_colours(const apd_drawing *drawing);
+
+/* Begin the script of a figure of lines: their names as name[1 ..], and room for them on the right; a key below instead where they
+ * are long or many. Returns whether names stand on the right: put them there by apd_drawing_ends. */
+bool apd_drawing_begin(const apd_drawing *drawing, FILE *script);
+void apd_drawing_ends(const apd_drawing *drawing, FILE *script, const double *y, double low, double high,
+                      bool log, double gap);
 
 /* "dashtype 2" and the like: colour, width and dashes of a line as gnuplot's options. */
 void apd_drawing_style(const apd_report_line *line, FILE *script);

@@ -60,24 +60,11 @@ bool apd_pareto_numbers(apd_drawing *drawing) {
         *apd_sheet_at(sheet, l, 1) = 100.0 * line->of[APD_ACC].mean;
         *apd_sheet_at(sheet, l, 2) = 100.0 * line->of[APD_CAPACITY].deviation;
         *apd_sheet_at(sheet, l, 3) = 100.0 * line->of[APD_ACC].deviation;
-        if (!(line->of[APD_CAPACITY].mean > 0.0))
+        if (!(line->of[APD_CAPACITY].mean > 0.0) || isnan(line->of[APD_ACC].mean))
             return false;
     }
     fill_front(drawing, sheet);
     return true;
-}
-
-static void put_capacity_axis(FILE *script, double low, double high) {
-    static const double steps[] = {1.0, 2.0, 5.0};
-    const char *separator = "";
-    (void)fprintf(script, "set logscale x\nset xrange [%g:%g]\nset xtics (", low, high);
-    for (double power = pow(10.0, floor(log10(low))); power <= high; power *= 10.0)
-        for (int s = 0; s < 3; s++)
-            if (steps[s] * power >= low && steps[s] * power <= high && (s == 0 || high / low < 300.0)) {
-                (void)fprintf(script, "%s%g", separator, steps[s] * power);
-                separator = ", ";
-            }
-    (void)fputs(")\nset xlabel 'capacity, '.percent.' of one network'\n", script);
 }
 
 /* One network a task: a dashed line at 100 T %, and another at the accuracy of the line that is that. */
@@ -198,8 +185,11 @@ void apd_pareto_draw(const apd_drawing *drawing, FILE *script) {
     double step = apd_round_step(fmax(top - bottom, 1.0), 5);
     bottom = fmax(0.0, step * floor(bottom / step - 0.3));
     top = fmin(100.0, step * ceil(top / step + 0.3));
-    apd_drawing_texts(drawing, script);
-    put_capacity_axis(script, low, high);
+    const char **names = apd_drawing_names(drawing);
+    apd_script_texts(script, names, group->line_count);
+    free(names);
+    apd_script_log_axis(script, 'x', low, high);
+    (void)fputs("set xlabel 'capacity, '.percent.' of one network'\n", script);
     (void)fprintf(script, "set yrange [%g:%g]\nset ylabel 'average accuracy, '.percent\n", bottom, top);
     put_single(drawing, script, high);
     put_names(drawing, script, low, high, bottom, top);
@@ -262,35 +252,25 @@ bool apd_opd_numbers(apd_drawing *drawing) {
 void apd_opd_draw(const apd_drawing *drawing, FILE *script) {
     const apd_report_group *group = drawing->group;
     const apd_sheet *sheet = &drawing->sheets[0];
-    double top = 1.0, *ends = apd_allocate(group->line_count, sizeof *ends, "labels");
-    size_t longest = 0;
+    double top = 1.0;
     for (int64_t i = 0; i < sheet->rows; i++)
         for (int l = 0; l < group->line_count; l++)
             top = fmax(top, *apd_sheet_at(sheet, i, l + 1));
     double step = apd_round_step(top, 5);
     top = step * ceil(top / step);
-    for (int l = 0; l < group->line_count; l++) {
-        ends[l] = *apd_sheet_at(sheet, sheet->rows - 1, l + 1);
-        ends[l] = isnan(ends[l]) ? 0.0 : ends[l];
-        longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
-    }
-    apd_spread(ends, group->line_count, 0.065 * top, 0.0, top);
-    apd_drawing_texts(drawing, script);
+    bool labels = apd_drawing_begin(drawing, script);
+    if (labels)
+        apd_drawing_ends(drawing, script, apd_sheet_at(sheet, sheet->rows - 1, 1), 0.0, top, false, 0.065);
     (void)fprintf(script,
-                  "set xrange [1:%lld]\nset yrange [0:%g]\nset rmargin %zu\n"
+                  "set xrange [1:%lld]\nset yrange [0:%g]\n"
                   "set xlabel 'tasks, by rising OPD'\nset ylabel 'OPD, '.percent\n",
-                  (long long)sheet->rows, top, longest + 2);
-    for (int l = 0; l < group->line_count; l++)
-        if (!isnan(*apd_sheet_at(sheet, sheet->rows - 1, l + 1)))
-            (void)fprintf(
-                script,
-                "set label %d name[%d] at graph 1, first %g left offset character 0.8,0 textcolor rgb '%s'\n",
-                l + 1, l + 1, ends[l], apd_colour_of(group->lines[l].method));
+                  (long long)sheet->rows, top);
     for (int l = 0; l < group->line_count; l++) {
         (void)fprintf(script, "%s$opd using 1:%d with linespoints pointtype 7 pointsize 0.35 ",
                       l == 0 ? "plot " : ", \\\n     ", l + 2);
         apd_drawing_style(&group->lines[l], script);
+        if (!labels)
+            (void)fprintf(script, " title name[%d]", l + 1);
     }
     (void)fputc('\n', script);
-    free(ends);
 }

@@ -319,19 +319,3 @@ bool apd_report_is_running(const apd_report *report) {
 bool apd_report_is_over(const apd_report *report) {
     return !apd_report_is_running(report) && !(report->is_study && has_kind(report, APD_RUN_WAITING));
 }
-
-apd_summary apd_report_summary(const double *values, int count) {
-    apd_summary s = {.mean = NAN, .deviation = NAN};
-    double sum = 0.0, squares = 0.0;
-    for (int i = 0; i < count; i++) {
-        s.count += !isnan(values[i]);
-        sum += isnan(values[i]) ? 0.0 : values[i];
-    }
-    if (s.count > 0)
-        s.mean = sum / s.count;
-    for (int i = 0; i < count; i++)
-        squares += isnan(values[i]) ? 0.0 : (values[i] - s.mean) * (values[i] - s.mean);
-    if (s.count > 1)
-        s.deviation = sqrt(squares / (s.count - 1));
-    return s;
-}

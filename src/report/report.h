@@ -70,7 +70,4 @@ bool apd_report_is_over(const apd_report *report);
 /* A task's name; NULL where some run of the report has forgotten it. */
 const char *apd_report_task_name(const apd_report *report, const apd_result_task *task);
 
-/* The mean and the deviation of the sample of `values` (count) without NaN. NaN: without any, with fewer than two. */
-apd_summary apd_report_summary(const double *values, int count);
-
 #endif

@@ -166,3 +166,45 @@ double apd_round_step(double range, int count) {
             return steps[s] * power;
     return 10.0 * power;
 }
+
+/* --- axes ----------------------------------------------------------------------------------------------------- */
+
+void apd_script_ends(FILE *script, const double *y, const char *const *colours, int count, double low,
+                     double high, bool log, double gap) {
+    double *at = apd_allocate(count, sizeof *at, "labels");
+    int *name = apd_allocate(count, sizeof *name, "labels"), shown = 0;
+    for (int i = 0; i < count; i++)
+        if (!isnan(y[i])) {
+            at[shown] = log ? log10(y[i]) : y[i];
+            name[shown++] = i;
+        }
+    double bottom = log ? log10(low) : low, top = log ? log10(high) : high;
+    apd_spread(at, shown, gap * (top - bottom), bottom, top);
+    for (int s = 0; s < shown; s++)
+        (void)fprintf(
+            script,
+            "set label name[%d] at graph 1, first %.6g left offset character 0.8,0 textcolor rgb '%s'\n",
+            name[s] + 1, log ? pow(10.0, at[s]) : at[s], colours[name[s]]);
+    free(name);
+    free(at);
+}
+
+void apd_script_log_axis(FILE *script, char axis, double low, double high) {
+    static const double steps[] = {1.0, 2.0, 5.0};
+    const char *separator = "";
+    (void)fprintf(script, "set logscale %c\nset %crange [%g:%g]\nset %ctics (", axis, axis, low, high, axis);
+    for (double power = pow(10.0, floor(log10(low))); power <= high; power *= 10.0)
+        for (int s = 0; s < 3; s++)
+            if (steps[s] * power >= low && steps[s] * power <= high && (s == 0 || high / low < 300.0)) {
+                (void)fprintf(script, "%s%g", separator, steps[s] * power);
+                separator = ", ";
+            }
+    (void)fputs(")\n", script);
+}
+
+size_t apd_longest(const char *const *texts, int count) {
+    size_t longest = 0;
+    for (int t = 0; t < count; t++)
+        longest = strlen(texts[t]) > longest ? strlen(texts[t]) : longest;
+    return longest;
+}

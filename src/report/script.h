@@ -5,6 +5,7 @@
 #ifndef APD_REPORT_SCRIPT_H
 #define APD_REPORT_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -31,6 +32,17 @@ void apd_script_texts(FILE *script, const char *const *texts, int count);
 
 /* name[number] to the left of the row at `y`. A name is no tic: gnuplot takes those for formats, in which % means something. */
 void apd_script_row_name(FILE *script, int number, int y);
+
+/* Names at the right ends of lines: name[1 .. count], as high as `y` (count) unless others are there, in `colours` (count). NaN: none.
+ * low .. high: the axis; `log`: it is logarithmic; `gap`: the least distance of two names, as a share of it. */
+void apd_script_ends(FILE *script, const double *y, const char *const *colours, int count, double low,
+                     double high, bool log, double gap);
+
+/* A logarithmic axis 'x' or 'y' with tics at 1, 2 and 5 times the powers of ten; over a wide range at the powers alone. */
+void apd_script_log_axis(FILE *script, char axis, double low, double high);
+
+/* The bytes of the longest text, for a margin. */
+size_t apd_longest(const char *const *texts, int count);
 
 /* Move `y` (count) apart, in place, until neighbours differ by at least `gap`, within low .. high as far as it goes: for labels at
  * the ends of lines. */

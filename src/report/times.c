@@ -62,10 +62,10 @@ static void sum_before(int p, char *text, size_t room) {
 /* A bar a line, from the top; phases side by side. */
 void apd_times_draw(const apd_drawing *drawing, FILE *script) {
     const apd_report_group *group = drawing->group;
-    size_t longest = 0;
-    apd_drawing_texts(drawing, script);
-    for (int l = 0; l < group->line_count; l++)
-        longest = strlen(group->lines[l].name) > longest ? strlen(group->lines[l].name) : longest;
+    const char **names = apd_drawing_names(drawing);
+    size_t longest = apd_longest(names, group->line_count);
+    apd_script_texts(script, names, group->line_count);
+    free(names);
     (void)fprintf(script,
                   "set yrange [%g:-0.5]\nset xrange [0:*]\nset lmargin %zu\nset tmargin 3.6\n"
                   "set border 1\nset xlabel 'milliseconds a step'\nunset ytics\n"

@@ -144,18 +144,17 @@ void apd_side_clear(apd_side *side) {
 
 /* --- a line ------------------------------------------------------------------------------------------------------ */
 
-static apd_summary summarize(const apd_side *side, const apd_line *line, apd_measure measured) {
+apd_summary apd_summarize(const double *values, int count) {
     apd_summary s = {.mean = NAN, .deviation = NAN};
     double sum = 0.0, squares = 0.0;
-    for (int i = 0; i < line->count; i++) {
-        double figure = side->figures[line->runs[i]][measured];
-        s.count += !isnan(figure);
-        sum += isnan(figure) ? 0.0 : figure;
+    for (int i = 0; i < count; i++) {
+        s.count += !isnan(values[i]);
+        sum += isnan(values[i]) ? 0.0 : values[i];
     }
     if (s.count > 0)
         s.mean = sum / s.count;
-    for (int i = 0; i < line->count; i++) {
-        double off = side->figures[line->runs[i]][measured] - s.mean;
+    for (int i = 0; i < count; i++) {
+        double off = values[i] - s.mean;
         squares += isnan(off) ? 0.0 : off * off;
     }
     if (s.count > 1)
@@ -225,8 +224,13 @@ apd_line apd_line_make(const apd_side *side, const int *runs, int count) {
     line.missing = why_no_spread(side, &line);
     if (line.missing != NULL)
         line.spread.average = line.spread.largest = NAN;
-    for (apd_measure m = 0; m < APD_MEASURES; m++)
-        line.of[m] = summarize(side, &line, m);
+    double *values = apd_allocate(count, sizeof *values, "a measure of the runs");
+    for (apd_measure m = 0; m < APD_MEASURES; m++) {
+        for (int i = 0; i < count; i++)
+            values[i] = side->figures[runs[i]][m];
+        line.of[m] = apd_summarize(values, count);
+    }
+    free(values);
     return line;
 }
 

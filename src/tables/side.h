@@ -69,6 +69,9 @@ typedef struct apd_summary {
     double deviation; /* of the sample, divided by count - 1; NaN for fewer than two */
 } apd_summary;
 
+/* Of `values` (count) without NaN. */
+apd_summary apd_summarize(const double *values, int count);
+
 typedef struct apd_line {
     int count; /* runs */
     int *runs; /* (count) of the side */
