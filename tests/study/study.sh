@@ -411,7 +411,7 @@ case_ready() {
     for file in "$repository"/jobs/studies/*.yaml; do
         "$APD" study "$file" --dry-run --seconds 0 >out.txt 2>&1 || fail "$file: $(cat out.txt)"
         [ "$(grep -c '^waiting' out.txt)" -ge 2 ] || fail "$file: $(cat out.txt)"
-        grep -q '^#   costs  about [0-9]* hours' "$file" || fail "$file does not say what it costs"
+        grep -qE '^#   costs  about [0-9]+ (hours|minutes)' "$file" || fail "$file does not say what it costs"
         grep -qF "$(basename "$file")" "$repository/docs/studies.md" || fail "docs/studies.md does not name $file"
     done
 }
