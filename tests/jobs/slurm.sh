@@ -278,6 +278,7 @@ case_guide() {
     mkdir bin
     ln -s "$APD" bin/apd
     PATH=$work/bin:$PATH
+    export APD_REPEATS=1 # of scaling.sbatch
     cat "$repository"/README.md "$repository"/docs/*.md | grep -E '^(sbatch|srun) ' | sort -u >lines
     [ "$(grep -c '^sbatch' lines)" -ge 4 ] || fail "the pages have no lines of sbatch"
     local line number=0

@@ -416,4 +416,29 @@ case_ready() {
     done
 }
 
+# The scaling studies as they are shipped, but for fewer and smaller points of smaller data.
+case_scaling_ready() {
+    make_data
+    mkdir -p jobs/studies
+    cp "$repository"/jobs/*.yaml jobs
+    local kind
+    for kind in strong weak tasks; do
+        sed -E 's/^  (ranks|shards|training.batch|training.epochs|stream.tasks|method.consolidate_every): \[([0-9]+, [0-9]+),.*/  \1: [\2]/
+                s/repeat: \[1,.*/repeat: [1]/' "$repository/jobs/studies/$kind-scaling.yaml" >"jobs/studies/$kind-scaling.yaml"
+    done
+    local small=(--set data.file=glyphs.h5)
+    study ranks 2 study jobs/studies/strong-scaling.yaml --vary ranks=1,2 --vary shards=2 "${small[@]}" \
+        --set stream.classes_per_task=3 --set training.batch=14 --set training.epochs=1 --set method.polish_epochs=0
+    expect 0
+    grep -q 'the same results, to the bit, on 1 to 2 ranks' log.txt || fail "$(cat log.txt)"
+    study ranks 2 study jobs/studies/weak-scaling.yaml "${small[@]}"
+    expect 0
+    study ranks 2 study jobs/studies/tasks-scaling.yaml "${small[@]}" --set data.validation=0.2
+    expect 0
+    [ "$(cut -d, -f2,5,9 studies/tasks-scaling/scaling.csv | tail -n 2 | tr '\n' ' ')" = "tasks,2,10 tasks,2,25 " ] ||
+        fail "$(cat studies/tasks-scaling/scaling.csv)"
+    [ "$(wc -l <studies/weak-scaling/scaling.csv)" = 3 ] || fail "$(cat studies/weak-scaling/scaling.csv)"
+    grep -q 's/consolidation' studies/tasks-scaling/scaling.md || fail "$(cat studies/tasks-scaling/scaling.md)"
+}
+
 "case_$1"

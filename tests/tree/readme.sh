@@ -153,6 +153,7 @@ gnuplot runs/mine => tool gnuplot runs/mine/report/figures/average.gp
 gnuplot -e "format => tool gnuplot -e "format='pdf'" runs/mine/report/figures/average.gp
 apd report runs/mine --figures => ! command -v gnuplot >/dev/null || apd report runs/mine --figures pdf,png,tikz
 tests/commands/kills.py => : a test of its own
+reframe => : tests/jobs/reframe.sh
 TEXT
 }
 substitutions_measurements() {
