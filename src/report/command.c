@@ -147,7 +147,7 @@ static apd_status run(const void *given, int count, const char *const *arguments
 
 const apd_command apd_command_report = {
     .name = "report",
-    .arguments = "RUN ... | STUDY",
+    .arguments = "RUN ... | STUDY | BENCH",
     .summary = "runs or a study as one page: tables and figures",
     .details =
         "Writes one HTML file that needs nothing else, from the files of the runs alone: tables, accuracy\n"

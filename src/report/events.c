@@ -12,11 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const apd_phase apd_phases[APD_PHASES] = {
-    {"gather_ms", "gather"}, {"forward_ms", "forward"}, {"backward_ms", "backward"},
-    {"reduce_ms", "reduce"}, {"update_ms", "update"},   {"share_ms", "share"},
-};
-
 /* --- lists that grow ----------------------------------------------------------------------------------------- */
 
 /* An array's length as memory has it: the next power of two. */
@@ -52,8 +47,11 @@ static void take_task(apd_events *events, const char *line) {
     task->commit_seconds = apd_json_find_number(line, "commit_seconds");
     task->commit_bytes = apd_json_find_number(line, "commit_bytes");
     task->checkpoint_bytes = apd_json_find_number(line, "checkpoint_bytes");
-    for (int p = 0; p < APD_PHASES; p++)
-        task->phases[p] = apd_json_find_number(line, apd_phases[p].field);
+    for (int p = 0; p < APD_PHASES; p++) {
+        char field[32];
+        (void)snprintf(field, sizeof field, "%s_ms", apd_phase_names[p]);
+        task->phases[p] = apd_json_find_number(line, field);
+    }
 }
 
 /* The text of a key, to be freed. */

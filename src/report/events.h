@@ -6,17 +6,10 @@
 #ifndef APD_REPORT_EVENTS_H
 #define APD_REPORT_EVENTS_H
 
+#include "base/phase.h"
 #include "base/status.h"
 
 #include <stdint.h>
-
-/* The phases of a training step, in order. */
-typedef struct apd_phase {
-    const char *field; /* of the event "task": milliseconds a step */
-    const char *name;
-} apd_phase;
-enum { APD_PHASES = 6 };
-extern const apd_phase apd_phases[APD_PHASES];
 
 /* After a task. NaN: not said. */
 typedef struct apd_task_event {

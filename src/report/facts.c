@@ -75,7 +75,9 @@ static void head_runs(const apd_report *report, FILE *page) {
 
 void apd_facts_head(const apd_report *report, FILE *page) {
     (void)fputs("<p>", page);
-    if (report->run_count == 1)
+    if (report->run_count == 0)
+        (void)fputs("Steps and kernels, as apd bench has measured them", page);
+    else if (report->run_count == 1)
         head_run(&report->runs[0], page);
     else
         head_runs(report, page);

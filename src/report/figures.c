@@ -38,6 +38,28 @@ const apd_figure apd_figures[] = {
      "Milliseconds by phase, mean over the steps of each task; theta is gathered and shared, gradients are "
      "reduced.",
      APD_OF_RUN, 420, 300, false, apd_phases_numbers, apd_phases_draw, NULL},
+    {"strong", "Strong scaling",
+     "Time of a training step against ranks, of one batch: medians, with the least and the largest of the "
+     "repeats.",
+     APD_OF_REPORT, 420, 320, false, apd_strong_numbers, apd_ranks_draw, apd_ranks_remark},
+    {"weak", "Weak scaling",
+     "Time of a training step against ranks, of a batch that grows with them: medians, with the least and "
+     "the "
+     "largest of the repeats.",
+     APD_OF_REPORT, 420, 320, false, apd_weak_numbers, apd_ranks_draw, apd_ranks_remark},
+    {"tasktimes", "Time against tasks",
+     "After so many tasks: of a run, medians over the last tenth of its tasks, at least five, and its last "
+     "consolidation.",
+     APD_OF_REPORT, 420, 320, false, apd_task_times_numbers, apd_task_times_draw, NULL},
+    {"tasksizes", "Memory and bytes against tasks", "The largest rank's resident set, and the checkpoint.",
+     APD_OF_REPORT, 420, 320, false, apd_task_sizes_numbers, apd_task_sizes_draw, NULL},
+    {"roofline", "Roofline",
+     "Layers of one rank while all work. Work is counted as it is done: of convolutions by Winograd's "
+     "products these, "
+     "without transforms. Bytes: inputs, outputs, weights and their gradients, once each. The roofs are "
+     "measured: "
+     "sgemm of the BLAS, and memory.",
+     APD_OF_REPORT, 420, 340, false, apd_roofline_numbers, apd_roofline_draw, NULL},
     {NULL, NULL, NULL, APD_OF_GROUP, 0, 0, false, NULL, NULL, NULL},
 };
 

@@ -13,11 +13,11 @@
 
 enum { APD_FIGURE_SHEETS = 6 };
 
-/* A figure of one group, or of one run of it. */
+/* A figure of one group, of one run of it, or of the whole report. */
 typedef struct apd_drawing {
     const apd_report *report;
-    const apd_report_group *group;
-    const apd_report_line *line; /* of a figure of a run */
+    const apd_report_group *group; /* NULL: of the whole report */
+    const apd_report_line *line;   /* of a figure of a run */
     const apd_report_run *run;
     char name[64]; /* of its files, and its id in the page: "average", "matrix-2" */
     int sheet_count;
@@ -25,7 +25,7 @@ typedef struct apd_drawing {
     int width, height; /* points; the figure's own, which numbers() may change */
 } apd_drawing;
 
-typedef enum apd_figure_scope { APD_OF_GROUP, APD_OF_RUN } apd_figure_scope;
+typedef enum apd_figure_scope { APD_OF_GROUP, APD_OF_RUN, APD_OF_REPORT } apd_figure_scope;
 
 typedef struct apd_figure {
     const char *name;    /* letters and digits */
@@ -100,5 +100,17 @@ void apd_clusters_draw(const apd_drawing *drawing, FILE *script);
 void apd_clusters_remark(const apd_drawing *drawing, FILE *page);
 bool apd_rank_numbers(apd_drawing *drawing);
 void apd_rank_draw(const apd_drawing *drawing, FILE *script);
+
+/* scaling.c */
+bool apd_strong_numbers(apd_drawing *drawing);
+bool apd_weak_numbers(apd_drawing *drawing);
+void apd_ranks_draw(const apd_drawing *drawing, FILE *script);
+void apd_ranks_remark(const apd_drawing *drawing, FILE *page);
+bool apd_task_times_numbers(apd_drawing *drawing);
+void apd_task_times_draw(const apd_drawing *drawing, FILE *script);
+bool apd_task_sizes_numbers(apd_drawing *drawing);
+void apd_task_sizes_draw(const apd_drawing *drawing, FILE *script);
+bool apd_roofline_numbers(apd_drawing *drawing);
+void apd_roofline_draw(const apd_drawing *drawing, FILE *script);
 
 #endif

@@ -34,10 +34,10 @@ typedef struct page {
 static void name_drawing(const apd_report *report, const apd_figure *figure, apd_drawing *drawing,
                          int number) {
     size_t used = (size_t)snprintf(drawing->name, sizeof drawing->name, "%s", figure->name);
-    int group = (int)(drawing->group - report->groups);
+    int group = drawing->group != NULL ? (int)(drawing->group - report->groups) : 0;
     if (group > 0)
         used += (size_t)snprintf(drawing->name + used, sizeof drawing->name - used, "-%d", group + 1);
-    if (figure->scope == APD_OF_GROUP || report->run_count == 1)
+    if (figure->scope != APD_OF_RUN || report->run_count == 1)
         return;
     used += (size_t)snprintf(drawing->name + used, sizeof drawing->name - used, "-%d-", number + 1);
     for (const char *c = drawing->line->name; *c != '\0' && used + 1 < sizeof drawing->name; c++)
@@ -218,7 +218,7 @@ static apd_status put_figures(page *p, const apd_report_group *group, apd_error 
     bool shown = false;
     (void)fputs("<h2>Figures</h2>\n<div class=\"figures\">\n", p->file);
     for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK; f++)
-        if (f->scope == APD_OF_GROUP || single)
+        if (f->scope == APD_OF_GROUP || (f->scope == APD_OF_RUN && single))
             status = try_figure(p, f, group, 0, &shown, error);
     (void)fputs("</div>\n", p->file);
     for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK && !single; f++)
@@ -244,6 +244,20 @@ static apd_status put_group(page *p, const apd_report_group *group, apd_error *e
     return status;
 }
 
+/* What grows with ranks and tasks, if the report has such tables. */
+static apd_status put_scaling(page *p, apd_error *error) {
+    apd_status status = APD_OK;
+    bool shown = false;
+    if (p->report->scaling.columns == 0 && p->report->roofline.columns == 0)
+        return APD_OK;
+    (void)fputs("<h2>Scaling</h2>\n<div class=\"figures\">\n", p->file);
+    for (const apd_figure *f = apd_figures; f->name != NULL && status == APD_OK; f++)
+        if (f->scope == APD_OF_REPORT)
+            status = try_figure(p, f, NULL, 0, &shown, error);
+    (void)fputs("</div>\n", p->file);
+    return status;
+}
+
 /* --- the page --------------------------------------------------------------------------------------------------------- */
 
 static void put_head(const page *p, bool live) {
@@ -260,7 +274,9 @@ static void put_head(const page *p, bool live) {
     (void)fputs(" – apd report</title>\n", p->file);
     apd_style_put(p->file);
     (void)fprintf(p->file, "</head>\n<body>\n<header>\n<p class=\"over\">apd report · %s</p>\n<h1>",
-                  p->report->is_study ? "study" : apd_count(p->report->run_count, "run").text);
+                  p->report->is_study         ? "study"
+                  : p->report->run_count == 0 ? "bench"
+                                              : apd_count(p->report->run_count, "run").text);
     apd_html_text(p->file, p->report->title);
     (void)fputs("</h1>\n", p->file);
     apd_facts_head(p->report, p->file);
@@ -301,12 +317,18 @@ static void put_foot(const page *p, bool live, const char *json) {
 
 static apd_status put_body(page *p, apd_error *error) {
     apd_status status = APD_OK;
-    apd_facts_missing(p->report, p->file);
-    apd_facts_tiles(p->report, p->file);
+    if (p->report->run_count > 0) {
+        apd_facts_missing(p->report, p->file);
+        apd_facts_tiles(p->report, p->file);
+    }
     apd_json_begin_array(&p->json, "figures");
     for (int g = 0; g < p->report->group_count && status == APD_OK; g++)
         status = put_group(p, &p->report->groups[g], error);
+    if (status == APD_OK)
+        status = put_scaling(p, error);
     apd_json_end(&p->json);
+    if (p->report->run_count == 0)
+        return status;
     apd_facts_runs(p->report, p->file);
     apd_facts_tasks(p->report, p->file);
     apd_facts_origin(p->report, p->file);

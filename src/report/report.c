@@ -22,11 +22,24 @@ static void add_folder(apd_report *report, char *folder) {
     report->folders[report->run_count++] = folder;
 }
 
-/* A study's runs, or the run itself. */
+/* A table of the folder's, if none was read before. *found: it is there. */
+static apd_status take_sheet(const char *folder, const char *name, apd_csv *csv, bool *found,
+                             apd_error *error) {
+    char *path = apd_join_path(folder, name);
+    bool there = false;
+    apd_status status = apd_file_exists(path, &there, error);
+    if (status == APD_OK && there && csv->columns == 0)
+        status = apd_csv_read(path, csv, error);
+    *found = *found || there;
+    free(path);
+    return status;
+}
+
+/* A study's runs, or the run itself; and what scales. */
 static apd_status add_argument(apd_report *report, const char *name, apd_error *error) {
     char *folder = apd_duplicate_text(name), **runs = NULL;
     int count = 0;
-    bool described = false;
+    bool described = false, scales = false;
     struct stat facts;
     for (size_t end = strlen(folder); end > 1 && folder[end - 1] == '/';)
         folder[--end] = '\0';
@@ -34,16 +47,22 @@ static apd_status add_argument(apd_report *report, const char *name, apd_error *
     apd_status status = apd_file_exists(path, &described, error);
     if (status == APD_OK && stat(folder, &facts) != 0)
         status = apd_fail(error, APD_ERROR_IO, "%s: no such folder; a run's or a study's is needed", name);
+    if (status == APD_OK)
+        status = take_sheet(folder, "scaling.csv", &report->scaling, &scales, error);
+    if (status == APD_OK)
+        status = take_sheet(folder, "roofline.csv", &report->roofline, &scales, error);
     if (status == APD_OK && apd_study_list(folder, &runs, &count)) {
         report->is_study = true;
         for (int r = 0; r < count; r++)
             add_folder(report, runs[r]);
     } else if (status == APD_OK && described) {
         add_folder(report, apd_duplicate_text(folder));
-    } else if (status == APD_OK) {
+    } else if (status == APD_OK && !scales) {
         status = apd_fail(
             error, APD_ERROR_USAGE,
-            "%s has neither run.yaml nor study.json; the folder of a run or of a study is needed", name);
+            "%s has neither run.yaml nor study.json nor scaling.csv; the folder of a run, of a study or of "
+            "apd bench --tables is needed",
+            name);
     }
     if (report->folder == NULL) {
         report->title = apd_duplicate_text(last_component(folder));
@@ -290,6 +309,10 @@ void apd_report_clear(apd_report *report) {
         free(report->runs[r].average);
     }
     apd_table_set_clear(&report->set);
+    if (report->scaling.columns > 0)
+        apd_csv_clear(&report->scaling);
+    if (report->roofline.columns > 0)
+        apd_csv_clear(&report->roofline);
     for (int i = 0; report->values != NULL && i < report->run_count * report->key_count; i++)
         free(report->values[i]);
     for (int r = 0; r < report->run_count; r++)

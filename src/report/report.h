@@ -5,6 +5,7 @@
 #ifndef APD_REPORT_REPORT_H
 #define APD_REPORT_REPORT_H
 
+#include "io/system/csv.h"
 #include "report/events.h"
 #include "study/folder.h"
 #include "tables/table_set.h"
@@ -50,6 +51,8 @@ typedef struct apd_report {
     apd_report_group *groups;
     int hidden_count;
     int *hidden; /* (hidden) numbers of tasks that some run has forgotten: their names are shown nowhere */
+    apd_csv scaling,
+        roofline; /* scaling.csv and roofline.csv of the first folder that has them; columns 0: none has */
     int curve_count, curves[APD_REPORT_CURVES]; /* places from 0: whose accuracy is followed */
     /* private: */
     int key_count;
@@ -58,7 +61,8 @@ typedef struct apd_report {
     apd_table_run *given;
 } apd_report;
 
-/* Read runs' folders and studies' folders, `names` (count). Statuses: USAGE for one that is neither; IO, REQUEUE; DATA where
+/* Read runs' folders, studies' folders, and those that `apd bench --tables` has written, `names` (count). Statuses: USAGE for one
+ * that is none of these; IO, REQUEUE; DATA where
  * a single run is damaged (of several, a damaged one is left out and said). `*out` is set on success only; clear it. */
 apd_status apd_report_read(const char *const *names, int count, apd_report *out, apd_error *error);
 void apd_report_clear(apd_report *report);

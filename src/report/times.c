@@ -37,7 +37,7 @@ bool apd_times_numbers(apd_drawing *drawing) {
     bool any = false;
     apd_sheet_head(sheet, 0, 3, "all, ms");
     for (int p = 0; p < APD_PHASES; p++)
-        apd_sheet_head(sheet, p + 1, 3, "%s, ms", apd_phases[p].name);
+        apd_sheet_head(sheet, p + 1, 3, "%s, ms", apd_phase_names[p]);
     for (int l = 0; l < group->line_count; l++) {
         double sum = 0.0;
         apd_sheet_label(sheet, l, group->lines[l].name);
@@ -82,7 +82,7 @@ void apd_times_draw(const apd_drawing *drawing, FILE *script) {
             script,
             "%s$times using (%s):0:(%s):(%s+column(%d)):($0-0.34):($0+0.34) with boxxyerror fillstyle "
             "solid noborder linecolor rgb '%s' title '%s'",
-            p > 0 ? ", \\\n     " : "", before, before, before, p + 2, fills[p], apd_phases[p].name);
+            p > 0 ? ", \\\n     " : "", before, before, before, p + 2, fills[p], apd_phase_names[p]);
     }
     (void)fputc('\n', script);
 }
@@ -113,7 +113,7 @@ bool apd_phases_numbers(apd_drawing *drawing) {
     apd_sheet *sheet = apd_drawing_sheet(drawing, "phases", 1 + APD_PHASES, rows);
     apd_sheet_head(sheet, 0, 0, "task");
     for (int p = 0; p < APD_PHASES; p++)
-        apd_sheet_head(sheet, p + 1, 3, "%s, ms", apd_phases[p].name);
+        apd_sheet_head(sheet, p + 1, 3, "%s, ms", apd_phase_names[p]);
     for (int r = 0; r < rows; r++) {
         int next = r + 1 < rows ? places[r + 1] : events->task_count;
         *apd_sheet_at(sheet, r, 0) = places[r] + 1;
@@ -141,7 +141,7 @@ void apd_phases_draw(const apd_drawing *drawing, FILE *script) {
             script,
             "%s$phases using 1:(%s):(%s+column(%d)) with filledcurves fillstyle solid noborder fillcolor "
             "rgb '%s' title '%s'",
-            p > 0 ? ", \\\n     " : "plot ", before, before, p + 2, fills[p], apd_phases[p].name);
+            p > 0 ? ", \\\n     " : "plot ", before, before, p + 2, fills[p], apd_phase_names[p]);
     }
     (void)fputc('\n', script);
 }

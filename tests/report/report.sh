@@ -136,6 +136,45 @@ case_no_gnuplot() {
     check one/report/index.html --figure average
 }
 
+# The tables of apd bench; a study of several numbers of ranks and tasks; names that may hold anything.
+case_scaling() {
+    need_gnuplot
+    ranks 2 bench --preset mlp --tasks 2,4,8 --seconds 0.1 --repeat 2 --scaling --commits --tables bench >out.txt || fail "$(cat out.txt)"
+    report bench
+    check bench/report/index.html --figure strong --figure weak --figure tasktimes --figure tasksizes --figure roofline \
+        --shows 'as apd bench has measured them' --shows 'Dashed: predicted for one shard a rank' --shows 'mlp (predicted)'
+    "$APD_PYTHON" - bench <<'PYTHON' || fail "numbers"
+import csv, json, re, sys
+page = open(sys.argv[1] + "/report/index.html", encoding="utf-8").read()
+figures = {f["name"]: f for f in json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])["figures"]}
+rows = [r for r in csv.DictReader(open(sys.argv[1] + "/scaling.csv")) if r["kind"] == "strong"]
+sheet = figures["strong"]["sheets"][0]
+assert len(rows) == len(sheet["rows"]) and sheet["columns"][:5] == ["ranks", "step, ms", "least", "most", "ideal"], sheet
+for row, shown, label in zip(rows, sheet["rows"], sheet["labels"]):
+    measured = row["source"] == "measured"
+    assert label == row["series"] + ("" if measured else " (predicted)"), (label, row)
+    assert shown[0] == int(row["ranks"]) and abs(shown[1] / (1e3 * float(row["step_s"])) - 1) < 1e-4, (row, shown)
+    assert (shown[2] is None) != measured, (row, shown)
+assert abs(sheet["rows"][1][4] - sheet["rows"][0][1] / 2) < 1e-4 * sheet["rows"][0][1], sheet
+kernels = list(csv.DictReader(open(sys.argv[1] + "/roofline.csv")))
+for row, shown in zip(kernels, figures["roofline"]["sheets"][0]["rows"]):
+    assert abs(shown[0] / (float(row["flop"]) / float(row["bytes"])) - 1) < 1e-4, (row, shown)
+    assert abs(shown[1] / (1e-9 * float(row["flop"]) / float(row["seconds"])) - 1) < 1e-4, (row, shown)
+PYTHON
+    make_data
+    describe base
+    printf 'base: base.yaml\nmatrix: {stream.tasks: [2, 4], ranks: [1, 2]}\n' >s.yaml
+    ranks 2 study s.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    report studies/s
+    check studies/s/report/index.html --figure strong --figure tasktimes --figure tasksizes --figure average
+    sed -i "2,\$s/^\"[^\"]*\"/\"<b>x's\"\"y\\\\z\`w\"/" bench/scaling.csv
+    grep -q '<b>' bench/scaling.csv || fail "$(cat bench/scaling.csv)"
+    report bench --output hostile
+    check hostile/index.html --figure strong --unmarked '<b>' --shows "<b>x's"
+    without_gnuplot "$APD" report bench --output plain >out.txt || fail "$(cat out.txt)"
+    check plain/index.html --shows 'mlp dense1'
+}
+
 case_refusals() {
     mkdir folder
     refused 74 'nowhere: no such folder' "$APD" report nowhere
