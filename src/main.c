@@ -10,10 +10,11 @@
 #include <string.h>
 
 static const apd_command *const commands[] = {
-    &apd_command_train,    &apd_command_study,   &apd_command_status, &apd_command_plan,
-    &apd_command_evaluate, &apd_command_inspect, &apd_command_verify, &apd_command_pack,
-    &apd_command_forget,   &apd_command_compare, &apd_command_report, &apd_command_import,
-    &apd_command_generate, &apd_command_contact, &apd_command_bench};
+    &apd_command_train,    &apd_command_study,   &apd_command_status,   &apd_command_plan,
+    &apd_command_evaluate, &apd_command_inspect, &apd_command_verify,   &apd_command_pack,
+    &apd_command_predict,  &apd_command_export,  &apd_command_forget,   &apd_command_compare,
+    &apd_command_report,   &apd_command_import,  &apd_command_generate, &apd_command_contact,
+    &apd_command_bench};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *file) {

@@ -1,6 +1,7 @@
 #include "io/checkpoint/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void apd_links_destroy(apd_links *links) {
     if (links == NULL)
@@ -42,4 +43,14 @@ const apd_part_record *apd_find_part(const apd_run_state *state, int32_t commit,
     if (state->part_count == 0)
         return NULL;
     return bsearch(&wanted, state->parts, (size_t)state->part_count, sizeof wanted, compare_parts);
+}
+
+int apd_find_task(const apd_run_state *state, const char *text) {
+    char *end = NULL;
+    long id = strtol(text, &end, 10);
+    bool number = end != text && *end == '\0';
+    for (int t = 0; t < state->task_count; t++)
+        if (number ? state->records[t].id == id : strcmp(state->records[t].name, text) == 0)
+            return t;
+    return -1;
 }

@@ -127,6 +127,9 @@ typedef struct apd_run_state {
 void apd_run_state_clear(apd_run_state *state);
 void apd_links_destroy(apd_links *links); /* Takes NULL. */
 
+/* The place of the trained task whose id is `text`, or whose name if `text` is no number; -1 if there is none. */
+int apd_find_task(const apd_run_state *state, const char *text);
+
 /* The record of a part; NULL: there is none. */
 const apd_part_record *apd_find_part(const apd_run_state *state, int32_t commit, int32_t part);
 

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/data/image_array.h"
 #include "io/data/pixels.h"
 #include "io/hdf5/guard.h"
 #include "io/hdf5/h5.h"
@@ -24,33 +25,6 @@ struct apd_dataset_handles {
 
 /* --- images ------------------------------------------------------------------------------------------ */
 
-static apd_status check_image_shape(const char *path, const char *name, const apd_h5_shape *shape,
-                                    apd_error *error) {
-    static const struct {
-        const char *what;
-        hsize_t most;
-    } limits[4] = {{"images", (hsize_t)1 << 40},
-                   {"channels", APD_MAX_CHANNELS},
-                   {"rows", APD_DATASET_MAX_SIDE},
-                   {"columns", APD_DATASET_MAX_SIDE}};
-    if (shape->rank != 4)
-        return apd_fail(error, APD_ERROR_DATA,
-                        "%s: %s: has rank %d; it must be 4: (images, channels, rows, columns)", path, name,
-                        shape->rank);
-    for (int d = 0; d < 4; d++)
-        if (shape->sizes[d] < 1 || shape->sizes[d] > limits[d].most)
-            return apd_fail(error, APD_ERROR_DATA,
-                            "%s: %s: the number of %s is %" PRIu64 "; it must be 1 to %" PRIu64
-                            "; its shape is (images, channels, rows, columns)",
-                            path, name, limits[d].what, (uint64_t)shape->sizes[d], (uint64_t)limits[d].most);
-    bool bytes = shape->kind == H5T_INTEGER && !shape->is_signed && shape->item_bytes == 1;
-    bool floats = shape->kind == H5T_FLOAT && shape->item_bytes == 4;
-    if (!bytes && !floats)
-        return apd_fail(error, APD_ERROR_DATA, "%s: %s: is of another type; uint8 or float32 is needed", path,
-                        name);
-    return APD_OK;
-}
-
 static apd_status open_images(apd_dataset *dataset, apd_split split, apd_error *error) {
     char name[64];
     (void)snprintf(name, sizeof name, "/%s/images", apd_split_names[split]);
@@ -59,7 +33,7 @@ static apd_status open_images(apd_dataset *dataset, apd_split split, apd_error *
                         dataset->path, name);
     apd_h5_shape found;
     APD_TRY(apd_h5_set_open(dataset->handles->file, name, &dataset->handles->images[split], &found, error));
-    APD_TRY(check_image_shape(dataset->path, name, &found, error));
+    APD_TRY(apd_image_array_check(dataset->path, name, &found, error));
     apd_image_shape shape = {(int)found.sizes[1], (int)found.sizes[2], (int)found.sizes[3]};
     bool is_float = found.kind == H5T_FLOAT;
     if (split == APD_SPLIT_TRAIN) {

@@ -292,7 +292,7 @@ static apd_status build_permutation(making *m) {
     APD_TRY(build_whole(m, "permutation"));
     for (int id = 0; id < m->stream->task_count; id++) {
         apd_task *task = &m->stream->tasks[id];
-        task->permuted = id > 0;
+        task->permuted = apd_task_is_permuted(m->description, id);
         snprintf(task->name, sizeof task->name, "permutation %d", id);
     }
     return APD_OK;
@@ -302,7 +302,7 @@ static apd_status build_rotation(making *m) {
     APD_TRY(build_whole(m, "rotation"));
     for (int id = 0; id < m->stream->task_count; id++) {
         apd_task *task = &m->stream->tasks[id];
-        task->angle = id * m->description->stream.rotation_step;
+        task->angle = apd_task_angle(m->description, id);
         snprintf(task->name, sizeof task->name, "rotation %g", task->angle);
     }
     return APD_OK;

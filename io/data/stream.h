@@ -41,6 +41,15 @@ apd_status apd_stream_create(const apd_description *description, const apd_datas
                              apd_error *error);
 void apd_stream_destroy(apd_stream *stream); /* Takes NULL. */
 
+/* How the images of task `id` are transformed: whether their pixels are permuted, and the angle that they are rotated by. */
+static inline bool apd_task_is_permuted(const apd_description *description, int id) {
+    return description->stream.kind == APD_STREAM_PERMUTATION && id > 0;
+}
+
+static inline double apd_task_angle(const apd_description *description, int id) {
+    return description->stream.kind == APD_STREAM_ROTATION ? id * description->stream.rotation_step : 0.0;
+}
+
 /* A sample: an image of the data set at a number of quarter turns, with its label within the task. */
 typedef struct apd_sample {
     int64_t image;

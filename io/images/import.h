@@ -3,6 +3,7 @@
 #define APD_IO_IMAGES_IMPORT_H
 
 #include "io/data/dataset.h"
+#include "io/images/picture.h"
 
 typedef struct apd_importer {
     const char *name; /* "cifar100" */
@@ -11,7 +12,8 @@ typedef struct apd_importer {
     const char *help; /* one line */
     /* Read all data under `path` into `content` (to be cleared on success; empty on failure), with progress through
      * apd_progress. Statuses: IO, DATA. */
-    apd_status (*read)(const char *path, apd_dataset_content *content, apd_error *error);
+    apd_status (*read)(const char *path, apd_image_size fit, apd_dataset_content *content, apd_error *error);
+    bool fits; /* images can be made to fit; elsewhere they keep their size, and `fit` is ignored */
 } apd_importer;
 
 /* cifar100, mnist (also Fashion-MNIST), omniglot, images. Ends with a row whose name is NULL. */

@@ -57,17 +57,25 @@ static int by_name(const void *a, const void *b) {
     return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-static apd_status list(const char *path, bool folders, const char *ending, apd_names *names,
-                       apd_error *error) {
+/* Whether `name` ends in one of `endings`, each of which ends in 0, and all in another. */
+static bool ends_in_any(const char *name, const char *endings) {
+    bool ends = apd_ends_in(name, endings);
+    while (!ends && *(endings += strlen(endings) + 1) != '\0')
+        ends = apd_ends_in(name, endings);
+    return ends;
+}
+
+/* The names of folders (`endings` NULL) or of files. */
+static apd_status list(const char *path, const char *endings, apd_names *names, apd_error *error) {
     DIR *folder = opendir(path);
     if (folder == NULL)
         return apd_fail_errno(error, errno, "%s: cannot list the folder", path);
     struct dirent *entry;
     for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
-        if (entry->d_name[0] == '.' || !apd_ends_in(entry->d_name, ending))
+        if (entry->d_name[0] == '.' || (endings != NULL && !ends_in_any(entry->d_name, endings)))
             continue;
         char *whole = apd_path_join(path, entry->d_name);
-        if (folders ? apd_is_folder(whole) : is_file(whole))
+        if (endings == NULL ? apd_is_folder(whole) : is_file(whole))
             apd_names_add(names, entry->d_name);
         free(whole);
     }
@@ -83,11 +91,17 @@ static apd_status list(const char *path, bool folders, const char *ending, apd_n
 }
 
 apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error) {
-    return list(path, true, "", names, error);
+    return list(path, NULL, names, error);
 }
 
 apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error) {
-    return list(path, false, ending, names, error);
+    char endings[16] = {0};
+    (void)snprintf(endings, sizeof endings - 1, "%s", ending);
+    return list(path, endings, names, error);
+}
+
+apd_status apd_list_pictures(const char *path, apd_names *names, apd_error *error) {
+    return list(path, ".png\0.jpg\0.jpeg\0", names, error);
 }
 
 apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd_error *error) {

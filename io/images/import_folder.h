@@ -1,4 +1,4 @@
-/* import_folder: what the importers share: sorted listings, paths, lists of names; private to import_*.c. Local. */
+/* import_folder: what the importers share: sorted listings, paths, lists of names; and of apd predict. Local. */
 #ifndef APD_IO_IMAGES_IMPORT_FOLDER_H
 #define APD_IO_IMAGES_IMPORT_FOLDER_H
 
@@ -17,6 +17,7 @@ char *apd_path_join(const char *folder, const char *name);
  * bytes, but numbers by value (part-2 before part-10), without hidden ones. Status: IO; the list is then empty. */
 apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error);
 apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error);
+apd_status apd_list_pictures(const char *path, apd_names *names, apd_error *error); /* .png, .jpg, .jpeg */
 void apd_names_clear(apd_names *names);
 
 /* Append a copy of `name`. */

@@ -1,10 +1,10 @@
-/* A folder of PNG files for each class. All headers are read first, so that a file of another size is named before any image
+/* A folder of PNG or JPEG files for each class. All headers are read first, so that a file of another size is named before any image
  * is read, and memory is allocated once. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/images/import_folder.h"
 #include "io/images/import_formats.h"
-#include "io/images/png.h"
+#include "io/images/picture.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,13 +43,14 @@ static bool for_test(int64_t i, int64_t count) {
 static apd_status list_class(const char *folder, int32_t label, file_list *train, file_list *test,
                              apd_error *error) {
     apd_names files = {0};
-    APD_TRY(apd_list_files(folder, ".png", &files, error));
+    APD_TRY(apd_list_pictures(folder, &files, error));
     apd_status status = APD_OK;
     int64_t least = test != NULL ? 2 : 1;
     if (files.count < least)
-        status = apd_fail(error, APD_ERROR_DATA,
-                          "%s: the number of PNG files is %" PRId64 "; a class needs at least %" PRId64,
-                          folder, files.count, least);
+        status =
+            apd_fail(error, APD_ERROR_DATA,
+                     "%s: the number of PNG and JPEG files is %" PRId64 "; a class needs at least %" PRId64,
+                     folder, files.count, least);
     for (int64_t i = 0; i < files.count && status == APD_OK; i++) {
         char *path = apd_path_join(folder, files.names[i]);
         add_file(test != NULL && for_test(i, files.count) ? test : train, path, label);
@@ -123,17 +124,22 @@ static apd_status list_all(const char *path, apd_names *classes, file_list lists
     }
     if (classes->count == 0)
         return apd_fail(error, APD_ERROR_DATA,
-                        "%s: there are no folders; a folder of PNG files for each class is needed", path);
+                        "%s: there are no folders; a folder of PNG or JPEG files for each class is needed",
+                        path);
     return APD_OK;
 }
 
-/* The shape of all files: they have one size; 3 channels if any file has colours. */
-static apd_status find_shape(const file_list *list, const char **first, apd_image_shape *shape,
-                             apd_error *error) {
+/* The shape of all files: they have one size, or are made to fit one; 3 channels if any file has colours. */
+static apd_status find_shape(const file_list *list, apd_image_size fit, const char **first,
+                             apd_image_shape *shape, apd_error *error) {
     for (int64_t i = 0; i < list->paths.count; i++) {
         const char *path = list->paths.names[i];
         apd_image_shape here;
-        APD_TRY(apd_png_shape(path, &here, error));
+        APD_TRY(apd_picture_shape(path, &here, error));
+        if (fit.height > 0) {
+            here.height = fit.height;
+            here.width = fit.width;
+        }
         if (*first == NULL) {
             *first = path;
             *shape = here;
@@ -141,28 +147,30 @@ static apd_status find_shape(const file_list *list, const char **first, apd_imag
         if (here.height != shape->height || here.width != shape->width)
             return apd_fail(
                 error, APD_ERROR_DATA,
-                "%s: is %d x %d (height x width), and %s is %d x %d; all images must have one size", path,
-                here.height, here.width, *first, shape->height, shape->width);
+                "%s: is %d x %d (height x width), and %s is %d x %d; all images must have one size, "
+                "or --size makes them fit one",
+                path, here.height, here.width, *first, shape->height, shape->width);
         shape->channels = here.channels > shape->channels ? here.channels : shape->channels;
     }
     return APD_OK;
 }
 
-static apd_status read_files(const char *path, const file_list *list, apd_dataset_content *content,
-                             apd_split split, apd_error *error) {
+static apd_status read_files(const char *path, apd_image_size fit, const file_list *list,
+                             apd_dataset_content *content, apd_split split, apd_error *error) {
     int64_t bytes = (int64_t)content->shape.channels * content->shape.height * content->shape.width;
     int64_t count = list->paths.count;
     APD_TRY(apd_content_allocate(path, content, split, count, false, error));
     for (int64_t i = 0; i < count; i++) {
         apd_progress("reading image %" PRId64 " of %" PRId64, i + 1, count);
         content->labels[split][i] = list->labels[i];
-        APD_TRY(
-            apd_png_read(list->paths.names[i], content->shape, content->images[split] + i * bytes, error));
+        APD_TRY((fit.height > 0 ? apd_picture_read_to_fit : apd_picture_read)(
+            list->paths.names[i], content->shape, content->images[split] + i * bytes, error));
     }
     return APD_OK;
 }
 
-apd_status apd_import_images(const char *path, apd_dataset_content *content, apd_error *error) {
+apd_status apd_import_images(const char *path, apd_image_size fit, apd_dataset_content *content,
+                             apd_error *error) {
     *content = (apd_dataset_content){.source = "images"};
     apd_names classes = {0};
     file_list lists[APD_SPLITS] = {0};
@@ -170,9 +178,9 @@ apd_status apd_import_images(const char *path, apd_dataset_content *content, apd
     apd_status status;
     APD_GO(list_all(path, &classes, lists, error));
     for (int split = 0; split < APD_SPLITS; split++)
-        APD_GO(find_shape(&lists[split], &first, &content->shape, error));
+        APD_GO(find_shape(&lists[split], fit, &first, &content->shape, error));
     for (int split = 0; split < APD_SPLITS; split++)
-        APD_GO(read_files(path, &lists[split], content, (apd_split)split, error));
+        APD_GO(read_files(path, fit, &lists[split], content, (apd_split)split, error));
     content->classes = (int)classes.count;
     content->class_names = classes.names;
     classes = (apd_names){0}; /* the content's from here */

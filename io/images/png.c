@@ -59,7 +59,7 @@ static apd_status begin_read(png_job *job, const char *path, apd_error *error) {
         return apd_fail(error, APD_ERROR_INTERNAL, "%s: libpng does not start", path);
     if (setjmp(png_jmpbuf(job->png)) != 0)
         return damaged(job, error);
-    png_set_user_limits(job->png, APD_PNG_MAX_SIDE, APD_PNG_MAX_SIDE);
+    png_set_user_limits(job->png, APD_IMAGE_MAX_SIDE, APD_IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(job->png, 8 << 20);
     png_set_chunk_cache_max(job->png, 100);
     png_init_io(job->png, job->file);

@@ -1,4 +1,4 @@
-/* png: PNG files to and from planes of bytes. Local.
+/* png: PNG files to and from planes of bytes; picture.h reads JPEG files, too. Local.
  *
  * Any PNG is read as 8 bits a value without colour management, so 8-bit files keep their values exactly: 16 bits are scaled to
  * 8, palettes become colours, 1, 2 and 4 bits are spread over 0..255, transparent pixels are laid over black. */
@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define APD_PNG_MAX_SIDE 4096 /* pixels */
+#define APD_IMAGE_MAX_SIDE 16384 /* pixels of a PNG or JPEG file */
 
 /* The shape in a file's header: 1 channel (grey) or 3 (colour or palette). Statuses: IO, DATA. */
 apd_status apd_png_shape(const char *path, apd_image_shape *shape, apd_error *error);

@@ -9,16 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int apd_find_task(const apd_run_state *state, const char *text) {
-    char *end = NULL;
-    long id = strtol(text, &end, 10);
-    bool number = end != text && *end == '\0';
-    for (int t = 0; t < state->task_count; t++)
-        if (number ? state->records[t].id == id : strcmp(state->records[t].name, text) == 0)
-            return t;
-    return -1;
-}
-
 void apd_forget_place(apd_run *run, int place) {
     apd_run_state *state = &run->state;
     apd_task_record *record = &state->records[place];

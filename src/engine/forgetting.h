@@ -4,9 +4,6 @@
 
 #include "engine/run.h"
 
-/* The place of the trained task whose id is `text`, or whose name if `text` is no number; -1 if there is none. */
-int apd_find_task(const apd_run_state *state, const char *text);
-
 /* Delete the task at `place` from the decomposition, and its accuracies, classes and normalisation from the state. Its
  * id and name stay, so that tables can tell what is missing. Local; all ranks call it. */
 void apd_forget_place(apd_run *run, int place);

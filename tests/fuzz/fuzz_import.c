@@ -233,7 +233,7 @@ apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     while (strcmp(row->name, layouts[layout].importer) != 0)
         row++;
     (void)snprintf(path, sizeof path, "%s/%s", fuzz_folder(), layouts[layout].folder);
-    apd_status status = row->read(path, &content, &error);
+    apd_status status = row->read(path, (apd_image_size){0}, &content, &error);
     if (status == APD_OK)
         write_and_open(&content);
     else

@@ -55,7 +55,7 @@ update='noninteractive -q update'
 install='noninteractive -q -y --no-install-recommends install'
 
 machine 0
-check all_there_says_so 0 "setup: all 17 packages are there, nothing to do."
+check all_there_says_so 0 "setup: all 18 packages are there, nothing to do."
 asked all_there_asks_nothing ""
 [ "$(wc -l <"$work/output")" = 1 ] || { echo "FAILED all_there_is_one_line"; failed=1; }
 

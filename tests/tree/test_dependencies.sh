@@ -56,6 +56,7 @@ while read -r module name; do
 done <<'TEXT'
 yaml-0.1 libyaml
 libpng libpng
+libjpeg libjpeg
 libxxhash xxHash
 liblzma liblzma
 zlib zlib

@@ -424,7 +424,7 @@ static void assert_import_fails(const char *name, apd_status status, const char 
     const apd_importer *row = apd_importers;
     while (strcmp(row->name, name) != 0)
         row++;
-    assert_int_equal(row->read(folder, &content, &error), status);
+    assert_int_equal(row->read(folder, (apd_image_size){0}, &content, &error), status);
     if (strstr(error.message, part) == NULL || strstr(error.message, folder) == NULL)
         fail_msg("\"%s\" does not name the folder and \"%s\"", error.message, part);
     apd_dataset_content_clear(&content);

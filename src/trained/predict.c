@@ -1,0 +1,45 @@
+/* predict: images to probabilities. */
+#include "base/memory.h"
+#include "io/data/pixels.h"
+#include "trained/trained.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void softmax(const float *logits, int classes, float *probabilities) {
+    double most = (double)logits[0], sum = 0.0;
+    for (int k = 1; k < classes; k++)
+        most = fmax(most, (double)logits[k]);
+    for (int k = 0; k < classes; k++)
+        sum += exp((double)logits[k] - most);
+    for (int k = 0; k < classes; k++)
+        probabilities[k] = (float)(exp((double)logits[k] - most) / sum);
+}
+
+void apd_trained_predict(const apd_trained *model, const void *images, int64_t n, float *probabilities) {
+    apd_image_shape shape = model->file->shape;
+    const int classes = model->record->class_count;
+    int64_t numbers = (int64_t)shape.channels * shape.height * shape.width;
+    int64_t bytes = numbers * (model->file->is_float ? (int64_t)sizeof(float) : 1);
+    int most = model->file->description->log.evaluate_batch;
+    most = n < most ? (int)n : most;
+    apd_pixels pixels;
+    apd_pixels_init(&pixels, shape, model->file->is_float, &model->record->normalisation);
+    apd_workspace *workspace = apd_workspace_create(model->network, most);
+    float *batch = apd_allocate(most * numbers, sizeof *batch, "images to predict");
+    void *transformed = apd_allocate_bytes(bytes, "an image to predict");
+    for (int64_t first = 0; first < n; first += most) {
+        int count = n - first < most ? (int)(n - first) : most;
+        for (int i = 0; i < count; i++) {
+            apd_transform_apply(model->transform, 0, (const char *)images + (first + i) * bytes, transformed);
+            apd_pixels_gather(&pixels, transformed, (apd_augmentation){0}, batch + i * numbers);
+        }
+        const float *logits =
+            apd_network_forward(model->network, model->theta, batch, count, classes, NULL, 0, workspace);
+        for (int64_t i = 0; i < count; i++)
+            softmax(logits + i * classes, classes, probabilities + (first + i) * classes);
+    }
+    free(transformed);
+    free(batch);
+    apd_workspace_destroy(workspace);
+}
