@@ -12,7 +12,8 @@ typedef enum apd_number {
     APD_F32,
     APD_F64,
     APD_TEXT, /* of a fixed length in bytes, filled up with zeros */
-    APD_U8
+    APD_U8,
+    APD_F16 /* in files alone: float32 in memory */
 } apd_number;
 
 /* Rank 0 (one number), 1 or 2. */
@@ -26,12 +27,13 @@ typedef struct apd_shape {
 #define APD_ANY (-1) /* an extent, or the length of a text, that is taken from the file */
 
 static inline int64_t apd_number_bytes(apd_number number, int64_t text) {
-    static const int64_t bytes[] = {4, 8, 8, 4, 8, 1, 1};
+    static const int64_t bytes[] = {4, 8, 8, 4, 8, 1, 1, 2};
     return number == APD_TEXT ? text : bytes[number];
 }
 
 static inline const char *apd_number_name(apd_number number) {
-    static const char *const names[] = {"int32", "int64", "uint64", "float32", "float64", "text", "uint8"};
+    static const char *const names[] = {"int32",   "int64", "uint64", "float32",
+                                        "float64", "text",  "uint8",  "float16"};
     return names[number];
 }
 

@@ -46,12 +46,13 @@ static apd_status damaged(const apd_part_reader *reader, const char *reason, apd
 /* What kind of file it is, when it has no user block of ours. */
 static apd_status refuse_format(const apd_part_reader *reader, const char *header, apd_error *error) {
     int version;
-    if (memcmp(header, "\211HDF\r\n\032\n", 8) == 0)
-        return damaged(
-            reader,
-            "not a checkpoint of format 3; if it is one of format 2 or 1, use apd 0.1, or start a new run",
-            error);
-    if (sscanf(header, APD_PART_FORMAT " %d", &version) == 1 && version > APD_PART_VERSION)
+    bool numbered = sscanf(header, APD_PART_FORMAT " %d", &version) == 1;
+    if (memcmp(header, "\211HDF\r\n\032\n", 8) == 0 || (numbered && version < APD_PART_VERSION))
+        return damaged(reader,
+                       "not a checkpoint of format 4; if it is one of an earlier format, use the program that "
+                       "wrote it, or start a new run",
+                       error);
+    if (numbered && version > APD_PART_VERSION)
         return damaged(
             reader, "a checkpoint of a later format; use the program that wrote it, or a newer one", error);
     return damaged(reader, "not a checkpoint", error);

@@ -83,7 +83,7 @@ static void cut(const apd_decomposition *decomposition, const apd_run_state *sta
             filled = 0;
         }
         apd_item item = apd_item_of(plan->items[i], decomposition, state, solver);
-        filled += apd_item_bytes(&item, plan->entries[i]);
+        filled += apd_item_bytes(&item, plan->code[i]);
         apd_item_clear(&item);
         plan->parts[plan->part_count - 1].items++;
     }
@@ -96,23 +96,27 @@ void apd_commit_plan_make(const apd_team *team, const apd_decomposition *decompo
     choice *choices = choose(team, decomposition, state, alone, &count);
     *plan = (apd_commit_plan){.items = apd_allocate(count, sizeof *plan->items, "items"),
                               .entries = apd_allocate(count, sizeof *plan->entries, "entries"),
+                              .code = apd_allocate(count, sizeof *plan->code, "bytes of code"),
                               .digests = apd_allocate(count, sizeof *plan->digests, "digests")};
     for (int i = 0; i < count; i++) {
         if (!choices[i].written)
             continue;
         apd_item item = apd_item_of(choices[i].key, decomposition, state, solver);
         plan->entries[plan->count] = apd_item_entries(&item);
+        plan->code[plan->count] = apd_item_code(&item);
         plan->items[plan->count++] = choices[i].key;
         apd_item_clear(&item);
     }
     free(choices);
     apd_team_sum(team, plan->entries, plan->count);
+    apd_team_sum(team, plan->code, plan->count);
     cut(decomposition, state, solver, plan);
 }
 
 void apd_commit_plan_clear(apd_commit_plan *plan) {
     free(plan->items);
     free(plan->entries);
+    free(plan->code);
     free(plan->digests);
     free(plan->first);
     free(plan->parts);

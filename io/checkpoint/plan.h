@@ -13,6 +13,7 @@ typedef struct apd_commit_plan {
     int count;
     apd_item_key *items; /* (count): those that are written */
     int64_t *entries;    /* (count): of all ranks */
+    int64_t *code;       /* (count): bytes of their code */
     uint64_t *digests;   /* (count): of their groups; set by writing */
     int part_count;
     int *first; /* (part_count + 1): where in `items` a part begins, and where the last one ends */

@@ -1,6 +1,8 @@
 #include "io/checkpoint/reader.h"
 
+#include "base/half.h"
 #include "base/memory.h"
+#include "io/checkpoint/code.h"
 #include "io/checkpoint/root.h"
 #include "io/checkpoint/store.h"
 #include "io/hdf5/guard.h"
@@ -113,48 +115,52 @@ bool apd_reader_sees(apd_reader *reader, apd_item_key key) {
 
 /* --- an item ---------------------------------------------------------------------------------------------- */
 
-/* Row offsets of all blocks: ascending, no row with more entries than columns, no more than the file can hold. */
-static apd_status read_ends(apd_part_in *in, const apd_item *item, const apd_item_array *array,
-                            int64_t *entries, apd_error *error) {
-    int64_t last = 0, most = in->reader->bytes / 8;
-    apd_status status;
-    int64_t *ends = NULL;
-    APD_TRY(apd_part_read(in, &last, sizeof last, error));
-    if (last != 0)
-        return apd_part_fail(in, array->name, "does not begin with 0", error);
-    for (int b = array->first; b < array->end; b++) {
-        int64_t rows = item->layout->blocks[b].rows, cols = item->layout->blocks[b].cols, base = last;
-        ends = apd_allocate(rows, sizeof *ends, "row offsets");
-        APD_GO(apd_part_read(in, ends, rows * (int64_t)sizeof *ends, error));
-        for (int64_t r = 0; r < rows; last = ends[r++])
-            if (ends[r] < last || ends[r] - last > cols || ends[r] > most)
-                APD_GO(apd_part_fail(in, array->name, "the offsets make no sense", error));
-        APD_GO(apd_memory_limit_check(in->reader->path, "entries", last - base,
-                                      sizeof(float) + sizeof(int32_t), error));
-        apd_item_set_ends(array, b, rows, ends, base);
-        free(ends);
-        ends = NULL;
+/* The rows of a block from their code, which *at begins with and `end` ends, by way of `room`; no more entries than `most`. */
+static bool read_rows(const apd_item *item, const apd_item_array *array, int block, const unsigned char **at,
+                      const unsigned char *end, int64_t most, apd_sparse_writer *room) {
+    apd_sparse *sparse = &array->view[block - array->first].tau;
+    const float *masks = apd_item_masks(item, block);
+    int64_t rows = item->layout->blocks[block].rows, cols = item->layout->blocks[block].cols;
+    int64_t *offsets = apd_allocate(rows + 1, sizeof *offsets, "where rows end");
+    bool sound = true;
+    room->count = 0;
+    for (int64_t r = 0; r < rows && sound; r++) {
+        sound = apd_code_read(at, end, cols, masks != NULL ? masks[r] : 0.0f, most - room->count, room);
+        offsets[r + 1] = room->count;
     }
-    *entries = last;
-    return APD_OK;
-out:
-    free(ends);
-    return status;
+    if (sound) {
+        apd_sparse_resize(sparse, rows, room->count);
+        memcpy(sparse->offsets, offsets, (size_t)(rows + 1) * sizeof *offsets);
+        memcpy(sparse->columns, room->sparse.columns, (size_t)room->count * sizeof *sparse->columns);
+        memcpy(sparse->values, room->sparse.values, (size_t)room->count * sizeof *sparse->values);
+    }
+    free(offsets);
+    return sound;
 }
 
-static apd_status check_columns(const apd_part_in *in, const apd_item *item, const apd_item_array *array,
-                                apd_error *error) {
-    for (int b = array->first; b < array->end; b++) {
-        const apd_sparse *sparse = &array->view[b - array->first].tau;
-        int64_t cols = item->layout->blocks[b].cols;
-        for (int64_t r = 0; r < sparse->rows; r++)
-            for (int64_t e = sparse->offsets[r]; e < sparse->offsets[r + 1]; e++)
-                if (sparse->columns[e] < 0 || sparse->columns[e] >= cols ||
-                    (e > sparse->offsets[r] && sparse->columns[e] <= sparse->columns[e - 1]))
-                    return apd_part_fail(in, array->name,
-                                         "the columns of a row do not ascend, or leave the block", error);
+static apd_status read_code(apd_part_in *in, const apd_home *home, const apd_item *item,
+                            const apd_item_array *array, apd_error *error) {
+    int64_t left = home->entries;
+    bool sound = left / 4 <= home->code; /* two bits an entry at least */
+    apd_status status = APD_OK;
+    apd_sparse_writer room = {0};
+    unsigned char *bytes = apd_allocate_bytes(home->code, array->name);
+    const unsigned char *at = bytes, *end = bytes + home->code;
+    APD_GO(apd_part_read(in, bytes, home->code, error));
+    if (sound)
+        APD_GO(apd_memory_limit_check(in->reader->path, "entries", 2 * left, sizeof(float) + sizeof(int32_t),
+                                      error));
+    room = apd_sparse_begin(0, sound ? left : 0);
+    for (int b = array->first; b < array->end && sound; b++) {
+        sound = read_rows(item, array, b, &at, end, left, &room);
+        left -= room.count;
     }
-    return APD_OK;
+    if (!sound || at != end || left != 0)
+        APD_GO(apd_part_fail(in, array->name, "not the code of as many rows and entries", error));
+out:
+    apd_sparse_clear(&room.sparse);
+    free(bytes);
+    return status;
 }
 
 /* The bits behind a row's last column are 0. */
@@ -171,51 +177,61 @@ static apd_status check_bits(const apd_part_in *in, const apd_item *item, const 
     return APD_OK;
 }
 
-static apd_status read_numbers(apd_part_in *in, const apd_item *item, const apd_item_array *array,
-                               apd_error *error) {
-    for (int b = array->first; b < array->end; b++) {
-        apd_rows rows = apd_item_rows(item, b, item->held[b]);
-        const apd_sparse *sparse = &array->view[b - array->first].tau;
-        int64_t entries = array->array.extent == APD_ENTRIES ? sparse->offsets[sparse->rows] : 0;
-        int64_t count = apd_item_numbers(item, array, b, rows.end - rows.begin, entries);
-        if (count > 0)
-            APD_TRY(apd_part_read(in, apd_item_at(array, b), count * apd_number_bytes(array->array.number, 0),
-                                  error));
+/* Numbers of 16 bits. */
+static apd_status read_halves(apd_part_in *in, float *out, int64_t count, apd_error *error) {
+    uint16_t halves[4096];
+    const int64_t most = (int64_t)(sizeof halves / sizeof *halves);
+    for (int64_t done = 0; done < count;) {
+        int64_t some = count - done < most ? count - done : most;
+        APD_TRY(apd_part_read(in, halves, some * (int64_t)sizeof *halves, error));
+        for (int64_t i = 0; i < some; i++)
+            out[done + i] = apd_half_value(halves[i]);
+        done += some;
     }
     return APD_OK;
 }
 
-static apd_status read_array(apd_part_in *in, const apd_item *item, int index, int64_t *entries,
+static apd_status read_numbers(apd_part_in *in, const apd_item *item, const apd_item_array *array,
+                               apd_error *error) {
+    for (int b = array->first; b < array->end; b++) {
+        apd_rows rows = apd_item_rows(item, b, item->held[b]);
+        int64_t count = apd_item_numbers(item, array, b, rows.end - rows.begin, 0);
+        if (count == 0)
+            continue;
+        if (in->array.shape.number == APD_F16)
+            APD_TRY(read_halves(in, apd_item_at(array, b), count, error));
+        else
+            APD_TRY(apd_part_read(in, apd_item_at(array, b),
+                                  count * apd_number_bytes(array->array.number, 0), error));
+    }
+    return APD_OK;
+}
+
+static apd_status read_array(apd_part_in *in, const apd_home *home, const apd_item *item, int index,
                              apd_error *error) {
     const apd_item_array *array = &item->arrays[index];
-    apd_shape shape = apd_item_shape(item, index, *entries);
+    apd_shape shape = apd_item_shape(item, index, home->code);
     APD_TRY(apd_part_begin_array(in, array->name, &shape, error));
     APD_TRY(apd_memory_limit_check(in->reader->path, array->name, apd_shape_bytes(&shape), 1, error));
-    if (array->array.extent == APD_ENDS) {
-        APD_TRY(read_ends(in, item, array, entries, error));
+    if (array->array.encoding == APD_CODE) {
+        APD_TRY(read_code(in, home, item, array, error));
     } else {
         if (item->owns)
             apd_item_allocate(item, array);
         APD_TRY(read_numbers(in, item, array, error));
     }
     APD_TRY(apd_part_end_array(in, error));
-    if (array->array.extent == APD_BITS)
-        return check_bits(in, item, array, error);
-    return strstr(array->name, "columns") != NULL && array->array.extent == APD_ENTRIES
-               ? check_columns(in, item, array, error)
-               : APD_OK;
+    return array->array.extent == APD_BITS ? check_bits(in, item, array, error) : APD_OK;
 }
 
 static apd_status read_group(const apd_part_reader *part, const apd_home *home, const apd_item *item,
                              apd_error *error) {
     apd_part_in in;
-    int64_t entries = 0;
     apd_status status;
     APD_GO(apd_part_begin_group(part, item->group, &in, error));
     for (int a = 0; a < item->count; a++)
-        APD_GO(read_array(&in, item, a, &entries, error));
-    if (entries != home->entries)
-        APD_GO(apd_part_fail(&in, NULL, "has another number of entries than the checkpoint says", error));
+        if (item->arrays[a].array.encoding != APD_PART)
+            APD_GO(read_array(&in, home, item, a, error));
     if (in.digest != home->digest)
         APD_GO(apd_part_fail(&in, NULL, "damaged: its contents have another digest than the checkpoint says",
                              error));
@@ -299,7 +315,7 @@ out:
 
 /* --- into a file ------------------------------------------------------------------------------------------ */
 
-void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code,
                        apd_part_group *group, void **storage) {
     struct {
         apd_part_attribute attributes[2];
@@ -315,52 +331,95 @@ void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t
         group->attribute_count = 2;
     }
     for (int a = 0; a < item->count; a++)
-        room->arrays[group->array_count++] =
-            (apd_part_array){item->arrays[a].name, apd_item_shape(item, a, entries)};
+        if (item->arrays[a].array.encoding != APD_PART)
+            room->arrays[group->array_count++] =
+                (apd_part_array){item->arrays[a].name, apd_item_shape(item, a, code)};
     *storage = room;
 }
 
-/* Append `rows` ends of a block's row offsets, which count from 0, as they are in the file: from *base on, which moves. The
- * first ones of an array follow a 0 (`begin`). */
-static void append_ends(apd_part_writer *writer, bool begin, const int64_t *ends, int64_t rows,
-                        int64_t *base) {
-    int64_t shifted[512], first = *base, count = 0;
-    if (begin)
-        shifted[count++] = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        *base = shifted[count++] = first + ends[r];
-        if (count == 512) {
-            apd_part_append(writer, shifted, (int64_t)sizeof shifted);
-            count = 0;
+static void append_halves(apd_part_writer *writer, const float *numbers, int64_t count) {
+    uint16_t halves[4096];
+    const int64_t most = (int64_t)(sizeof halves / sizeof *halves);
+    for (int64_t done = 0; done < count;) {
+        int64_t some = count - done < most ? count - done : most;
+        for (int64_t i = 0; i < some; i++)
+            halves[i] = apd_half_bits(numbers[done + i]);
+        apd_part_append(writer, halves, some * (int64_t)sizeof *halves);
+        done += some;
+    }
+}
+
+/* Sparse rows of a piece, with offsets that count from 0 and masks or NULL. */
+typedef struct coded_rows {
+    const int64_t *ends;
+    const int32_t *columns;
+    const float *values, *masks;
+    int64_t count, cols;
+} coded_rows;
+
+static void append_code(apd_part_writer *writer, const coded_rows *rows) {
+    enum { CHUNK = 1 << 16 };
+    unsigned char *bytes = apd_allocate_bytes(CHUNK + apd_code_most(rows->cols), "code"), *at = bytes;
+    for (int64_t r = 0, first = 0; r < rows->count; first = rows->ends[r++]) {
+        at = apd_code_write(&(apd_code_row){rows->columns + first, rows->values + first, rows->ends[r] - first,
+                                            rows->cols, rows->masks != NULL ? rows->masks[r] : 0.0f},
+                            at);
+        if (at - bytes >= CHUNK) {
+            apd_part_append(writer, bytes, at - bytes);
+            at = bytes;
         }
     }
-    apd_part_append(writer, shifted, count * (int64_t)sizeof shifted[0]);
+    apd_part_append(writer, bytes, at - bytes);
+    free(bytes);
+}
+
+/* Where the numbers of each array, block and piece lie: (count, B, pieces). Moves packed[p]. */
+static const void **find_numbers(const apd_item *item, int pieces, const apd_rows *rows,
+                                 const unsigned char **packed) {
+    int blocks = item->layout->block_count;
+    int64_t *entries = apd_allocate((int64_t)pieces * blocks, sizeof *entries, "entries of pieces");
+    const void **all = apd_allocate((int64_t)item->count * blocks * pieces, sizeof *all, "pieces");
+    for (int a = 0; a < item->count; a++) {
+        const apd_item_array *array = &item->arrays[a];
+        for (int b = array->first; b < array->end; b++)
+            for (int p = 0; p < pieces; p++) {
+                const void *at = packed != NULL ? packed[p] : apd_item_at(array, b);
+                apd_rows part = apd_item_rows(item, b, rows[p * blocks + b]);
+                int64_t *own = &entries[p * blocks + b];
+                int64_t count = apd_item_numbers(item, array, b, part.end - part.begin, *own);
+                if (array->array.extent == APD_ENDS)
+                    *own = count > 0 ? ((const int64_t *)at)[count - 1] : 0;
+                if (packed != NULL)
+                    packed[p] += count * apd_number_bytes(array->array.number, 0);
+                all[((int64_t)a * blocks + b) * pieces + p] = at;
+            }
+    }
+    free(entries);
+    return all;
 }
 
 void apd_item_append(const apd_item *item, int pieces, const apd_rows *rows, const unsigned char **packed,
                      apd_part_writer *writer) {
     int blocks = item->layout->block_count;
-    int64_t *entries = apd_allocate((int64_t)pieces * blocks, sizeof *entries, "entries of pieces");
+    int64_t stride = (int64_t)blocks * pieces; /* from an array to the next */
+    const void **all = find_numbers(item, pieces, rows, packed);
     for (int a = 0; a < item->count; a++) {
         const apd_item_array *array = &item->arrays[a];
-        int64_t base = 0;
-        for (int b = array->first; b < array->end; b++)
-            for (int p = 0; p < pieces; p++) {
-                const void *numbers = packed != NULL ? packed[p] : apd_item_at(array, b);
-                apd_rows part = apd_item_rows(item, b, rows[p * blocks + b]);
-                int64_t *own = &entries[p * blocks + b];
-                int64_t count = apd_item_numbers(item, array, b, part.end - part.begin, *own);
-                int64_t bytes = count * apd_number_bytes(array->array.number, 0);
-                if (array->array.extent == APD_ENDS) {
-                    const int64_t *ends = numbers;
-                    *own = count > 0 ? ends[count - 1] : 0;
-                    append_ends(writer, b == array->first && p == 0, ends, count, &base);
-                } else {
-                    apd_part_append(writer, numbers, bytes);
-                }
-                if (packed != NULL)
-                    packed[p] += bytes;
-            }
+        for (int i = array->first * pieces; i < array->end * pieces; i++) {
+            int b = i / pieces;
+            const void **at = &all[a * stride + i];
+            apd_rows part = apd_item_rows(item, b, rows[i % pieces * blocks + b]);
+            int64_t count = part.end - part.begin;
+            int64_t numbers = apd_item_numbers(item, array, b, count, 0);
+            if (array->array.encoding == APD_CODE)
+                append_code(writer, &(coded_rows){at[-2 * stride], at[-stride], *at,
+                                                  apd_item_masks(item, b) != NULL ? all[i] : NULL, count,
+                                                  item->layout->blocks[b].cols});
+            else if (array->array.encoding == APD_HALF && item->half)
+                append_halves(writer, *at, numbers);
+            else if (array->array.encoding != APD_PART)
+                apd_part_append(writer, *at, numbers * apd_number_bytes(array->array.number, 0));
+        }
     }
-    free(entries);
+    free((void *)all);
 }

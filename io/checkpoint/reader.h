@@ -31,13 +31,13 @@ apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error)
 bool apd_reader_sees(apd_reader *reader, apd_item_key key);
 
 /* theta of task `place` in block `block`: weights (R, C) and bias (R), of the head (classes, C) and (classes); to be freed.
- * A decomposed task's is mask * sigma, plus the cluster's sigma_g, and at tau's columns what tau/theta says; exact to the bit. */
+ * A decomposed task's is mask * sigma, plus the cluster's sigma_g, and at tau's columns what its code says; exact to the bit. */
 apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
                             apd_error *error);
 
-/* The attributes and arrays of an item's group in a file, with `entries` entries in all. `*group` points into `*storage`: free
+/* The attributes and arrays of an item's group in a file, with `code` bytes of code in all. `*group` points into `*storage`: free
  * it. */
-void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t entries,
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code,
                        apd_part_group *group, void **storage);
 
 /* Append an item to a file, from `pieces` pieces one after the other. Piece p has the rows rows[p * B + b] of block b, packed at

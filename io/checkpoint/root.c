@@ -426,6 +426,9 @@ static apd_status read_index(reading *r, apd_error *error) {
         if (homes[i].entries < 0 || homes[i].entries > INT64_MAX / 64 - entries)
             APD_GO(apd_part_fail(&r->in, "entries",
                                  "an item has fewer entries than 0, or more than any file can hold", error));
+        if (homes[i].code < 0 || homes[i].code > INT64_MAX / 64)
+            APD_GO(apd_part_fail(&r->in, "code", "an item's code is shorter than 0, or longer than any file",
+                                 error));
         entries += homes[i].entries;
         if (homes[i].part != -1 && apd_find_part(&r->state, homes[i].commit, homes[i].part) == NULL)
             APD_GO(apd_part_fail(&r->in, "part", "an item lies in a part that is not listed", error));

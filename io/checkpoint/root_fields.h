@@ -40,6 +40,7 @@ static const field run_fields[] = {
     FIELD(apd_run_state, APD_U64, data_digest, "of the data file"),
     FIELD(apd_run_state, APD_U64, seed, "the description's"),
     FIELD(apd_run_state, APD_I32, shards, "S"),
+    FIELD(apd_run_state, APD_I32, half, "1: numbers below that are float32 or 16 have 16 bits; 0: 32"),
     FIELD(apd_run_state, APD_I32, task_count, "T"),
     FIELD(apd_run_state, APD_I32, consolidations, "how many have been done"),
     FIELD(apd_run_state, APD_I32, ending,
@@ -68,6 +69,7 @@ static const field index_fields[] = {
     FIELD(apd_home, APD_I32, commit, "whose part has the item"),
     FIELD(apd_home, APD_I32, part, "of that commit, from 0; -1: this very file"),
     FIELD(apd_home, APD_I64, entries, "of its tau, or of a cluster; else 0"),
+    FIELD(apd_home, APD_I64, code, "bytes of their code; else 0"),
     FIELD(apd_home, APD_U64, digest, "of its group"),
 };
 static const field shared_fields[] = {

@@ -31,7 +31,7 @@ static void settle_state(const saving *s) {
     for (int p = 0; p < s->plan.part_count; p++)
         for (int i = s->plan.first[p]; i < s->plan.first[p + 1]; i++)
             *apd_item_home(state, s->plan.items[i]) =
-                (apd_home){state->commit, p, s->plan.entries[i], s->plan.digests[i]};
+                (apd_home){state->commit, p, s->plan.entries[i], s->plan.code[i], s->plan.digests[i]};
     apd_item_key *items = apd_item_list(state, &count);
     bool *needed = apd_allocate(state->part_count, sizeof *needed, "parts that are needed");
     for (int i = 0; i < count; i++) {
@@ -115,6 +115,7 @@ static void describe(const apd_decomposition *decomposition, const apd_solver *s
         state->block_count = layout->block_count;
         state->shared = apd_allocate(layout->block_count, sizeof *state->shared, "blocks");
     }
+    state->half = decomposition->half;
     state->shared_moved = state->shared_moved || state->shared_array_count != decomposition->shared_count;
     free(state->shared_arrays);
     state->shared_array_count = decomposition->shared_count;

@@ -99,7 +99,7 @@ static apd_status begin_part(writing *w, int part, apd_error *error) {
     for (int i = 0; i < count; i++) {
         int at = plan->first[part] + i;
         w->items[i] = apd_item_of(plan->items[at], w->decomposition, w->state, w->solver);
-        apd_item_describe(&w->items[i], w->state, plan->entries[at], &w->groups[i], &w->storage[i]);
+        apd_item_describe(&w->items[i], w->state, plan->code[at], &w->groups[i], &w->storage[i]);
     }
     w->described = (apd_part_plan){.commit = w->state->commit, .group_count = count, .groups = w->groups};
     char *path = apd_store_part(w->path, w->state->commit, part);

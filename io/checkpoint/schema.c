@@ -1,6 +1,8 @@
 #include "io/checkpoint/schema.h"
 
 #include "base/memory.h"
+#include "base/status.h"
+#include "io/checkpoint/code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,39 +10,41 @@
 
 /* The comparison costs nothing and refuses a member of another type. */
 #define MEMBER(type, m) offsetof(apd_task_block, m) + 0 * sizeof((type **)0 == &((apd_task_block *)0)->m)
-#define F32(m)          APD_F32, APD_RAW, MEMBER(float, m)
-#define U8(m)           APD_U8, APD_RAW, MEMBER(uint8_t, m)
-#define I32(m)          APD_I32, APD_RAW, MEMBER(int32_t, m)
-#define I64(m)          APD_I64, APD_RAW, MEMBER(int64_t, m)
+#define RAW(m)          APD_F32, APD_RAW, MEMBER(float, m)
+#define HALF(m)         APD_F32, APD_HALF, MEMBER(float, m)
+#define BITS(m)         APD_U8, APD_RAW, MEMBER(uint8_t, m)
+#define ENDS            APD_I64, APD_PART, MEMBER(int64_t, tau.offsets)
+#define COLUMNS         APD_I32, APD_PART, MEMBER(int32_t, tau.columns)
+#define CODE            APD_F32, APD_CODE, MEMBER(float, tau.values)
 
 const apd_array apd_task_arrays[] = {
     /* name              blocks    a row has    tasks       numbers            contents */
-    {"mask", APD_BODY, APD_ONE, APD_SPARSE, F32(mask), "mask, in (0, 1)"},
-    {"bias", APD_BODY, APD_ONE, APD_ALL, F32(bias), "bias"},
-    {"tau/row_offsets", APD_BODY, APD_ENDS, APD_SPARSE, I64(tau.offsets), "where a row's entries end"},
-    {"tau/columns", APD_BODY, APD_ENTRIES, APD_SPARSE, I32(tau.columns), "columns, ascending in a row"},
-    {"tau/theta", APD_BODY, APD_ENTRIES, APD_SPARSE, F32(tau.values), "theta where tau is not zero"},
-    {"weight", APD_BODY, APD_COLS, APD_SINGLE, F32(dense), "theta"},
-    {"bits", APD_BODY, APD_BITS, APD_SUBNET, U8(bits), "1: theta is sigma, 0: theta is 0"},
-    {"head/weight", APD_HEAD, APD_COLS, APD_ALL, F32(dense), "the head's weights"},
-    {"head/bias", APD_HEAD, APD_ONE, APD_ALL, F32(bias), "the head's biases"},
+    {"mask", APD_BODY, APD_ONE, APD_SPARSE, HALF(mask), "mask, in (0, 1)"},
+    {"bias", APD_BODY, APD_ONE, APD_ALL, HALF(bias), "bias"},
+    {"", APD_BODY, APD_ENDS, APD_SPARSE, ENDS, ""},
+    {"", APD_BODY, APD_ENTRIES, APD_SPARSE, COLUMNS, ""},
+    {"tau", APD_BODY, APD_ENTRIES, APD_SPARSE, CODE, "theta where tau is not zero, row after row (below)"},
+    {"weight", APD_BODY, APD_COLS, APD_SINGLE, RAW(dense), "theta"},
+    {"bits", APD_BODY, APD_BITS, APD_SUBNET, BITS(bits), "1: theta is sigma, 0: theta is 0"},
+    {"head/weight", APD_HEAD, APD_COLS, APD_ALL, HALF(dense), "the head's weights"},
+    {"head/bias", APD_HEAD, APD_ONE, APD_ALL, HALF(bias), "the head's biases"},
 };
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 const int apd_task_array_count = COUNT(apd_task_arrays);
 
 static const apd_array sigma_arrays[] = {
-    {"sigma", APD_BODY, APD_COLS, APD_ALL, F32(dense), "sigma"},
+    {"sigma", APD_BODY, APD_COLS, APD_ALL, HALF(dense), "sigma"},
 };
 /* One more for each of the state's shared arrays, after sigma. */
 static const apd_array shared_array = {"ARRAY", APD_BODY,   APD_COLS,
-                                       APD_ALL, F32(dense), "an array of the method's beside sigma"};
+                                       APD_ALL, RAW(dense), "an array of the method's beside sigma"};
 static const apd_array cluster_arrays[] = {
-    {"row_offsets", APD_BODY, APD_ENDS, APD_ALL, I64(tau.offsets), "where a row's entries end"},
-    {"columns", APD_BODY, APD_ENTRIES, APD_ALL, I32(tau.columns), "columns, ascending in a row"},
-    {"values", APD_BODY, APD_ENTRIES, APD_ALL, F32(tau.values), "sigma_g where it is not zero"},
+    {"", APD_BODY, APD_ENDS, APD_ALL, ENDS, ""},
+    {"", APD_BODY, APD_ENTRIES, APD_ALL, COLUMNS, ""},
+    {"sigma_g", APD_BODY, APD_ENTRIES, APD_ALL, CODE, "sigma_g where it is not zero, row after row (below)"},
 };
 static const apd_array training_array = {"",      APD_BODY,   APD_COLS,
-                                         APD_ALL, F32(dense), "an array of the solver"};
+                                         APD_ALL, RAW(dense), "an array of the solver"};
 
 /* --- which items there are ------------------------------------------------------------------------------- */
 
@@ -108,7 +112,7 @@ static table table_of(apd_item_kind kind) {
 
 /* An item without arrays, with room for them. */
 static apd_item begin_item(apd_item_key key, const apd_layout *layout, const apd_run_state *state) {
-    apd_item item = {.key = key, .layout = layout};
+    apd_item item = {.key = key, .layout = layout, .half = state->half != 0};
     int64_t most = table_of(key.kind).count + state->shared_array_count;
     if (key.kind == APD_ITEM_TRAINING)
         most = state->training.array_count;
@@ -341,16 +345,21 @@ int64_t apd_item_entries(const apd_item *item) {
     return entries;
 }
 
-apd_shape apd_item_shape(const apd_item *item, int index, int64_t entries) {
+apd_shape apd_item_shape(const apd_item *item, int index, int64_t code) {
     const apd_item_array *array = &item->arrays[index];
     apd_shape shape = {.number = array->array.number, .rank = 1};
-    int64_t numbers = array->array.extent == APD_ENDS, rows = 0;
+    int64_t numbers = 0, rows = 0;
+    APD_ASSERT(array->array.encoding != APD_PART);
     for (int b = array->first; b < array->end; b++) {
         apd_rows whole = apd_item_rows(item, b, (apd_rows){0, INT64_MAX});
         rows += whole.end;
         numbers += apd_item_numbers(item, array, b, whole.end, 0);
     }
-    shape.extents[0] = array->array.extent == APD_ENTRIES ? entries : numbers;
+    if (array->array.encoding == APD_CODE)
+        return (apd_shape){.number = APD_U8, .rank = 1, .extents = {code}};
+    if (array->array.encoding == APD_HALF && item->half)
+        shape.number = APD_F16;
+    shape.extents[0] = numbers;
     if (array->array.extent == APD_COLS && array->end == array->first + 1) {
         shape.rank = 2;
         shape.extents[0] = rows;
@@ -359,10 +368,37 @@ apd_shape apd_item_shape(const apd_item *item, int index, int64_t entries) {
     return shape;
 }
 
-int64_t apd_item_bytes(const apd_item *item, int64_t entries) {
+const float *apd_item_masks(const apd_item *item, int block) {
+    for (int a = 0; a < item->count && item->half; a++)
+        if (item->arrays[a].array.member == offsetof(apd_task_block, mask))
+            return item->arrays[a].view[block - item->arrays[a].first].mask;
+    return NULL;
+}
+
+int64_t apd_item_code(const apd_item *item) {
+    int64_t bytes = 0;
+    for (int a = 0; a < item->count; a++)
+        for (int b = item->arrays[a].first; b < item->arrays[a].end; b++) {
+            const apd_sparse *sparse = sparse_of(&item->arrays[a], b);
+            const float *masks = apd_item_masks(item, b);
+            if (item->arrays[a].array.encoding != APD_CODE)
+                break;
+            for (int64_t r = 0; r < sparse->rows; r++) {
+                apd_sparse_cursor row = apd_sparse_row(sparse, r);
+                bytes += apd_code_bytes(&(apd_code_row){row.columns, row.values, row.left,
+                                                        item->layout->blocks[b].cols,
+                                                        masks != NULL ? masks[r] : 0.0f});
+            }
+        }
+    return bytes;
+}
+
+int64_t apd_item_bytes(const apd_item *item, int64_t code) {
     int64_t bytes = 1024;
     for (int a = 0; a < item->count; a++) {
-        apd_shape shape = apd_item_shape(item, a, entries);
+        if (item->arrays[a].array.encoding == APD_PART)
+            continue;
+        apd_shape shape = apd_item_shape(item, a, code);
         bytes += 512 + apd_shape_bytes(&shape);
     }
     return bytes;
@@ -446,10 +482,12 @@ const unsigned char *apd_item_unpack(const apd_item *item, const unsigned char *
 
 /* `several`: one block after the other */
 static const char *shape_of(const apd_array *array, bool several) {
-    static const char *const shapes[2][5] = {
-        {"(R)", "(R, C)", "(R ceil(C/8))", "(R + 1)", "(entries)"},
-        {"(sum of R)", "(sum of R C)", "(sum of R ceil(C/8))", "(sum of R + 1)", "(entries)"},
+    static const char *const shapes[2][3] = {
+        {"(R)", "(R, C)", "(R ceil(C/8))"},
+        {"(sum of R)", "(sum of R C)", "(sum of R ceil(C/8))"},
     };
+    if (array->encoding == APD_CODE)
+        return "(bytes)";
     return array->blocks == APD_HEAD ? array->extent == APD_ONE ? "(classes)" : "(classes, C)"
                                      : shapes[several][array->extent];
 }
@@ -462,9 +500,13 @@ static void print_table(FILE *file, const char *group, table from, bool tasks) {
                                      [APD_ALL] = "all"};
     for (int a = 0; a < from.count; a++) {
         const apd_array *array = &from.rows[a];
+        if (array->encoding == APD_PART)
+            continue;
         (void)fprintf(file, "| `%s/%s` | %s | %s | %s | %s |\n", group, array->name,
-                      apd_number_name(array->number), shape_of(array, tasks), tasks ? of[array->tasks] : "",
-                      array->contents);
+                      array->encoding == APD_CODE   ? "uint8"
+                      : array->encoding == APD_HALF ? "float32 or 16"
+                                                    : apd_number_name(array->number),
+                      shape_of(array, tasks), tasks ? of[array->tasks] : "", array->contents);
     }
 }
 

@@ -5,13 +5,13 @@
  *
  *   group                 arrays                                               an item
  *   /shared/NAME          sigma, and the arrays beside it                      a decomposed block
- *   /tasks/000017         mask bias tau/... weight bits head/... (the table)        a finished task, by its place
- *   /groups/NAME/003      row_offsets columns values                           a cluster's sigma_g
+ *   /tasks/000017         mask bias tau weight bits head/... (the table)       a finished task, by its place
+ *   /groups/NAME/003      sigma_g                                              a cluster's sigma_g
  *   /training/NAME        tau sigma ... (apd_solver_array_at)                  a block of the task half way
  *
  * The tables of schema.c are the only place that lists them: allocating, moving rows between ranks, saving, loading,
  * verifying, packing and docs/file-formats.md are loops over their rows, and a new array is a new row. Rows enter an
- * item's digest in their order; row offsets precede the arrays that they size.
+ * item's digest in their order; row offsets precede the arrays that they size, and masks what is coded by them.
  *
  * In memory an array is a member of apd_task_block, of this rank's rows; in a file it is whole. The two meet in
  * *packed rows*: the bytes of some rows of an item, array after array and block after block. */
@@ -30,8 +30,8 @@ typedef enum apd_extent {
     APD_ONE, /* one number; in the file: (sum of R) */
     APD_COLS, /* as many as the block has columns; in the file (R, C), or flat where there are several blocks */
     APD_BITS,   /* bits of as many, in whole bytes; in the file flat, (sum of R * bytes) */
-    APD_ENDS,   /* where its entries end; in the file (sum of R + 1), 0 first, counted over all blocks */
-    APD_ENTRIES /* a number an entry; in the file (entries) */
+    APD_ENDS,   /* where its entries end */
+    APD_ENTRIES /* a number an entry */
 } apd_extent;
 
 typedef enum apd_blocks { APD_BODY, APD_HEAD } apd_blocks; /* all decomposed ones, or the head */
@@ -45,7 +45,13 @@ typedef enum apd_tasks {
     APD_ALL = (1 << APD_STORAGES) - 1
 } apd_tasks;
 
-typedef enum apd_encoding { APD_RAW } apd_encoding; /* how the file holds the numbers */
+/* How the file holds the numbers. */
+typedef enum apd_encoding {
+    APD_RAW,
+    APD_HALF, /* in 16 bits, where the commit's numbers have no more; else raw */
+    APD_PART, /* ENDS, and the columns: with the values after them, in their code */
+    APD_CODE  /* the code of sparse rows (code.h); in the file uint8, (bytes) */
+} apd_encoding;
 
 /* A row of a table. */
 typedef struct apd_array {
@@ -89,6 +95,7 @@ typedef struct apd_item {
     char group[64]; /* "tasks/000017" */
     const apd_layout *layout;
     int classes;          /* rows of the head in use */
+    bool half;            /* HALF arrays have 16 bits in the file */
     const apd_rows *held; /* (B): the rows that views hold */
     int count;
     apd_item_array *arrays; /* (count), owned */
@@ -123,14 +130,17 @@ void apd_item_clear(apd_item *item);
 /* The rows of block `block` among `rows` that the item has: those of the head stop at its classes. */
 apd_rows apd_item_rows(const apd_item *item, int block, apd_rows rows);
 
-/* An array's shape in the file; `entries`: of the whole item. */
-apd_shape apd_item_shape(const apd_item *item, int array, int64_t entries);
+/* An array's shape in the file; `code`: bytes of the whole item's code. Not for a PART. */
+apd_shape apd_item_shape(const apd_item *item, int array, int64_t code);
 
 /* Entries of the rows that the item's views hold. */
 int64_t apd_item_entries(const apd_item *item);
 
-/* An estimate of the bytes of the whole item in a file, with `entries` entries. */
-int64_t apd_item_bytes(const apd_item *item, int64_t entries);
+/* Bytes of their code. */
+int64_t apd_item_code(const apd_item *item);
+
+/* An estimate of the bytes of the whole item in a file, with `code` bytes of code. */
+int64_t apd_item_bytes(const apd_item *item, int64_t code);
 
 /* Numbers of `rows` rows of a block of an array; `entries`: of these rows. */
 int64_t apd_item_numbers(const apd_item *item, const apd_item_array *array, int block, int64_t rows,
@@ -142,6 +152,9 @@ void *apd_item_at(const apd_item_array *array, int block);
 /* Set the views' row offsets of a block to `ends` (rows), which count from `base`, and make room for its entries. */
 void apd_item_set_ends(const apd_item_array *array, int block, int64_t rows, const int64_t *ends,
                        int64_t base);
+
+/* The masks by which the rows of a block are coded (the rows held); NULL: by none. */
+const float *apd_item_masks(const apd_item *item, int block);
 
 /* Make room for an array of the rows held; nothing for entries. */
 void apd_item_allocate(const apd_item *item, const apd_item_array *array);

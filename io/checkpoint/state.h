@@ -19,6 +19,7 @@ typedef struct apd_home {
     int32_t commit;  /* whose part; 0: nowhere yet */
     int32_t part;    /* of that commit, from 0; -1: in the file of the root itself (a packed commit) */
     int64_t entries; /* of a task's tau, or a cluster; 0 for other items */
+    int64_t code;    /* bytes of their code (code.h); 0 for other items */
     uint64_t digest; /* of the item's group */
 } apd_home;
 
@@ -101,6 +102,7 @@ typedef struct apd_run_state {
     int32_t alone;  /* 1: no commit from before may be kept */
     uint64_t config_digest, data_digest, seed;
     int32_t shards;
+    int32_t half;             /* 1: sigma, masks, biases and heads have 16 bits */
     int32_t task_count;       /* T */
     int32_t consolidations;   /* how many have been done */
     int32_t ending;           /* apd_ending, of the last task; COMPLETE while the next one trains */

@@ -10,9 +10,22 @@ static hid_t text_type(int64_t bytes) {
     return text;
 }
 
+/* IEEE 754 binary16; HDF5 has a name for it from 1.14.4 on. */
+static hid_t half_type(void) {
+    hid_t half = H5Tcopy(H5T_IEEE_F32LE);
+    if (half >= 0 && (H5Tset_fields(half, 15, 10, 5, 0, 10) < 0 || H5Tset_precision(half, 16) < 0 ||
+                      H5Tset_size(half, 2) < 0 || H5Tset_ebias(half, 15) < 0)) {
+        (void)H5Tclose(half);
+        return -1;
+    }
+    return half;
+}
+
 hid_t apd_file_type(const apd_shape *shape) {
     const hid_t types[] = {H5T_STD_I32LE,  H5T_STD_I64LE,       H5T_STD_U64LE, H5T_IEEE_F32LE,
                            H5T_IEEE_F64LE, H5T_C_S1 /* TEXT */, H5T_STD_U8LE};
+    if (shape->number == APD_F16)
+        return half_type();
     return shape->number == APD_TEXT ? text_type(shape->text) : H5Tcopy(types[shape->number]);
 }
 

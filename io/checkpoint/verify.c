@@ -21,6 +21,9 @@ static apd_status read_items(apd_reader *reader, const apd_item_key *items, int 
     for (int i = 0; i < count && status == APD_OK; i++) {
         apd_item item = apd_item_whole(items[i], apd_reader_layout(reader), apd_reader_state(reader));
         status = apd_reader_item(reader, &item, error);
+        if (status == APD_OK && writer != NULL &&
+            apd_item_code(&item) != apd_item_home(apd_reader_state(reader), items[i])->code)
+            status = apd_fail(error, APD_ERROR_DATA, "%s: its code is longer than apd writes it", item.group);
         if (status == APD_OK && writer != NULL)
             apd_item_append(&item, 1, item.held, NULL, writer);
         apd_item_clear(&item);
@@ -56,9 +59,9 @@ typedef struct packing {
 
 static void describe_items(packing *p) {
     for (int i = 0; i < p->count; i++) {
-        int64_t entries = apd_item_home(apd_reader_state(p->reader), p->items[i])->entries;
+        int64_t code = apd_item_home(apd_reader_state(p->reader), p->items[i])->code;
         p->shapes[i] = apd_item_whole(p->items[i], apd_reader_layout(p->reader), apd_reader_state(p->reader));
-        apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), entries,
+        apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), code,
                           &p->groups[p->root.group_count + i], &p->storage[i]);
     }
 }

@@ -30,6 +30,7 @@ typedef enum apd_stream_kind {
 } apd_stream_kind;
 
 typedef enum apd_order_kind { APD_ORDER_LETTER, APD_ORDER_LIST, APD_ORDER_SEED } apd_order_kind;
+typedef enum apd_number_storage { APD_STORE_FLOAT32, APD_STORE_CODED } apd_number_storage;
 typedef enum apd_recentre { APD_RECENTRE_COUNT, APD_RECENTRE_MEDIAN, APD_RECENTRE_NONE } apd_recentre;
 typedef enum apd_ewc { APD_EWC_TASKS, APD_EWC_ONLINE } apd_ewc;
 typedef enum apd_merge { APD_MERGES_PLAIN, APD_MERGES_SAVING } apd_merge;
@@ -105,6 +106,8 @@ typedef struct apd_description {
         apd_cluster_start cluster_start;
         apd_method_gram gram;
         int polish_epochs;
+        apd_number_storage storage;
+        int tau_bits;
         double l2t_strength; /* or INFINITY */
         apd_ewc ewc;
         double packnet_prune, wsn_density;

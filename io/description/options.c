@@ -18,6 +18,7 @@ static const char *const stream_kinds[] = {"split",    "list",    "superclass", 
 static const char *const turn_counts[] = {"1", "2", "4", NULL};
 static const char *const preset_names[] = {"lenet", "lenet-large", "mlp", "custom", NULL};
 static const char *const recentres[] = {"count", "median", "none", NULL};
+static const char *const storages[] = {"float32", "coded", NULL};
 static const char *const ewcs[] = {"tasks", "online", NULL};
 static const char *const merges[] = {"plain", "saving", NULL};
 static const char *const starts[] = {"centroids", "spectral", NULL};
@@ -143,6 +144,14 @@ const apd_option apd_options[] = {
      .counts = true,
      .help = "Last epochs of a task that train on tau's support alone, fewer than training.epochs; "
              "the default becomes 3/10 of training.epochs if those are 6 or fewer."},
+    {"method.storage", APD_KIND_CHOICE, AT(method.storage), .names = storages, .initial = "float32",
+     .counts = true,
+     .help = "Numbers of a finished task: float32, or coded, which keeps sigma, masks, biases and heads in 16 bits "
+             "and theta, where tau is not zero, in method.tau_bits; polishing trains on the rounded numbers."},
+    {"method.tau_bits", APD_KIND_WHOLE, AT(method.tau_bits), .minimum = 3, .maximum = 16, .initial = "6",
+     .counts = true,
+     .help = "Bits of theta, where tau is not zero, with method.storage coded: integers times a power of two for "
+             "each row."},
     {"method.l2t_strength", APD_KIND_REAL, AT(method.l2t_strength), .maximum = INFINITY, .initial = "0.01",
      .counts = true,
      .help = "Weight of the penalty on half the squared distance from the body as the task before left it; inf keeps the "

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "io/checkpoint/code.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,22 +23,16 @@ static void count_task(const apd_decomposition *d, const apd_task_part *part, ap
     }
 }
 
-/* What says where block `b` of a sparse task, or a cluster, is not zero: 4 bytes a column and 8 a row's end, or bits, or the
- * ideal code. */
-static void add_positions(const apd_block *block, int64_t nonzeros, bool bits, apd_capacity_counts *counts) {
-    counts->positions += bits ? block->rows * apd_bit_bytes(block->cols) : 4 * nonzeros + 8 * block->rows;
-    counts->coded += apd_pattern_bytes(nonzeros, block->rows * block->cols);
-}
-
-/* The non-zeros of every pattern in block `b`, tasks first, then clusters; -1: not sparse. `sums` (patterns), over all ranks.
- * Collective. */
+/* The non-zeros of every pattern in block `b`, tasks first, then clusters; -1: not sparse. `sums` (patterns), and the bits of the
+ * file that say where they are at sums[patterns], over all ranks. Collective. */
 static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums) {
     const apd_decomposition *d = run->decomposition;
-    int64_t rows = apd_local_rows(d, b);
+    int64_t rows = apd_local_rows(d, b), cols = d->layout->blocks[b].cols, *positions = &sums[patterns];
     for (int p = 0; p < patterns; p++) {
         const apd_task_part *part = p < d->task_count ? d->tasks[p] : NULL;
         if (part != NULL && part->blocks[b].bits != NULL) {
-            sums[p] = apd_bits_count(part->blocks[b].bits, rows * apd_bit_bytes(d->layout->blocks[b].cols));
+            sums[p] = apd_bits_count(part->blocks[b].bits, rows * apd_bit_bytes(cols));
+            *positions += 8 * rows * apd_bit_bytes(cols);
             continue;
         }
         bool sparse = p >= d->task_count || (part != NULL && part->blocks[b].mask != NULL);
@@ -45,8 +40,10 @@ static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums)
                                 : part != NULL     ? &part->blocks[b].tau
                                                    : NULL;
         sums[p] = sparse && tau->offsets != NULL ? tau->offsets[rows] : 0;
+        for (int64_t r = 0; r < rows && sparse && tau->offsets != NULL; r++)
+            *positions += apd_code_position_bits(tau->offsets[r + 1] - tau->offsets[r], cols);
     }
-    apd_team_sum(run->team, sums, patterns);
+    apd_team_sum(run->team, sums, patterns + 1);
     for (int p = 0; p < d->task_count; p++)
         if (d->tasks[p] == NULL ||
             (d->tasks[p]->blocks[b].mask == NULL && d->tasks[p]->blocks[b].bits == NULL))
@@ -56,18 +53,20 @@ static void sum_patterns(const apd_run *run, int b, int patterns, int64_t *sums)
 /* Collective. */
 static void count_positions(const apd_run *run, apd_capacity_counts *counts) {
     const apd_decomposition *d = run->decomposition;
+    int64_t bits = 0;
     for (int b = 0; b < d->layout->block_count; b++) {
         if (!d->layout->blocks[b].decomposed)
             continue;
         int patterns = d->task_count + d->groups[b].count;
-        int64_t *sums = apd_allocate(patterns, sizeof *sums, "the patterns' non-zeros");
+        int64_t *sums = apd_allocate((int64_t)patterns + 1, sizeof *sums, "the patterns' non-zeros");
+        int64_t weights = d->layout->blocks[b].rows * d->layout->blocks[b].cols;
         sum_patterns(run, b, patterns, sums);
         for (int p = 0; p < patterns; p++)
-            if (sums[p] >= 0)
-                add_positions(&d->layout->blocks[b], sums[p],
-                              p < d->task_count && d->tasks[p]->blocks[b].bits != NULL, counts);
+            counts->coded += sums[p] >= 0 ? apd_pattern_bytes(sums[p], weights) : 0.0;
+        bits += sums[patterns];
         free(sums);
     }
+    counts->positions = (bits + 7) / 8;
 }
 
 apd_capacity_counts apd_run_count(const apd_run *run, int64_t *tau) {

@@ -176,6 +176,8 @@ void apd_run_create_solver(apd_run *run) {
                                   .ewc_online = described->method.ewc == APD_EWC_ONLINE,
                                   .packnet_prune = described->method.packnet_prune,
                                   .wsn_density = described->method.wsn_density,
+                                  .coded = described->method.storage == APD_STORE_CODED,
+                                  .tau_bits = described->method.tau_bits,
                                   .weight_decay = described->training.weight_decay,
                                   .beta1 = described->training.beta1,
                                   .beta2 = described->training.beta2,

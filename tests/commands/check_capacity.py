@@ -7,6 +7,9 @@ import sys
 
 import h5py
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../io/checkpoint"))
+from code import entries, position_bits
+
 
 def pattern_bytes(nonzeros, weights):
     """log2 of the number of patterns, as it is for many weights: -log2 p for each number that is not zero, or is."""
@@ -36,20 +39,21 @@ def main(run):
         for group in file["tasks"].values():
             if "tau" not in group:
                 continue
-            ends, row = group["tau/row_offsets"][:], 0
+            mask, row, end, tau = group["mask"][:].astype("f4"), 0, 0, group["tau"][:]
             for rows, cols in shapes.values():
-                nonzeros = int(ends[row + rows] - ends[row])
+                at, _, _, end = entries(tau, end, rows, cols, mask[row : row + rows])
                 row += rows
-                stored += 4 * nonzeros + 8 * rows
-                coded += pattern_bytes(nonzeros, rows * cols)
+                stored += position_bits(at, rows, cols)
+                coded += pattern_bytes(len(at), rows * cols)
         clusters = 0
         for name, blocks in file.get("groups", {}).items():
             for group in blocks.values():
                 rows, cols = shapes[name]
-                nonzeros = int(group["row_offsets"][-1])
-                stored += 4 * nonzeros + 8 * rows
-                coded += pattern_bytes(nonzeros, rows * cols)
+                at, _, _, _ = entries(group["sigma_g"][:], 0, rows, cols, None)
+                stored += position_bits(at, rows, cols)
+                coded += pattern_bytes(len(at), rows * cols)
                 clusters += 1
+    stored = (stored + 7) // 8
     expected = (size - stored + coded) / (4 * dense)
     print(f"{run}: {clusters} clusters, {stored} bytes of positions, coded {coded:.1f}; capacity {expected:.6f}")
     if manifest["checkpoint_bytes"] != size:

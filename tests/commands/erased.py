@@ -1,32 +1,23 @@
 #!/usr/bin/env python3
 """Whether a task's parameters are gone: erased.py OLD_CHECKPOINT FOLDER TASK.
 
-Takes byte strings from every numeric data set of the task in the old checkpoint: floats, int32 columns, int64 row
-offsets. Those that no other task and no shared parameter has are looked for in every file of the folder, as they stand
-in a data set and as they stand in packed rows, where int64 numbers are not aligned to their own size. Exit status 1 with
-the file's and the data set's name when one is found, or when there was too little to look for.
+Takes byte strings from every numeric data set of the task in the old checkpoint: floats, and tau's code. Those that no
+other task and no shared parameter has are looked for in every file of the folder. Exit status 1 with the file's and the data set's name when one is found, or when there was too little to look for.
 """
 import pathlib
 import sys
 
 import h5py
 
-FLOATS = 16  # bytes: four floats that stand side by side
-INTEGERS = 32  # eight columns or four offsets: small numbers stand side by side by chance more often
+PIECE = 16  # bytes: floats that stand side by side, or some rows' code
 AT_MOST = 200  # byte strings of a data set
 
 
 def pieces(data):
     """All windows of a data set's bytes that have enough variety to stand nowhere by chance."""
-    raw, size = data.tobytes(), FLOATS if data.dtype.kind == "f" else INTEGERS
-    step = data.dtype.itemsize
-    found = set()
-    for i in range(0, len(raw) - size + 1, step):
-        piece = raw[i : i + size]
-        items = {piece[k : k + step] for k in range(0, size, step)}
-        if len(set(piece)) >= 6 if data.dtype.kind == "f" else len(items) >= size // step - 1:
-            found.add(piece)
-    return found
+    raw, least = data.tobytes(), 6 if data.dtype.kind == "f" else 9
+    places = range(0, len(raw) - PIECE + 1, data.dtype.itemsize)
+    return {raw[i : i + PIECE] for i in places if len(set(raw[i : i + PIECE])) >= least}
 
 
 def windows_of(group):
@@ -77,11 +68,11 @@ def find(secrets, folder):
 def main():
     old, folder, wanted = sys.argv[1:]
     secrets = secrets_of(old, wanted)
-    looked = {kind: sum(len(v) for n, v in secrets.items() if n.endswith(kind)) for kind in ("", "columns", "offsets")}
-    if looked[""] < 50:
-        sys.exit(f"only {looked['']} byte strings to look for")
-    if "tau/columns" in secrets and not (looked["columns"] and looked["offsets"]):
-        sys.exit(f"no columns or no offsets to look for: {looked}")
+    looked = sum(len(values) for values in secrets.values())
+    if looked < 50:
+        sys.exit(f"only {looked} byte strings to look for")
+    if "tau" in secrets and not secrets["tau"]:
+        sys.exit("nothing of tau to look for")
     found = find(secrets, folder)
     if found is not None:
         sys.exit(f"{found[0]}: bytes of {found[1]} are still there")

@@ -125,7 +125,7 @@ static apd_status write_file(const char *path, apd_run_state *state, const apd_d
     memcpy(groups, root.groups, (size_t)root.group_count * sizeof *groups);
     for (int i = 0; i < count; i++) {
         items[i] = apd_item_of(keys[i], made, state, NULL);
-        apd_item_describe(&items[i], state, apd_item_entries(&items[i]), &groups[root.group_count + i],
+        apd_item_describe(&items[i], state, apd_item_code(&items[i]), &groups[root.group_count + i],
                           &storage[i]);
     }
     plan.group_count = root.group_count + count;
@@ -163,7 +163,7 @@ static apd_status write_all(const sketch *s, apd_run_state *state, apd_error *er
         for (int i = 0; i < count; i++) {
             apd_item item = apd_item_of(keys[i], made, state, NULL);
             *apd_item_home(state, keys[i]) =
-                (apd_home){state->commit, -1, apd_item_entries(&item), digests[i]};
+                (apd_home){state->commit, -1, apd_item_entries(&item), apd_item_code(&item), digests[i]};
             apd_item_clear(&item);
         }
         status = write_file(in_folder(s->name), state, made, digests, error);

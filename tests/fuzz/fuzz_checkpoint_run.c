@@ -120,7 +120,7 @@ static void write_part(const char *run_folder, apd_run_state *state, const apd_i
     for (int i = 0; i < end - first; i++) {
         items[i] = apd_item_whole(keys[first + i], good_layout(), state);
         fill(&items[i]);
-        apd_item_describe(&items[i], state, apd_item_entries(&items[i]), &groups[i], &storage[i]);
+        apd_item_describe(&items[i], state, apd_item_code(&items[i]), &groups[i], &storage[i]);
         keep_order(&groups[i]);
     }
     (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[1 + part]);
@@ -133,7 +133,7 @@ static void write_part(const char *run_folder, apd_run_state *state, const apd_i
     apd_part_keep(writer);
     apd_part_destroy(writer);
     for (int i = 0; i < end - first; i++) {
-        *apd_item_home(state, keys[first + i]) = (apd_home){1, part, apd_item_entries(&items[i]), digests[i]};
+        *apd_item_home(state, keys[first + i]) = (apd_home){1, part, apd_item_entries(&items[i]), apd_item_code(&items[i]), digests[i]};
         apd_item_clear(&items[i]);
         free(storage[i]);
     }

@@ -206,12 +206,14 @@ static void check_slice(const bench *whole, const apd_method *kind, const apd_so
 static void slices_have_the_bits_of_the_whole(void **state) {
     (void)state;
     static const int cuts[][2] = {{0, 1}, {1, 3}, {1, 2}, {2, 3}, {0, 2}, {0, 0}, {2, 2}};
-    for (int k = -1; k < apd_method_count; k++) { /* -1: apd with lambda2 inf */
+    for (int k = -2; k < apd_method_count; k++) { /* -2 and -1: apd with lambda2 inf, coded and not */
         const apd_method *method = &apd_methods[k < 0 ? 0 : k];
         bench whole;
         apd_solver_settings settings = usual;
         settings.lambda2 = k < 0 ? INFINITY : 100.0;
         settings.weight_decay = 1e-4;
+        settings.coded = k == -2;
+        settings.tau_bits = 5;
         bench_init(&whole, method, &settings, 0, 3, 4, 0.3);
         whole_story(&whole);
         for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++)
@@ -388,9 +390,11 @@ static void check_same_tasks(const bench *a, const bench *b) {
                                     sizeof(float));
 }
 
-static void restored_half_way(const apd_method *kind, double lambda2, int half, bool restore) {
+static void restored_half_way(const apd_method *kind, double lambda2, bool coded, int half, bool restore) {
     apd_solver_settings settings = usual;
     settings.lambda2 = lambda2;
+    settings.coded = coded;
+    settings.tau_bits = 5;
     settings.lambda1 = 1e-3;
     bench undisturbed, resumed;
     bench_init(&undisturbed, kind, &settings, 0, 3, 3, 0.3);
@@ -418,9 +422,11 @@ static void restore_half_way_goes_on_with_the_same_bits(void **state) {
     const int halves[] = {0, 1, 4, 6, 8, 11};
     for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
         for (int restore = 0; restore <= 1; restore++) {
-            restored_half_way(apd_method_find("apd"), INFINITY, halves[i], restore != 0);
+            restored_half_way(apd_method_find("apd"), INFINITY, false, halves[i], restore != 0);
             for (int m = 0; m < apd_method_count; m++)
-                restored_half_way(&apd_methods[m], 100.0, halves[i], restore != 0);
+                for (int coded = 0; coded <= 1; coded++)
+                    restored_half_way(&apd_methods[m], coded ? INFINITY : 100.0,
+                                      coded && !apd_methods[m].finite_lambda2, halves[i], restore != 0);
         }
 }
 

@@ -1,5 +1,6 @@
 #include "method/clustering/recentre.h"
 
+#include "base/half.h"
 #include "base/memory.h"
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/tau_by_weight.h"
@@ -12,6 +13,7 @@
 typedef struct weight {
     const float *values, *masks, *groups; /* (count); groups: sigma_g, or NULL: none has any */
     int count;
+    bool half; /* sigma has 16 bits */
 } weight;
 
 static float group_of(const weight *w, int i) {
@@ -73,6 +75,10 @@ static float fewest_nonzeros(const weight *w, float sigma) {
     choice best = {sigma, zeros_at(w, sigma), tau_sum_at(w, sigma)};
     for (int i = 0; i < w->count; i++) {
         float point = point_of(w, i);
+        if (w->half) { /* masks have 16 bits, too, and their product is exact */
+            consider(&best, w, apd_half(point));
+            continue;
+        }
         consider(&best, w, point);
         consider(&best, w, nextafterf(point, INFINITY));
         consider(&best, w, nextafterf(point, -INFINITY));
@@ -94,29 +100,43 @@ static float weighted_median(const weight *w, float sigma, int *order) {
         passed += (double)w->masks[order[k]];
         if (2.0 * passed >= total) {
             /* only if better than the present sigma: several sigma may be medians, and rounding makes near ties */
-            float median = exact_point_of(w, order[k]);
+            float median = w->half ? apd_half(point_of(w, order[k])) : exact_point_of(w, order[k]);
             return tau_sum_at(w, median) < tau_sum_at(w, sigma) ? median : sigma;
         }
     }
     return sigma;
 }
 
-float apd_recentre_weight(apd_recentre_rule rule, const float *values, const float *masks,
-                          const float *groups, int count, float sigma, int *scratch) {
-    const weight w = {values, masks, groups, count};
-    return rule == APD_RULE_COUNT ? fewest_nonzeros(&w, sigma) : weighted_median(&w, sigma, scratch);
+static float choose(const weight *w, apd_recentre_rule rule, float sigma, int *scratch) {
+    return rule == APD_RULE_COUNT ? fewest_nonzeros(w, sigma) : weighted_median(w, sigma, scratch);
 }
 
-/* A single decomposed task: sigma takes over all of theta. */
+float apd_recentre_weight(apd_recentre_rule rule, const float *values, const float *masks,
+                          const float *groups, int count, float sigma, int *scratch) {
+    const weight w = {values, masks, groups, count, false};
+    return choose(&w, rule, sigma, scratch);
+}
+
+/* A single decomposed task: sigma takes over all of theta; where it has 16 bits, all that comes out exactly. */
 static int64_t absorb(apd_decomposition *d, int place, int block) {
     apd_task_block *part = &d->tasks[place]->blocks[block];
     int64_t rows = apd_local_rows(d, block), cols = d->layout->blocks[block].cols, entries = 0;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++, entries++) {
-            const weight only = {&part->tau.values[e], &part->mask[r], NULL, 1};
-            d->sigma[block][r * cols + part->tau.columns[e]] = exact_point_of(&only, 0);
+    apd_sparse_writer kept = apd_sparse_begin(rows, 0);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t e = part->tau.offsets[r]; e < part->tau.offsets[r + 1]; e++) {
+            const weight only = {&part->tau.values[e], &part->mask[r], NULL, 1, d->half};
+            float point = d->half ? apd_half(point_of(&only, 0)) : exact_point_of(&only, 0);
+            if (d->half && plain_at(&only, 0, point) != part->tau.values[e]) {
+                apd_sparse_put(&kept, part->tau.columns[e], part->tau.values[e]);
+                continue;
+            }
+            d->sigma[block][r * cols + part->tau.columns[e]] = point;
+            entries++;
         }
-    apd_sparse_resize(&part->tau, rows, 0);
+        apd_sparse_end_row(&kept, r);
+    }
+    apd_sparse_clear(&part->tau);
+    part->tau = apd_sparse_end(&kept);
     apd_decomposition_revised(d, block);
     d->tasks[place]->moved = d->tasks[place]->moved || entries > 0;
     d->tasks[place]->changed = d->tasks[place]->changed || entries > 0;
@@ -150,8 +170,8 @@ static void recentre_weight(gathered *all, const apd_tau_row *tau, int64_t k, in
     }
     for (int64_t e = tau->starts[k]; e < tau->starts[k + 1]; e++)
         all->values[all->index_of[tau->entries[e].task]] = tau->entries[e].theta;
-    *sigma =
-        apd_recentre_weight(rule, all->values, all->masks, all->groups, all->count, *sigma, all->scratch);
+    const weight w = {all->values, all->masks, all->groups, all->count, d->half};
+    *sigma = choose(&w, rule, *sigma, all->scratch);
 }
 
 static int64_t recentre_block(apd_decomposition *d, int block, apd_recentre_rule rule, gathered *all) {

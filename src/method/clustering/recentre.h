@@ -7,7 +7,8 @@
  *     median   least sum |tau|: the weighted median of theta_i/mask_i with weights mask_i
  *
  * No theta changes in any bit, with one exception: while there is a single task, sigma = theta/mask and tau = 0, and theta
- * becomes (float)(mask*sigma), which may differ in the last bit (its `moved` flag is set). Local. */
+ * becomes (float)(mask*sigma), which may differ in the last bit (its `moved` flag is set). Where sigma has 16 bits it takes over
+ * what comes out exactly, and nothing moves. Local. */
 #ifndef APD_METHOD_CLUSTERING_RECENTRE_H
 #define APD_METHOD_CLUSTERING_RECENTRE_H
 

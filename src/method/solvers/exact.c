@@ -17,6 +17,7 @@
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/solver.h"
 #include "method/solvers/state.h"
+#include "method/solvers/stored.h"
 #include "method/solvers/subgradient_sums.h"
 #include "method/solvers/tau_by_weight.h"
 
@@ -380,12 +381,14 @@ static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gr
         for (int64_t c = 0; c < cols; c += CHUNK)
             step_chunk(solver, b, r, c, cols - c < CHUNK ? cols - c : CHUNK, mask, block->mask[r],
                        gradient + c, theta + c);
+        if (apd_solver_shows_stored(solver))
+            apd_stored_row(solver->settings.tau_bits, block->mask[r], block->sigma + r * cols,
+                           block->tau + r * cols, cols, theta);
     }
 }
 
 static void exact_end_task(apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
-    const solver_block *block = &solver->blocks[b];
-    apd_solver_store_tau(block, 0.0, NULL, &part->blocks[b].tau);
+    apd_solver_store_theta(solver, b, &part->blocks[b].tau);
     double threshold =
         finite_lambda2(solver) ? solver->settings.lambda1 / (2.0 * solver->settings.lambda2) : 0.0;
     (void)apd_retroactive_update(solver->decomposition, b, anchor, threshold);

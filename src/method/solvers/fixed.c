@@ -8,6 +8,7 @@
  *     theta <- m*sigma + tau */
 #include "method/solvers/proximal.h"
 #include "method/solvers/state.h"
+#include "method/solvers/stored.h"
 
 /* Weights j .. j+count-1 of a row with mask `mask`. */
 static void step_weights(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count, float mask,
@@ -40,12 +41,14 @@ static void fixed_step(struct apd_solver *solver, int b, apd_rows rows, const fl
         step_weights(solver, block, r * cols, cols, mask, gradient);
         for (int64_t c = 0; c < cols; c++)
             theta[c] = block->mask[r] * sigma[c] + tau[c];
+        if (apd_solver_shows_stored(solver))
+            apd_stored_row(solver->settings.tau_bits, block->mask[r], sigma, tau, cols, theta);
     }
 }
 
 static void fixed_end_task(struct apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     (void)anchor;
-    apd_solver_store_tau(&solver->blocks[b], 0.0, NULL, &part->blocks[b].tau);
+    apd_solver_store_theta(solver, b, &part->blocks[b].tau);
 }
 
 const solver_operations apd_solver_fixed = {.step = fixed_step, .end_task = fixed_end_task};

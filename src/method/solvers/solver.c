@@ -1,7 +1,9 @@
 #include "method/solvers/solver.h"
 
+#include "base/half.h"
 #include "base/memory.h"
 #include "method/solvers/state.h"
+#include "method/solvers/stored.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -64,6 +66,7 @@ apd_solver *apd_solver_create(const apd_method *method, const apd_network *netwo
     solver->network = network;
     solver->decomposition = decomposition;
     solver->settings = *settings;
+    solver->coded = decomposition->half = settings->coded && method->codes;
     for (int a = 0; method->shared != NULL && method->shared[a] != NULL; a++)
         (void)apd_decomposition_shared(decomposition, method->shared[a]);
     solver->blocks = apd_allocate(decomposition->layout->block_count, sizeof *solver->blocks, "the solver");
@@ -126,7 +129,7 @@ static void begin_block(apd_solver *solver, int b) {
         double mask = solver->settings.mask_init;
         for (int64_t r = 0; r < block->rows; r++) {
             block->logit[r] = (float)log(mask / (1.0 - mask));
-            block->mask[r] = (float)mask;
+            block->mask[r] = solver->coded ? apd_stored_mask((float)mask) : (float)mask;
         }
     }
     if (block->dense == NULL)
@@ -194,12 +197,21 @@ static solver_own own_of(const solver_block *block, int place) {
     return (solver_own){block->dense, block->bias, block->dense_moments, block->bias_moments};
 }
 
+/* Numbers of a head or biases: as they will be stored, or as they are. */
+static void show(bool stored, float *out, const float *in, int64_t count) {
+    if (stored)
+        apd_half_all(out, in, count);
+    else
+        memcpy(out, in, (size_t)count * sizeof(float));
+}
+
 void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bias) {
     const solver_block *block = &solver->blocks[b];
     const solver_own own = own_of(block, solver->turn.shown);
-    memcpy(bias, own.bias, (size_t)block->rows * sizeof(float));
+    const bool stored = apd_solver_shows_stored(solver);
+    show(stored, bias, own.bias, block->rows);
     if (own.dense != NULL) {
-        memcpy(weights, own.dense, (size_t)(block->rows * block->cols) * sizeof(float));
+        show(stored, weights, own.dense, block->rows * block->cols);
         return;
     }
     if (solver->operations->theta != NULL) {
@@ -208,7 +220,10 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
     }
     if (block->mask == NULL)
         memcpy(weights, block->sigma, (size_t)(block->rows * block->cols) * sizeof(float));
-    for (int64_t r = 0; r < block->rows && block->mask != NULL; r++)
+    for (int64_t r = 0; r < block->rows && stored; r++)
+        apd_stored_row(solver->settings.tau_bits, block->mask[r], block->sigma + r * block->cols,
+                       block->tau + r * block->cols, block->cols, weights + r * block->cols);
+    for (int64_t r = 0; r < block->rows && block->mask != NULL && !stored; r++)
         for (int64_t c = 0, j = r * block->cols; c < block->cols; c++, j++)
             weights[j] = block->mask[r] * block->sigma[j] + block->tau[j];
 }
@@ -250,23 +265,23 @@ void apd_solver_step_rows(apd_solver *solver, int b, apd_rows rows, const float 
     int64_t first = rows.begin * block->cols;
     apd_adam_update(&solver->own_adam, own.bias + rows.begin, moments_at(own.bias_moments, rows.begin),
                     bias_gradient, 0.0f, used);
-    memcpy(bias, shown.bias + rows.begin, (size_t)count * sizeof(float));
+    show(apd_solver_shows_stored(solver), bias, shown.bias + rows.begin, count);
     if (own.dense == NULL) {
         solver->operations->step(solver, b, rows, gradient, weights);
         return;
     }
     apd_adam_update(&solver->own_adam, own.dense + first, moments_at(own.dense_moments, first), gradient,
                     (float)solver->settings.weight_decay, used * block->cols);
-    memcpy(weights, shown.dense + first, (size_t)(count * block->cols) * sizeof(float));
+    show(apd_solver_shows_stored(solver), weights, shown.dense + first, count * block->cols);
 }
 
 bool apd_solver_begin_polish(apd_solver *solver) {
-    const bool prunes = !solver->polishing && solver->operations->begin_polish != NULL;
+    const bool begins = !solver->polishing, prunes = begins && solver->operations->begin_polish != NULL;
     solver->polishing = true;
     for (int b = 0; b < solver->decomposition->layout->block_count && prunes; b++)
         if (solver->blocks[b].sigma != NULL)
             solver->operations->begin_polish(solver, b);
-    return prunes;
+    return prunes || (begins && solver->coded);
 }
 
 static size_t array_bytes(const apd_solver_array *array) {
@@ -336,6 +351,8 @@ static void end_sigma(apd_solver *solver, int b, apd_task_part *part) {
     size_t bytes = (size_t)(block->rows * block->cols) * sizeof(float);
     float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
     memcpy(anchor, sigma, bytes);
+    if (solver->coded)
+        apd_half_all(block->sigma, block->sigma, block->rows * block->cols);
     memcpy(sigma, block->sigma, bytes);
     if (solver->operations->end_task != NULL)
         solver->operations->end_task(solver, b, anchor, part);
@@ -378,9 +395,9 @@ void apd_solver_end_task(apd_solver *solver) {
         const solver_block *block = &solver->blocks[b];
         apd_task_block *stored = &part->blocks[b];
         end_former(solver, b);
-        memcpy(stored->bias, block->bias, (size_t)block->rows * sizeof(float));
+        show(solver->coded, stored->bias, block->bias, block->rows);
         if (block->dense != NULL) {
-            memcpy(stored->dense, block->dense, (size_t)(block->rows * block->cols) * sizeof(float));
+            show(solver->coded, stored->dense, block->dense, block->rows * block->cols);
             continue;
         }
         if (block->mask != NULL)

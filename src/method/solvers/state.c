@@ -1,6 +1,7 @@
 #include "method/solvers/state.h"
 
 #include "base/memory.h"
+#include "method/solvers/stored.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,6 +58,8 @@ void apd_solver_step_mask(struct apd_solver *solver, solver_block *block, int64_
                    gradient, &direction, &eta);
     block->logit[row] -= eta * direction;
     block->mask[row] = (float)(1.0 / (1.0 + exp(-(double)block->logit[row])));
+    if (solver->coded)
+        block->mask[row] = apd_stored_mask(block->mask[row]);
 }
 
 void apd_solver_store_tau(const solver_block *block, double limit, const float *shared, apd_sparse *out) {
@@ -77,6 +80,28 @@ void apd_solver_store_tau(const solver_block *block, double limit, const float *
         }
         apd_sparse_end_row(&writer, r);
     }
+    apd_sparse_clear(out);
+    *out = apd_sparse_end(&writer);
+}
+
+void apd_solver_store_theta(const struct apd_solver *solver, int b, apd_sparse *out) {
+    const solver_block *block = &solver->blocks[b];
+    const int64_t cols = block->cols;
+    if (!solver->coded) {
+        apd_solver_store_tau(block, 0.0, NULL, out);
+        return;
+    }
+    float *theta = apd_allocate(cols, sizeof *theta, "a row of theta");
+    apd_sparse_writer writer = apd_sparse_begin(block->rows, 0);
+    for (int64_t r = 0; r < block->rows; r++) {
+        const float mask = block->mask[r], *sigma = block->sigma + r * cols, *tau = block->tau + r * cols;
+        apd_stored_row(solver->settings.tau_bits, mask, sigma, tau, cols, theta);
+        for (int64_t c = 0; c < cols; c++)
+            if (tau[c] != 0.0f && !apd_same_bits(theta[c], mask * sigma[c]))
+                apd_sparse_put(&writer, (int32_t)c, theta[c]);
+        apd_sparse_end_row(&writer, r);
+    }
+    free(theta);
     apd_sparse_clear(out);
     *out = apd_sparse_end(&writer);
 }

@@ -45,6 +45,7 @@ struct apd_solver {
     int task_id, classes;
     int64_t steps;
     bool polishing, has_snapshot;
+    bool coded; /* what is stored has few bits */
     adam_step adam;     /* of the body */
     adam_step own_adam; /* of head and biases of the task whose batch it is */
     apd_solver_turn turn;
@@ -64,6 +65,11 @@ adam_moments apd_solver_track_moments(struct apd_solver *solver, int block, cons
 /* Free the arrays from index `count` on. */
 void apd_solver_untrack(struct apd_solver *solver, int count);
 
+/* Whether the network computes with what will be stored (stored.h). */
+static inline bool apd_solver_shows_stored(const struct apd_solver *solver) {
+    return solver->coded && solver->polishing;
+}
+
 /* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
 float apd_dot(const float *a, const float *b, int64_t count);
 
@@ -73,5 +79,8 @@ void apd_solver_step_mask(struct apd_solver *solver, solver_block *block, int64_
 /* Store tau where |tau| > limit, as values of theta (decomposition.h). Entries that rounding makes equal to theta
  * without tau are left out. `shared` (rows, C): sigma_g, or NULL. Replaces `out`. */
 void apd_solver_store_tau(const solver_block *block, double limit, const float *shared, apd_sparse *out);
+
+/* The same where tau is not zero, with theta as it is stored where the method's numbers are coded. */
+void apd_solver_store_theta(const struct apd_solver *solver, int block, apd_sparse *out);
 
 #endif

@@ -15,6 +15,8 @@ typedef struct apd_solver_settings {
     bool ewc_online;
     double packnet_prune; /* in [0, 1) */
     double wsn_density;   /* in (0, 1] */
+    bool coded;           /* what is stored has few bits (stored.h); methods with `coded` alone heed it */
+    int tau_bits;         /* then: 2 .. 16 */
     double weight_decay;  /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
     double beta1, beta2, epsilon; /* Adam's */
     uint64_t seed;

@@ -15,6 +15,8 @@ import sys
 import h5py
 import numpy as np
 
+from code import entries  # the one beside this file
+
 
 def demand(holds, what):
     if not holds:
@@ -25,13 +27,6 @@ def checksum(parts):
     bits = np.concatenate([np.ascontiguousarray(part, dtype="<f4").ravel() for part in parts]).view("<u4")
     odd = np.arange(bits.size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     return int((odd * bits.astype(np.uint64)).sum(dtype=np.uint64))
-
-
-def check_rows(offsets, columns, entries, rows, cols):
-    demand(len(offsets) == rows + 1 and offsets[0] == 0, "row_offsets do not fit the rows")
-    demand(offsets[-1] == len(columns) == entries, "row_offsets do not span the entries")
-    demand((np.diff(offsets) >= 0).all(), "row_offsets fall")
-    demand(((columns >= 0) & (columns < cols)).all(), "a column is past the row's end")
 
 
 def read_shared(file, name, rows, cols):
@@ -46,32 +41,31 @@ def read_shared(file, name, rows, cols):
     demand(sorted(layer) == names, "clusters are missing or too many")
     demand(((assignment >= -1) & (assignment < len(names))).all(), "a task's cluster is not there")
     for cluster in names:
-        offsets, columns, values = (layer[cluster][part][()] for part in ("row_offsets", "columns", "values"))
-        check_rows(offsets, columns, len(values), rows, cols)
-        clusters.append((np.repeat(np.arange(rows), np.diff(offsets)), columns, values))
+        coded = layer[cluster]["sigma_g"][()]
+        *found, end = entries(coded, 0, rows, cols, None)
+        demand(end == len(coded), "the code is longer than its rows")
+        clusters.append(found)
     return clusters, assignment
 
 
 def sparse_weights(group, place, blocks, sigma, shared):
-    mask, offsets = group["mask"][()], group["tau/row_offsets"][()]
-    columns, theta = group["tau/columns"][()], group["tau/theta"][()]
-    check_rows(offsets, columns, len(theta), len(mask), max(cols for _, _, cols in blocks))
+    mask, tau = group["mask"][()].astype("f4"), group["tau"][()]
     demand(((mask > 0) & (mask < 1)).all(), "a mask is not in (0, 1)")
-    weights, row = [], 0
+    weights, row, end, count = [], 0, 0, 0
     for name, rows, cols in blocks:
         block = mask[row:row + rows, None] * sigma[name]
         clusters, assignment = shared[name]
         if assignment[place] >= 0:
             at_rows, at_columns, values = clusters[assignment[place]]
             block[at_rows, at_columns] += values
-        for r in range(rows):
-            run = slice(offsets[row + r], offsets[row + r + 1])
-            demand((np.diff(columns[run]) > 0).all(), "columns do not rise")
-            block[r, columns[run]] = theta[run]
+        at_rows, at_columns, values, end = entries(tau, end, rows, cols, mask[row:row + rows])
+        block[at_rows, at_columns] = values
+        count += len(values)
         demand(block.dtype == np.float32, "theta is not float32")
         weights.append(block)
         row += rows
-    return weights, len(theta)
+    demand(end == len(tau), "the code is longer than its rows")
+    return weights, count
 
 
 def subnetwork_weights(group, blocks, sigma):
@@ -91,7 +85,7 @@ def main(path):
         demand(file.userblock_size == 512, "no user block")
         names, rows, cols = (file["layout"][column][()] for column in ("name", "rows", "cols"))
         blocks = [(name.decode(), *shape) for name, *shape in zip(names, rows, cols)][:-1] # the head is the last
-        sigma = {name: file["shared"][name]["sigma"][()] for name, _, _ in blocks}
+        sigma = {name: file["shared"][name]["sigma"][()].astype("f4") for name, _, _ in blocks}
         for name, rows, cols in blocks:
             demand(sigma[name].shape == (rows, cols), "sigma of " + name + " does not have the layout's shape")
         shared = {name: read_shared(file, name, rows, cols) for name, rows, cols in blocks}

@@ -5,6 +5,7 @@
 
 #include "agreed.h"
 #include "base/digest.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "io/checkpoint/checkpoint.h"
@@ -189,7 +190,37 @@ typedef struct sketch {
     const apd_layout *layout;
     int tasks;
     bool clustered;
+    bool half; /* numbers of 16 bits, and theta of every kind that the code knows */
 } sketch;
+
+/* Former values (mask times 16 bits), integers, both, or any, by row; sigma, masks, biases and heads of 16 bits. */
+static inline void make_half(apd_decomposition *made) {
+    made->half = true;
+    for (int b = 0; b < made->layout->block_count; b++) {
+        int64_t rows = apd_local_rows(made, b), cols = made->layout->blocks[b].cols;
+        if (made->sigma[b] != NULL)
+            apd_half_all(made->sigma[b], made->sigma[b], rows * cols);
+        for (int t = 0; t < made->task_count; t++) {
+            apd_task_block *block = made->tasks[t] != NULL ? &made->tasks[t]->blocks[b] : NULL;
+            if (block == NULL)
+                continue;
+            apd_half_all(block->bias, block->bias, rows);
+            if (!made->layout->blocks[b].decomposed)
+                apd_half_all(block->dense, block->dense, rows * cols);
+            for (int64_t r = 0; block->mask != NULL && r < rows; r++) {
+                block->mask[r] = apd_half(block->mask[r]);
+                for (int64_t e = block->tau.offsets[r]; e < block->tau.offsets[r + 1]; e++) {
+                    float *value = &block->tau.values[e];
+                    int64_t what = (made->rows[b].begin + r) % 4, column = block->tau.columns[e];
+                    if (what == 0 || (what == 1 && column % 3 == 0))
+                        *value = block->mask[r] * apd_half(*value);
+                    else if (what < 3)
+                        *value = floorf(*value * 31.0F) / 256.0F + 0.0F;
+                }
+            }
+        }
+    }
+}
 
 static inline apd_decomposition *make_decomposition(const sketch *s, const apd_rows *rows) {
     const apd_layout *layout = s->layout;
@@ -204,11 +235,14 @@ static inline apd_decomposition *make_decomposition(const sketch *s, const apd_r
         add_clusters(made);
         add_shared_arrays(made);
     }
+    if (s->half)
+        make_half(made);
     return made;
 }
 
-static const sketch large_run = {&large, TASKS, true}, small_run = {&small, TASKS, true};
-static const sketch large_plain = {&large, TASKS, false}, small_empty = {&small, 0, false};
+static const sketch large_run = {&large, TASKS, true, false}, small_run = {&small, TASKS, true, false};
+static const sketch large_plain = {&large, TASKS, false, false}, small_empty = {&small, 0, false, false};
+static const sketch large_half = {&large, TASKS, false, true};
 
 static inline void make_record(apd_task_record *record, int task) {
     record->id = 31 - task;

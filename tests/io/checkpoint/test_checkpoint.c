@@ -29,13 +29,14 @@ static void load_after_save_every_kind_of_task_is_identical_to_the_bit(void **st
     round_trip(large_plain);
     round_trip(large_run);
     round_trip(small_run);
-    round_trip((sketch){&wide, TASKS, false});
+    round_trip(large_half);
+    round_trip((sketch){&wide, TASKS, false, false});
 }
 
 static void load_after_save_no_tasks_is_identical_to_the_bit(void **state) {
     (void)state;
     round_trip(small_empty);
-    round_trip((sketch){&large, 0, true});
+    round_trip((sketch){&large, 0, true, false});
 }
 
 static apd_decomposition *make_whole(const sketch *s) {
@@ -93,6 +94,7 @@ static void ranks_and_one_process_agree(sketch s) {
 static void save_any_number_of_ranks_gives_the_file_of_one_process(void **state) {
     (void)state;
     ranks_and_one_process_agree(large_plain);
+    ranks_and_one_process_agree(large_half);
     ranks_and_one_process_agree(large_run);
 }
 
@@ -161,10 +163,10 @@ static void pack_cut_anywhere_and_unpacked_is_the_item(void **state) {
 
 /* theta by a process without MPI. */
 static void reader_theta_is_the_decompositions(void **state) {
-    (void)state;
-    fixture f = begin(large_run, "theta.h5");
+    const sketch *s = *state;
+    fixture f = begin(*s, "theta.h5");
     saved(&f);
-    apd_decomposition *whole = make_whole(&large_run);
+    apd_decomposition *whole = make_whole(s);
     apd_reader *reader = NULL;
     apd_error error = {0};
     bool equal = true;
@@ -286,8 +288,8 @@ static void save_read_by_h5py_gives_theta_and_nonzeros(void **state) {
         (void)fprintf(stderr, "skipped: /usr/bin/python3 has no h5py\n");
         skip();
     }
-    const sketch sketches[] = {large_plain, large_run};
-    for (int i = 0; i < 2; i++) {
+    const sketch sketches[] = {large_plain, large_run, large_half};
+    for (int i = 0; i < 3; i++) {
         fixture f = begin(sketches[i], "python.h5");
         saved(&f);
         assert_agreed(team, apd_team_rank(team) != 0 || python_agrees(&sketches[i], f.path));
@@ -296,6 +298,7 @@ static void save_read_by_h5py_gives_theta_and_nonzeros(void **state) {
 }
 
 int main(int argc, char **argv) {
+    sketch plain = large_run, half = large_half;
     begin_tests(&argc, &argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load_after_save_every_kind_of_task_is_identical_to_the_bit),
@@ -303,7 +306,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(save_any_number_of_ranks_gives_the_file_of_one_process),
         cmocka_unit_test(load_after_save_task_forgotten_from_its_cluster_is_identical),
         cmocka_unit_test(pack_cut_anywhere_and_unpacked_is_the_item),
-        cmocka_unit_test(reader_theta_is_the_decompositions),
+        cmocka_unit_test_prestate(reader_theta_is_the_decompositions, &plain),
+        cmocka_unit_test_prestate(reader_theta_is_the_decompositions, &half),
         cmocka_unit_test(read_state_and_verify_after_save_agree_with_what_was_saved),
         cmocka_unit_test(survey_counts_what_every_group_holds),
         cmocka_unit_test(save_read_by_h5py_gives_theta_and_nonzeros),

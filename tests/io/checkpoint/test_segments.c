@@ -660,7 +660,7 @@ static bool same_arrays(const apd_solver *a, const apd_solver *b) {
 static void half_way_comes_back(const apd_method *name, bool kept) {
     apd_network *network = make_network();
     const apd_layout *layout = apd_network_layout(network);
-    sketch s = {layout, 0, false};
+    sketch s = {layout, 0, false, false};
     fixture f = begin(s, "half.h5");
     apd_solver_settings settings = {.lambda1 = 1e-3,
                                     .lambda2 = 100.0,

@@ -1,0 +1,27 @@
+/* stored: theta as a task's numbers will be stored (method.storage coded), which the last epochs train on.
+ *
+ * A commit holds sigma, masks, biases and heads in 16 bits (base/half.h), and where tau is not zero theta as an integer of
+ * `tau_bits` bits times a power of two, one a row (io/checkpoint/code.h holds both as they are). Rounding them when a task has
+ * ended would cost accuracy at few bits. So from the first polishing step on the network computes with the rounded numbers,
+ * while Adam moves the ones in full (a straight-through estimator), and what the last step shows is what the task keeps:
+ *
+ *     theta = half(mask) * half(sigma)                      where tau is 0: exact in float32, as 11 + 11 bits fit
+ *             unit * round((mask*half(sigma) + tau)/unit)   else; unit = the least power of two at which the row's largest
+ *                                                           integer has tau_bits bits with its sign
+ *
+ * Finished tasks never change by that: sigma keeps its 16 bits where it does not move, and where it does an old task's theta is
+ * mask * (what sigma was), which their code holds in 16 bits.
+ *
+ * Functions of one row. Local. */
+#ifndef APD_METHOD_SOLVERS_STORED_H
+#define APD_METHOD_SOLVERS_STORED_H
+
+#include <stdint.h>
+
+/* A mask in 16 bits, still in (0, 1). */
+float apd_stored_mask(float mask);
+
+/* A row of theta: sigma, tau, theta (cols). */
+void apd_stored_row(int tau_bits, float mask, const float *sigma, const float *tau, int64_t cols, float *theta);
+
+#endif
