@@ -8,7 +8,7 @@ import sys
 import h5py
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../io/checkpoint"))
-from code import entries, position_bits
+from sparse_code import entries, position_bits
 
 
 def pattern_bytes(nonzeros, weights):

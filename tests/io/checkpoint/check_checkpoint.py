@@ -15,7 +15,7 @@ import sys
 import h5py
 import numpy as np
 
-from code import entries  # the one beside this file
+from sparse_code import entries
 
 
 def demand(holds, what):

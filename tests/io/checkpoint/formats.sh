@@ -5,54 +5,56 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
 formats=$repository/tests/io/checkpoint/formats
 
-echo "- format 2 is refused"
-older="not a checkpoint of format 3; if it is one of format 2 or 1, use apd 0.1, or start a new run"
+echo "- format 3 is refused"
+older="not a checkpoint of format 4; if it is one of an earlier format, use the program that wrote it, or start a new run"
 mkdir old
-cp "$formats/format-2.h5" old/checkpoint.h5
-cp "$formats/format-2.h5" old/checkpoint.previous.h5
+cp "$formats/format-3.h5" old/checkpoint.h5
+cp "$formats/format-3.h5" old/checkpoint.previous.h5
 "$APD" generate --classes 8 --train 12 --test 4 --size 16 --seed 3 --output data.h5 >/dev/null
 cp "$formats/run.yaml" .
-refused 65 "$older" "$APD" verify "$formats/format-2.h5"
-refused 65 "$older" "$APD" pack "$formats/format-2.h5" --output packed.h5
+refused 65 "$older" "$APD" verify "$formats/format-3.h5"
+refused 65 "$older" "$APD" pack "$formats/format-3.h5" --output packed.h5
 refused 65 "$older" "$APD" inspect old
 refused 65 "$older" "$APD" train run.yaml --set output=old
 for commit in checkpoint checkpoint.previous; do
-    cmp "$formats/format-2.h5" "old/$commit.h5" || fail "train touched $commit.h5 of format 2"
+    cmp "$formats/format-3.h5" "old/$commit.h5" || fail "train touched $commit.h5 of format 3"
 done
 
 echo "- a later format is refused"
-sed '1s/^apd-checkpoint 3$/apd-checkpoint 4/' "$formats/format-3.h5" >later.h5
+sed '1s/^apd-checkpoint 4$/apd-checkpoint 5/' "$formats/format-4.h5" >later.h5
 refused 65 "a checkpoint of a later format" "$APD" verify later.h5
 
-echo "- format 3 is read"
-"$APD" verify "$formats/format-3.h5" >out.txt || fail "verify: $(cat out.txt)"
-grep -q ': 19 groups, every digest is right$' out.txt || fail "verify: $(cat out.txt)"
-"$APD" pack "$formats/format-3.h5" --output packed.h5 >out.txt || fail "pack: $(cat out.txt)"
+echo "- format 4 is read"
+"$APD" verify "$formats/format-4.h5" >out.txt || fail "verify: $(cat out.txt)"
+grep -q ': 17 groups, every digest is right$' out.txt || fail "verify: $(cat out.txt)"
+"$APD" pack "$formats/format-4.h5" --output packed.h5 >out.txt || fail "pack: $(cat out.txt)"
 if ! "${APD_PYTHON:-false}" -c 'import h5py, numpy' 2>/dev/null; then
     echo "(theta is not compared: Python without h5py)"
     exit 0
 fi
 "$APD" inspect --help-format >tables.txt
-"$APD_PYTHON" - "$formats/format-3.h5" tables.txt <<'PYTHON'
+"$APD_PYTHON" - "$formats/format-4.h5" tables.txt "$repository/tests/io/checkpoint" <<'PYTHON'
 import re, sys, zlib
 import h5py, numpy as np
 
-# CRC-32 of theta's bytes, all blocks after one another; format-2.h5 gives the same
-recorded = [0x71F65B56, 0x0F85D536]
+sys.path.insert(0, sys.argv[3])
+from sparse_code import entries
+
+# CRC-32 of theta's bytes, all blocks after one another
+recorded = [0xF2438881, 0xEEF2D5CD]
 with h5py.File(sys.argv[1]) as file:
     for place in range(len(recorded)):
-        task, first, sum_ = file[f"tasks/{place:06d}"], 0, 0
+        task, first, end, sum_ = file[f"tasks/{place:06d}"], 0, 0, 0
         for block, name in enumerate(file["layout/name"].asstr()[:-1]):
-            sigma = file[f"shared/{name}/sigma"][:]
-            offsets = task["tau/row_offsets"][first : first + len(sigma) + 1]
-            theta = task["mask"][first : first + len(sigma)][:, None] * sigma
+            sigma = file[f"shared/{name}/sigma"][:].astype("f4")
+            mask = task["mask"][first : first + len(sigma)].astype("f4")
+            theta = mask[:, None] * sigma
             cluster = file["records/groups"][place, block]
             if cluster >= 0:
-                group = file[f"groups/{name}/{cluster:03d}"]
-                rows = np.repeat(np.arange(len(sigma)), np.diff(group["row_offsets"][:]))
-                theta[rows, group["columns"][:]] += group["values"][:]
-            tau = slice(offsets[0], offsets[-1])
-            theta[np.repeat(np.arange(len(sigma)), np.diff(offsets)), task["tau/columns"][tau]] = task["tau/theta"][tau]
+                rows, columns, values, _ = entries(file[f"groups/{name}/{cluster:03d}/sigma_g"][:], 0, *sigma.shape, None)
+                theta[rows, columns] += values
+            rows, columns, values, end = entries(task["tau"][:], end, *sigma.shape, mask)
+            theta[rows, columns] = values
             sum_, first = zlib.crc32(theta.astype("<f4").tobytes(), sum_), first + len(sigma)
         assert sum_ == recorded[place], f"theta of the task at place {place} is {sum_:#x}, not {recorded[place]:#x}"
 
