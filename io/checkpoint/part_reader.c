@@ -48,10 +48,11 @@ static apd_status refuse_format(const apd_part_reader *reader, const char *heade
     int version;
     bool numbered = sscanf(header, APD_PART_FORMAT " %d", &version) == 1;
     if (memcmp(header, "\211HDF\r\n\032\n", 8) == 0 || (numbered && version < APD_PART_VERSION))
-        return damaged(reader,
-                       "not a checkpoint of format 4; if it is one of an earlier format, use the program that "
-                       "wrote it, or start a new run",
-                       error);
+        return damaged(
+            reader,
+            "not a checkpoint of format 4; if it is one of an earlier format, use the program that "
+            "wrote it, or start a new run",
+            error);
     if (numbered && version > APD_PART_VERSION)
         return damaged(
             reader, "a checkpoint of a later format; use the program that wrote it, or a newer one", error);

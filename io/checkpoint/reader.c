@@ -201,8 +201,8 @@ static apd_status read_numbers(apd_part_in *in, const apd_item *item, const apd_
         if (in->array.shape.number == APD_F16)
             APD_TRY(read_halves(in, apd_item_at(array, b), count, error));
         else
-            APD_TRY(apd_part_read(in, apd_item_at(array, b),
-                                  count * apd_number_bytes(array->array.number, 0), error));
+            APD_TRY(apd_part_read(in, apd_item_at(array, b), count * apd_number_bytes(array->array.number, 0),
+                                  error));
     }
     return APD_OK;
 }
@@ -315,8 +315,8 @@ out:
 
 /* --- into a file ------------------------------------------------------------------------------------------ */
 
-void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code,
-                       apd_part_group *group, void **storage) {
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code, apd_part_group *group,
+                       void **storage) {
     struct {
         apd_part_attribute attributes[2];
         apd_part_array arrays[];
@@ -361,9 +361,10 @@ static void append_code(apd_part_writer *writer, const coded_rows *rows) {
     enum { CHUNK = 1 << 16 };
     unsigned char *bytes = apd_allocate_bytes(CHUNK + apd_code_most(rows->cols), "code"), *at = bytes;
     for (int64_t r = 0, first = 0; r < rows->count; first = rows->ends[r++]) {
-        at = apd_code_write(&(apd_code_row){rows->columns + first, rows->values + first, rows->ends[r] - first,
-                                            rows->cols, rows->masks != NULL ? rows->masks[r] : 0.0f},
-                            at);
+        at =
+            apd_code_write(&(apd_code_row){rows->columns + first, rows->values + first, rows->ends[r] - first,
+                                           rows->cols, rows->masks != NULL ? rows->masks[r] : 0.0f},
+                           at);
         if (at - bytes >= CHUNK) {
             apd_part_append(writer, bytes, at - bytes);
             at = bytes;

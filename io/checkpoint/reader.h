@@ -37,8 +37,8 @@ apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **we
 
 /* The attributes and arrays of an item's group in a file, with `code` bytes of code in all. `*group` points into `*storage`: free
  * it. */
-void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code,
-                       apd_part_group *group, void **storage);
+void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t code, apd_part_group *group,
+                       void **storage);
 
 /* Append an item to a file, from `pieces` pieces one after the other. Piece p has the rows rows[p * B + b] of block b, packed at
  * packed[p], which moves to their end. `packed` NULL: the one piece is the views of `item`. */

@@ -133,7 +133,8 @@ static void write_part(const char *run_folder, apd_run_state *state, const apd_i
     apd_part_keep(writer);
     apd_part_destroy(writer);
     for (int i = 0; i < end - first; i++) {
-        *apd_item_home(state, keys[first + i]) = (apd_home){1, part, apd_item_entries(&items[i]), apd_item_code(&items[i]), digests[i]};
+        *apd_item_home(state, keys[first + i]) =
+            (apd_home){1, part, apd_item_entries(&items[i]), apd_item_code(&items[i]), digests[i]};
         apd_item_clear(&items[i]);
         free(storage[i]);
     }

@@ -140,9 +140,11 @@ static void row_is_rounded_to_the_rows_unit(void **state) {
     const float sigma[] = {2.0f, 1.0f, 1.0f / 3.0f, -1.0f, 0.0f}, tau[] = {0.0f, 1.0f, 0.0f, -0.3f, 0.2f};
     float theta[5];
     apd_stored_row(3, 0.5f, sigma, tau, 5, theta);
-    const float expected[] = {1.0f, 1.5f, 0.5f * apd_half(1.0f / 3.0f), -1.0f, 0.0f}; /* -0.8/0.5 = -1.6 -> -2 */
+    const float expected[] = {1.0f, 1.5f, 0.5f * apd_half(1.0f / 3.0f), -1.0f,
+                              0.0f}; /* -0.8/0.5 = -1.6 -> -2 */
     assert_memory_equal(theta, expected, sizeof expected);
-    assert_true(apd_stored_mask(0.9999f) < 1.0f && apd_stored_mask(1e-12f) > 0.0f && apd_stored_mask(0.5f) == 0.5f);
+    assert_true(apd_stored_mask(0.9999f) < 1.0f && apd_stored_mask(1e-12f) > 0.0f &&
+                apd_stored_mask(0.5f) == 0.5f);
 }
 
 int main(void) {

@@ -45,7 +45,7 @@ struct apd_solver {
     int task_id, classes;
     int64_t steps;
     bool polishing, has_snapshot;
-    bool coded; /* what is stored has few bits */
+    bool coded;         /* what is stored has few bits */
     adam_step adam;     /* of the body */
     adam_step own_adam; /* of head and biases of the task whose batch it is */
     apd_solver_turn turn;

@@ -16,8 +16,8 @@ static float unit_of(float largest, int bits) {
     return ldexpf(1.0f, exponent > -100 ? exponent : -100);
 }
 
-void apd_stored_row(int tau_bits, float mask, const float *restrict sigma, const float *restrict tau, int64_t cols,
-                    float *restrict theta) {
+void apd_stored_row(int tau_bits, float mask, const float *restrict sigma, const float *restrict tau,
+                    int64_t cols, float *restrict theta) {
     float largest = 0.0f;
     for (int64_t c = 0; c < cols; c++) {
         float whole = mask * apd_half(sigma[c]) + tau[c], size = tau[c] != 0.0f ? fabsf(whole) : 0.0f;

@@ -22,6 +22,7 @@
 float apd_stored_mask(float mask);
 
 /* A row of theta: sigma, tau, theta (cols). */
-void apd_stored_row(int tau_bits, float mask, const float *sigma, const float *tau, int64_t cols, float *theta);
+void apd_stored_row(int tau_bits, float mask, const float *sigma, const float *tau, int64_t cols,
+                    float *theta);
 
 #endif

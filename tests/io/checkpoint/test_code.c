@@ -202,7 +202,7 @@ static void read_what_is_no_code_is_refused(void **state) {
     assert_false(reads(endless, sizeof endless, COLS, COLS));
     assert_false(reads(many, sizeof many, COLS, COLS));
     assert_false(reads(past, sizeof past, COLS, COLS));
-    assert_false(reads(fill, sizeof fill, 12, 12)); /* a one in the fill */
+    assert_false(reads(fill, sizeof fill, 12, 12));       /* a one in the fill */
     assert_false(reads(twice, sizeof twice, COLS, COLS)); /* column 0 twice */
     assert_false(reads(form, sizeof form, COLS, COLS));
     assert_false(reads(none, sizeof none, COLS, COLS));
@@ -218,7 +218,8 @@ static void half_is_the_nearest_number(void **state) {
         assert_true(apd_half_value((uint16_t)h) == value && apd_half_bits(value) == h);
         assert_true(apd_half(value) == value && apd_half(-value) == -value);
         if (h > 0) {
-            assert_true(apd_half_value((uint16_t)(h | 0x8000)) == -value && apd_half_bits(-value) == (h | 0x8000));
+            assert_true(apd_half_value((uint16_t)(h | 0x8000)) == -value &&
+                        apd_half_bits(-value) == (h | 0x8000));
             float middle = last + (value - last) / 2;
             assert_true(apd_half(middle) == (h % 2 == 0 ? value : last));
             assert_true(apd_half(nextafterf(middle, 0.0f)) == last);
