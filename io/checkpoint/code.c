@@ -1,7 +1,6 @@
 #include "io/checkpoint/code.h"
 
 #include "base/half.h"
-#include "method/decomposition.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,60 +39,72 @@ int64_t apd_code_most(int64_t cols) {
 
 /* --- the form of its values --------------------------------------------------------------------------------- */
 
-/* The binary digits that integers * 2^low need: low .. high. */
-typedef struct digits {
-    int low, high;
-    bool none, raw; /* all are 0; they need more than MOST_BITS */
-} digits;
-
-static void add_digits(digits *d, float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    int exponent = (int)((bits >> 23) & 0xff);
-    uint32_t fraction = (bits & 0x7fffffu) | (exponent > 0 ? 0x800000u : 0u);
-    if (bits == 0)
-        return;
-    if (exponent == 0xff || fraction == 0) { /* infinite, NaN, -0 */
-        d->raw = true;
-        return;
-    }
-    int base = (exponent > 0 ? exponent : 1) - 150;
-    int low = base + __builtin_ctz(fraction), high = base + 31 - __builtin_clz(fraction);
-    d->low = d->none || low < d->low ? low : d->low;
-    d->high = d->none || high > d->high ? high : d->high;
-    d->none = false;
-    d->raw = d->raw || d->high - d->low + 2 > MOST_BITS || d->low < INT8_MIN || d->low > INT8_MAX;
-}
-
 typedef struct form {
     int bits, exponent;
     int64_t former;
 } form;
 
-/* The number of 16 bits that a value is mask times of, if there is one. */
-static bool is_former(float value, float mask, float *number) {
-    *number = apd_half(value / mask);
-    return !isnan(value) && apd_same_bits(mask * *number, value);
+static inline uint32_t bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
 }
 
-/* Integers of a few bits if all values are; else integers, or as they are, but for the former ones. */
-static form form_of(const apd_code_row *row) {
-    enum { FEW = 8 };
-    digits all = {.none = true}, others = {.none = true};
-    form f = {0};
-    for (int64_t e = 0; e < row->count && !all.raw; e++)
-        add_digits(&all, row->values[e]);
-    bool few = !all.raw && all.high - all.low + 2 <= FEW;
-    for (int64_t e = 0; e < row->count && row->mask != 0.0f && !few; e++) {
-        float number;
-        if (is_former(row->values[e], row->mask, &number))
-            f.former++;
-        else
-            add_digits(&others, row->values[e]);
+/* The numbers of 16 bits that the values are mask times of, into `numbers` (count), NaN where there is none, and all other values
+ * into `others` (count), 0 where there is one. Returns how many there are. */
+static int64_t find_former(const apd_code_row *row, float *restrict numbers, float *restrict others) {
+    const float *restrict values = row->values, mask = row->mask;
+    const int32_t count = (int32_t)row->count;
+    int32_t found = 0;
+    for (int32_t e = 0; e < count; e++) {
+        float number = apd_half(values[e] / mask);
+        bool former = (bits_of(mask * number) == bits_of(values[e])) & (number == number);
+        found += former;
+        numbers[e] = former ? number : NAN;
+        others[e] = former ? 0.0f : values[e];
     }
-    const digits *d = f.former > 0 ? &others : &all;
-    f.bits = d->raw ? RAW : d->none ? 1 : d->high - d->low + 2;
-    f.exponent = d->raw || d->none ? 0 : d->low;
+    return found;
+}
+
+/* The integers times a power of two that all values are: tried as multiples of the unit at which the largest has MOST_BITS. RAW:
+ * they are none. */
+static form integers_of(const float *restrict values, int64_t count) {
+    enum { CHUNK = 64 };
+    const form raw = {.bits = RAW};
+    uint32_t largest = 0, all = 0, inexact = 0;
+    for (int64_t e = 0; e < count; e++) {
+        uint32_t size = bits_of(values[e]) & 0x7fffffffu;
+        largest = size > largest ? size : largest;
+    }
+    int top = (int)(largest >> 23) - 127, finest = largest > 0 ? top + 2 - MOST_BITS : 0;
+    if (largest >= 0x7f800000u || finest < -126) /* infinite, NaN, tiny */
+        return raw;
+    const float unit = ldexpf(1.0f, finest), inverse = ldexpf(1.0f, -finest);
+    for (int64_t done = 0; done < count && inexact == 0; done += CHUNK) {
+        int64_t end = count - done < CHUNK ? count : done + CHUNK;
+        for (int64_t e = done; e < end; e++) {
+            float value = values[e];
+            int32_t integer = (int32_t)(value * inverse);
+            all |= (uint32_t)integer;
+            inexact |=
+                (bits_of((float)integer * unit) ^ bits_of(value)) | (bits_of(value) == 0x80000000u); /* -0 */
+        }
+    }
+    if (inexact != 0)
+        return raw;
+    int exponent = all != 0 ? finest + __builtin_ctz(all) : 0;
+    return (form){.bits = all != 0 ? top - exponent + 2 : 1, .exponent = exponent};
+}
+
+/* Integers of a few bits if all values are; else integers, or as they are, but for the former ones, whose numbers are put into
+ * `room` (2 count). */
+static form form_of(const apd_code_row *row, float *room) {
+    enum { FEW = 8 };
+    form f = integers_of(row->values, row->count);
+    int64_t former = f.bits > FEW && row->mask != 0.0f ? find_former(row, room, room + row->count) : 0;
+    if (former > 0)
+        f = integers_of(room + row->count, row->count);
+    f.former = former;
     return f;
 }
 
@@ -101,10 +112,10 @@ static int64_t value_bits(const apd_code_row *row, const form *f) {
     return (f->former > 0 ? row->count + 16 * f->former : 0) + (row->count - f->former) * f->bits;
 }
 
-int64_t apd_code_bytes(const apd_code_row *row) {
+int64_t apd_code_bytes(const apd_code_row *row, float *room) {
     if (row->count == 0)
         return 1;
-    form f = form_of(row);
+    form f = form_of(row, room);
     return count_bytes(row->count) + HEAD +
            (column_bits(row->count, row->cols) + value_bits(row, &f) + 7) / 8;
 }
@@ -130,10 +141,11 @@ static inline void put(bit_writer *w, uint32_t value, int width) {
     }
 }
 
-static void put_zeros(bit_writer *w, int64_t count) {
-    for (; count > 32; count -= 32)
-        put(w, 0, 32);
-    put(w, 0, (int)count);
+/* Zeros, then a one if `one`. */
+static void put_gap(bit_writer *w, int64_t zeros, int one) {
+    for (; zeros > 31; zeros -= 31)
+        put(w, 0, 31);
+    put(w, (uint32_t)one, (int)zeros + one);
 }
 
 static unsigned char *end_bits(bit_writer *w) {
@@ -147,26 +159,24 @@ static unsigned char *end_bits(bit_writer *w) {
 static void put_columns(bit_writer *w, const apd_code_row *row) {
     int low = low_bits(row->count, row->cols);
     int64_t last = 0;
-    for (int64_t e = 0; e < row->count; last = row->columns[e++] >> low) {
-        put_zeros(w, (row->columns[e] >> low) - last);
-        put(w, 1, 1);
-    }
-    put_zeros(w, ((row->cols - 1) >> low) - last);
+    for (int64_t e = 0; e < row->count; last = row->columns[e++] >> low)
+        put_gap(w, (row->columns[e] >> low) - last, 1);
+    put_gap(w, ((row->cols - 1) >> low) - last, 0);
     for (int64_t e = 0; e < row->count && low > 0; e++)
         put(w, (uint32_t)row->columns[e], low);
 }
 
-static void put_values(bit_writer *w, const apd_code_row *row, const form *f) {
-    float number;
+/* `numbers`: of the former values; NaN where a value is none. */
+static void put_values(bit_writer *w, const apd_code_row *row, const form *f, const float *numbers) {
     const double unit = ldexp(1.0, -f->exponent);
     for (int64_t e = 0; e < row->count && f->former > 0; e++)
-        put(w, is_former(row->values[e], row->mask, &number), 1);
+        put(w, isnan(numbers[e]) ? 0u : 1u, 1);
     for (int64_t e = 0; e < row->count && f->former > 0; e++)
-        if (is_former(row->values[e], row->mask, &number))
-            put(w, apd_half_bits(number), 16);
+        if (!isnan(numbers[e]))
+            put(w, apd_half_bits(numbers[e]), 16);
     for (int64_t e = 0; e < row->count; e++) {
         uint32_t bits;
-        if (f->former > 0 && is_former(row->values[e], row->mask, &number))
+        if (f->former > 0 && !isnan(numbers[e]))
             continue;
         if (f->bits == RAW)
             memcpy(&bits, &row->values[e], sizeof bits);
@@ -176,19 +186,19 @@ static void put_values(bit_writer *w, const apd_code_row *row, const form *f) {
     }
 }
 
-unsigned char *apd_code_write(const apd_code_row *row, unsigned char *out) {
+unsigned char *apd_code_write(const apd_code_row *row, float *room, unsigned char *out) {
     int64_t count = row->count;
     for (; count >= 128; count >>= 7)
         *out++ = (unsigned char)(count | 128);
     *out++ = (unsigned char)count;
     if (row->count == 0)
         return out;
-    form f = form_of(row);
+    form f = form_of(row, room);
     *out++ = (unsigned char)(f.bits | (f.former > 0 ? FORMER : 0));
     *out++ = (unsigned char)f.exponent;
     bit_writer w = {.out = out};
     put_columns(&w, row);
-    put_values(&w, row, &f);
+    put_values(&w, row, &f, room);
     return end_bits(&w);
 }
 
@@ -199,51 +209,38 @@ typedef struct bit_reader {
     int64_t at, end; /* in bits */
 } bit_reader;
 
-/* The 32 bits from the reader's place on; zeros behind the last byte. */
-static inline uint32_t peek(const bit_reader *r) {
-    int64_t byte = r->at / 8, left = r->end / 8 - byte;
-    uint64_t word = 0;
-    if (left >= 8) {
-        memcpy(&word, r->bytes + byte, sizeof word);
-        word = __builtin_bswap64(word);
-    } else {
-        for (int64_t i = 0; i < left; i++)
-            word |= (uint64_t)r->bytes[byte + i] << (56 - 8 * i);
-    }
-    return (uint32_t)(word << (r->at % 8) >> 32);
+/* The 57 bits or more from bit `at` on, at the top. */
+static inline uint64_t peek(const bit_reader *r, int64_t at) {
+    uint64_t word;
+    memcpy(&word, r->bytes + at / 8, sizeof word);
+    return __builtin_bswap64(word) << (at % 8);
 }
 
 /* The next `width` bits, 1 .. 32; the caller has seen that there are as many. */
 static inline uint32_t take(bit_reader *r, int width) {
-    uint32_t bits = peek(r) >> (32 - width);
+    uint32_t bits = (uint32_t)(peek(r, r->at) >> (64 - width));
     r->at += width;
     return bits;
 }
 
-/* The high parts of the columns; false: there are not `count` ones in the `length` bits. */
+/* The high parts of the columns: entry e's is the place of the e-th one less e. False: there are not `count` ones in the `length`
+ * bits. */
 static bool read_high(bit_reader *r, int64_t count, int64_t length, int32_t *columns) {
-    int64_t end = r->at + length, column = 0;
-    for (int64_t e = 0; e < count; e++) {
-        uint32_t bits;
-        while ((bits = peek(r)) == 0 && r->at < end) {
-            r->at += 32;
-            column += 32;
+    enum { STRIDE = 56 };
+    int64_t e = 0;
+    for (int64_t done = 0; done < length; done += STRIDE) {
+        int64_t some = length - done < STRIDE ? length - done : STRIDE;
+        uint64_t word = peek(r, r->at + done) >> (64 - some) << (64 - some);
+        if (e + __builtin_popcountll(word) > count)
+            return false;
+        for (; word != 0; e++) {
+            int zeros = __builtin_clzll(word);
+            columns[e] = (int32_t)(done + zeros - e);
+            word &= ~(UINT64_C(1) << (63 - zeros));
         }
-        if (bits == 0)
-            return false;
-        int zeros = __builtin_clz(bits);
-        r->at += zeros + 1;
-        column += zeros;
-        if (r->at > end)
-            return false;
-        columns[e] = (int32_t)column;
     }
-    while (r->at < end) {
-        int width = end - r->at < 32 ? (int)(end - r->at) : 32;
-        if (take(r, width) != 0)
-            return false;
-    }
-    return true;
+    r->at += length;
+    return e == count;
 }
 
 static bool read_columns(bit_reader *r, int64_t count, int64_t cols, int32_t *columns) {

@@ -43,17 +43,20 @@ typedef struct apd_code_row {
 /* Bytes that a row takes at most, whatever its entries. */
 int64_t apd_code_most(int64_t cols);
 
-/* Bytes of a row. */
-int64_t apd_code_bytes(const apd_code_row *row);
+/* Bytes of a row. `room` (2 count) is overwritten. */
+int64_t apd_code_bytes(const apd_code_row *row, float *room);
 
-/* Write them at `out`. Returns where they end. */
-unsigned char *apd_code_write(const apd_code_row *row, unsigned char *out);
+/* Write them at `out`. Returns where they end. `room` (2 count) is overwritten. */
+unsigned char *apd_code_write(const apd_code_row *row, float *room, unsigned char *out);
 
 /* Bits of a row that say where its entries are: count, high, low. */
 int64_t apd_code_position_bits(int64_t count, int64_t cols);
 
+/* Bytes behind a code that may be read, whatever they are. */
+#define APD_CODE_SPARE 8
+
 /* Append the row whose bytes begin at *at and end before `end` to a matrix, and move *at behind it; apd_sparse_end_row is the
- * caller's. False: the bytes are not those of a row of `cols` columns, or have more than `most` entries. `mask` 0: no value may be
+ * caller's. False: the bytes are not those of a row of `cols` columns, or have more than `most` entries. APD_CODE_SPARE bytes from `end` on are readable. `mask` 0: no value may be
  * a former one. */
 bool apd_code_read(const unsigned char **at, const unsigned char *end, int64_t cols, float mask, int64_t most,
                    apd_sparse_writer *out);

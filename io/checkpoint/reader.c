@@ -144,13 +144,15 @@ static apd_status read_code(apd_part_in *in, const apd_home *home, const apd_ite
     bool sound = left / 4 <= home->code; /* two bits an entry at least */
     apd_status status = APD_OK;
     apd_sparse_writer room = {0};
-    unsigned char *bytes = apd_allocate_bytes(home->code, array->name);
+    unsigned char *bytes = apd_allocate_bytes(home->code + APD_CODE_SPARE, array->name);
     const unsigned char *at = bytes, *end = bytes + home->code;
     APD_GO(apd_part_read(in, bytes, home->code, error));
     if (sound)
         APD_GO(apd_memory_limit_check(in->reader->path, "entries", 2 * left, sizeof(float) + sizeof(int32_t),
                                       error));
-    room = apd_sparse_begin(0, sound ? left : 0);
+    room.sparse.capacity = sound ? left : 0;
+    room.sparse.columns = apd_allocate_bytes(room.sparse.capacity * (int64_t)sizeof(int32_t), array->name);
+    room.sparse.values = apd_allocate_bytes(room.sparse.capacity * (int64_t)sizeof(float), array->name);
     for (int b = array->first; b < array->end && sound; b++) {
         sound = read_rows(item, array, b, &at, end, left, &room);
         left -= room.count;
@@ -360,17 +362,19 @@ typedef struct coded_rows {
 static void append_code(apd_part_writer *writer, const coded_rows *rows) {
     enum { CHUNK = 1 << 16 };
     unsigned char *bytes = apd_allocate_bytes(CHUNK + apd_code_most(rows->cols), "code"), *at = bytes;
+    float *room = apd_allocate_bytes(2 * rows->cols * (int64_t)sizeof *room, "a row");
     for (int64_t r = 0, first = 0; r < rows->count; first = rows->ends[r++]) {
         at =
             apd_code_write(&(apd_code_row){rows->columns + first, rows->values + first, rows->ends[r] - first,
                                            rows->cols, rows->masks != NULL ? rows->masks[r] : 0.0f},
-                           at);
+                           room, at);
         if (at - bytes >= CHUNK) {
             apd_part_append(writer, bytes, at - bytes);
             at = bytes;
         }
     }
     apd_part_append(writer, bytes, at - bytes);
+    free(room);
     free(bytes);
 }
 

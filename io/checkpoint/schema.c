@@ -375,21 +375,25 @@ const float *apd_item_masks(const apd_item *item, int block) {
     return NULL;
 }
 
+static int64_t code_of_rows(const apd_sparse *sparse, const float *masks, int64_t cols) {
+    int64_t bytes = 0;
+    float *room = apd_allocate_bytes(2 * cols * (int64_t)sizeof *room, "a row");
+    for (int64_t r = 0; r < sparse->rows; r++) {
+        apd_sparse_cursor row = apd_sparse_row(sparse, r);
+        bytes += apd_code_bytes(
+            &(apd_code_row){row.columns, row.values, row.left, cols, masks != NULL ? masks[r] : 0.0f}, room);
+    }
+    free(room);
+    return bytes;
+}
+
 int64_t apd_item_code(const apd_item *item) {
     int64_t bytes = 0;
     for (int a = 0; a < item->count; a++)
-        for (int b = item->arrays[a].first; b < item->arrays[a].end; b++) {
-            const apd_sparse *sparse = sparse_of(&item->arrays[a], b);
-            const float *masks = apd_item_masks(item, b);
-            if (item->arrays[a].array.encoding != APD_CODE)
-                break;
-            for (int64_t r = 0; r < sparse->rows; r++) {
-                apd_sparse_cursor row = apd_sparse_row(sparse, r);
-                bytes += apd_code_bytes(&(apd_code_row){row.columns, row.values, row.left,
-                                                        item->layout->blocks[b].cols,
-                                                        masks != NULL ? masks[r] : 0.0f});
-            }
-        }
+        for (int b = item->arrays[a].first; b < item->arrays[a].end; b++)
+            if (item->arrays[a].array.encoding == APD_CODE)
+                bytes += code_of_rows(sparse_of(&item->arrays[a], b), apd_item_masks(item, b),
+                                      item->layout->blocks[b].cols);
     return bytes;
 }
 

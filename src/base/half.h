@@ -24,28 +24,26 @@ static inline void apd_half_all(float *out, const float *in, int64_t count) {
         out[i] = apd_half(in[i]);
 }
 
-/* The 16 bits of such a number, and the number of 16 bits. */
+/* The 16 bits of such a number, and the number of 16 bits. Without branches, so that loops are vectorised. */
 static inline uint16_t apd_half_bits(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
-    if (magnitude >= 0x7f800000u) /* infinite or NaN */
-        return (uint16_t)(sign | 0x7c00u | (magnitude > 0x7f800000u ? 0x200u : 0u));
-    if (magnitude < 0x38800000u) /* below 2^-14 */
-        return (uint16_t)(sign | (uint32_t)(fabsf(x) * 0x1p24f));
-    return (uint16_t)(sign | ((magnitude - 0x38000000u) >> 13));
+    uint32_t steps = (uint32_t)(int32_t)((magnitude < 0x38800000u ? fabsf(x) : 0.0f) * 0x1p24f); /* below 2^-14 */
+    uint32_t half = magnitude < 0x38800000u ? steps : (magnitude - 0x38000000u) >> 13;
+    half = magnitude >= 0x7f800000u ? 0x7c00u : half; /* infinite */
+    half = magnitude > 0x7f800000u ? 0x7e00u : half;  /* NaN */
+    return (uint16_t)(sign | half);
 }
 
 static inline float apd_half_value(uint16_t half) {
-    uint32_t magnitude = half & 0x7fffu, bits;
-    float x;
-    if (magnitude < 0x400u) {
-        x = (float)magnitude * 0x1p-24f;
-    } else {
-        bits = magnitude < 0x7c00u ? (magnitude << 13) + 0x38000000u : 0x7f800000u | (magnitude << 13);
-        memcpy(&x, &bits, sizeof x);
-    }
-    return (half & 0x8000u) != 0 ? -x : x;
+    uint32_t magnitude = half & 0x7fffu;
+    uint32_t bits = (magnitude << 13) + 0x38000000u + (magnitude >= 0x7c00u ? 0x38000000u : 0u), small;
+    float x = (float)(int32_t)magnitude * 0x1p-24f;
+    memcpy(&small, &x, sizeof small);
+    bits = (magnitude < 0x400u ? small : bits) | (uint32_t)(half & 0x8000u) << 16;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 #endif

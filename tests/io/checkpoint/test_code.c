@@ -19,6 +19,7 @@
 typedef enum kind { FLOATS, INTEGERS, FORMER, FORMER_AND_INTEGERS, FORMER_AND_FLOATS, ODD, KINDS } kind;
 
 static uint64_t counter;
+static float room[8192];
 
 static uint32_t draw(uint32_t below) {
     static const apd_random *stream;
@@ -62,11 +63,11 @@ static void choose(int32_t *columns, int64_t count, int64_t cols, int how) {
 }
 
 static void check_round_trip(const apd_code_row *row) {
-    int64_t bytes = apd_code_bytes(row);
+    int64_t bytes = apd_code_bytes(row, room);
     assert_true(bytes <= apd_code_most(row->cols));
     unsigned char *code = apd_allocate(apd_code_most(row->cols) + 16, 1, "code"), *copy;
-    assert_ptr_equal(apd_code_write(row, code), code + bytes);
-    copy = malloc((size_t)bytes); /* so that a sanitizer sees reads behind it */
+    assert_ptr_equal(apd_code_write(row, room, code), code + bytes);
+    copy = malloc((size_t)bytes + APD_CODE_SPARE); /* so that a sanitizer sees reads behind it */
     assert_non_null(copy);
     memcpy(copy, code, (size_t)bytes);
     const unsigned char *at = copy;
@@ -111,9 +112,9 @@ static void read_after_write_largest_column_is_the_row(void **state) {
     const int64_t cols = INT32_MAX;
     const int32_t columns[] = {0, 1, INT32_MAX / 2, INT32_MAX - 1};
     const float values[] = {1.5f, -2.0f, 0.1f, 0.0f};
-    unsigned char code[64];
+    unsigned char code[64 + APD_CODE_SPARE];
     const apd_code_row row = {columns, values, 4, cols, 0.0f};
-    const unsigned char *at = code, *end = apd_code_write(&row, code);
+    const unsigned char *at = code, *end = apd_code_write(&row, room, code);
     apd_sparse_writer back = apd_sparse_begin(1, 0);
     assert_true(apd_code_read(&at, end, cols, 0.0f, 4, &back) && at == end && back.count == 4);
     assert_memory_equal(back.sparse.columns, columns, sizeof columns);
@@ -131,8 +132,8 @@ static void write_gives_the_bytes_of_the_header(void **state) {
     const apd_code_row row = {columns, values, 3, 12, 0.0f};
     /* 10101 01 00 01 001 110 011 -> 10101010 00100111 00110000 */
     const unsigned char expected[] = {3, 3, 0xff, 0xaa, 0x27, 0x30};
-    assert_int_equal(apd_code_bytes(&row), sizeof expected);
-    assert_ptr_equal(apd_code_write(&row, code), code + sizeof expected);
+    assert_int_equal(apd_code_bytes(&row, room), sizeof expected);
+    assert_ptr_equal(apd_code_write(&row, room, code), code + sizeof expected);
     assert_memory_equal(code, expected, sizeof expected);
     assert_int_equal(apd_code_position_bits(3, 12), 8 + 5 + 6);
 }
@@ -146,7 +147,7 @@ static void write_former_value_takes_sixteen_bits(void **state) {
     const apd_code_row row = {columns, values, 2, 2, 0.75f};
     const unsigned char *at = code, *end;
     assert_int_equal(apd_half_bits(third), 0x3555);
-    end = apd_code_write(&row, code);
+    end = apd_code_write(&row, room, code);
     /* high: 2 + 1 bits, ones at 0 and 2 (101); flags 10; 0011010101010101; 3 is 3 = 4 * 0.75, a former value, too */
     apd_sparse_writer back = apd_sparse_begin(1, 0);
     assert_true(apd_code_read(&at, end, 2, 0.75f, 2, &back) && at == end);
@@ -158,7 +159,7 @@ static void write_former_value_takes_sixteen_bits(void **state) {
 }
 
 static bool reads(const unsigned char *code, int64_t bytes, int64_t cols, int64_t most) {
-    unsigned char *copy = malloc((size_t)bytes + (bytes == 0));
+    unsigned char *copy = malloc((size_t)bytes + APD_CODE_SPARE);
     assert_non_null(copy);
     memcpy(copy, code, (size_t)bytes);
     const unsigned char *at = copy;
@@ -184,7 +185,7 @@ static void read_what_is_no_code_is_refused(void **state) {
         for (int e = 0; e < COUNT; e++)
             values[e] = value_of((kind)what, 0.5f, 9, -8);
         const apd_code_row row = {columns, values, COUNT, COLS, 0.5f};
-        int64_t bytes = apd_code_write(&row, code) - code;
+        int64_t bytes = apd_code_write(&row, room, code) - code;
         assert_true(reads(code, bytes, COLS, COUNT));
         assert_false(reads(code, bytes, COLS, COUNT - 1)); /* more entries than the file says */
         for (int64_t cut = 0; cut < bytes; cut++)
