@@ -36,6 +36,7 @@ static void good_state(apd_run_state *state) {
         {0, WIDTH, "tau"}, {0, WIDTH, "tau.best"}, {2, 1, "bias"}};
     *state = (apd_run_state){.commit = 1,
                              .shards = SHARDS,
+                             .half = 1,
                              .task_count = TASKS,
                              .consolidations = 1,
                              .half_way = 1,
