@@ -339,13 +339,16 @@ void apd_item_describe(const apd_item *item, const apd_run_state *state, int64_t
     *storage = room;
 }
 
-static void append_halves(apd_part_writer *writer, const float *numbers, int64_t count) {
-    uint16_t halves[4096];
-    const int64_t most = (int64_t)(sizeof halves / sizeof *halves);
+/* `numbers` (count) are floats, perhaps not aligned as such. */
+static void append_halves(apd_part_writer *writer, const unsigned char *numbers, int64_t count) {
+    enum { CHUNK = 2048 };
+    float floats[CHUNK];
+    uint16_t halves[CHUNK];
     for (int64_t done = 0; done < count;) {
-        int64_t some = count - done < most ? count - done : most;
+        int64_t some = count - done < CHUNK ? count - done : CHUNK;
+        memcpy(floats, numbers + done * (int64_t)sizeof *floats, (size_t)some * sizeof *floats);
         for (int64_t i = 0; i < some; i++)
-            halves[i] = apd_half_bits(numbers[done + i]);
+            halves[i] = apd_half_bits(floats[i]);
         apd_part_append(writer, halves, some * (int64_t)sizeof *halves);
         done += some;
     }

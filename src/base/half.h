@@ -29,7 +29,8 @@ static inline uint16_t apd_half_bits(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
-    uint32_t steps = (uint32_t)(int32_t)((magnitude < 0x38800000u ? fabsf(x) : 0.0f) * 0x1p24f); /* below 2^-14 */
+    uint32_t steps =
+        (uint32_t)(int32_t)((magnitude < 0x38800000u ? fabsf(x) : 0.0f) * 0x1p24f); /* below 2^-14 */
     uint32_t half = magnitude < 0x38800000u ? steps : (magnitude - 0x38000000u) >> 13;
     half = magnitude >= 0x7f800000u ? 0x7c00u : half; /* infinite */
     half = magnitude > 0x7f800000u ? 0x7e00u : half;  /* NaN */

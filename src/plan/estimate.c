@@ -142,7 +142,8 @@ enum {
     GROUP = 6000, /* a task's group and its eight data sets: headers, attributes, an index of chunks */
     FILE_HEAD = 20000
 };
-static const double entry_on_disk = 5.5; /* theta's four bytes; its column is packed to about a third */
+/* Theta's four bytes, or one and now and then two; its column takes about one. And what a row begins with. */
+static const double entry_on_disk = 5.1, coded_entry = 2.3, row_on_disk = 3.0;
 
 static int64_t decomposed_rows(const apd_layout *layout) {
     int64_t rows = 0;
@@ -155,8 +156,9 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     const apd_layout *layout = facts->layout;
     int64_t rows = decomposed_rows(layout);
     int64_t head = facts->classes * (layout->blocks[layout->block_count - 1].cols + 1);
-    apd_disk disk = {.sigma = FILE_HEAD + shared_arrays(facts->method) * FLOAT * layout->decomposed,
-                     .task = GROUP + FLOAT * (rows + head),
+    const int64_t number = facts->coded ? 2 : FLOAT;
+    apd_disk disk = {.sigma = FILE_HEAD + shared_arrays(facts->method) * number * layout->decomposed,
+                     .task = GROUP + number * (rows + head),
                      .mid_task = facts->state_bytes};
     if (facts->method->slows) /* tau and its moments of every old task */
         disk.mid_task += 3 * FLOAT * layout->decomposed * (facts->tasks - 1);
@@ -167,8 +169,9 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     else if (facts->method->storage == APD_STORAGE_SUBNETWORK)
         disk.task += layout->decomposed / 8 + rows;
     else if (facts->method->storage == APD_STORAGE_DECOMPOSED)
-        disk.task += FLOAT * rows + (int64_t)sizeof(int64_t) * (rows + 1) +
-                     rounded(entry_on_disk * facts->density * (double)layout->decomposed);
+        disk.task += number * rows +
+                     rounded(row_on_disk * (double)rows + (facts->coded ? coded_entry : entry_on_disk) *
+                                                              facts->density * (double)layout->decomposed);
     int64_t last = facts->tasks * disk.task, before = last - disk.task;
     disk.kept = 2 * disk.sigma + (facts->method->follows ? last + before : last);
     disk.most = 3 * disk.sigma + (facts->method->follows ? 3 * last : last) + 2 * disk.mid_task;

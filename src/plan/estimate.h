@@ -74,6 +74,7 @@ typedef struct apd_disk_facts {
     const apd_layout *layout;
     int tasks, classes;
     double density;
+    bool coded; /* numbers of 16 bits, and entries of a few (method.storage) */
     const apd_method *method;
     int64_t
         state_bytes; /* of the solver's arrays in the first task over all ranks, with a snapshot if kept */

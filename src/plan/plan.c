@@ -270,6 +270,7 @@ static void estimate(apd_plan *plan) {
                               .tasks = tasks,
                               .classes = facts.classes,
                               .density = plan->density,
+                              .coded = facts.method->codes && described->method.storage == APD_STORE_CODED,
                               .method = facts.method,
                               .state_bytes = plan->state_bytes};
     plan->memory = apd_estimate_memory(&facts, &plan->launch);

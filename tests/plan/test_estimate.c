@@ -139,6 +139,10 @@ static void disk_grows_by_a_task_and_with_density(void **state) {
     assert_true(dense.most >= dense.kept + dense.sigma + 2 * dense.mid_task);
     assert_true(dense.task - thin.task >= 84 * 4 && dense.task - thin.task <= 84 * 8);
     assert_int_equal(dense.mid_task, 777);
+    facts.coded = true;
+    apd_disk coded = apd_estimate_disk(&facts);
+    assert_true(2 * coded.sigma < dense.sigma + 20001 && dense.task - coded.task > 84 * 2);
+    facts.coded = false;
     facts.method = apd_method_find("apd-joint");
     assert_int_equal(apd_estimate_disk(&facts).mid_task, 777 + 4 * 84 * 3 * 4);
 }
