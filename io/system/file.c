@@ -57,6 +57,14 @@ apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *
     return APD_OK;
 }
 
+char *apd_read_text(const char *folder, const char *name) {
+    char *path = apd_join_path(folder, name), *text = NULL;
+    int64_t bytes = 0;
+    (void)apd_read_file(path, 1 << 22, &text, &bytes, NULL);
+    free(path);
+    return text;
+}
+
 bool apd_errno_is_absence(int number) {
     return number == ENOENT || number == ENOTDIR;
 }

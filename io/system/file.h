@@ -14,6 +14,9 @@
  * Statuses: IO or REQUEUE as apd_fail_errno says; DATA if it is longer. */
 apd_status apd_read_file(const char *path, int64_t limit, char **text, int64_t *bytes, apd_error *error);
 
+/* The text of folder/name, at most 4 MiB; NULL where it cannot be read. Free it. */
+char *apd_read_text(const char *folder, const char *name);
+
 /* Whether `number` (errno) says that there is no such file. */
 bool apd_errno_is_absence(int number);
 

@@ -283,18 +283,10 @@ static void put_fact(const char *heading, char **values, int count, FILE *page) 
     (void)fputs("</td></tr>\n", page);
 }
 
-static char *read_text(const char *folder, const char *name) {
-    char *path = apd_join_path(folder, name), *text = NULL;
-    int64_t bytes = 0;
-    (void)apd_read_file(path, 1 << 22, &text, &bytes, NULL);
-    free(path);
-    return text;
-}
-
 static void put_machine(const apd_report *report, FILE *page) {
     char **manifests = apd_allocate(report->run_count, sizeof *manifests, "manifests");
     for (int r = 0; r < report->run_count; r++)
-        manifests[r] = read_text(report->runs[r].tabled->folder, "manifest.json");
+        manifests[r] = apd_read_text(report->runs[r].tabled->folder, "manifest.json");
     (void)fputs("<div class=\"scroll\"><table><tbody>\n", page);
     for (int f = 0; f < FACTS; f++) {
         char **values = apd_allocate(report->run_count, sizeof *values, "facts"), value[512];
@@ -347,7 +339,7 @@ void apd_facts_origin(const apd_report *report, FILE *page) {
     put_keys(report, page);
     put_machine(report, page);
     for (int r = 0; r < report->run_count; r++) {
-        char *text = read_text(report->runs[r].tabled->folder, "run.yaml");
+        char *text = apd_read_text(report->runs[r].tabled->folder, "run.yaml");
         if (text == NULL)
             continue;
         (void)fputs("<details><summary>The description of ", page);

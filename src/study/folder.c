@@ -22,17 +22,9 @@ char *apd_study_run_folder(const apd_study *study, int run) {
 
 /* --- one run ---------------------------------------------------------------------------------------------- */
 
-static char *read_text(const char *folder, const char *name) {
-    char *path = apd_join_path(folder, name), *text = NULL;
-    int64_t bytes = 0;
-    (void)apd_read_file(path, 1 << 22, &text, &bytes, NULL);
-    free(path);
-    return text;
-}
-
 /* Whether run.lock names processes that may live. */
 static bool may_be_held(const char *folder) {
-    char *text = read_text(folder, "run.lock");
+    char *text = apd_read_text(folder, "run.lock");
     apd_holder holder;
     apd_process self;
     apd_process_self(&self);
@@ -134,7 +126,7 @@ static apd_status write_study(const apd_study *study, apd_error *error) {
     apd_json_end(&json);
     apd_json_end(&json);
     (void)apd_text_end(&text);
-    char *before = read_text(study->output, "study.json");
+    char *before = apd_read_text(study->output, "study.json");
     apd_status status = APD_OK;
     if (before == NULL || strcmp(before, text.text) != 0)
         status = apd_write_file(study->output, "study.json", text.text, (int64_t)text.size, error);
@@ -144,7 +136,7 @@ static apd_status write_study(const apd_study *study, apd_error *error) {
 }
 
 bool apd_study_list(const char *folder, char ***runs, int *count) {
-    char *text = read_text(folder, "study.json");
+    char *text = apd_read_text(folder, "study.json");
     char *at = text != NULL ? strstr(text, "\"runs\":") : NULL;
     *runs = NULL;
     *count = 0;
@@ -227,7 +219,7 @@ static apd_study_run *find_run(const apd_study *study, const apd_study_place *pl
 
 static apd_status match_folder(apd_study *study, const apd_study_place *places, const char *name,
                                apd_error *error) {
-    char *folder = apd_join_path(study->output, name), *text = read_text(folder, "run.yaml");
+    char *folder = apd_join_path(study->output, name), *text = apd_read_text(folder, "run.yaml");
     apd_description *former = NULL;
     apd_status status = APD_OK;
     if (text != NULL &&
@@ -259,7 +251,7 @@ static apd_status match_folders(apd_study *study, apd_error *error) {
 /* --- the start -------------------------------------------------------------------------------------------- */
 
 static apd_status fix_shards(apd_study *study, int ranks, apd_error *error) {
-    char *text = read_text(study->output, "study.json");
+    char *text = apd_read_text(study->output, "study.json");
     int former = text != NULL ? apd_json_find_whole(text, "shards") : 0;
     free(text);
     if (study->shards == 0)
