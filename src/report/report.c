@@ -231,7 +231,10 @@ static void take_unfinished(apd_report *report) {
     for (int r = 0; r < report->run_count; r++)
         if (report->runs[r].result->done > 0)
             add_line(report, group, &r, 1, NULL);
-    report->group_count += group->line_count > 0;
+    if (group->line_count > 0)
+        report->group_count++;
+    else
+        free(group->lines);
 }
 
 /* One scale for all matrices of a group: from the least to the largest accuracy, and ten points at least. */

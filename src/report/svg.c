@@ -80,7 +80,7 @@ typedef struct level {
 } level;
 
 typedef struct filter {
-    const char *all, *at; /* the input, and where it is read */
+    const char *all, *at, *end; /* the input, where it is read, and where it ends */
     const char *name, *label;
     apd_text out;
     int depth, defs;
@@ -104,7 +104,7 @@ static char *decode(const char *text, size_t bytes) {
     char *decoded = apd_allocate((int64_t)bytes + 1, 1, "a text of a figure"), *to = decoded;
     for (const char *end = text + bytes; text < end;) {
         size_t k = 0, count = sizeof known / sizeof known[0];
-        while (k < count && strncmp(text, known[k].entity, strlen(known[k].entity)) != 0)
+        while (k < count && (*text != '&' || strncmp(text, known[k].entity, strlen(known[k].entity)) != 0))
             k++;
         const char *close = *text == '&' && text[1] == '#' ? memchr(text, ';', (size_t)(end - text)) : NULL;
         if (k < count) {
@@ -137,7 +137,9 @@ static bool read_attribute(filter *f, tag *read) {
         return false;
     f->at += strspn(f->at, spaces);
     char quote = *f->at;
-    const char *value = f->at + 1, *end = quote == '"' || quote == '\'' ? strchr(value, quote) : NULL;
+    if (quote != '"' && quote != '\'')
+        return false;
+    const char *value = f->at + 1, *end = memchr(value, quote, (size_t)(f->end - value));
     if (end == NULL)
         return false;
     attribute *a = &read->attributes[read->count++];
@@ -289,7 +291,7 @@ static bool is_used(const filter *f, const tag *read) {
     if (f->defs == 0 || id == NULL)
         return true;
     size_t length = strlen(id);
-    for (const char *at = f->all; (at = strchr(at, '#')) != NULL; at++)
+    for (const char *at = f->all; (at = memchr(at, '#', (size_t)(f->end - at))) != NULL; at++)
         if (strncmp(at + 1, id, length) == 0 && (at[length + 1] == '\'' || at[length + 1] == '"'))
             return true;
     return false;
@@ -360,7 +362,7 @@ static bool take_next(filter *f) {
         take_text(f, strcspn(f->at, "<"));
         return true;
     }
-    if (strncmp(f->at, "<?", 2) == 0 || strncmp(f->at, "<!", 2) == 0) {
+    if (f->at[1] == '?' || f->at[1] == '!') {
         f->at = behind(f->at, f->at[1] == '?' ? "?>" : strncmp(f->at, "<!--", 4) == 0 ? "-->" : ">");
         return f->at != NULL;
     }
@@ -371,7 +373,7 @@ static bool take_next(filter *f) {
 
 apd_status apd_svg_filter(const char *svg, const char *name, const char *label, FILE *page,
                           apd_error *error) {
-    filter f = {.all = svg, .at = svg, .name = name, .label = label};
+    filter f = {.all = svg, .at = svg, .end = svg + strlen(svg), .name = name, .label = label};
     bool fine = true;
     apd_text_begin(&f.out, "a figure");
     while (fine && *f.at != '\0')

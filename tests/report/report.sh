@@ -38,12 +38,14 @@ case_run() {
     mkdir apart
     cp one/report/figures/matrix.gp apart
     (cd apart && gnuplot --default-settings matrix.gp >/dev/null 2>&1 && [ -s matrix.svg ]) || fail "matrix.gp alone"
+    touch before
     report one --curves 2,4,31 --output elsewhere
     check elsewhere/index.html --figure forgetting --shows 'task 4, apd'
-    [ "$(find one -newer elsewhere -type f)" = "" ] || fail "--output, and something written in the run"
-    runs long long 1200
+    [ "$(find one -newer before)" = "" ] || fail "--output, and something written in the run"
+    [ -z "${APD_SANITIZED-}" ] || return 0 # whose checks of strings take the square of a file's size
+    runs long long 600
     report long
-    check long/report/index.html --shows 'A cell is the mean over 3 tasks and 3 rows' --shows 'The 50 of lowest accuracy'
+    check long/report/index.html --shows 'A cell is the mean over 2 tasks and 2 rows' --shows 'The 50 of lowest accuracy'
     [ "$(stat -c %s long/report/index.html)" -lt 2000000 ] || fail "the page is large: $(cat out.txt)"
 }
 
