@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
 #include "io/system/json.h"
@@ -72,7 +73,10 @@ void apd_standing_read(const char *folder, apd_standing *standing) {
         for (int f = 0; f < FIELDS; f++) {
             void *at = (char *)standing + fields[f].member;
             switch (fields[f].kind) {
-            case TEXT: (void)apd_json_find(text, fields[f].key, at, fields[f].room); break;
+            case TEXT:
+                if (apd_json_find(text, fields[f].key, at, fields[f].room))
+                    apd_utf8_clean(at);
+                break;
             case WHOLE: *(int *)at = apd_json_find_whole(text, fields[f].key); break;
             case NUMBER: *(double *)at = apd_json_find_number(text, fields[f].key); break;
             }

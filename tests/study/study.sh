@@ -134,6 +134,11 @@ case_refusals() {
     refused 2 's.yaml: 6 ranks a run, but the study has 4 shards' ranks 6 study s.yaml
     refused 2 'with a launcher (mpirun -n 2) apd study itself is one process' ranks 2 study s.yaml --launcher 'mpirun -n 2'
     refused 74 'none: there is no such folder' "$APD" status none
+    mkdir odd
+    printf '{"state": "stopped", "host": "h", "message": "\033[2Jgone"}' >odd/status.json
+    "$APD" status odd >out.txt
+    grep -qF 'stopped  ' out.txt || fail "$(cat -v out.txt)"
+    grep -qF '?[2Jgone' out.txt || fail "$(cat -v out.txt)"
     [ ! -e studies ] || fail "a refused study made a folder"
 }
 
