@@ -32,11 +32,14 @@ const apd_figure apd_figures[] = {
      "Effective rank of the tasks' own parameters in each layer, at each consolidation.", APD_OF_RUN, 420,
      300, false, apd_rank_numbers, apd_rank_draw, NULL},
     {"times", "Time of a training step",
-     "Milliseconds by phase, mean over tasks and runs; theta is gathered and shared, gradients are reduced.",
+     "Milliseconds by phase, mean over tasks and runs: making batches (gather), the passes, waiting for "
+     "gradients "
+     "(reduce), the solver (update), waiting for theta (share).",
      APD_OF_GROUP, 420, 260, false, apd_times_numbers, apd_times_draw, NULL},
     {"phases", "Time of a training step",
-     "Milliseconds by phase, mean over the steps of each task; theta is gathered and shared, gradients are "
-     "reduced.",
+     "Milliseconds by phase, mean over the steps of each task: making batches (gather), the passes, waiting "
+     "for "
+     "gradients (reduce), the solver (update), waiting for theta (share).",
      APD_OF_RUN, 420, 300, false, apd_phases_numbers, apd_phases_draw, NULL},
     {"strong", "Strong scaling",
      "Time of a training step against ranks, of one batch: medians, with the least and the largest of the "

@@ -322,10 +322,9 @@ static apd_status put_body(page *p, apd_error *error) {
         apd_facts_tiles(p->report, p->file);
     }
     apd_json_begin_array(&p->json, "figures");
+    status = put_scaling(p, error);
     for (int g = 0; g < p->report->group_count && status == APD_OK; g++)
         status = put_group(p, &p->report->groups[g], error);
-    if (status == APD_OK)
-        status = put_scaling(p, error);
     apd_json_end(&p->json);
     if (p->report->run_count == 0)
         return status;

@@ -108,32 +108,22 @@ static void put_names(const segment *segments, int count, FILE *script) {
     apd_script_texts(script, names, count);
 }
 
-static void put_key(FILE *script) {
-    (void)fputs(
-        "set tmargin 4.8\nset key outside top left horizontal Left reverse samplen 1.6 width 1 maxcols 3\n",
-        script);
+/* Two entries a row above the figure. */
+static void put_key(FILE *script, int entries) {
+    (void)fprintf(
+        script,
+        "set tmargin %g\nset key outside top left horizontal Left reverse samplen 1.6 width 1 maxcols 2\n",
+        1.0 + 1.3 * ((entries + 1) / 2));
 }
 
-/* A logarithmic axis over the numbers of a column, with tics at 1, 2 and 5 times powers of ten, or at these powers alone. */
-static void put_axis(FILE *script, char axis, const apd_sheet *sheet, int column, double margin) {
-    static const double steps[] = {1.0, 2.0, 5.0};
+/* A logarithmic x axis over the numbers of a column. */
+static void put_axis(FILE *script, const apd_sheet *sheet, int column, double margin) {
     double least = INFINITY, most = 0.0;
-    const char *separator = "";
     for (int64_t r = 0; r < sheet->rows; r++) {
         least = fmin(least, *apd_sheet_at(sheet, r, column));
         most = fmax(most, *apd_sheet_at(sheet, r, column));
     }
-    least /= margin;
-    most *= margin;
-    (void)fprintf(script, "set logscale %c\nset %crange [%g:%g]\nset %ctics (", axis, axis, least, most,
-                  axis);
-    for (double power = pow(10.0, floor(log10(least))); power <= most; power *= 10.0)
-        for (int s = 0; s < 3; s++)
-            if (steps[s] * power >= least && steps[s] * power <= most && (s == 0 || most / least < 500.0)) {
-                (void)fprintf(script, "%s'%g' %g", separator, steps[s] * power, steps[s] * power);
-                separator = ", ";
-            }
-    (void)fputs(")\n", script);
+    apd_script_log_axis(script, 'x', least / margin, most * margin);
 }
 
 /* --- ranks --------------------------------------------------------------------------------------------------------------- */
@@ -205,6 +195,14 @@ static void put_hover(const char *block, const segment *s, int number, int x, in
                   block, (long long)s->first, (long long)s->last, x, y, what, number + 1, y, x);
 }
 
+/* How many names the segments have. */
+static int colour_count(const segment *segments, int count) {
+    int most = -1;
+    for (int s = 0; s < count; s++)
+        most = segments[s].colour > most ? segments[s].colour : most;
+    return most + 1;
+}
+
 static void ranks_draw(const apd_drawing *drawing, FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
     segment segments[SEGMENTS];
@@ -212,7 +210,7 @@ static void ranks_draw(const apd_drawing *drawing, FILE *script) {
     bool predicted = false, measured = false;
     put_names(segments, count, script);
     put_rank_axis(sheet, script);
-    put_key(script);
+    put_key(script, colour_count(segments, count) + 2);
     (void)fputs("plot ", script);
     for (int s = 0; s < count; s++) {
         const segment *at = &segments[s];
@@ -230,15 +228,15 @@ static void ranks_draw(const apd_drawing *drawing, FILE *script) {
             continue;
         }
         measured = true;
-        (void)fprintf(
-            script,
-            "$%s every ::%lld::%lld using 1:5 with lines linecolor rgb '%s' linewidth 1, \\\n"
-            "     $%s every ::%lld::%lld using 1:2 with lines linecolor rgb '%s' linewidth 1.5, \\\n"
-            "     $%s every ::%lld::%lld using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.6 linewidth "
-            "1.5 "
-            "linecolor rgb '%s' title name[%d]",
-            sheet->name, first, last, apd_colour_of("axis"), sheet->name, first, last, colour, sheet->name,
-            first, last, colour, s + 1);
+        (void)fprintf(script,
+                      "$%s every ::%lld::%lld using 1:5 with lines linecolor rgb '%s' linewidth 1, \\\n"
+                      "     $%s every ::%lld::%lld using 1:3:(0):($4-$3) with vectors heads size graph "
+                      "0.012,90 linewidth 1.5 "
+                      "linecolor rgb '%s', \\\n"
+                      "     $%s every ::%lld::%lld using 1:2 with linespoints pointtype 7 pointsize 0.6 "
+                      "linewidth 1.5 linecolor rgb '%s' title name[%d]",
+                      sheet->name, first, last, apd_colour_of("axis"), sheet->name, first, last, colour,
+                      sheet->name, first, last, colour, s + 1);
     }
     if (measured)
         (void)fprintf(script, ", \\\n     NaN with lines linecolor rgb '%s' linewidth 1 title 'ideal'",
@@ -291,7 +289,7 @@ typedef struct quantity {
 static const quantity times[] = {
     {{"step_s", "step, s", 1.0, -1}, "step", "apd"},
     {{"task_s", "task, s", 1.0, -1}, "task", "finetune"},
-    {{"evaluation_s", "evaluation, s", 1.0, -1}, "evaluation of a task", "wsn"},
+    {{"evaluation_s", "evaluation, s", 1.0, -1}, "evaluation", "wsn"},
     {{"consolidation_s", "consolidation, s", 1.0, -1}, "consolidation", "apd-joint"},
     {{"commit_s", "commit, s", 1.0, -1}, "commit", "ewc"},
 };
@@ -331,38 +329,72 @@ static bool has_numbers(const apd_sheet *sheet, const segment *s, int column) {
     return false;
 }
 
+/* The range of the columns 1 .. count of a sheet. */
+static void find_range(const apd_sheet *sheet, int count, double *low, double *high) {
+    *low = INFINITY;
+    *high = 0.0;
+    for (int64_t r = 0; r < sheet->rows; r++)
+        for (int c = 1; c <= count; c++) {
+            *low = fmin(*low, *apd_sheet_at(sheet, r, c));
+            *high = fmax(*high, *apd_sheet_at(sheet, r, c));
+        }
+    *low /= 1.6;
+    *high *= 1.6;
+}
+
+/* The quantities' names at the right ends of their highest curves, as name[1 ..], then the series' for the key. */
+static void put_quantities(const apd_drawing *drawing, const quantity *quantities, int count,
+                           const segment *segments, int found, double low, double high, FILE *script) {
+    const apd_sheet *sheet = &drawing->sheets[0];
+    const char *names[TIMES + SEGMENTS], *colours[TIMES];
+    double ends[TIMES];
+    for (int q = 0; q < count; q++) {
+        names[q] = quantities[q].name;
+        colours[q] = apd_colour_of(quantities[q].colour);
+        ends[q] = NAN;
+        for (int s = 0; s < found; s++)
+            ends[q] = fmax(ends[q], *apd_sheet_at(sheet, segments[s].last, 1 + q));
+    }
+    for (int s = 0; s < found; s++)
+        names[count + s] = segments[s].name;
+    apd_script_texts(script, names, count + found);
+    (void)fprintf(script, "set rmargin %zu\n", apd_longest(names, count) + 2);
+    apd_script_ends(script, ends, colours, count, low, high, true, 0.07);
+}
+
 /* A curve a quantity and series, series told apart by dashes. */
 static void tasks_draw(const apd_drawing *drawing, const quantity *quantities, int count, const char *unit,
                        FILE *script) {
     const apd_sheet *sheet = &drawing->sheets[0];
     segment segments[SEGMENTS];
     const char *separator = "plot ";
+    double low, high;
     int found = find_segments(drawing, segments);
-    put_names(segments, found, script);
-    (void)fprintf(script, "set logscale y\nset xlabel 'tasks'\nset ylabel '%s'\nset format y '%%g'\n", unit);
-    put_axis(script, 'x', sheet, 0, 1.1);
-    put_key(script);
+    find_range(sheet, count, &low, &high);
+    put_quantities(drawing, quantities, count, segments, found, low, high, script);
+    put_axis(script, sheet, 0, 1.1);
+    apd_script_log_axis(script, 'y', low, high);
+    (void)fprintf(script, "set xlabel 'tasks'\nset ylabel '%s'\n", unit);
+    if (found > 1)
+        put_key(script, found);
     for (int q = 0; q < count; q++)
-        for (int s = 0, shown = 0; s < found; s++) {
+        for (int s = 0; s < found; s++) {
             if (!has_numbers(sheet, &segments[s], 1 + q))
                 continue;
             (void)fprintf(script,
                           "%s$tasks every ::%lld::%lld using 1:%d with linespoints pointtype 7 pointsize 0.5 "
-                          "linewidth 1.5 "
-                          "dashtype %d linecolor rgb '%s'",
+                          "linewidth 1.5 dashtype %d linecolor rgb '%s'",
                           separator, (long long)segments[s].first, (long long)segments[s].last, q + 2,
                           1 + s % 5, apd_colour_of(quantities[q].colour));
-            if (shown++ == 0)
-                (void)fprintf(script, " title '%s'", quantities[q].name);
             separator = ", \\\n     ";
         }
     for (int s = 0; s < found && found > 1; s++)
         (void)fprintf(script, ", \\\n     NaN with lines dashtype %d linecolor rgb '%s' title name[%d]",
-                      1 + s % 5, apd_colour_of("ink"), s + 1);
+                      1 + s % 5, apd_colour_of("ink"), count + s + 1);
     for (int q = 0; q < count; q++)
         for (int s = 0; s < found; s++)
             if (has_numbers(sheet, &segments[s], 1 + q))
-                put_hover("tasks", &segments[s], s, 1, q + 2, "%g after %g tasks", script);
+                put_hover("tasks", &segments[s], count + s, 1, q + 2, "%g after %g tasks", script);
     (void)fputc('\n', script);
 }
 
@@ -486,7 +518,7 @@ void apd_roofline_draw(const apd_drawing *drawing, FILE *script) {
     range[2] /= 2.0;
     range[3] *= 2.5;
     apd_script_texts(script, names, (int)(2 * sheet->rows));
-    put_axis(script, 'x', sheet, INTENSITY, 1.8);
+    put_axis(script, sheet, INTENSITY, 1.8);
     range[0] /= 1.8;
     (void)fprintf(script,
                   "set logscale y\nset yrange [%g:%g]\nset format y '%%g'\n"
@@ -498,7 +530,7 @@ void apd_roofline_draw(const apd_drawing *drawing, FILE *script) {
                   range[2], range[3], sgemm, memory, apd_colour_of("axis"), fmin(sgemm, memory * range[0]),
                   apd_colour_of("axis"));
     put_kernel_names(drawing, range, script);
-    put_key(script);
+    put_key(script, preset_of(csv, sheet->rows - 1) + 3);
     (void)fprintf(script,
                   "plot (memory*x < sgemm ? memory*x : sgemm) with lines linewidth 1.5 linecolor rgb '%s'",
                   apd_colour_of("axis"));
