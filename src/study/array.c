@@ -125,7 +125,8 @@ apd_status apd_array_write(apd_study *study, const apd_array *array, apd_error *
                                "#SBATCH --open-mode=append\n";
     static const char gather[] = "#SBATCH --job-name=apd-gather\n"
                                  "#SBATCH --time=0:30:00\n";
-    long at_once = 1, ranks = 4;
+    const int named = apd_study_most_ranks(study);
+    long at_once = 1, ranks = named > 0 ? named : 4;
     APD_TRY(apd_cli_integer("at-once", array->at_once, 1, 100000, &at_once, error));
     if (array->ranks_a_run != NULL)
         APD_TRY(apd_cli_integer("ranks-a-run", array->ranks_a_run, 1, 65536, &ranks, error));

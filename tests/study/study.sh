@@ -336,6 +336,8 @@ YAML
     [ "$(grep -c '^begins' log.txt)" = 2 ] || fail "$(cat log.txt)"
     [ "$(grep -c '^begins .*seed=5,repeat=.,ranks=2' log.txt)" = 2 ] || fail "$(cat log.txt)"
     refused 2 'no run of the study names the ranks or the repeat of studies/r/' "$APD" study r.yaml --vary ranks=1,3 --gather
+    "$APD" study r.yaml --slurm scripts >out.txt || fail "$(cat out.txt)"
+    grep -q '^#SBATCH --ntasks=3$' scripts/array.sbatch || fail "$(cat scripts/array.sbatch)"
     refused 2 'has to have {ranks} if runs name their ranks' "$APD" study r.yaml --launcher 'mpirun -n 2'
     refused 2 '--ranks-a-run 1: the runs of r.yaml name their ranks' ranks 4 study r.yaml --ranks-a-run 1
     refused 2 'ranks: 0 is no whole number from 1 to 65536' "$APD" study r.yaml --vary ranks=0,1

@@ -168,6 +168,7 @@ mpirun -n 2 --bind-to core apd bench --preset lenet --tasks 0,10,100,1000 => mpi
 mpirun -n 1 --bind-to core apd bench --preset lenet => mpirun -n 1 apd bench --preset lenet --tasks 0 --seconds 1 --repeat 1
 mpirun -n 2 --bind-to core apd bench --preset lenet --tasks 0 => mpirun -n 2 apd bench --preset lenet --tasks 0 --seconds 1 --repeat 1
 mpirun -n 2 --bind-to core apd bench --preset lenet,lenet-large => mpirun -n 2 apd bench --preset lenet --tasks 0 --scaling --seconds 1 --repeat 2
+mpirun -n 2 --bind-to core apd study jobs/studies/strong-scaling.yaml => imported cifar100 cifar-100 mpirun -n 2 apd study jobs/studies/strong-scaling.yaml --vary ranks=1,2 --vary repeat=1 --vary shards=2 --set stream.classes_per_task=2 --set training.batch=128 --set training.epochs=1 --set method.polish_epochs=0
 apd bench --preset mlp --tasks 10,100 => apd bench --preset mlp --tasks 2,4 --commits --seconds 1 --repeat 1
 mpirun -n 2 --bind-to core apd bench --preset lenet-large => mpirun -n 2 apd bench --preset mlp --tasks 5 --density 0.3 --commits --seconds 1 --repeat 1
 mpirun -n 2 apd plan jobs/quickstart.yaml => apd generate --classes 50 --train 100 --test 30 --output data/glyphs.h5; mpirun -n 2 apd plan jobs/quickstart.yaml --seconds 1
