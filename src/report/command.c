@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FORMATS = 8, IDLE_ROUNDS = 20 };
@@ -94,12 +95,26 @@ typedef struct request {
     apd_page_settings settings;
 } request;
 
+/* Read the runs; again where a file looks damaged, which one that is being written may. */
+static apd_status read_runs(const request *asked, apd_report *report, apd_error *error) {
+    const struct timespec pause = {.tv_nsec = 200000000};
+    for (int tries = 2;; tries--) {
+        apd_error own = {0};
+        apd_status status = apd_report_read(asked->names, asked->count, report, &own);
+        if (status == APD_OK)
+            return APD_OK;
+        if (status != APD_ERROR_DATA || tries == 0)
+            return apd_fail(error, status, "%s", own.message);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 /* Write the page once. *over: no run is going on or to come; *idle: none is going on. */
 static apd_status write_once(request *asked, bool *over, bool *idle, apd_error *error) {
     apd_report report;
     double begin = apd_seconds();
     int64_t bytes = 0;
-    APD_TRY(apd_report_read(asked->names, asked->count, &report, error));
+    APD_TRY(read_runs(asked, &report, error));
     char *own = apd_join_path(report.folder, "report");
     asked->settings.folder = asked->output != NULL ? asked->output : own;
     report.curve_count = asked->curve_count;
