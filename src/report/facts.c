@@ -269,7 +269,7 @@ static void put_fact(const char *heading, char **values, int count, FILE *page) 
             values[distinct++] = values[i];
             values[i] = held;
         }
-    (void)fprintf(page, "<tr><th class=\"text\">%s</th><td class=\"text wrap\">", heading);
+    (void)fprintf(page, "<tr><th class=\"text key\">%s</th><td class=\"text wrap\">", heading);
     for (int i = 0; i < distinct && distinct <= 3; i++) {
         (void)fputs(i > 0 ? "; " : "", page);
         apd_html_text(page, values[i]);

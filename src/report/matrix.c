@@ -75,8 +75,10 @@ bool apd_matrix_numbers(apd_drawing *drawing) {
     if (drawing->report->run_count > 1) {
         drawing->width = 290;
         drawing->height = 250;
-    } else if (result->done <= NAMED) { /* the names take from the square's side */
-        drawing->height -= (int)(6.4 * (double)longest_name(drawing));
+    } else if (result->done <= NAMED) { /* the names take from the square's width, and need a height */
+        int square = drawing->height - (int)(6.4 * (double)longest_name(drawing)),
+            rows = 62 + 17 * result->done;
+        drawing->height = square > rows ? square : rows;
     }
     return true;
 }
@@ -90,8 +92,9 @@ static void put_names(const apd_drawing *drawing, FILE *script) {
         texts[t] = apd_duplicate_text(text);
     }
     apd_script_texts(script, (const char *const *)texts, result->done);
+    size_t width = longest_name(drawing) * 17 / 20; /* letters are narrower than gnuplot's unit of margins */
     (void)fprintf(script, "unset ytics\nset lmargin %zu\nset ylabel 'after task' offset character -%zu,0\n",
-                  longest_name(drawing) + 5, longest_name(drawing) + 1);
+                  width + 5, width);
     for (int t = 0; t < result->done; t++) {
         apd_script_row_name(script, t + 1, t);
         free(texts[t]);
@@ -116,7 +119,7 @@ void apd_matrix_draw(const apd_drawing *drawing, FILE *script) {
     double low = 100.0 * drawing->group->low, high = 100.0 * drawing->group->high;
     (void)fprintf(
         script,
-        "unset grid\nset border 0\nset tics scale 0\nset size ratio 1\n"
+        "unset grid\nset border 0\nset tics scale 0\n"
         "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
         "set cbrange [%g:%g]\nset colorbox user origin graph 1.05, graph 0 size graph 0.04, graph 1 "
         "noborder\n"
@@ -129,6 +132,7 @@ void apd_matrix_draw(const apd_drawing *drawing, FILE *script) {
         put_names(drawing, script);
     } else {
         put_axis(script, "y", result->done, block);
+        (void)fputs("set size ratio 1\n", script);
         (void)fputs("set ylabel 'after task'\n", script);
     }
     /* gnuplot's tikz terminal (5.4) never ends with an image that has holes */

@@ -52,7 +52,7 @@ static const char rules[] =
     "tbody tr+tr>*{border-top:1px solid var(--grid)}\n"
     "tbody th{font-weight:400}\n"
     ".text{text-align:left}\n"
-    ".wrap{white-space:normal;overflow-wrap:anywhere;min-width:12rem}\n"
+    ".wrap{white-space:normal;overflow-wrap:anywhere;min-width:9rem}.key{white-space:normal}\n"
     "u{text-underline-offset:.2em}\n"
     "details{margin:.4rem 0}\n"
     "summary{cursor:pointer;color:var(--dim);font-size:.85rem}\n"
