@@ -145,12 +145,15 @@ static apd_status list_paths(const char *const *arguments, int count, FILE *path
 /* Collective. */
 static apd_status find_sources(const apd_team *team, const char *const *arguments, int count,
                                predict_sources *sources, apd_error *error) {
-    apd_text listed;
+    char *paths = NULL;
     apd_status status = APD_OK;
-    apd_text_begin(&listed, "paths of images");
-    if (apd_team_rank(team) == 0)
+    if (apd_team_rank(team) == 0) {
+        apd_text listed;
+        apd_text_begin(&listed, "paths of images");
         status = list_paths(arguments, count, listed.file, error);
-    char *paths = apd_team_share_text(team, apd_text_end(&listed)), *rest = paths;
+        paths = apd_text_end(&listed);
+    }
+    char *rest = paths = apd_team_share_text(team, paths);
     status = apd_team_agree(team, status, error);
     for (char *path; status == APD_OK && (path = strsep(&rest, "\n")) != NULL;)
         if (path[0] != '\0')

@@ -433,7 +433,7 @@ static void assert_import_fails(const char *name, apd_status status, const char 
 static void import_pipes_are_passed_over(void **state) {
     (void)state;
     run("cd '%s' && mkdir a && mkfifo a/1.png a/2.png train.bin train-images-idx3-ubyte", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "/a: the number of PNG files is 0");
+    assert_import_fails("images", APD_ERROR_DATA, "/a: the number of PNG and JPEG files is 0");
     assert_import_fails("cifar100", APD_ERROR_IO, "there is no train.bin");
     assert_import_fails("mnist", APD_ERROR_DATA, "is a pipe or device; a plain file is needed");
 }
