@@ -144,6 +144,9 @@ static apd_status run(const void *given, int count, const char *const *arguments
     if (!asked.settings.gnuplot && options->figures != NULL)
         return apd_fail(error, APD_ERROR_USAGE,
                         "--figures needs gnuplot, which is not on the PATH (Debian's package: gnuplot-nox)");
+    if (count > 1 && options->output == NULL)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "a page of several runs needs a folder of its own: --output DIR");
     asked.settings.refresh = options->live ? (int)every : 0;
     apd_status status = write_once(&asked, &over, &idle, error);
     if (status == APD_OK && !asked.settings.gnuplot)

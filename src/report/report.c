@@ -65,7 +65,9 @@ static apd_status add_argument(apd_report *report, const char *name, apd_error *
             name);
     }
     if (report->folder == NULL) {
-        report->title = apd_duplicate_text(last_component(folder));
+        char *whole = realpath(folder, NULL); /* of "." as well */
+        report->title = apd_duplicate_text(last_component(whole != NULL ? whole : folder));
+        free(whole);
         report->folder = apd_duplicate_text(folder);
     }
     free(runs);
@@ -274,6 +276,12 @@ apd_status apd_report_read(const char *const *names, int count, apd_report *out,
     apd_status status = APD_OK;
     for (int i = 0; i < count; i++)
         APD_GO(add_argument(&report, names[i], error));
+    if (count > 1) {
+        char *first = report.title;
+        if (asprintf(&report.title, "%s and %d more", first, count - 1) < 0)
+            apd_fatal(APD_ERROR_INTERNAL, "out of memory for a title");
+        free(first);
+    }
     find_keys(&report);
     report.set = apd_table_set_read(report.given, report.run_count, report.keys, report.key_count);
     APD_GO(check_single(&report, error));

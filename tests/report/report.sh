@@ -57,7 +57,7 @@ case_study() {
     check s/report/index.html --figure average --figure pareto --figure opd --figure times --figure matrix-1-apd \
         --figure matrix-2-finetune --figure clusters-1-apd --figure rank-1-apd --shows '8 of 8 runs finished'
     report s/finetune-* s/apd-A-0 s/apd-A-1 s/apd-B-0 s/apd-B-1 --output several
-    check several/index.html --figure pareto --shows '8 of 8 runs'
+    check several/index.html --figure pareto --shows '8 of 8 runs' --shows 'finetune-A-0 and 7 more'
     "$APD" compare s/*-*-* --tables tables
     "$APD_PYTHON" - s/report/index.html tables/summary.csv <<'PYTHON'
 import csv
@@ -186,6 +186,7 @@ case_refusals() {
     refused 2 '--curves' "$APD" report one --curves 0
     refused 2 '--curves: at most 9' "$APD" report one --curves 1,2,3,4,5,6,7,8,9,10
     refused 2 '--every' "$APD" report one --live --every 0
+    refused 2 'several runs needs a folder of its own' "$APD" report one one
     refused 2 'an argument is missing' "$APD" report
     echo 'nonsense' >>one/accuracy.csv
     refused 65 'accuracy.csv' without_gnuplot "$APD" report one
