@@ -307,7 +307,12 @@ void apd_clusters_draw(const apd_drawing *drawing, FILE *script) {
 void apd_clusters_remark(const apd_drawing *drawing, FILE *page) {
     const apd_events *events = &drawing->run->events;
     int after = events->layers[events->layer_count - 1].after_tasks;
-    (void)fprintf(page, " After %d of %d tasks.", after, drawing->run->result->done);
+    (void)fprintf(page, " After %d of %d tasks", after, drawing->run->result->done);
+    for (int c = 0; c < events->consolidation_count; c++)
+        if (events->consolidations[c].after_tasks == after && !isnan(events->consolidations[c].after))
+            (void)fprintf(page, "; it took the average accuracy from %.2f to %.2f %%",
+                          100.0 * events->consolidations[c].before, 100.0 * events->consolidations[c].after);
+    (void)fputs(".", page);
 }
 
 /* --- effective rank --------------------------------------------------------------------------------------------------- */

@@ -147,6 +147,16 @@ static extent rounded(extent y) {
     return y;
 }
 
+/* Where a single run forgot tasks: dotted lines. */
+static void put_forgettings(const apd_drawing *drawing, FILE *script) {
+    const apd_events *events = &drawing->report->runs[0].events;
+    for (int f = 0; f < events->forgotten_count && drawing->report->run_count == 1; f++)
+        (void)fprintf(script,
+                      "set arrow from %d, graph 0 to %d, graph 1 nohead back linecolor rgb '%s' linewidth 1 "
+                      "dashtype 3\n",
+                      events->forgotten[f], events->forgotten[f], apd_colour_of("ink"));
+}
+
 /* --- average accuracy --------------------------------------------------------------------------------------------- */
 
 static double average_at(const apd_report_run *run, int place) {
@@ -165,6 +175,7 @@ void apd_average_draw(const apd_drawing *drawing, FILE *script) {
     put_x(drawing, script, 1.0);
     set_range(script, y);
     (void)fputs("set ylabel 'average accuracy, '.percent\n", script);
+    put_forgettings(drawing, script);
     if (labels)
         put_labels(drawing, script, sheet, y, false, 0.065);
     put_plot(drawing, script, "average", true, !labels);
@@ -173,6 +184,8 @@ void apd_average_draw(const apd_drawing *drawing, FILE *script) {
 }
 
 void apd_average_remark(const apd_drawing *drawing, FILE *page) {
+    if (drawing->report->run_count == 1 && drawing->report->runs[0].events.forgotten_count > 0)
+        (void)fputs(" Dotted: where tasks were forgotten, which are in no mean.", page);
     for (int l = 0; l < drawing->group->line_count; l++)
         if (drawing->group->lines[l].count > 1) {
             (void)fputs(" Bands: one deviation over the runs of a line.", page);
@@ -321,6 +334,7 @@ static void draw_together(const apd_drawing *drawing, FILE *script) {
     apd_script_texts(script, texts, drawing->sheet_count);
     apd_script_ends(script, ends, colours, drawing->sheet_count, y.low, y.high, false, 0.065);
     (void)fputs("set ylabel 'accuracy, '.percent\nset rmargin 10\n", script);
+    put_forgettings(drawing, script);
     for (int s = 0; s < drawing->sheet_count; s++)
         (void)fprintf(script,
                       "%s$%s using 1:2 with linespoints linecolor rgb '%s' linewidth 2 dashtype %d pointtype "

@@ -31,22 +31,19 @@ static void *grown(void *array, int *count, size_t size) {
 
 /* --- the events ---------------------------------------------------------------------------------------------- */
 
-static const apd_task_event nothing = {NAN, NAN, NAN, NAN, NAN, {NAN, NAN, NAN, NAN, NAN, NAN}};
-
 static void take_task(apd_events *events, const char *line) {
     double place = apd_json_find_number(line, "place");
     if (!(place >= 0.0 && place < 1e7))
         return;
     while (events->task_count <= (int)place) {
         events->tasks = grown(events->tasks, &events->task_count, sizeof *events->tasks);
-        events->tasks[events->task_count - 1] = nothing;
+        apd_task_event *made = &events->tasks[events->task_count - 1];
+        made->capacity = NAN;
+        for (int p = 0; p < APD_PHASES; p++)
+            made->phases[p] = NAN;
     }
     apd_task_event *task = &events->tasks[(int)place];
     task->capacity = apd_json_find_number(line, "capacity");
-    task->seconds = apd_json_find_number(line, "seconds");
-    task->commit_seconds = apd_json_find_number(line, "commit_seconds");
-    task->commit_bytes = apd_json_find_number(line, "commit_bytes");
-    task->checkpoint_bytes = apd_json_find_number(line, "checkpoint_bytes");
     for (int p = 0; p < APD_PHASES; p++) {
         char field[32];
         (void)snprintf(field, sizeof field, "%s_ms", apd_phase_names[p]);
@@ -88,8 +85,7 @@ static void take_layer(apd_events *events, const char *line) {
 static void take_consolidated(apd_events *events, const char *line) {
     apd_consolidated taken = {.after_tasks = apd_json_find_whole(line, "after_tasks"),
                               .before = apd_json_find_number(line, "average_accuracy_before"),
-                              .after = apd_json_find_number(line, "average_accuracy"),
-                              .seconds = apd_json_find_number(line, "seconds")};
+                              .after = apd_json_find_number(line, "average_accuracy")};
     int at = 0;
     while (at < events->consolidation_count && events->consolidations[at].after_tasks != taken.after_tasks)
         at++;

@@ -13,8 +13,7 @@
 
 /* After a task. NaN: not said. */
 typedef struct apd_task_event {
-    double capacity; /* 1.0: one network */
-    double seconds, commit_seconds, commit_bytes, checkpoint_bytes;
+    double capacity;           /* 1.0: one network */
     double phases[APD_PHASES]; /* milliseconds a step */
 } apd_task_event;
 
@@ -33,7 +32,6 @@ typedef struct apd_layer_event {
 typedef struct apd_consolidated {
     int after_tasks;
     double before, after; /* average accuracy */
-    double seconds;
 } apd_consolidated;
 
 typedef struct apd_events {

@@ -224,7 +224,8 @@ case_trained() {
     "$APD" forget run --task 1 >log.txt 2>&1 || fail "$(cat log.txt)"
     name=$(sed -n 's/^[0-9]*,1,"\([^"]*\)".*/\1/p' run/tasks.csv)
     report run
-    check run/report/index.html --figure average --figure clusters --figure rank --without "$name" --shows forgotten
+    check run/report/index.html --figure average --figure clusters --figure rank --without "$name" --shows forgotten \
+        --shows 'Dotted: where tasks were forgotten' --shows 'it took the average accuracy from'
 }
 
 "case_${1:?a case}"
