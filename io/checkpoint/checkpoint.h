@@ -5,7 +5,7 @@
  *   RUN/checkpoint.previous.h5   the commit before, for when the newest turns out to be damaged
  *
  * A task's theta, to the bit, in float32 arithmetic and in this order: the product mask * sigma, row by row; plus the
- * values of the task's cluster at their columns, where it is in one; then, at tau/columns, what tau/theta says instead.
+ * values of the task's cluster at their columns, where it is in one; then, at the columns of tau's entries (code.h), their values instead.
  *
  * Equal contents give equal files, byte for byte, at every number of ranks. */
 #ifndef APD_IO_CHECKPOINT_CHECKPOINT_H

@@ -28,7 +28,7 @@ typedef struct apd_part_attribute {
 } apd_part_attribute;
 
 typedef struct apd_part_array {
-    const char *name; /* "tau/columns" */
+    const char *name; /* "head/weight" */
     apd_shape shape;
 } apd_part_array;
 
