@@ -6,17 +6,26 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The nearest number of 16 bits, ties to even; beyond the range the largest; -0 becomes 0. A NaN stays one. */
+/* The nearest number of 16 bits, ties to even; beyond the range the largest; -0 becomes 0. A NaN stays one.
+ * Without branches, so that loops are vectorised, and so are the next two. */
 static inline float apd_half(float x) {
+    const uint32_t largest = 0x477fe000u /* 65504 */, normal = 0x38800000u /* 2^-14 */,
+                   infinite = 0x7f800000u;
     const float near_zero = 0.75f; /* adding it leaves steps of 2^-24 */
-    uint32_t bits;
-    float rounded, limited = x > 65504.0f ? 65504.0f : (x < -65504.0f ? -65504.0f : x);
-    memcpy(&bits, &limited, sizeof bits);
-    bits = (bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu;
-    memcpy(&rounded, &bits, sizeof rounded);
-    float small = (limited + near_zero) - near_zero;
-    float result = fabsf(limited) < 0x1p-14f ? small : rounded;
-    return (x == x ? result : x) + 0.0f;
+    uint32_t bits, small;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t sign = bits & 0x80000000u, size = bits & 0x7fffffffu;
+    const uint32_t limited = size > largest ? largest : size;
+    float stepped;
+    memcpy(&stepped, &limited, sizeof stepped);
+    stepped = (stepped + near_zero) - near_zero;
+    memcpy(&small, &stepped, sizeof small);
+    uint32_t half = (limited + 0xfffu + ((limited >> 13) & 1u)) & ~0x1fffu;
+    half = size < normal ? small : half;
+    half = size > infinite ? size : half; /* NaN */
+    half |= half != 0 ? sign : 0u;
+    memcpy(&x, &half, sizeof x);
+    return x;
 }
 
 static inline void apd_half_all(float *out, const float *in, int64_t count) {
@@ -24,7 +33,7 @@ static inline void apd_half_all(float *out, const float *in, int64_t count) {
         out[i] = apd_half(in[i]);
 }
 
-/* The 16 bits of such a number, and the number of 16 bits. Without branches, so that loops are vectorised. */
+/* The 16 bits of such a number, and the number of 16 bits. */
 static inline uint16_t apd_half_bits(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);

@@ -16,16 +16,23 @@ static float unit_of(float largest, int bits) {
     return ldexpf(1.0f, exponent > -100 ? exponent : -100);
 }
 
+/* The largest is found by the bits of positive floats, which ascend as they do: a maximum of integers is vectorised. */
 void apd_stored_row(int tau_bits, float mask, const float *restrict sigma, const float *restrict tau,
                     int64_t cols, float *restrict theta) {
-    float largest = 0.0f;
+    const uint32_t infinite = 0x7f800000u;
+    uint32_t most = 0;
     for (int64_t c = 0; c < cols; c++) {
-        float whole = mask * apd_half(sigma[c]) + tau[c], size = tau[c] != 0.0f ? fabsf(whole) : 0.0f;
+        float whole = mask * apd_half(sigma[c]) + tau[c];
+        uint32_t size;
+        memcpy(&size, &whole, sizeof size);
+        size &= 0x7fffffffu & -(uint32_t)(tau[c] != 0.0f); /* 0 without tau */
         theta[c] = whole;
-        largest = size > largest ? size : largest;
+        most = size > most ? size : most;
     }
-    if (!(largest > 0.0f) || isinf(largest))
+    if (most == 0 || most >= infinite) /* no entry; or one that no integer comes near */
         return;
+    float largest;
+    memcpy(&largest, &most, sizeof largest);
     const float unit = unit_of(largest, tau_bits), inverse = 1.0f / unit;
     for (int64_t c = 0; c < cols; c++) {
         float rounded = rintf(theta[c] * inverse) * unit + 0.0f;
