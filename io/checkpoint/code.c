@@ -168,7 +168,7 @@ static void put_columns(bit_writer *w, const apd_code_row *row) {
 
 /* `numbers`: of the former values; NaN where a value is none. */
 static void put_values(bit_writer *w, const apd_code_row *row, const form *f, const float *numbers) {
-    const double unit = ldexp(1.0, -f->exponent);
+    const float inverse = ldexpf(1.0f, -f->exponent);
     for (int64_t e = 0; e < row->count && f->former > 0; e++)
         put(w, isnan(numbers[e]) ? 0u : 1u, 1);
     for (int64_t e = 0; e < row->count && f->former > 0; e++)
@@ -181,7 +181,7 @@ static void put_values(bit_writer *w, const apd_code_row *row, const form *f, co
         if (f->bits == RAW)
             memcpy(&bits, &row->values[e], sizeof bits);
         else
-            bits = (uint32_t)(int32_t)((double)row->values[e] * unit);
+            bits = (uint32_t)(int32_t)(row->values[e] * inverse);
         put(w, bits, f->bits);
     }
 }
@@ -261,7 +261,7 @@ static bool read_columns(bit_reader *r, int64_t count, int64_t cols, int32_t *co
 /* `former` of the values are so; their flags begin at the reader's place, if there are any. */
 static void read_values(bit_reader *r, int64_t count, float mask, const form *f, float *values) {
     bit_reader flags = *r, numbers = *r;
-    const double unit = ldexp(1.0, f->exponent);
+    const float unit = ldexpf(1.0f, f->exponent);
     if (f->former > 0) {
         numbers.at += count;
         r->at += count + 16 * f->former;
@@ -274,7 +274,7 @@ static void read_values(bit_reader *r, int64_t count, float mask, const form *f,
             memcpy(&values[e], &bits, sizeof bits);
         } else {
             int32_t integer = (int32_t)(take(r, f->bits) << (32 - f->bits)) >> (32 - f->bits);
-            values[e] = (float)((double)integer * unit);
+            values[e] = (float)integer * unit;
         }
     }
 }
