@@ -114,8 +114,13 @@ bool apd_drawing_begin(const apd_drawing *drawing, FILE *script) {
     size_t longest = apd_longest(names, lines);
     apd_script_texts(script, names, lines);
     free(names);
+    if (lines == 1)
+        (void)fputs("unset key\n", script);
     if (longest > LONG || lines > MANY)
-        (void)fputs("set key below left Left reverse samplen 2 width 1\n", script);
+        (void)fprintf(
+            script,
+            "set key bmargin left Left reverse vertical maxcols 1 samplen 2 width 1\nset bmargin %g\n",
+            4.2 + 1.25 * lines);
     else
         (void)fprintf(script, "set rmargin %zu\n", longest + 2);
     return longest <= LONG && lines <= MANY;

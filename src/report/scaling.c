@@ -348,17 +348,20 @@ static void put_quantities(const apd_drawing *drawing, const quantity *quantitie
     const apd_sheet *sheet = &drawing->sheets[0];
     const char *names[TIMES + SEGMENTS], *colours[TIMES];
     double ends[TIMES];
+    size_t longest = 0;
     for (int q = 0; q < count; q++) {
         names[q] = quantities[q].name;
         colours[q] = apd_colour_of(quantities[q].colour);
         ends[q] = NAN;
         for (int s = 0; s < found; s++)
             ends[q] = fmax(ends[q], *apd_sheet_at(sheet, segments[s].last, 1 + q));
+        if (!isnan(ends[q]) && strlen(names[q]) > longest)
+            longest = strlen(names[q]);
     }
     for (int s = 0; s < found; s++)
         names[count + s] = segments[s].name;
     apd_script_texts(script, names, count + found);
-    (void)fprintf(script, "set rmargin %zu\n", apd_longest(names, count) + 2);
+    (void)fprintf(script, "set rmargin %zu\n", longest + 2);
     apd_script_ends(script, ends, colours, count, low, high, true, 0.07);
 }
 

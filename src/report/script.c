@@ -191,11 +191,14 @@ void apd_script_ends(FILE *script, const double *y, const char *const *colours, 
 
 void apd_script_log_axis(FILE *script, char axis, double low, double high) {
     static const double steps[] = {1.0, 2.0, 5.0};
+    const double wide =
+        axis == 'x' ? 60.0
+                    : 300.0; /* from here on powers of ten alone: numbers beside each other need room */
     const char *separator = "";
     (void)fprintf(script, "set logscale %c\nset %crange [%g:%g]\nset %ctics (", axis, axis, low, high, axis);
     for (double power = pow(10.0, floor(log10(low))); power <= high; power *= 10.0)
         for (int s = 0; s < 3; s++)
-            if (steps[s] * power >= low && steps[s] * power <= high && (s == 0 || high / low < 300.0)) {
+            if (steps[s] * power >= low && steps[s] * power <= high && (s == 0 || high / low < wide)) {
                 (void)fprintf(script, "%s%g", separator, steps[s] * power);
                 separator = ", ";
             }
