@@ -8,15 +8,17 @@
 
 static const double SMALLEST_DEVIATION = 1e-6;
 
+float apd_pixels_deviation(float deviation) {
+    return (double)deviation >= SMALLEST_DEVIATION ? deviation : 1.0f;
+}
+
 void apd_pixels_init(apd_pixels *pixels, apd_image_shape shape, bool is_float,
                      const apd_normalisation *normalisation) {
     APD_ASSERT(shape.channels >= 1 && shape.channels <= APD_MAX_CHANNELS);
     *pixels = (apd_pixels){.shape = shape, .is_float = is_float};
     double full = is_float ? 1.0 : 255.0;
     for (int c = 0; c < shape.channels; c++) {
-        double deviation = (double)normalisation->deviation[c];
-        if (!(deviation >= SMALLEST_DEVIATION))
-            deviation = 1;
+        double deviation = (double)apd_pixels_deviation(normalisation->deviation[c]);
         pixels->scale[c] = (float)(1 / (full * deviation));
         pixels->offset[c] = (float)(-(double)normalisation->mean[c] / deviation);
     }

@@ -18,7 +18,9 @@ typedef struct apd_pixels {
     float scale[APD_MAX_CHANNELS], offset[APD_MAX_CHANNELS];
 } apd_pixels;
 
-/* A deviation below 1e-6 counts as 1, so that a channel of one colour becomes zeros. */
+/* What a deviation counts as: 1 where it is below 1e-6, so that a channel of one colour becomes zeros. */
+float apd_pixels_deviation(float deviation);
+
 void apd_pixels_init(apd_pixels *pixels, apd_image_shape shape, bool is_float,
                      const apd_normalisation *normalisation);
 

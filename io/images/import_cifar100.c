@@ -4,6 +4,7 @@
 #include "io/images/import_folder.h"
 #include "io/images/import_formats.h"
 #include "io/images/inflate.h"
+#include "io/system/file.h"
 #include "io/system/memory_limit.h"
 
 #include <inttypes.h>
@@ -116,7 +117,7 @@ static apd_status read_split(const char *path, apd_dataset_content *content, apd
     apd_names parts = {0};
     apd_status status = find_parts(path, splits[split].stem, &parts, error);
     for (int64_t i = 0; i < parts.count && status == APD_OK; i++) {
-        char *part = apd_path_join(path, parts.names[i]);
+        char *part = apd_join_path(path, parts.names[i]);
         status = read_part(part, content, split, error);
         free(part);
     }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/images/inflate.h"
+#include "io/system/file.h"
 #include "io/system/memory_limit.h"
 
 #include <dirent.h>
@@ -14,13 +15,6 @@
 #include <sys/stat.h>
 
 #define LARGEST_NAME_FILE (1 << 24)
-
-char *apd_path_join(const char *folder, const char *name) {
-    char *path;
-    if (asprintf(&path, "%s/%s", folder, name) < 0)
-        apd_fatal(APD_ERROR_INTERNAL, "%s: out of memory", name);
-    return path;
-}
 
 bool apd_ends_in(const char *name, const char *ending) {
     size_t length = strlen(name), tail = strlen(ending);
@@ -74,7 +68,7 @@ static apd_status list(const char *path, const char *endings, apd_names *names, 
     for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
         if (entry->d_name[0] == '.' || (endings != NULL && !ends_in_any(entry->d_name, endings)))
             continue;
-        char *whole = apd_path_join(path, entry->d_name);
+        char *whole = apd_join_path(path, entry->d_name);
         if (endings == NULL ? apd_is_folder(whole) : is_file(whole))
             apd_names_add(names, entry->d_name);
         free(whole);

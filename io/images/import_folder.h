@@ -1,4 +1,4 @@
-/* import_folder: what the importers share: sorted listings, paths, lists of names; and of apd predict. Local. */
+/* import_folder: what the importers share: sorted listings, lists of names; and of apd predict. Local. */
 #ifndef APD_IO_IMAGES_IMPORT_FOLDER_H
 #define APD_IO_IMAGES_IMPORT_FOLDER_H
 
@@ -9,9 +9,6 @@ typedef struct apd_names {
     char **names; /* (count) */
     int64_t count;
 } apd_names;
-
-/* "FOLDER/NAME", to be freed. */
-char *apd_path_join(const char *folder, const char *name);
 
 /* Append the folders in `path`, or the plain files whose names end in `ending` (in any case), to an empty list: sorted by their
  * bytes, but numbers by value (part-2 before part-10), without hidden ones. Status: IO; the list is then empty. */

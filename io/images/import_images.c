@@ -5,6 +5,7 @@
 #include "io/images/import_folder.h"
 #include "io/images/import_formats.h"
 #include "io/images/picture.h"
+#include "io/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ static apd_status list_class(const char *folder, int32_t label, file_list *train
                      "%s: the number of PNG and JPEG files is %" PRId64 "; a class needs at least %" PRId64,
                      folder, files.count, least);
     for (int64_t i = 0; i < files.count && status == APD_OK; i++) {
-        char *path = apd_path_join(folder, files.names[i]);
+        char *path = apd_join_path(folder, files.names[i]);
         add_file(test != NULL && for_test(i, files.count) ? test : train, path, label);
         free(path);
     }
@@ -64,7 +65,7 @@ static apd_status list_classes(const char *path, const apd_names *classes, file_
                                apd_error *error) {
     apd_status status = APD_OK;
     for (int64_t i = 0; i < classes->count && status == APD_OK; i++) {
-        char *folder = apd_path_join(path, classes->names[i]);
+        char *folder = apd_join_path(path, classes->names[i]);
         status =
             apd_is_folder(folder)
                 ? list_class(folder, (int32_t)i, train, test, error)
@@ -91,7 +92,7 @@ static apd_status check_same_classes(const char *path, const apd_names *train, c
 
 static apd_status list_split_tree(const char *path, apd_names *classes, file_list lists[APD_SPLITS],
                                   apd_error *error) {
-    char *train = apd_path_join(path, "train"), *test = apd_path_join(path, "test");
+    char *train = apd_join_path(path, "train"), *test = apd_join_path(path, "test");
     apd_names test_classes = {0};
     apd_status status;
     APD_GO(apd_list_folders(train, classes, error));
@@ -107,7 +108,7 @@ out:
 }
 
 static bool has_split_folders(const char *path) {
-    char *train = apd_path_join(path, "train"), *test = apd_path_join(path, "test");
+    char *train = apd_join_path(path, "train"), *test = apd_join_path(path, "test");
     bool both = apd_is_folder(train) && apd_is_folder(test);
     free(train);
     free(test);

@@ -6,6 +6,7 @@
 #include "io/images/import_folder.h"
 #include "io/images/import_formats.h"
 #include "io/images/png.h"
+#include "io/system/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,13 +29,13 @@ typedef struct omniglot {
 } omniglot;
 
 static apd_status list_alphabet(const char *tree, const char *alphabet, omniglot *found, apd_error *error) {
-    char *folder = apd_path_join(tree, alphabet);
+    char *folder = apd_join_path(tree, alphabet);
     apd_names characters = {0};
     apd_status status = apd_list_folders(folder, &characters, error);
     for (int64_t i = 0; i < characters.count; i++) {
         int64_t known = found->characters.count;
-        char *whole = apd_path_join(folder, characters.names[i]);
-        char *name = apd_path_join(alphabet, characters.names[i]);
+        char *whole = apd_join_path(folder, characters.names[i]);
+        char *name = apd_join_path(alphabet, characters.names[i]);
         apd_names_add(&found->folders, whole);
         apd_names_add(&found->characters, name);
         found->alphabet =
@@ -50,7 +51,7 @@ static apd_status list_alphabet(const char *tree, const char *alphabet, omniglot
 }
 
 static apd_status list_tree(const char *path, const char *name, omniglot *found, apd_error *error) {
-    char *tree = apd_path_join(path, name);
+    char *tree = apd_join_path(path, name);
     apd_names alphabets = {0};
     apd_status status;
     if (apd_is_folder(tree))
@@ -137,7 +138,7 @@ static apd_status read_character(const omniglot *found, int64_t class, apd_datas
                                                  : class * (DRAWERS - TRAIN_DRAWERS) + drawer - TRAIN_DRAWERS;
         content->labels[split][place] = (int32_t) class;
         content->coarse[split][place] = found->alphabet[class];
-        char *path = apd_path_join(folder, files.names[i]);
+        char *path = apd_join_path(folder, files.names[i]);
         status = read_drawing(path, content->images[split] + place * OUT * OUT, error);
         free(path);
         if (status != APD_OK)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "io/system/durable.h"
+#include "io/system/file.h"
 #include "io/system/json.h"
 
 #include <errno.h>
@@ -105,5 +106,46 @@ apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
     log->torn = status != APD_OK;
     free(log->text.text);
     log->json.file = NULL;
+    return status;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------- */
+
+/* Every line begins with its event: {"event": "task", ... */
+static void read_line(const char *line, ssize_t bytes, apd_runlog_take *take, void *context) {
+    static const char begin[] = "{\"event\": \"";
+    char event[24];
+    if (bytes < 3 || strcmp(line + bytes - 2, "}\n") != 0 || strncmp(line, begin, sizeof begin - 1) != 0)
+        return;
+    size_t length = strcspn(line + sizeof begin - 1, "\"");
+    if (length >= sizeof event)
+        return;
+    memcpy(event, line + sizeof begin - 1, length);
+    event[length] = '\0';
+    take(context, event, line);
+}
+
+apd_status apd_runlog_read(const char *folder, apd_runlog_take *take, void *context, apd_error *error) {
+    char *path = apd_join_path(folder, "metrics.jsonl"), *line = NULL;
+    bool there = false;
+    int descriptor = -1;
+    size_t room = 0;
+    apd_status status = apd_file_exists(path, &there, error);
+    if (status == APD_OK && there)
+        status = apd_file_open(path, &descriptor, error);
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
+    if (descriptor >= 0 && file == NULL) {
+        status = apd_fail_errno(error, errno, "%s: cannot be read", path);
+        (void)close(descriptor);
+    }
+    if (file != NULL) {
+        for (ssize_t bytes; (bytes = getline(&line, &room, file)) >= 0;)
+            read_line(line, bytes, take, context);
+        if (ferror(file))
+            status = apd_fail_errno(error, errno, "%s: cannot be read", path);
+        (void)fclose(file);
+    }
+    free(line);
+    free(path);
     return status;
 }

@@ -32,4 +32,9 @@ void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value);
 void apd_runlog_number(apd_runlog *log, const char *key, double value);
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
 
+/* Read `folder`/metrics.jsonl: `take` gets the event and the text of each line in turn, without a line that a kill cut short or
+ * that is none of ours. An absent file has no lines. Statuses: IO, REQUEUE. */
+typedef void apd_runlog_take(void *context, const char *event, const char *line);
+apd_status apd_runlog_read(const char *folder, apd_runlog_take *take, void *context, apd_error *error);
+
 #endif

@@ -2,10 +2,15 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "layers_text.h" /* made by CMake from layers.h */
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+
+static const apd_block *block_of(const apd_trained *trained, const apd_layer_view *layer) {
+    return layer->block >= 0 ? &apd_network_layout(trained->network)->blocks[layer->block] : NULL;
+}
 
 static int64_t numbers_of(apd_image_shape shape) {
     return (int64_t)shape.channels * shape.height * shape.width;
@@ -24,19 +29,19 @@ static void write_name(FILE *file, const char *name) {
     }
 }
 
-void apd_export_c_header(const apd_trained *model, FILE *file) {
-    apd_image_shape shape = model->file->shape;
-    double angle = apd_trained_transform(model).angle;
+void apd_export_c_header(const apd_trained *trained, FILE *file) {
+    apd_image_shape shape = trained->file->shape;
+    double angle = apd_trained_transform(trained).angle;
     (void)fputs("/* The network of task ", file);
-    (void)fprintf(file, "%d (", model->record->id);
-    write_name(file, apd_utf8_shown(model->record->name).text);
+    (void)fprintf(file, "%d (", trained->record->id);
+    write_name(file, apd_utf8_shown(trained->record->name).text);
     (void)fprintf(file, "), written by apd %s. */\n#ifndef APD_MODEL_H\n#define APD_MODEL_H\n\n",
                   APD_VERSION);
     (void)fprintf(file, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     (void)fprintf(file,
                   "enum { APD_MODEL_CHANNELS = %d, APD_MODEL_HEIGHT = %d, APD_MODEL_WIDTH = %d, "
                   "APD_MODEL_CLASSES = %d };\n\n",
-                  shape.channels, shape.height, shape.width, model->record->class_count);
+                  shape.channels, shape.height, shape.width, trained->record->class_count);
     (void)fputs("/* The classes' names, and their numbers in the data file. */\n"
                 "extern const char *const apd_model_names[APD_MODEL_CLASSES];\n"
                 "extern const int apd_model_classes[APD_MODEL_CLASSES];\n\n",
@@ -46,7 +51,7 @@ void apd_export_c_header(const apd_trained *model, FILE *file) {
                   " *   image          (channels, height, width), %s%s\n"
                   " *   probabilities  one a class, out */\n"
                   "int apd_model_predict(const float *image, float *probabilities);\n\n",
-                  model->file->is_float ? "as the run's data file has them" : "pixels from 0 to 1",
+                  trained->file->is_float ? "as the run's data file has them" : "pixels from 0 to 1",
                   angle < 0.0 || angle > 0.0 ? ", rotated as the task's" : "");
     (void)fputs("#ifdef __cplusplus\n}\n#endif\n\n#endif\n", file);
 }
@@ -61,9 +66,9 @@ static void write_floats(FILE *file, const char *name, const char *part, const f
     (void)fputs("};\n\n", file);
 }
 
-static void write_pixels(const apd_trained *model, FILE *file) {
-    int32_t *pixels = apd_walk_pixels(model);
-    int64_t count = numbers_of(model->file->shape);
+static void write_pixels(const apd_trained *trained, FILE *file) {
+    int32_t *pixels = apd_trained_pixels(trained);
+    int64_t count = numbers_of(trained->file->shape);
     if (pixels != NULL) {
         (void)fprintf(file, "static const int pixels[%" PRId64 "] = {", count);
         for (int64_t i = 0; i < count; i++)
@@ -74,154 +79,64 @@ static void write_pixels(const apd_trained *model, FILE *file) {
     free(pixels);
 }
 
-static const char layers[] =
-    "/* (channels, height, width) images; what lies outside of one is 0 for conv and ignored by max_pool */\n"
-    "typedef struct shape {\n"
-    "    int in_channels, in_height, in_width, out_channels, out_height, out_width;\n"
-    "    int kernel_h, kernel_w, stride_h, stride_w, top, left;\n"
-    "} shape;\n\n";
+/* --- a call a layer: from `in` to `out`, or in place ---------------------------------------------------------------- */
 
-static const char conv_text[] =
-    "static void conv(const shape *s, const float *weights, const float *bias, const float *in, float *out) "
-    "{\n"
-    "    for (int o = 0; o < s->out_channels; o++)\n"
-    "        for (int y = 0; y < s->out_height; y++)\n"
-    "            for (int x = 0; x < s->out_width; x++) {\n"
-    "                const float *w = weights + (long)o * s->in_channels * s->kernel_h * s->kernel_w;\n"
-    "                float sum = bias[o];\n"
-    "                for (int c = 0; c < s->in_channels; c++)\n"
-    "                    for (int ky = 0; ky < s->kernel_h; ky++)\n"
-    "                        for (int kx = 0; kx < s->kernel_w; kx++, w++) {\n"
-    "                            int iy = y * s->stride_h + ky - s->top, ix = x * s->stride_w + kx - "
-    "s->left;\n"
-    "                            if (iy >= 0 && iy < s->in_height && ix >= 0 && ix < s->in_width)\n"
-    "                                sum += *w * in[((long)c * s->in_height + iy) * s->in_width + ix];\n"
-    "                        }\n"
-    "                out[((long)o * s->out_height + y) * s->out_width + x] = sum;\n"
-    "            }\n"
-    "}\n\n";
+typedef struct c_layer {
+    const apd_layer_view *layer;
+    const apd_block *block; /* NULL: nothing is trained */
+    const char *in, *out;
+} c_layer;
 
-static const char pool_text[] =
-    "static void max_pool(const shape *s, const float *in, float *out) {\n"
-    "    for (int c = 0; c < s->out_channels; c++)\n"
-    "        for (int y = 0; y < s->out_height; y++)\n"
-    "            for (int x = 0; x < s->out_width; x++) {\n"
-    "                float most = -INFINITY;\n"
-    "                for (int ky = 0; ky < s->kernel_h; ky++)\n"
-    "                    for (int kx = 0; kx < s->kernel_w; kx++) {\n"
-    "                        int iy = y * s->stride_h + ky - s->top, ix = x * s->stride_w + kx - s->left;\n"
-    "                        if (iy >= 0 && iy < s->in_height && ix >= 0 && ix < s->in_width)\n"
-    "                            most = fmaxf(most, in[((long)c * s->in_height + iy) * s->in_width + ix]);\n"
-    "                    }\n"
-    "                out[((long)c * s->out_height + y) * s->out_width + x] = most;\n"
-    "            }\n"
-    "}\n\n";
+static void write_window(const c_layer *call, FILE *file) {
+    const apd_layer_view *layer = call->layer;
+    const apd_layer_spec *spec = &layer->spec;
+    (void)fprintf(file, "%s(&(const shape){%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d}",
+                  call->block != NULL ? "conv" : "max_pool", layer->in.channels, layer->in.height,
+                  layer->in.width, layer->out.channels, layer->out.height, layer->out.width, spec->kernel_h,
+                  spec->kernel_w, spec->stride_h, spec->stride_w, layer->top, layer->left);
+    if (call->block != NULL)
+        (void)fprintf(file, ", %s_weights, %s_bias", call->block->name, call->block->name);
+    (void)fprintf(file, ", %s, %s)", call->in, call->out);
+}
 
-static const char dense_text[] = "static void dense(int rows, int cols, const float *weights, const float "
-                                 "*bias, const float *in, float *out) {\n"
-                                 "    for (int r = 0; r < rows; r++) {\n"
-                                 "        float sum = bias[r];\n"
-                                 "        for (int c = 0; c < cols; c++)\n"
-                                 "            sum += weights[(long)r * cols + c] * in[c];\n"
-                                 "        out[r] = sum;\n"
-                                 "    }\n"
-                                 "}\n\n";
+static void write_dense(const c_layer *call, FILE *file) {
+    const apd_block *block = call->block;
+    (void)fprintf(file, "dense(%" PRId64 ", %" PRId64 ", %s_weights, %s_bias, %s, %s)", block->rows,
+                  block->cols, block->name, block->name, call->in, call->out);
+}
 
-static const char relu_text[] = "static void relu(long count, float *values) {\n"
-                                "    for (long i = 0; i < count; i++)\n"
-                                "        values[i] = values[i] > 0.0f ? values[i] : 0.0f;\n"
-                                "}\n\n";
+static void write_relu(const c_layer *call, FILE *file) {
+    (void)fprintf(file, "relu(%" PRId64 ", %s)", numbers_of(call->layer->in), call->in);
+}
 
-static const char lrn_text[] =
-    "static void lrn(int channels, long pixels, int radius, float bias, float alpha, float beta, const float "
-    "*in,\n"
-    "                float *out) {\n"
-    "    for (long p = 0; p < pixels; p++)\n"
-    "        for (int c = 0; c < channels; c++) {\n"
-    "            float sum = 0.0f;\n"
-    "            for (int j = c - radius; j <= c + radius; j++)\n"
-    "                if (j >= 0 && j < channels)\n"
-    "                    sum += in[j * pixels + p] * in[j * pixels + p];\n"
-    "            out[c * pixels + p] = in[c * pixels + p] * powf(bias + alpha * sum, -beta);\n"
-    "        }\n"
-    "}\n\n";
+static void write_lrn(const c_layer *call, FILE *file) {
+    const apd_layer_spec *spec = &call->layer->spec;
+    (void)fprintf(file, "lrn(%d, %d, %d, %.9ef, %.9ef, %.9ef, %s, %s)", call->layer->in.channels,
+                  call->layer->in.height * call->layer->in.width, spec->radius, (double)spec->bias,
+                  (double)spec->alpha, (double)spec->beta, call->in, call->out);
+}
 
-/* The function of each kind of layer, and whether it works in place. */
+/* Dropout does nothing when a network is used. */
 static const struct {
-    const char *text;
+    void (*write)(const c_layer *call, FILE *file);
     bool in_place;
-} kinds[] = {
-    [APD_LAYER_CONV] = {conv_text, false}, [APD_LAYER_DENSE] = {dense_text, false},
-    [APD_LAYER_RELU] = {relu_text, true},  [APD_LAYER_MAX_POOL] = {pool_text, false},
-    [APD_LAYER_LRN] = {lrn_text, false},   [APD_LAYER_DROPOUT] = {NULL, true},
+} calls[] = {
+    [APD_LAYER_CONV] = {write_window, false}, [APD_LAYER_DENSE] = {write_dense, false},
+    [APD_LAYER_RELU] = {write_relu, true},    [APD_LAYER_MAX_POOL] = {write_window, false},
+    [APD_LAYER_LRN] = {write_lrn, false},     [APD_LAYER_DROPOUT] = {NULL, true},
 };
 
-static void write_functions(const apd_walk *walk, FILE *file) {
-    bool written[sizeof kinds / sizeof kinds[0]] = {false};
-    for (int s = 0; s < walk->count; s++) {
-        apd_layer_kind kind = walk->steps[s].spec.kind;
-        if (walk->steps[s].flatten || written[kind])
-            continue;
-        (void)fputs(kinds[kind].text, file);
-        written[kind] = true;
-    }
-}
-
-static void write_window(const apd_walk_step *step, FILE *file) {
-    const apd_layer_spec *spec = &step->spec;
-    (void)fprintf(file, "&(const shape){%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d}, ", step->in.channels,
-                  step->in.height, step->in.width, step->out.channels, step->out.height, step->out.width,
-                  spec->kernel_h, spec->kernel_w, spec->stride_h, spec->stride_w, step->top, step->left);
-}
-
-static void write_call(const apd_walk_step *step, const char *in, const char *out, FILE *file) {
-    const apd_layer_spec *spec = &step->spec;
-    const char *name = step->block != NULL ? step->block->name : "";
-    switch (spec->kind) {
-    case APD_LAYER_CONV:
-        (void)fputs("    conv(", file);
-        write_window(step, file);
-        (void)fprintf(file, "%s_weights, %s_bias, %s, %s);\n", name, name, in, out);
-        break;
-    case APD_LAYER_MAX_POOL:
-        (void)fputs("    max_pool(", file);
-        write_window(step, file);
-        (void)fprintf(file, "%s, %s);\n", in, out);
-        break;
-    case APD_LAYER_DENSE:
-        (void)fprintf(file, "    dense(%" PRId64 ", %" PRId64 ", %s_weights, %s_bias, %s, %s);\n",
-                      step->block->rows, step->block->cols, name, name, in, out);
-        break;
-    case APD_LAYER_RELU: (void)fprintf(file, "    relu(%" PRId64 ", %s);\n", numbers_of(step->in), in); break;
-    case APD_LAYER_LRN:
-        (void)fprintf(file, "    lrn(%d, %d, %d, %.9ef, %.9ef, %.9ef, %s, %s);\n", step->in.channels,
-                      step->in.height * step->in.width, spec->radius, (double)spec->bias, (double)spec->alpha,
-                      (double)spec->beta, in, out);
-        break;
-    case APD_LAYER_DROPOUT: break;
-    }
-}
-
-static const char softmax_text[] =
-    "    int best = 0;\n"
-    "    double sum = 0.0;\n"
-    "    for (int k = 1; k < APD_MODEL_CLASSES; k++)\n"
-    "        best = LOGITS[k] > LOGITS[best] ? k : best;\n"
-    "    for (int k = 0; k < APD_MODEL_CLASSES; k++)\n"
-    "        sum += exp((double)LOGITS[k] - (double)LOGITS[best]);\n"
-    "    for (int k = 0; k < APD_MODEL_CLASSES; k++)\n"
-    "        probabilities[k] = (float)(exp((double)LOGITS[k] - (double)LOGITS[best]) / sum);\n"
-    "    return best;\n"
-    "}\n";
-
 /* Activations lie in `a` and `b` in turn. */
-static void write_predict(const apd_trained *model, const apd_walk *walk, FILE *file) {
-    apd_image_shape shape = model->file->shape;
+static void write_predict(const apd_trained *trained, FILE *file) {
+    const int depth = apd_network_depth(trained->network);
+    apd_image_shape shape = trained->file->shape;
     int64_t most = numbers_of(shape), pixels = (int64_t)shape.height * shape.width;
-    int32_t *moved = apd_walk_pixels(model);
+    int32_t *moved = apd_trained_pixels(trained);
     const char *here = "a", *there = "b";
-    for (int s = 0; s < walk->count; s++)
-        most = numbers_of(walk->steps[s].out) > most ? numbers_of(walk->steps[s].out) : most;
+    for (int l = 0; l <= depth; l++) {
+        int64_t numbers = numbers_of(apd_network_layer(trained->network, l).out);
+        most = numbers > most ? numbers : most;
+    }
     (void)fprintf(file,
                   "int apd_model_predict(const float *image, float *probabilities) {\n    float a[%" PRId64
                   "], b[%" PRId64 "];\n",
@@ -230,59 +145,47 @@ static void write_predict(const apd_trained *model, const apd_walk *walk, FILE *
                   "    for (long i = 0; i < %" PRId64 "; i++)\n        a[i] = (image[%s] - mean[i / %" PRId64
                   "]) / deviation[i / %" PRId64 "];\n",
                   numbers_of(shape), moved != NULL ? "pixels[i]" : "i", pixels, pixels);
-    for (int s = 0; s < walk->count; s++) {
-        if (walk->steps[s].flatten)
+    for (int l = 0; l <= depth; l++) {
+        apd_layer_view layer = apd_network_layer(trained->network, l);
+        if (calls[layer.spec.kind].write == NULL)
             continue;
-        write_call(&walk->steps[s], here, there, file);
-        if (!kinds[walk->steps[s].spec.kind].in_place) {
+        (void)fputs("    ", file);
+        calls[layer.spec.kind].write(&(c_layer){&layer, block_of(trained, &layer), here, there}, file);
+        (void)fputs(";\n", file);
+        if (!calls[layer.spec.kind].in_place) {
             const char *former = here;
             here = there;
             there = former;
         }
     }
-    (void)fprintf(file, "#define LOGITS %s\n", here);
-    (void)fputs(softmax_text, file);
+    (void)fprintf(file, "    return softmax(APD_MODEL_CLASSES, %s, probabilities);\n}\n", here);
     free(moved);
 }
 
-void apd_export_c_source(const apd_trained *model, FILE *file) {
-    apd_walk walk = apd_walk_make(model);
-    const apd_normalisation *by = &model->record->normalisation;
-    int classes = model->record->class_count, channels = model->file->shape.channels;
+void apd_export_c_source(const apd_trained *trained, FILE *file) {
+    const apd_layout *layout = apd_network_layout(trained->network);
+    int classes = trained->record->class_count, channels = trained->file->shape.channels;
     char room[32];
-    float deviation[APD_MAX_CHANNELS];
-    (void)fputs("#include \"model.h\"\n\n#include <math.h>\n\nconst char *const "
-                "apd_model_names[APD_MODEL_CLASSES] = {",
-                file);
+    (void)fputs("#include \"model.h\"\n\n", file);
+    (void)fputs(apd_layers_text, file);
+    (void)fputs("\nconst char *const apd_model_names[APD_MODEL_CLASSES] = {", file);
     for (int c = 0; c < classes; c++) {
         (void)fputs(c == 0 ? "\"" : ", \"", file);
-        write_name(file, apd_trained_class_name(model, c, room));
+        write_name(file, apd_trained_class_name(trained, c, room));
         (void)fputs("\"", file);
     }
     (void)fputs("};\nconst int apd_model_classes[APD_MODEL_CLASSES] = {", file);
     for (int c = 0; c < classes; c++)
-        (void)fprintf(file, "%s%d", c == 0 ? "" : ", ", model->record->classes[c]);
+        (void)fprintf(file, "%s%d", c == 0 ? "" : ", ", trained->record->classes[c]);
     (void)fputs("};\n\n", file);
-    for (int c = 0; c < channels; c++) /* as io/data/pixels.h takes them */
-        deviation[c] = by->deviation[c] < 1e-6f ? 1.0f : by->deviation[c];
-    write_floats(file, "mean", "", by->mean, channels);
-    write_floats(file, "deviation", "", deviation, channels);
-    write_pixels(model, file);
-    for (int s = 0; s < walk.count; s++) {
-        const apd_walk_step *step = &walk.steps[s];
-        if (step->block == NULL)
-            continue;
-        write_floats(file, step->block->name, "_weights", step->weights,
-                     step->block->rows * step->block->cols);
-        write_floats(file, step->block->name, "_bias", step->bias, step->block->rows);
+    write_floats(file, "mean", "", trained->normalisation.mean, channels);
+    write_floats(file, "deviation", "", trained->normalisation.deviation, channels);
+    write_pixels(trained, file);
+    for (int b = 0; b < layout->block_count; b++) {
+        const apd_block *block = &layout->blocks[b];
+        write_floats(file, block->name, "_weights", trained->theta + block->weight,
+                     block->rows * block->cols);
+        write_floats(file, block->name, "_bias", trained->theta + block->bias, block->rows);
     }
-    bool windows = false;
-    for (int s = 0; s < walk.count; s++)
-        windows = windows || (!walk.steps[s].flatten && (walk.steps[s].spec.kind == APD_LAYER_CONV ||
-                                                         walk.steps[s].spec.kind == APD_LAYER_MAX_POOL));
-    if (windows)
-        (void)fputs(layers, file);
-    write_functions(&walk, file);
-    write_predict(model, &walk, file);
-    apd_walk_clear(&walk);
+    write_predict(trained, file);
 }

@@ -5,12 +5,12 @@
 #ifndef APD_EXPORT_C_SOURCE_H
 #define APD_EXPORT_C_SOURCE_H
 
-#include "export/walk.h"
+#include "trained/trained.h"
 
 #include <stdio.h>
 
 /* The caller checks the files for errors. */
-void apd_export_c_header(const apd_trained *model, FILE *file);
-void apd_export_c_source(const apd_trained *model, FILE *file);
+void apd_export_c_header(const apd_trained *trained, FILE *file);
+void apd_export_c_source(const apd_trained *trained, FILE *file);
 
 #endif

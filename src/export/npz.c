@@ -109,8 +109,8 @@ static void end_archive(npz_writer *writer) {
                             {2, 0}, {2, 0}, {2, count}, {2, count}, {4, bytes}, {4, begin}, {2, 0}, {0, 0}});
 }
 
-apd_status apd_export_npz(const apd_trained *model, FILE *file, apd_error *error) {
-    const apd_layout *layout = apd_network_layout(model->network);
+apd_status apd_export_npz(const apd_trained *trained, FILE *file, apd_error *error) {
+    const apd_layout *layout = apd_network_layout(trained->network);
     if (layout->size * (int64_t)sizeof(float) > UINT32_MAX - (1 << 20) ||
         2 * layout->block_count + 4 > MOST_ARRAYS)
         return apd_fail(error, APD_ERROR_USAGE, "--npz: the network is larger than the 4 GiB of an archive");
@@ -119,18 +119,18 @@ apd_status apd_export_npz(const apd_trained *model, FILE *file, apd_error *error
     for (int b = 0; b < layout->block_count; b++) {
         const apd_block *block = &layout->blocks[b];
         const int64_t sizes[] = {block->rows, block->cols};
-        add_array(&writer, block->name, "_weights", "<f4", 2, sizes, model->theta + block->weight);
-        add_array(&writer, block->name, "_bias", "<f4", 1, sizes, model->theta + block->bias);
+        add_array(&writer, block->name, "_weights", "<f4", 2, sizes, trained->theta + block->weight);
+        add_array(&writer, block->name, "_bias", "<f4", 1, sizes, trained->theta + block->bias);
     }
-    apd_image_shape shape = model->file->shape;
-    const int64_t channels[] = {shape.channels}, classes[] = {model->record->class_count};
+    apd_image_shape shape = trained->file->shape;
+    const int64_t channels[] = {shape.channels}, classes[] = {trained->record->class_count};
     const int64_t pixel_count[] = {(int64_t)shape.channels * shape.height * shape.width};
-    int32_t *pixels = apd_walk_pixels(model);
-    add_array(&writer, "mean", "", "<f4", 1, channels, model->record->normalisation.mean);
-    add_array(&writer, "deviation", "", "<f4", 1, channels, model->record->normalisation.deviation);
+    int32_t *pixels = apd_trained_pixels(trained);
+    add_array(&writer, "mean", "", "<f4", 1, channels, trained->normalisation.mean);
+    add_array(&writer, "deviation", "", "<f4", 1, channels, trained->normalisation.deviation);
     if (pixels != NULL)
         add_array(&writer, "pixels", "", "<i4", 1, pixel_count, pixels);
-    add_array(&writer, "classes", "", "<i4", 1, classes, model->record->classes);
+    add_array(&writer, "classes", "", "<i4", 1, classes, trained->record->classes);
     end_archive(&writer);
     free(pixels);
     free(writer.members);

@@ -9,11 +9,11 @@
 #ifndef APD_EXPORT_NPZ_H
 #define APD_EXPORT_NPZ_H
 
-#include "export/walk.h"
+#include "trained/trained.h"
 
 #include <stdio.h>
 
 /* Status: USAGE for an array of more than 4 GiB, which a zip archive does not hold. The caller checks `file`. */
-apd_status apd_export_npz(const apd_trained *model, FILE *file, apd_error *error);
+apd_status apd_export_npz(const apd_trained *trained, FILE *file, apd_error *error);
 
 #endif

@@ -32,6 +32,8 @@ enum { IR_VERSION = 8, OPERATOR_SET = 13 };
 /* The graph being written, and the name of the last value. */
 typedef struct onnx_graph {
     FILE *file;
+    const apd_trained *trained;
+    bool flat;  /* the last value is (batch, numbers) */
     int values; /* named so far */
     char last[32];
 } onnx_graph;
@@ -124,9 +126,8 @@ static void add_value(onnx_graph *graph, int field, const char *name, int type, 
 
 /* --- a network --------------------------------------------------------------------------------------------------- */
 
-static void add_normalisation(onnx_graph *graph, const apd_trained *model, bool raw) {
-    const apd_normalisation *by = &model->record->normalisation;
-    const int64_t sizes[] = {1, model->file->shape.channels, 1, 1}, one[] = {1};
+static void add_normalisation(onnx_graph *graph, const apd_trained *trained, bool raw) {
+    const int64_t sizes[] = {1, trained->file->shape.channels, 1, 1}, one[] = {1};
     const float scale = 1.0f / 255.0f;
     if (raw) {
         add_node(graph, "Cast", NULL, NULL,
@@ -134,21 +135,18 @@ static void add_normalisation(onnx_graph *graph, const apd_trained *model, bool 
         add_tensor(graph, "scale", DATA_FLOAT, 1, one, &scale);
         add_node(graph, "Mul", (const char *const[]){"scale", NULL}, NULL, NULL);
     }
-    add_tensor(graph, "mean", DATA_FLOAT, 4, sizes, by->mean);
+    add_tensor(graph, "mean", DATA_FLOAT, 4, sizes, trained->normalisation.mean);
     add_node(graph, "Sub", (const char *const[]){"mean", NULL}, NULL, NULL);
-    float deviation[APD_MAX_CHANNELS]; /* as io/data/pixels.h takes them */
-    for (int c = 0; c < APD_MAX_CHANNELS; c++)
-        deviation[c] = by->deviation[c] < 1e-6f ? 1.0f : by->deviation[c];
-    add_tensor(graph, "deviation", DATA_FLOAT, 4, sizes, deviation);
+    add_tensor(graph, "deviation", DATA_FLOAT, 4, sizes, trained->normalisation.deviation);
     add_node(graph, "Div", (const char *const[]){"deviation", NULL}, NULL, NULL);
 }
 
 /* Pixels in another order. */
-static void add_pixels(onnx_graph *graph, const apd_trained *model) {
-    int32_t *pixels = apd_walk_pixels(model);
+static void add_pixels(onnx_graph *graph, const apd_trained *trained) {
+    int32_t *pixels = apd_trained_pixels(trained);
     if (pixels == NULL)
         return;
-    apd_image_shape shape = model->file->shape;
+    apd_image_shape shape = trained->file->shape;
     const int64_t count[] = {(int64_t)shape.channels * shape.height * shape.width}, four[] = {4};
     const int64_t back[] = {-1, shape.channels, shape.height, shape.width};
     int64_t *indices = apd_allocate(count[0], sizeof *indices, "the numbers of pixels");
@@ -165,36 +163,58 @@ static void add_pixels(onnx_graph *graph, const apd_trained *model) {
     free(pixels);
 }
 
-/* Add the initialisers of a trained layer, and the node that uses them. */
-static void add_trained(onnx_graph *graph, const apd_walk_step *step, const char *operator, int rank,
+static void flatten(onnx_graph *graph) {
+    add_node(graph, "Flatten", NULL, NULL,
+             (const onnx_attribute[]){{.name = "axis", .type = TYPE_INT, .ints = {1}}, {0}});
+    graph->flat = true;
+}
+
+/* Add the initialisers of a layer, and the node that uses them. */
+static void add_weights(onnx_graph *graph, const apd_block *block, const char *operator, int rank,
                         const int64_t *sizes, const char *output, const onnx_attribute *attributes) {
     char weights[48], bias[48];
-    (void)snprintf(weights, sizeof weights, "%s_weights", step->block->name);
-    (void)snprintf(bias, sizeof bias, "%s_bias", step->block->name);
-    add_tensor(graph, weights, DATA_FLOAT, rank, sizes, step->weights);
-    add_tensor(graph, bias, DATA_FLOAT, 1, &step->block->rows, step->bias);
+    (void)snprintf(weights, sizeof weights, "%s_weights", block->name);
+    (void)snprintf(bias, sizeof bias, "%s_bias", block->name);
+    add_tensor(graph, weights, DATA_FLOAT, rank, sizes, graph->trained->theta + block->weight);
+    add_tensor(graph, bias, DATA_FLOAT, 1, &block->rows, graph->trained->theta + block->bias);
     add_node(graph, operator,(const char *const[]){weights, bias, NULL}, output, attributes);
 }
 
-static void add_window(onnx_graph *graph, const apd_walk_step *step) {
-    const apd_layer_spec *spec = &step->spec;
+static void add_window(onnx_graph *graph, const apd_layer_view *layer, const apd_block *block) {
+    const apd_layer_spec *spec = &layer->spec;
     const onnx_attribute attributes[] = {
         {.name = "kernel_shape", .type = TYPE_INTS, .count = 2, .ints = {spec->kernel_h, spec->kernel_w}},
         {.name = "strides", .type = TYPE_INTS, .count = 2, .ints = {spec->stride_h, spec->stride_w}},
         {.name = "pads",
          .type = TYPE_INTS,
          .count = 4,
-         .ints = {step->top, step->left, step->bottom, step->right}},
+         .ints = {layer->top, layer->left, layer->bottom, layer->right}},
         {0}};
-    const int64_t sizes[] = {step->out.channels, step->in.channels, spec->kernel_h, spec->kernel_w};
-    if (spec->kind == APD_LAYER_CONV)
-        add_trained(graph, step, "Conv", 4, sizes, NULL, attributes);
+    const int64_t sizes[] = {layer->out.channels, layer->in.channels, spec->kernel_h, spec->kernel_w};
+    if (block != NULL)
+        add_weights(graph, block, "Conv", 4, sizes, NULL, attributes);
     else
         add_node(graph, "MaxPool", NULL, NULL, attributes);
 }
 
+static void add_dense(onnx_graph *graph, const apd_layer_view *layer, const apd_block *block) {
+    const onnx_attribute transposed[] = {{.name = "transB", .type = TYPE_INT, .ints = {1}}, {0}};
+    const int64_t sizes[] = {block->rows, block->cols};
+    (void)layer;
+    if (!graph->flat)
+        flatten(graph);
+    add_weights(graph, block, "Gemm", 2, sizes, block->decomposed ? NULL : "logits", transposed);
+}
+
+static void add_relu(onnx_graph *graph, const apd_layer_view *layer, const apd_block *block) {
+    (void)layer;
+    (void)block;
+    add_node(graph, "Relu", NULL, NULL, NULL);
+}
+
 /* ONNX divides alpha by the size of the window. */
-static void add_lrn(onnx_graph *graph, const apd_layer_spec *spec) {
+static void add_lrn(onnx_graph *graph, const apd_layer_view *layer, const apd_block *block) {
+    const apd_layer_spec *spec = &layer->spec;
     int size = 2 * spec->radius + 1;
     const onnx_attribute attributes[] = {
         {.name = "alpha", .type = TYPE_FLOAT, .f = (float)((double)spec->alpha * size)},
@@ -202,46 +222,37 @@ static void add_lrn(onnx_graph *graph, const apd_layer_spec *spec) {
         {.name = "bias", .type = TYPE_FLOAT, .f = spec->bias},
         {.name = "size", .type = TYPE_INT, .ints = {size}},
         {0}};
+    (void)block;
     add_node(graph, "LRN", NULL, NULL, attributes);
 }
 
-static void add_step(onnx_graph *graph, const apd_walk_step *step, bool last) {
-    const onnx_attribute axis[] = {{.name = "axis", .type = TYPE_INT, .ints = {1}}, {0}};
-    const onnx_attribute transposed[] = {{.name = "transB", .type = TYPE_INT, .ints = {1}}, {0}};
-    if (step->flatten) {
-        add_node(graph, "Flatten", NULL, NULL, axis);
-        return;
-    }
-    switch (step->spec.kind) {
-    case APD_LAYER_CONV:
-    case APD_LAYER_MAX_POOL: add_window(graph, step); break;
-    case APD_LAYER_DENSE:
-        add_trained(graph, step, "Gemm", 2, (const int64_t[]){step->block->rows, step->block->cols},
-                    last ? "logits" : NULL, transposed);
-        break;
-    case APD_LAYER_RELU: add_node(graph, "Relu", NULL, NULL, NULL); break;
-    case APD_LAYER_LRN: add_lrn(graph, &step->spec); break;
-    case APD_LAYER_DROPOUT: break;
-    }
-}
+/* Dropout does nothing when a network is used. */
+static void (*const layer_adders[])(onnx_graph *graph, const apd_layer_view *layer,
+                                    const apd_block *block) = {
+    [APD_LAYER_CONV] = add_window,     [APD_LAYER_DENSE] = add_dense, [APD_LAYER_RELU] = add_relu,
+    [APD_LAYER_MAX_POOL] = add_window, [APD_LAYER_LRN] = add_lrn,     [APD_LAYER_DROPOUT] = NULL,
+};
 
-static void write_graph(const apd_trained *model, bool raw, FILE *file) {
-    apd_walk walk = apd_walk_make(model);
-    apd_image_shape shape = model->file->shape;
-    onnx_graph graph = {.file = file, .last = "image"};
+static void write_graph(const apd_trained *trained, bool raw, FILE *file) {
+    apd_image_shape shape = trained->file->shape;
+    onnx_graph graph = {.file = file, .trained = trained, .last = "image"};
     const int64_t sizes[] = {shape.channels, shape.height, shape.width},
-                  classes[] = {model->record->class_count};
+                  classes[] = {trained->record->class_count};
+    const apd_layout *layout = apd_network_layout(trained->network);
     apd_wire_text(file, GRAPH_NAME, "task");
     add_value(&graph, GRAPH_INPUT, "image", raw ? DATA_UINT8 : DATA_FLOAT, 3, sizes);
-    add_pixels(&graph, model);
-    add_normalisation(&graph, model, raw);
-    for (int s = 0; s < walk.count; s++)
-        add_step(&graph, &walk.steps[s], s == walk.count - 1);
+    add_pixels(&graph, trained);
+    add_normalisation(&graph, trained, raw);
+    for (int l = 0; l <= apd_network_depth(trained->network); l++) {
+        apd_layer_view layer = apd_network_layer(trained->network, l);
+        if (layer_adders[layer.spec.kind] != NULL)
+            layer_adders[layer.spec.kind](&graph, &layer,
+                                          layer.block >= 0 ? &layout->blocks[layer.block] : NULL);
+    }
     add_node(&graph, "Softmax", NULL, "probabilities",
              (const onnx_attribute[]){{.name = "axis", .type = TYPE_INT, .ints = {1}}, {0}});
     add_value(&graph, GRAPH_OUTPUT, "logits", DATA_FLOAT, 1, classes);
     add_value(&graph, GRAPH_OUTPUT, "probabilities", DATA_FLOAT, 1, classes);
-    apd_walk_clear(&walk);
 }
 
 /* --- the model ----------------------------------------------------------------------------------------------------- */
@@ -262,34 +273,34 @@ static void add_metadata(FILE *file, const char *key, const char *format, ...) {
 }
 
 /* The classes' names, or numbers in the data file, as a JSON array; free it. */
-static char *classes_text(const apd_trained *model, bool names) {
+static char *classes_text(const apd_trained *trained, bool names) {
     apd_text text;
     char room[32];
     apd_text_begin(&text, "the classes' names");
     apd_json json = {.file = text.file, .line = true};
     apd_json_begin_array(&json, NULL);
-    for (int c = 0; c < model->record->class_count; c++)
+    for (int c = 0; c < trained->record->class_count; c++)
         if (names)
-            apd_json_text(&json, NULL, apd_trained_class_name(model, c, room));
+            apd_json_text(&json, NULL, apd_trained_class_name(trained, c, room));
         else
-            apd_json_integer(&json, NULL, model->record->classes[c]);
+            apd_json_integer(&json, NULL, trained->record->classes[c]);
     apd_json_end(&json);
     char *array = apd_text_end(&text);
     array[strcspn(array, "\n")] = '\0';
     return array;
 }
 
-static void write_metadata(const apd_trained *model, FILE *file) {
-    const apd_run_state *state = model->file->state;
-    char *names = classes_text(model, true), *numbers = classes_text(model, false);
-    double angle = apd_trained_transform(model).angle;
-    add_metadata(file, "apd.run", "%s", model->file->description->name);
-    add_metadata(file, "apd.task", "%d", model->record->id);
-    add_metadata(file, "apd.task_name", "%s", model->record->name);
+static void write_metadata(const apd_trained *trained, FILE *file) {
+    const apd_run_state *state = trained->file->state;
+    char *names = classes_text(trained, true), *numbers = classes_text(trained, false);
+    double angle = apd_trained_transform(trained).angle;
+    add_metadata(file, "apd.run", "%s", trained->file->description->name);
+    add_metadata(file, "apd.task", "%d", trained->record->id);
+    add_metadata(file, "apd.task_name", "%s", trained->record->name);
     add_metadata(file, "apd.classes", "%s", names);
     add_metadata(file, "apd.class_numbers", "%s", numbers);
-    if (!isnan(model->record->accuracy))
-        add_metadata(file, "apd.accuracy", "%.6f", model->record->accuracy);
+    if (!isnan(trained->record->accuracy))
+        add_metadata(file, "apd.accuracy", "%.6f", trained->record->accuracy);
     add_metadata(file, "apd.commit", "%d", state->commit);
     add_metadata(file, "apd.config_digest", "%016" PRIx64, state->config_digest);
     add_metadata(file, "apd.data_digest", "%016" PRIx64, state->data_digest);
@@ -299,27 +310,27 @@ static void write_metadata(const apd_trained *model, FILE *file) {
     free(names);
 }
 
-apd_status apd_export_onnx(const apd_trained *model, bool raw, FILE *file, apd_error *error) {
-    int64_t bytes = apd_network_layout(model->network)->size * (int64_t)sizeof(float);
+apd_status apd_export_onnx(const apd_trained *trained, bool raw, FILE *file, apd_error *error) {
+    int64_t bytes = apd_network_layout(trained->network)->size * (int64_t)sizeof(float);
     if (bytes > MOST_BYTES)
         return apd_fail(error, APD_ERROR_USAGE,
                         "--onnx: the network has %" PRId64 " bytes; ONNX files hold 2 GiB; use --npz", bytes);
-    if (raw && model->file->is_float)
+    if (raw && trained->file->is_float)
         return apd_fail(error, APD_ERROR_USAGE,
                         "--raw: %s was trained on float32 images, which are taken as they are",
-                        model->file->path);
+                        trained->file->path);
     apd_text graph, set;
     apd_wire_number(file, MODEL_IR, IR_VERSION);
     apd_wire_text(file, MODEL_PRODUCER, "apd");
     apd_wire_text(file, MODEL_PRODUCER_VERSION, APD_VERSION);
-    apd_wire_text(file, MODEL_DOC, model->record->name);
+    apd_wire_text(file, MODEL_DOC, trained->record->name);
     apd_text_begin(&graph, "an ONNX graph");
-    write_graph(model, raw, graph.file);
+    write_graph(trained, raw, graph.file);
     apd_wire_message(file, MODEL_GRAPH, &graph);
     apd_text_begin(&set, "an ONNX operator set");
     apd_wire_text(set.file, 1, "");
     apd_wire_number(set.file, 2, OPERATOR_SET);
     apd_wire_message(file, MODEL_OPSET, &set);
-    write_metadata(model, file);
+    write_metadata(trained, file);
     return APD_OK;
 }

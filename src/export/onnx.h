@@ -12,12 +12,12 @@
 #ifndef APD_EXPORT_ONNX_H
 #define APD_EXPORT_ONNX_H
 
-#include "export/walk.h"
+#include "trained/trained.h"
 
 #include <stdio.h>
 
 /* `raw` needs uint8 data. Status: USAGE for that, and for a network of more than the 2 GiB that the format can hold. The caller checks
  * `file` for errors. */
-apd_status apd_export_onnx(const apd_trained *model, bool raw, FILE *file, apd_error *error);
+apd_status apd_export_onnx(const apd_trained *trained, bool raw, FILE *file, apd_error *error);
 
 #endif

@@ -48,6 +48,31 @@ const apd_layout *apd_network_layout(const apd_network *network) {
     return &network->layout;
 }
 
+int apd_network_depth(const apd_network *network) {
+    return network->depth;
+}
+
+/* What a window's last position lacks beyond the end, after `begin` pixels of padding. */
+static int padding_behind(int in, int out, int kernel, int stride, int begin) {
+    int missing = (out - 1) * stride + kernel - in - begin;
+    return missing > 0 ? missing : 0;
+}
+
+apd_layer_view apd_network_layer(const apd_network *network, int l) {
+    APD_ASSERT(l >= 0 && l <= network->depth);
+    const apd_layer *layer = &network->layers[l];
+    const apd_layer_spec *spec = &layer->spec;
+    apd_layer_view view = {.spec = *spec, .in = layer->in, .out = layer->out, .block = layer->block};
+    if (spec->kind == APD_LAYER_CONV || spec->kind == APD_LAYER_MAX_POOL) {
+        view.top = layer->pad_top;
+        view.left = layer->pad_left;
+        view.bottom =
+            padding_behind(view.in.height, view.out.height, spec->kernel_h, spec->stride_h, view.top);
+        view.right = padding_behind(view.in.width, view.out.width, spec->kernel_w, spec->stride_w, view.left);
+    }
+    return view;
+}
+
 int64_t apd_network_dropout_numbers(const apd_network *network) {
     int64_t most = 0;
     for (int l = 0; l < network->depth; l++) {

@@ -27,6 +27,17 @@ void apd_network_destroy(apd_network *network); /* Takes NULL. */
 
 const apd_layout *apd_network_layout(const apd_network *network);
 
+/* Layer `l` with its shapes, in the order in which images pass them: 0 .. apd_network_depth()-1 of the trunk, then the head. */
+typedef struct apd_layer_view {
+    apd_layer_spec spec; /* the head is a dense layer */
+    apd_image_shape in, out;
+    int top, left, bottom, right; /* padding of CONV and MAX_POOL */
+    int block;                    /* in the layout; -1: nothing is trained */
+} apd_layer_view;
+
+int apd_network_depth(const apd_network *network);
+apd_layer_view apd_network_layer(const apd_network *network, int l);
+
 /* How many numbers of the dropout stream an image uses in a layer, at most; 0 without dropout. Micro-batches whose
  * `first` differ by n times this share no number. */
 int64_t apd_network_dropout_numbers(const apd_network *network);

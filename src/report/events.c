@@ -1,16 +1,13 @@
 #include "report/events.h"
 
 #include "base/memory.h"
-#include "io/system/file.h"
 #include "io/system/json.h"
+#include "io/system/runlog.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- lists that grow ----------------------------------------------------------------------------------------- */
 
@@ -120,17 +117,10 @@ static const struct {
 
 /* --- the file ------------------------------------------------------------------------------------------------ */
 
-/* Every line begins with its event: {"event": "task", ... */
-static void take_line(apd_events *events, const char *line, ssize_t bytes) {
-    static const char begin[] = "{\"event\": \"";
-    if (bytes < 3 || strcmp(line + bytes - 2, "}\n") != 0 || strncmp(line, begin, sizeof begin - 1) != 0)
-        return;
-    const char *event = line + sizeof begin - 1;
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        size_t length = strlen(kinds[k].event);
-        if (strncmp(event, kinds[k].event, length) == 0 && event[length] == '"')
+static void take_line(void *events, const char *event, const char *line) {
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        if (strcmp(event, kinds[k].event) == 0)
             kinds[k].take(events, line);
-    }
 }
 
 /* Rows of what a commit took back, or another run before it, follow those of `done` tasks. */
@@ -160,27 +150,7 @@ static void drop_after(apd_events *events, int done) {
 
 apd_status apd_events_read(const char *folder, int done, apd_events *out, apd_error *error) {
     apd_events events = {0};
-    char *path = apd_join_path(folder, "metrics.jsonl"), *line = NULL;
-    bool there = false;
-    int descriptor = -1;
-    size_t room = 0;
-    apd_status status = apd_file_exists(path, &there, error);
-    if (status == APD_OK && there)
-        status = apd_file_open(path, &descriptor, error);
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
-    if (descriptor >= 0 && file == NULL) {
-        status = apd_fail_errno(error, errno, "%s: cannot be read", path);
-        (void)close(descriptor);
-    }
-    if (file != NULL) {
-        for (ssize_t bytes; (bytes = getline(&line, &room, file)) >= 0;)
-            take_line(&events, line, bytes);
-        if (ferror(file))
-            status = apd_fail_errno(error, errno, "%s: cannot be read", path);
-        (void)fclose(file);
-    }
-    free(line);
-    free(path);
+    apd_status status = apd_runlog_read(folder, take_line, &events, error);
     drop_after(&events, done);
     if (status == APD_OK)
         *out = events;

@@ -1,15 +1,14 @@
 #include "tables/timings.h"
 
 #include "base/memory.h"
-#include "io/system/file.h"
 #include "io/system/json.h"
+#include "io/system/runlog.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LEAST_TASKS = 5 };
-static const int64_t most_bytes = INT64_C(1) << 32;
 
 /* The finished tasks as repeats of a point. */
 typedef struct reading {
@@ -46,10 +45,8 @@ static void take_task(reading *in, const char *line) {
     in->steps[(int)place] = apd_json_find_whole(line, "timed_steps");
 }
 
-static void take_line(reading *in, const char *line) {
-    char event[24];
-    if (!apd_json_find(line, "event", event, sizeof event))
-        return;
+static void take_line(void *context, const char *event, const char *line) {
+    reading *in = context;
     if (strcmp(event, "task") == 0)
         take_task(in, line);
     if (strcmp(event, "start") == 0) {
@@ -84,27 +81,15 @@ static void finish(const reading *in, const apd_result *result, apd_timings *tim
 
 apd_status apd_timings_read(const char *folder, const apd_result *result, apd_timings *timings,
                             apd_error *error) {
-    char *path = apd_join_path(folder, "metrics.jsonl"), *text = NULL;
-    int64_t bytes = 0;
-    bool there = false;
-    *timings = (apd_timings){0};
-    apd_status status = apd_file_exists(path, &there, error);
-    if (status == APD_OK && there)
-        status = apd_read_file(path, most_bytes, &text, &bytes, error);
-    free(path);
-    if (text == NULL)
-        return status;
     apd_scaling_series rows = {0};
     reading in = {.steps = apd_allocate(result->done, sizeof *in.steps, "the tasks' steps")};
     in.tasks = *apd_series_add(&rows, (apd_scaling_point){.repeats = result->done});
-    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        take_line(&in, line);
-    }
-    finish(&in, result, timings);
+    *timings = (apd_timings){0};
+    apd_status status = apd_runlog_read(folder, take_line, &in, error);
+    if (status == APD_OK)
+        finish(&in, result, timings);
     free(in.tasks.values);
     free(rows.points);
     free(in.steps);
-    free(text);
-    return APD_OK;
+    return status;
 }

@@ -13,7 +13,7 @@ typedef struct apd_timings {
 
 /* Read those of the run in `folder`, which has finished `result`. Times of steps, tasks, evaluations and commits are medians over
  * the last tenth of its tasks, at least five; consolidation: the last one. A run without the file is not usable. Statuses: IO,
- * DATA. */
+ * REQUEUE. */
 apd_status apd_timings_read(const char *folder, const apd_result *result, apd_timings *timings,
                             apd_error *error);
 

@@ -16,26 +16,27 @@ static void softmax(const float *logits, int classes, float *probabilities) {
         probabilities[k] = (float)(exp((double)logits[k] - most) / sum);
 }
 
-void apd_trained_predict(const apd_trained *model, const void *images, int64_t n, float *probabilities) {
-    apd_image_shape shape = model->file->shape;
-    const int classes = model->record->class_count;
+void apd_trained_predict(const apd_trained *trained, const void *images, int64_t n, float *probabilities) {
+    apd_image_shape shape = trained->file->shape;
+    const int classes = trained->record->class_count;
     int64_t numbers = (int64_t)shape.channels * shape.height * shape.width;
-    int64_t bytes = numbers * (model->file->is_float ? (int64_t)sizeof(float) : 1);
-    int most = model->file->description->log.evaluate_batch;
+    int64_t bytes = numbers * (trained->file->is_float ? (int64_t)sizeof(float) : 1);
+    int most = trained->file->description->log.evaluate_batch;
     most = n < most ? (int)n : most;
     apd_pixels pixels;
-    apd_pixels_init(&pixels, shape, model->file->is_float, &model->record->normalisation);
-    apd_workspace *workspace = apd_workspace_create(model->network, most);
+    apd_pixels_init(&pixels, shape, trained->file->is_float, &trained->normalisation);
+    apd_workspace *workspace = apd_workspace_create(trained->network, most);
     float *batch = apd_allocate(most * numbers, sizeof *batch, "images to predict");
     void *transformed = apd_allocate_bytes(bytes, "an image to predict");
     for (int64_t first = 0; first < n; first += most) {
         int count = n - first < most ? (int)(n - first) : most;
         for (int i = 0; i < count; i++) {
-            apd_transform_apply(model->transform, 0, (const char *)images + (first + i) * bytes, transformed);
+            apd_transform_apply(trained->transform, 0, (const char *)images + (first + i) * bytes,
+                                transformed);
             apd_pixels_gather(&pixels, transformed, (apd_augmentation){0}, batch + i * numbers);
         }
         const float *logits =
-            apd_network_forward(model->network, model->theta, batch, count, classes, NULL, 0, workspace);
+            apd_network_forward(trained->network, trained->theta, batch, count, classes, NULL, 0, workspace);
         for (int64_t i = 0; i < count; i++)
             softmax(logits + i * classes, classes, probabilities + (first + i) * classes);
     }

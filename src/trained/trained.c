@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "io/checkpoint/commits.h"
 #include "io/checkpoint/reader.h"
+#include "io/data/pixels.h"
 #include "io/data/stream.h"
 #include "io/description/yaml.h"
 
@@ -82,7 +83,7 @@ void apd_trained_run_close(apd_trained_run *file) {
     *file = (apd_trained_run){0};
 }
 
-/* "12 tasks, 0 to 11" */
+/* "WHY; RUN has 12 finished tasks, ..." */
 static apd_status no_task(const apd_trained_run *file, const char *why, apd_error *error) {
     return apd_fail(error, APD_ERROR_USAGE,
                     "%s; %s has %d finished tasks, which apd inspect lists with their numbers and names", why,
@@ -134,50 +135,76 @@ static apd_status read_theta(const apd_trained_run *file, int place, const apd_l
     return APD_OK;
 }
 
-apd_transform_spec apd_trained_transform(const apd_trained *model) {
-    const apd_trained_run *file = model->file;
+apd_transform_spec apd_trained_transform(const apd_trained *trained) {
+    const apd_trained_run *file = trained->file;
     return (apd_transform_spec){.shape = file->shape,
                                 .is_float = file->is_float,
                                 .scrambled = file->description->data.layout == APD_LAYOUT_SCRAMBLED,
                                 .turns = 1,
-                                .permuted = apd_task_is_permuted(file->description, model->record->id),
+                                .permuted = apd_task_is_permuted(file->description, trained->record->id),
                                 .seed = file->description->seed,
-                                .task = model->record->id,
-                                .angle = apd_task_angle(file->description, model->record->id)};
+                                .task = trained->record->id,
+                                .angle = apd_task_angle(file->description, trained->record->id)};
+}
+
+/* Read off an image whose pixels are their own numbers. */
+int32_t *apd_trained_pixels(const apd_trained *trained) {
+    apd_transform_spec spec = apd_trained_transform(trained);
+    apd_image_shape shape = trained->file->shape;
+    int64_t count = (int64_t)shape.channels * shape.height * shape.width;
+    if (!spec.permuted && !(spec.scrambled && shape.channels > 1))
+        return NULL;
+    APD_ASSERT(count < 1 << 24); /* so that each is a float */
+    spec.is_float = true;
+    spec.angle = 0.0;
+    float *numbers = apd_allocate(2 * count, sizeof *numbers, "the numbers of pixels");
+    int32_t *pixels = apd_allocate(count, sizeof *pixels, "the numbers of pixels");
+    for (int64_t i = 0; i < count; i++)
+        numbers[i] = (float)i;
+    apd_transform *transform = apd_transform_create(&spec);
+    apd_transform_apply(transform, 0, numbers, numbers + count);
+    for (int64_t i = 0; i < count; i++)
+        pixels[i] = (int32_t)numbers[count + i];
+    apd_transform_destroy(transform);
+    free(numbers);
+    return pixels;
 }
 
 apd_status apd_trained_read(const apd_trained_run *file, int place, apd_trained *out, apd_error *error) {
-    apd_trained model = {.file = file, .record = &file->state->records[place]};
-    APD_ASSERT(model.record->class_count > 0);
+    apd_trained made = {.file = file, .record = &file->state->records[place]};
+    made.normalisation = made.record->normalisation;
+    for (int c = 0; c < file->shape.channels; c++)
+        made.normalisation.deviation[c] = apd_pixels_deviation(made.normalisation.deviation[c]);
+    APD_ASSERT(made.record->class_count > 0);
     apd_status status = apd_network_create(file->shape, file->description->network.layers,
-                                           file->description->network.layer_count, model.record->class_count,
-                                           &model.network, error);
+                                           file->description->network.layer_count, made.record->class_count,
+                                           &made.network, error);
     if (status != APD_OK) /* the run had a network: this is not its checkpoint any more */
         return apd_fail(error, APD_ERROR_DATA, "%s: its network is impossible", file->path);
-    const apd_layout *layout = apd_network_layout(model.network);
+    const apd_layout *layout = apd_network_layout(made.network);
     APD_GO(check_layout(file, layout, error));
-    model.theta = apd_allocate(layout->size, sizeof *model.theta, "a task's parameters");
-    APD_GO(read_theta(file, place, layout, model.theta, error));
-    apd_transform_spec spec = apd_trained_transform(&model);
-    model.transform = apd_transform_create(&spec);
-    *out = model;
+    made.theta = apd_allocate(layout->size, sizeof *made.theta, "a task's parameters");
+    APD_GO(read_theta(file, place, layout, made.theta, error));
+    apd_transform_spec spec = apd_trained_transform(&made);
+    made.transform = apd_transform_create(&spec);
+    *out = made;
     return APD_OK;
 out:
-    apd_trained_clear(&model);
+    apd_trained_clear(&made);
     return status;
 }
 
-void apd_trained_clear(apd_trained *model) {
-    apd_transform_destroy(model->transform);
-    apd_network_destroy(model->network);
-    free(model->theta);
-    *model = (apd_trained){0};
+void apd_trained_clear(apd_trained *trained) {
+    apd_transform_destroy(trained->transform);
+    apd_network_destroy(trained->network);
+    free(trained->theta);
+    *trained = (apd_trained){0};
 }
 
-const char *apd_trained_class_name(const apd_trained *model, int c, char room[32]) {
-    int number = model->record->classes[c];
-    if (number < model->file->class_count && model->file->class_names[number] != NULL)
-        return model->file->class_names[number];
+const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]) {
+    int number = trained->record->classes[c];
+    if (number >= 0 && number < trained->file->class_count && trained->file->class_names[number] != NULL)
+        return trained->file->class_names[number];
     (void)snprintf(room, 32, "class %d", number);
     return room;
 }

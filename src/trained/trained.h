@@ -37,25 +37,30 @@ apd_status apd_trained_run_find(const apd_trained_run *file, const char *text, i
 typedef struct apd_trained {
     const apd_trained_run *file;
     const apd_task_record *record;
-    apd_network *network; /* its head has record->class_count classes */
-    float *theta;         /* as apd_network_layout says */
+    apd_network *network;            /* its head has record->class_count classes */
+    float *theta;                    /* as apd_network_layout says */
+    apd_normalisation normalisation; /* of its images: no deviation is 0 */
     apd_transform *transform;
 } apd_trained;
 
 /* Read the network of the task at `place`, which is not forgotten. Statuses: DATA, IO, REQUEUE. `*out` is set on success only; clear
  * it before its file is closed. */
 apd_status apd_trained_read(const apd_trained_run *file, int place, apd_trained *out, apd_error *error);
-void apd_trained_clear(apd_trained *model);
+void apd_trained_clear(apd_trained *trained);
 
 /* How the task's images are transformed before they are normalised. */
-apd_transform_spec apd_trained_transform(const apd_trained *model);
+apd_transform_spec apd_trained_transform(const apd_trained *trained);
+
+/* The number of the pixel of an image (C, H, W) that becomes pixel i of what the network sees, for layouts and permutations;
+ * NULL where nothing moves. Rotations are not in it. Free it. */
+int32_t *apd_trained_pixels(const apd_trained *trained);
 
 /* The name of class `c`, 0 .. record->class_count-1, in `room`: the data file's name, or "class 17" by its number there. */
-const char *apd_trained_class_name(const apd_trained *model, int c, char room[32]);
+const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]);
 
 /* softmax(logits) of n images (n, C, H, W) as a data file has them: uint8, or float32 if file->is_float. They are passed in
  * portions of log.evaluate_batch from the first on, as apd evaluate passes them.
  *   probabilities   (n, record->class_count), out; computed in double from the logits */
-void apd_trained_predict(const apd_trained *model, const void *images, int64_t n, float *probabilities);
+void apd_trained_predict(const apd_trained *trained, const void *images, int64_t n, float *probabilities);
 
 #endif
