@@ -217,7 +217,7 @@ const apd_command apd_command_predict = {
                "its /test/images) of "
                "images as\nthe run's data file has them, or - for a list of these on the standard input, one "
                "a line. The "
-               "data file is not needed.\nThe images pass through what the stream does to the task's own: "
+               "data file is not needed.\nThe stream's transform of the task is applied to the images: "
                "layout, permutation or "
                "rotation.",
     .options = table,
