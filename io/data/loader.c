@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TASK_BITS = 20 }; /* of task ids: a stream has at most a million tasks */
 
@@ -35,6 +36,8 @@ struct apd_train_set {
     int64_t *places;      /* (slot_count) the sample's index in the task's part */
     int32_t *labels;      /* (slot_count) */
     uint8_t *images;      /* (slot_count) as stored, transformed */
+    float *taught;        /* (slot_count, classes), or NULL */
+    int classes;          /* of `taught` */
 };
 
 /* --- assigning samples to shards --------------------------------------------------------------------- */
@@ -186,6 +189,7 @@ void apd_train_set_destroy(apd_train_set *set) {
     free(set->places);
     free(set->labels);
     free(set->images);
+    free(set->taught);
     free(set);
 }
 
@@ -227,7 +231,8 @@ static const int64_t *epoch_order(const apd_train_set *set, shard_part *part, in
     return part->order;
 }
 
-int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels) {
+int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels,
+                         float *taught) {
     const apd_partition *partition = &set->partition;
     APD_ASSERT(shard >= partition->shard_begin && shard < partition->shard_end && epoch >= 0);
     shard_part *part = &set->parts[shard - partition->shard_begin];
@@ -244,6 +249,9 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
         apd_augmentation drawn = apd_augmentation_draw(&random, set->places[slot], set->flip, set->shift);
         apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, drawn, images + i * size);
         labels[i] = set->labels[slot];
+        if (taught != NULL && set->taught != NULL)
+            memcpy(taught + (int64_t)i * set->classes, set->taught + slot * set->classes,
+                   (size_t)set->classes * sizeof *taught);
     }
     (void)pthread_mutex_unlock(&set->lock);
     return n;
@@ -264,6 +272,12 @@ int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, 
     int64_t slot = part->first + index;
     apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, (apd_augmentation){0}, image);
     return set->labels[slot];
+}
+
+void apd_train_set_teach(apd_train_set *set, float *taught, int classes) {
+    free(set->taught);
+    set->taught = taught;
+    set->classes = classes;
 }
 
 /* --- evaluation -------------------------------------------------------------------------------------- */

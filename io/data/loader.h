@@ -31,15 +31,20 @@ int64_t apd_train_set_batch_count(const apd_train_set *set, int step); /* images
 double apd_train_set_chance(const apd_train_set *set); /* the share of the task's most frequent class */
 const apd_normalisation *apd_train_set_normalisation(const apd_train_set *set);
 
-/* Gather the micro-batch of shard `shard` (one of this rank's) in a step: images (n, C, H, W) and labels (n). Returns n,
- * which is apd_partition_micro_batch of apd_train_set_batch_count and may be 0. Calls may come in any order and from any
+/* Gather the micro-batch of shard `shard` (one of this rank's) in a step: images (n, C, H, W), labels (n), and, unless `taught` is
+ * NULL, what apd_train_set_teach said of each image, augmented or not: (n, classes). Returns n, which is apd_partition_micro_batch of apd_train_set_batch_count and may be 0. Calls may come in any order and from any
  * thread; a shard's order of an epoch is computed at its first call and kept until another epoch is asked for. */
-int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels);
+int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, float *images, int32_t *labels,
+                         float *taught);
 
 /* Samples of a shard, one of this rank's, and the sample `index` of them, class by class, without augmentation: (C, H, W).
  * Returns its label. */
 int64_t apd_train_set_shard_count(const apd_train_set *set, int shard);
 int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image);
+
+/* What teachers say of this rank's samples, shard after shard in the order of apd_train_set_image: probabilities (samples,
+ * classes), which become the set's. */
+void apd_train_set_teach(apd_train_set *set, float *taught, int classes);
 
 /* Load this rank's share of a validation or test part, in chunks of `log.evaluate_batch` images in sample order; chunk b is
  * evaluated by rank b mod P. So a chunk has the same shape, and the same bits, on any rank. `normalisation` is the one that

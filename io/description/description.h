@@ -124,7 +124,11 @@ typedef struct apd_description {
         double decay;
         double weight_decay;
         double label_smoothing; /* 0: off */
-        int keep_best;          /* 0: off */
+        char **teachers;        /* (teacher_count) runs */
+        int teacher_count;
+        double distillation; /* share of each target; in [0, 1] */
+        double temperature;  /* of the teachers' softmax; > 0 */
+        int keep_best;       /* 0: off */
         double beta1, beta2, epsilon;
     } training;
 

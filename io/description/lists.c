@@ -1,4 +1,4 @@
-/* The kinds of values that are lists, or may be: pairs, numbers, the order of tasks, the classes of tasks. */
+/* The kinds of values that are lists, or may be: pairs, numbers, texts, the order of tasks, the classes of tasks. */
 #include "base/memory.h"
 #include "io/description/values.h"
 
@@ -93,6 +93,54 @@ void apd_numbers_clear(const apd_option *option, void *base) {
     free(*row);
     *row = NULL;
     *(int *)(void *)((char *)base + option->count_offset) = 0;
+}
+
+/* --- a list of texts --------------------------------------------------------------------------------- */
+
+static void free_texts(char **texts, int count) {
+    for (int i = 0; i < count; i++)
+        free(texts[i]);
+    free((void *)texts);
+}
+
+apd_status apd_texts_read(const apd_place *place, const char *key, const apd_option *option,
+                          const apd_yaml_node *node, void *base) {
+    const apd_option element = {.kind = APD_KIND_TEXT};
+    if (node->kind != APD_YAML_LIST)
+        return refuse(place, key, option, node);
+    char **texts = apd_allocate(node->count, sizeof *texts, "a list of texts");
+    for (int i = 0; i < node->count; i++) {
+        char name[KEY_SIZE];
+        (void)snprintf(name, sizeof name, "%s[%d]", key, i);
+        apd_status status = apd_value_read(place, name, &element, &node->items[i], (void *)&texts[i]);
+        if (status != APD_OK) {
+            free_texts(texts, i);
+            return status;
+        }
+    }
+    apd_texts_clear(option, base);
+    *(char ***)(void *)((char *)base + option->offset) = texts;
+    *(int *)(void *)((char *)base + option->count_offset) = node->count;
+    return APD_OK;
+}
+
+void apd_texts_write(FILE *file, const apd_option *option, const void *base) {
+    char *const *texts = *(char **const *)(const void *)((const char *)base + option->offset);
+    int count = *(const int *)(const void *)((const char *)base + option->count_offset);
+    (void)fputc('[', file);
+    for (int i = 0; i < count; i++) {
+        (void)fputs(i > 0 ? ", " : "", file);
+        apd_quoted_write(file, texts[i]);
+    }
+    (void)fputc(']', file);
+}
+
+void apd_texts_clear(const apd_option *option, void *base) {
+    char ***texts = (void *)((char *)base + option->offset);
+    int *count = (void *)((char *)base + option->count_offset);
+    free_texts(*texts, *count);
+    *texts = NULL;
+    *count = 0;
 }
 
 /* --- the order of tasks ------------------------------------------------------------------------------ */

@@ -192,6 +192,16 @@ const apd_option apd_options[] = {
     {"training.label_smoothing", APD_KIND_REAL, AT(training.label_smoothing), .maximum = 1, .below = true,
      .initial = "0", .counts = true,
      .help = "Share of each training target that is spread over all classes; 0 trains on the labels alone."},
+    {"training.teachers", APD_KIND_TEXTS, AT(training.teachers), .count_offset = AT(training.teacher_count),
+     .initial = "[]", .counts = true,
+     .help = "Distillation: finished runs of the same tasks (folders or checkpoints, such as those of method stl), whose networks "
+             "of a task say what its training images are, together with the labels."},
+    {"training.distillation", APD_KIND_REAL, AT(training.distillation), .maximum = 1, .initial = "0.5",
+     .counts = true,
+     .help = "Share of each training target that is the mean of the teachers' probabilities; the label has the rest."},
+    {"training.temperature", APD_KIND_REAL, AT(training.temperature), .above = true, .maximum = 1000,
+     .initial = "2", .counts = true,
+     .help = "The teachers' logits are divided by this number before the softmax; above 1 it makes them less sure."},
     {"training.keep_best", APD_KIND_WHOLE, AT(training.keep_best), .maximum = 100000, .initial = "0",
      .counts = true,
      .help = "Keep the parameters of the best validation accuracy of this many last epochs; 0 keeps those of the "

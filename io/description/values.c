@@ -188,7 +188,7 @@ static bool read_single(const apd_option *option, const char *text, void *field)
 
 /* --- writing them ------------------------------------------------------------------------------------- */
 
-static void write_text(FILE *file, const char *text) {
+void apd_quoted_write(FILE *file, const char *text) {
     (void)fputc('"', file);
     for (; text != NULL && *text != '\0'; text++) {
         if (*text == '"' || *text == '\\')
@@ -216,7 +216,7 @@ static void write_scalar(FILE *file, const apd_option *option, const void *base)
     const int *number = field;
     switch (option->kind) {
     case APD_KIND_TEXT:
-    case APD_KIND_NAME: write_text(file, *(char *const *)field); break;
+    case APD_KIND_NAME: apd_quoted_write(file, *(char *const *)field); break;
     case APD_KIND_SWITCH: (void)fputs(*(const bool *)field ? "true" : "false", file); break;
     case APD_KIND_CHOICE: (void)fputs(option->names[*number], file); break;
     case APD_KIND_METHOD: (void)fputs((*(const apd_method *const *)field)->name, file); break;
@@ -262,6 +262,7 @@ static const kind_row kinds[APD_KINDS] = {
     [APD_KIND_SINGLE] = {read_single, NULL, write_scalar, NULL, NULL},
     [APD_KIND_PAIR] = {NULL, apd_pair_read, apd_pair_write, NULL, NULL},
     [APD_KIND_NUMBERS] = {NULL, apd_numbers_read, apd_numbers_write, apd_numbers_clear, NULL},
+    [APD_KIND_TEXTS] = {NULL, apd_texts_read, apd_texts_write, apd_texts_clear, "a list of texts"},
     [APD_KIND_ORDER] = {NULL, apd_order_read, apd_order_write, apd_order_clear,
                         "a letter A to E, \"seed N\", or a list of task ids"},
     [APD_KIND_CLASSES] = {NULL, apd_classes_read, apd_classes_write, apd_classes_clear,

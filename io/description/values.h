@@ -21,6 +21,7 @@ typedef enum apd_kind {
     APD_KIND_SINGLE,  /* float */
     APD_KIND_PAIR,    /* two ints in a row: 3 or [5, 3] */
     APD_KIND_NUMBERS, /* int * with a count: a list */
+    APD_KIND_TEXTS,   /* char ** with a count: a list */
     APD_KIND_ORDER,   /* stream.order_*: A | "seed 7" | [2, 0, 1] */
     APD_KIND_CLASSES, /* stream.classes with its counts: a list of lists */
     APD_KIND_LAYERS,  /* network.layers with its count */
@@ -31,7 +32,7 @@ typedef struct apd_option {
     const char *key; /* "method.lambda1" */
     apd_kind kind;
     size_t offset;            /* of the value in its struct */
-    size_t count_offset;      /* NUMBERS: of its count */
+    size_t count_offset;      /* NUMBERS, TEXTS: of its count */
     double minimum, maximum;  /* numbers: both included; maximum INFINITY allows inf, DBL_MAX is no bound */
     bool above, below;        /* minimum, maximum are excluded */
     const char *word;         /* WHOLE: a word for 0 */
@@ -75,9 +76,14 @@ typedef apd_status apd_compound_read(const apd_place *place, const char *key, co
 typedef void apd_compound_write(FILE *file, const apd_option *option, const void *base);
 typedef void apd_compound_clear(const apd_option *option, void *base);
 
-apd_compound_read apd_pair_read, apd_numbers_read, apd_order_read, apd_classes_read, apd_layers_read;
-apd_compound_write apd_pair_write, apd_numbers_write, apd_order_write, apd_classes_write, apd_layers_write;
-apd_compound_clear apd_numbers_clear, apd_order_clear, apd_classes_clear, apd_layers_clear;
+apd_compound_read apd_pair_read, apd_numbers_read, apd_texts_read, apd_order_read, apd_classes_read,
+    apd_layers_read;
+apd_compound_write apd_pair_write, apd_numbers_write, apd_texts_write, apd_order_write, apd_classes_write,
+    apd_layers_write;
+apd_compound_clear apd_numbers_clear, apd_texts_clear, apd_order_clear, apd_classes_clear, apd_layers_clear;
+
+/* Write a text in double quotes; NULL as an empty one. */
+void apd_quoted_write(FILE *file, const char *text);
 
 /* Parse a whole number in decimal digits and nothing else. */
 bool apd_parse_seed(const char *text, uint64_t *value);

@@ -91,7 +91,7 @@ static double time_forward(const bench_passes *p, const probe *net, int n) {
     (void)apd_network_forward(net->network, net->theta, run->images, n, net->classes, NULL, 0,
                               net->workspace);
     if (net == &p->probes[p->stages - 1])
-        (void)apd_network_loss(net->network, run->labels, 0.0, 0.01f, net->workspace);
+        (void)apd_network_loss(net->network, run->labels, (apd_targets){0}, 0.01f, net->workspace);
     return apd_seconds() - started;
 }
 
@@ -166,7 +166,8 @@ static apd_status measure_network(apd_rehearsal *rehearsal, int repeats, apd_ker
     p.few_passes = apd_allocate(repeats, sizeof(double), "times");
     p.forward = apd_allocate((int64_t)p.stages * repeats, sizeof *p.forward, "times");
     p.backward = apd_allocate((int64_t)p.stages * repeats, sizeof *p.backward, "times");
-    (void)apd_train_set_gather(rehearsal->set, run->partition.shard_begin, 0, 0, run->images, run->labels);
+    (void)apd_train_set_gather(rehearsal->set, run->partition.shard_begin, 0, 0, run->images, run->labels,
+                               NULL);
     apd_status status = create_probes(&p, error);
     for (p.repeat = -2; status == APD_OK && p.repeat < repeats; p.repeat++)
         measure_stages(&p);
@@ -194,7 +195,7 @@ static double time_gather(apd_rehearsal *rehearsal) {
     double started = apd_seconds();
     for (int shard = run->partition.shard_begin; shard < run->partition.shard_end; shard++)
         (void)apd_train_set_gather(rehearsal->set, shard, 0, 1 % apd_train_set_steps(rehearsal->set),
-                                   run->images, run->labels);
+                                   run->images, run->labels, NULL);
     return apd_seconds() - started;
 }
 

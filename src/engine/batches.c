@@ -1,6 +1,7 @@
 #include "engine/batches.h"
 
 #include "base/memory.h"
+#include "engine/teachers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static apd_status load(apd_batches *batches, const apd_run *run, int place, int 
                                error));
     batches->steps += apd_train_set_steps(source->set);
     batches->count++;
-    return APD_OK;
+    return apd_teachers_teach(run, id, source->set, error);
 }
 
 static apd_status load_all(apd_batches *batches, const apd_run *run, int place, int id, apd_error *error) {
@@ -70,6 +71,13 @@ void apd_batches_destroy(apd_batches *batches) {
 
 int apd_batches_steps(const apd_batches *batches) {
     return batches->steps;
+}
+
+int apd_batches_classes(const apd_batches *batches) {
+    int most = 0;
+    for (int s = 0; s < batches->count; s++)
+        most = batches->sources[s].classes > most ? batches->sources[s].classes : most;
+    return most;
 }
 
 apd_train_set *apd_batches_own(const apd_batches *batches) {

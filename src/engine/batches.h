@@ -25,11 +25,12 @@ typedef struct apd_batch {
 typedef struct apd_batches apd_batches;
 
 /* The batches of task `id`, which comes after the `place` first tasks of the stream; from run->decomposition it takes which of
- * these are not forgotten. Collective. Statuses: those of apd_train_set_load; `*out` is set on success only. */
+ * these are not forgotten. Teachers are asked here. Collective. Statuses: those of apd_train_set_load and apd_teachers_teach; `*out` is set on success only. */
 apd_status apd_batches_load(const apd_run *run, int place, int id, apd_batches **out, apd_error *error);
 void apd_batches_destroy(apd_batches *batches); /* Takes NULL. */
 
-int apd_batches_steps(const apd_batches *batches); /* of an epoch */
+int apd_batches_steps(const apd_batches *batches);   /* of an epoch */
+int apd_batches_classes(const apd_batches *batches); /* the most of any task */
 
 /* The images of the task in training. */
 apd_train_set *apd_batches_own(const apd_batches *batches);

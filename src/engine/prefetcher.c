@@ -18,8 +18,8 @@ struct apd_prefetcher {
 };
 
 static void fill(apd_feed feed, apd_micro_batch *buffer) {
-    buffer->n =
-        apd_train_set_gather(feed.set, feed.shard, feed.epoch, feed.step, buffer->images, buffer->labels);
+    buffer->n = apd_train_set_gather(feed.set, feed.shard, feed.epoch, feed.step, buffer->images,
+                                     buffer->labels, buffer->taught);
 }
 
 static void *work(void *context) {
@@ -47,11 +47,14 @@ bool apd_prefetcher_has_processor(void) {
     return sched_getaffinity(0, sizeof may, &may) == 0 && CPU_COUNT(&may) > 1;
 }
 
-apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, bool ahead) {
+apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, int taught, bool ahead) {
     apd_prefetcher *prefetcher = apd_allocate(1, sizeof *prefetcher, "batches");
     for (int i = 0; i < 2; i++) {
         prefetcher->buffers[i].images = apd_allocate(capacity * floats, sizeof(float), "a batch's images");
         prefetcher->buffers[i].labels = apd_allocate(capacity, sizeof(int32_t), "a batch's labels");
+        if (taught > 0)
+            prefetcher->buffers[i].taught =
+                apd_allocate((int64_t)capacity * taught, sizeof(float), "what teachers say of a batch");
     }
     (void)pthread_mutex_init(&prefetcher->lock, NULL);
     (void)pthread_cond_init(&prefetcher->change, NULL);
@@ -75,6 +78,7 @@ void apd_prefetcher_destroy(apd_prefetcher *prefetcher) {
     for (int i = 0; i < 2; i++) {
         free(prefetcher->buffers[i].images);
         free(prefetcher->buffers[i].labels);
+        free(prefetcher->buffers[i].taught);
     }
     free(prefetcher);
 }

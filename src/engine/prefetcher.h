@@ -19,12 +19,14 @@ typedef struct apd_micro_batch {
     int n;
     float *images;   /* (capacity, C, H, W), of which n are filled */
     int32_t *labels; /* (capacity) */
+    float *taught;   /* (capacity, classes): the teachers' probabilities; NULL: there are none */
 } apd_micro_batch;
 
 typedef struct apd_prefetcher apd_prefetcher;
 
-/* The sets that are asked for must outlive it. Micro-batches have at most `capacity` images of `floats` numbers. `ahead`: use a thread. */
-apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, bool ahead);
+/* The sets that are asked for must outlive it. Micro-batches have at most `capacity` images of `floats` numbers, and where there
+ * are teachers of at most `taught` classes (else 0). `ahead`: use a thread. */
+apd_prefetcher *apd_prefetcher_create(int capacity, int64_t floats, int taught, bool ahead);
 void apd_prefetcher_destroy(apd_prefetcher *prefetcher); /* Takes NULL. */
 
 /* Whether this process may run on more than one processor. Local. */

@@ -7,6 +7,7 @@
 #include "engine/claim.h"
 #include "engine/results.h"
 #include "engine/standing.h"
+#include "engine/teachers.h"
 #include "engine/trainer.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -281,6 +282,7 @@ static apd_status train(apd_run *run, const apd_start *start, apd_error *error) 
     } else {
         begin_state(run);
     }
+    APD_TRY(apd_team_agree(run->team, apd_teachers_check(run, error), error));
     APD_TRY(open_folder(run, resume, error));
     apd_run_create_solver(run);
     say_start(run, resume);

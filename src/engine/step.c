@@ -16,8 +16,9 @@ void apd_stepper_init(apd_stepper *stepper, apd_run *run, apd_batches *batches, 
                                     sizeof *stepper->tallies, "the shards' losses");
     apd_image_shape shape = run->dataset->shape;
     int room = apd_partition_micro_batch(&run->partition, run->description->training.batch, 0);
+    int taught = run->description->training.teacher_count > 0 ? apd_batches_classes(batches) : 0;
     stepper->prefetcher = apd_prefetcher_create(room, (int64_t)shape.channels * shape.height * shape.width,
-                                                apd_prefetcher_has_processor());
+                                                taught, apd_prefetcher_has_processor());
 }
 
 void apd_stepper_clear(apd_stepper *stepper) {
@@ -69,8 +70,10 @@ static void pass(apd_stepper *stepper, int shard, const apd_batch *taken, const 
     (void)apd_network_forward_behind(run->network, theta, batch->images, batch->n, taken->source->classes,
                                      &dropout, shard * stepper->shard_numbers, run->workspace, await_theta,
                                      stepper);
-    apd_score score = apd_network_loss(run->network, batch->labels,
-                                       run->description->training.label_smoothing, weight, run->workspace);
+    apd_targets targets = {.smoothing = run->description->training.label_smoothing,
+                           .taught = batch->taught,
+                           .share = run->description->training.distillation};
+    apd_score score = apd_network_loss(run->network, batch->labels, targets, weight, run->workspace);
     apd_tally *tally = &stepper->tallies[shard - run->partition.shard_begin];
     tally->loss += score.loss;
     tally->correct += (double)score.correct;

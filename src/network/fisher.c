@@ -78,7 +78,7 @@ void apd_fisher_add(apd_fisher *fisher, const float *theta, const float *images,
                     int classes, float *sums) {
     fisher->sums = sums;
     (void)apd_network_forward(fisher->network, theta, images, n, classes, NULL, 0, fisher->workspace);
-    (void)apd_network_loss(fisher->network, labels, 0.0, 1.0f, fisher->workspace);
+    (void)apd_network_loss(fisher->network, labels, (apd_targets){0}, 1.0f, fisher->workspace);
     apd_network_backward(fisher->network, theta, fisher->layout, fisher->gradient, fisher->workspace,
                          add_block, fisher);
 }

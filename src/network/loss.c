@@ -15,7 +15,7 @@ static int largest_of(const float *logits, int classes) {
 
 /* -sum_k target_k log softmax(logits)_k = log sum_k exp(z_k - z_max) - sum_k target_k (z_k - z_max), and
  * gradient_k = weight * (softmax_k - target_k). */
-static double image_loss(const float *logits, int classes, int32_t label, double smoothing, double weight,
+static double image_loss(const float *logits, int classes, int32_t label, apd_targets targets, double weight,
                          float *gradient) {
     double most = (double)logits[largest_of(logits, classes)];
     double sum = 0.0, expected = 0.0;
@@ -23,20 +23,24 @@ static double image_loss(const float *logits, int classes, int32_t label, double
         sum += exp((double)logits[k] - most);
     for (int k = 0; k < classes; k++) {
         double softmax = exp((double)logits[k] - most) / sum;
-        double target = (k == label ? 1.0 - smoothing : 0.0) + smoothing / classes;
+        double target = (k == label ? 1.0 - targets.smoothing : 0.0) + targets.smoothing / classes;
+        if (targets.taught != NULL)
+            target = (1.0 - targets.share) * target + targets.share * (double)targets.taught[k];
         expected += target * ((double)logits[k] - most);
         gradient[k] = (float)(weight * (softmax - target));
     }
     return log(sum) - expected;
 }
 
-apd_score apd_network_loss(const apd_network *network, const int32_t *labels, double smoothing, float weight,
-                           apd_workspace *workspace) {
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, apd_targets targets,
+                           float weight, apd_workspace *workspace) {
     apd_score score = apd_network_score(network, labels, workspace);
     int classes = workspace->classes;
-    for (int64_t image = 0; image < workspace->n; image++)
-        score.loss += image_loss(workspace->logits + image * classes, classes, labels[image], smoothing,
+    for (int64_t image = 0; image < workspace->n; image++) {
+        score.loss += image_loss(workspace->logits + image * classes, classes, labels[image], targets,
                                  (double)weight, workspace->logit_gradient + image * classes);
+        targets.taught += targets.taught != NULL ? classes : 0;
+    }
     return score;
 }
 

@@ -90,12 +90,19 @@ typedef struct apd_score {
     int64_t correct; /* images whose largest logit (the first, on ties) is the label's */
 } apd_score;
 
+/* What an image is trained to be, besides its label. */
+typedef struct apd_targets {
+    double smoothing;    /* in [0, 1] */
+    const float *taught; /* (n, classes): probabilities that teachers give each class; NULL: there are none */
+    double share;        /* theirs, in [0, 1] */
+} apd_targets;
+
 /* The loss of the last forward pass for labels (n) in 0 .. classes-1: the cross-entropy of softmax(logits) to targets of
- * 1 - smoothing for the label and smoothing/classes besides for every class, 0 <= smoothing <= 1 (Szegedy et al. 2016,
- * section 7). Also computes its derivative by the logits times `weight` (1/(images of the whole batch), say), which the
- * backward pass starts from. */
-apd_score apd_network_loss(const apd_network *network, const int32_t *labels, double smoothing, float weight,
-                           apd_workspace *workspace);
+ * 1 - smoothing for the label and smoothing/classes besides for every class (Szegedy et al. 2016, section 7); with teachers
+ * to (1 - share) of these and `share` of what is taught (Hinton et al. 2015). Also computes its derivative by the logits
+ * times `weight` (1/(images of the whole batch), say), which the backward pass starts from. */
+apd_score apd_network_loss(const apd_network *network, const int32_t *labels, apd_targets targets,
+                           float weight, apd_workspace *workspace);
 
 /* Only the count of correct images; loss 0. */
 apd_score apd_network_score(const apd_network *network, const int32_t *labels,

@@ -27,7 +27,7 @@ static void bed_open(bed *b, bool ahead) {
     b->stream = make_stream(&b->description);
     b->set = load(&b->description, b->stream, SHARDS, 1, 0, 4);
     b->other = load(&b->description, b->stream, SHARDS, 1, 0, 4);
-    b->prefetcher = apd_prefetcher_create(ROOM, SIZE, ahead);
+    b->prefetcher = apd_prefetcher_create(ROOM, SIZE, 0, ahead);
 }
 
 static void bed_close(bed *b) {
@@ -42,7 +42,7 @@ static void check_take(bed *b, apd_feed feed, apd_feed next) {
     int32_t labels[ROOM];
     feed.set = next.set = b->set;
     const apd_micro_batch *taken = apd_prefetcher_take(b->prefetcher, feed, next);
-    int n = apd_train_set_gather(b->other, feed.shard, feed.epoch, feed.step, images, labels);
+    int n = apd_train_set_gather(b->other, feed.shard, feed.epoch, feed.step, images, labels, NULL);
     assert_int_equal(taken->n, n);
     assert_memory_equal(taken->images, images, (size_t)n * SIZE * sizeof *images);
     assert_memory_equal(taken->labels, labels, (size_t)n * sizeof *labels);
@@ -91,8 +91,9 @@ static void gather_beside_the_prefetcher_gives_the_same(void **state) {
     int32_t labels[ROOM];
     for (apd_feed feed = {0}; feed.epoch < EPOCHS; feed = behind(&b, feed)) {
         check_take(&b, feed, behind(&b, feed));
-        int n = apd_train_set_gather(b.set, feed.shard, EPOCHS - feed.epoch, 2, images, labels);
-        assert_int_equal(apd_train_set_gather(b.other, feed.shard, EPOCHS - feed.epoch, 2, again, labels), n);
+        int n = apd_train_set_gather(b.set, feed.shard, EPOCHS - feed.epoch, 2, images, labels, NULL);
+        assert_int_equal(
+            apd_train_set_gather(b.other, feed.shard, EPOCHS - feed.epoch, 2, again, labels, NULL), n);
         assert_memory_equal(images, again, (size_t)n * SIZE * sizeof *images);
     }
     bed_close(&b);

@@ -178,7 +178,7 @@ static void squares_of_a_batch_are_those_of_its_images(void **state) {
     for (int n = 0; n < ALL; n++) {
         labels[n] = n % LABELS;
         (void)apd_network_forward(network, theta, images + n * SIZE, 1, LABELS, NULL, 0, workspace);
-        (void)apd_network_loss(network, labels + n, 0.0, 1.0f, workspace);
+        (void)apd_network_loss(network, labels + n, (apd_targets){0}, 1.0f, workspace);
         apd_network_backward(network, theta, plain, gradient, workspace, NULL, NULL);
         for (int64_t i = 0; i < layout->size; i++)
             expected[i] += (double)gradient[i] * (double)gradient[i];

@@ -106,7 +106,7 @@ typedef struct sample {
     int depth;
     apd_image_shape input;
     int n, max_classes, classes;
-    double smoothing; /* of the targets */
+    apd_targets targets;
     float *images;
     int32_t labels[16];
     double *factors; /* dropout's, (n, features), or NULL */
@@ -146,7 +146,10 @@ static double plain_loss(const sample *s, const apd_layout *layout, const double
         for (int k = 0; k < s->classes; k++)
             sum += exp(logits.v[k]);
         for (int k = 0; k < s->classes; k++) {
-            double target = s->smoothing / s->classes + (k == s->labels[image] ? 1.0 - s->smoothing : 0.0);
+            const apd_targets *to = &s->targets;
+            double target = to->smoothing / s->classes + (k == s->labels[image] ? 1.0 - to->smoothing : 0.0);
+            if (to->taught != NULL)
+                target += to->share * ((double)to->taught[image * s->classes + k] - target);
             loss += target * (log(sum) - logits.v[k]);
         }
         free(logits.v);
@@ -247,7 +250,7 @@ static void check_with(sample *s, const apd_random *dropout) {
     const float *logits =
         apd_network_forward(b.network, b.theta, s->images, s->n, s->classes, dropout, 0, b.workspace);
     compare_logits(&b, s, logits);
-    apd_score score = apd_network_loss(b.network, s->labels, s->smoothing, weight_of_loss, b.workspace);
+    apd_score score = apd_network_loss(b.network, s->labels, s->targets, weight_of_loss, b.workspace);
     double expected = plain_loss(s, b.layout, b.plain);
     assert_true(fabs(score.loss - expected) < 1e-5 * (1.0 + expected));
     apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
@@ -359,9 +362,12 @@ static void network_of_all_layers_matches_formula(void **state) {
                 .n = 3,
                 .max_classes = 4,
                 .classes = 3,
-                .smoothing = 0.1};
+                .targets.smoothing = 0.1};
+    const float taught[9] = {0.2f, 0.7f, 0.1f, 1.0f, 0.0f, 0.0f, 0.3f, 0.3f, 0.4f};
     check_with(&s, NULL);
-    s.smoothing = 0.0;
+    s.targets = (apd_targets){.taught = taught, .share = 0.6};
+    check_with(&s, NULL);
+    s.targets = (apd_targets){0};
     check_with(&s, NULL);
 }
 
@@ -400,7 +406,7 @@ static void images_together_change_no_bit(void **state) {
         size_t bytes = (size_t)b.layout->size * sizeof(float);
         const float *found =
             apd_network_forward(b.network, b.theta, s.images, IMAGES, CLASSES, &stream, 5, b.workspace);
-        (void)apd_network_loss(b.network, s.labels, 0.0, weight_of_loss, b.workspace);
+        (void)apd_network_loss(b.network, s.labels, (apd_targets){0}, weight_of_loss, b.workspace);
         apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, NULL, NULL);
         if (i == 0) {
             gradient = malloc(bytes);

@@ -82,7 +82,7 @@ static void bench_close(bench *b) {
 
 static apd_score step(bench *b, int n, int classes, const apd_random *dropout) {
     apd_network_forward(b->network, b->theta, b->images, n, classes, dropout, 0, b->workspace);
-    apd_score score = apd_network_loss(b->network, b->labels, 0.0, 0.125f, b->workspace);
+    apd_score score = apd_network_loss(b->network, b->labels, (apd_targets){0}, 0.125f, b->workspace);
     apd_network_backward(b->network, b->theta, b->to, b->gradient, b->workspace, NULL, NULL);
     return score;
 }
@@ -337,7 +337,7 @@ static void backward_tells_finished_blocks_from_head_to_first(void **state) {
     witness seen = {.gradient = b.gradient, .layout = b.layout, .finished = finished};
     memset(b.gradient, 0, (size_t)b.layout->size * sizeof(float));
     apd_network_forward(b.network, b.theta, b.images, 4, 4, NULL, 0, b.workspace);
-    apd_network_loss(b.network, b.labels, 0.0, 0.125f, b.workspace);
+    apd_network_loss(b.network, b.labels, (apd_targets){0}, 0.125f, b.workspace);
     apd_network_backward(b.network, b.theta, b.to, b.gradient, b.workspace, see_block, &seen);
     assert_int_equal(seen.count, 3);
     for (int k = 0; k < 3; k++)

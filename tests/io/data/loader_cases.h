@@ -166,7 +166,7 @@ static inline int64_t epoch_images(const apd_description *description, int shard
     int64_t count = 0;
     for (int shard = 0; shard < shards; shard++)
         for (int step = 0; step < apd_train_set_steps(set); step++)
-            count += apd_train_set_gather(set, shard, epoch, step, all + count * SIZE, labels);
+            count += apd_train_set_gather(set, shard, epoch, step, all + count * SIZE, labels, NULL);
     assert_int_equal(count, image_count(set));
     qsort(all, (size_t)count, SIZE * sizeof(float), compare_images);
     apd_train_set_destroy(set);

@@ -42,7 +42,7 @@ static void check_epochs(const apd_description *description, const apd_stream *s
         for (int epoch = 0; epoch < 2; epoch++)
             for (int shard = partition.shard_begin; shard < partition.shard_end; shard++)
                 for (int step = 0; step < apd_train_set_steps(set); step++) {
-                    int n = apd_train_set_gather(set, shard, epoch, step, images, labels);
+                    int n = apd_train_set_gather(set, shard, epoch, step, images, labels, NULL);
                     if (apd_train_set_batch_count(set, step) == batch)
                         assert_int_equal(n, apd_partition_micro_batch(&partition, batch, shard));
                     check_batch(description, task, n, images, labels, times[epoch]);
@@ -94,7 +94,7 @@ static void gather_ofAShardWithoutSamples_givesNone(void **state) {
     int32_t label = 77;
     assert_int_equal(image_count(set), 2);
     assert_int_equal(apd_train_set_steps(set), 1);
-    assert_int_equal(apd_train_set_gather(set, 3, 0, 0, image, &label), 0);
+    assert_int_equal(apd_train_set_gather(set, 3, 0, 0, image, &label, NULL), 0);
     assert_int_equal(label, 77);
     apd_train_set_destroy(set);
     apd_stream_destroy(stream);
@@ -109,7 +109,7 @@ static void count_classes(const apd_description *description, const apd_stream *
     for (int shard = 0; shard < shards; shard++) {
         memset(counts[shard], 0, sizeof counts[shard]);
         for (int step = 0; step < apd_train_set_steps(set); step++) {
-            int n = apd_train_set_gather(set, shard, 0, step, images, labels);
+            int n = apd_train_set_gather(set, shard, 0, step, images, labels, NULL);
             for (int i = 0; i < n; i++)
                 counts[shard][labels[i]]++;
         }
@@ -168,7 +168,7 @@ static void gather_atAnyNumberOfRanks_givesTheSameBits(void **state) {
                     for (int step = 0; step < steps; step++) {
                         float *to = ranks == 1 ? reference[e][shard][step] : images;
                         int32_t *to_labels = ranks == 1 ? reference_labels[e][shard][step] : labels;
-                        int n = apd_train_set_gather(set, shard, e, step, to, to_labels);
+                        int n = apd_train_set_gather(set, shard, e, step, to, to_labels, NULL);
                         assert_memory_equal(to, reference[e][shard][step], (size_t)n * SIZE * sizeof(float));
                         assert_memory_equal(to_labels, reference_labels[e][shard][step],
                                             (size_t)n * sizeof(int32_t));
@@ -188,11 +188,11 @@ static void gather_inAnyOrderOfCalls_givesTheSameBits(void **state) {
     apd_stream *stream = make_stream(&description);
     apd_train_set *set = load(&description, stream, 2, 1, 0, 4);
     for (int epoch = 3; epoch >= 0; epoch--) {
-        int n = apd_train_set_gather(set, 1, epoch, 5, first, labels);
-        apd_train_set_gather(set, 0, epoch + 7, 2, again, labels_again);
-        apd_train_set_gather(set, 1, 9, 0, again, labels_again);
+        int n = apd_train_set_gather(set, 1, epoch, 5, first, labels, NULL);
+        apd_train_set_gather(set, 0, epoch + 7, 2, again, labels_again, NULL);
+        apd_train_set_gather(set, 1, 9, 0, again, labels_again, NULL);
         apd_train_set *fresh = load(&description, stream, 2, 1, 0, 4);
-        assert_int_equal(apd_train_set_gather(fresh, 1, epoch, 5, again, labels_again), n);
+        assert_int_equal(apd_train_set_gather(fresh, 1, epoch, 5, again, labels_again, NULL), n);
         assert_memory_equal(first, again, (size_t)n * SIZE * sizeof(float));
         assert_memory_equal(labels, labels_again, (size_t)n * sizeof *labels);
         apd_train_set_destroy(fresh);
@@ -223,7 +223,7 @@ static void gather_ofAnotherEpoch_takesTheSamplesInAnotherOrder(void **state) {
     apd_stream *stream = make_stream(&description);
     apd_train_set *set = load(&description, stream, 1, 1, 0, 4);
     for (int c = 0; c < CASES; c++) {
-        assert_int_equal(apd_train_set_gather(set, 0, cases[c].epoch, 0, images, labels), TRAIN);
+        assert_int_equal(apd_train_set_gather(set, 0, cases[c].epoch, 0, images, labels, NULL), TRAIN);
         for (int i = 0; i < TRAIN; i++)
             numbers[c][i] = number_of(images + i * SIZE);
         if (cases[c].digest != 0)
@@ -361,7 +361,7 @@ static void load_ofATaskLargerThanAChunk_keepsEveryImage(void **state) {
         apd_train_set *set = load(&description, stream, 2, 2, rank, 0);
         int32_t labels[2];
         for (int step = 0; step < apd_train_set_steps(set); step++) {
-            assert_int_equal(apd_train_set_gather(set, rank, 0, step, images, labels), 1);
+            assert_int_equal(apd_train_set_gather(set, rank, 0, step, images, labels, NULL), 1);
             int number = byte_of(images[0]);
             assert_memory_equal(images, images + 1, (PIXELS - 1) * sizeof(float));
             times[number]++;

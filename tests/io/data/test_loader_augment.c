@@ -163,7 +163,7 @@ static void gather_withTurns_usesEveryTurnOfEveryImageOnce(void **state) {
     apd_train_set *set = load(&description, stream, 1, 1, 0, TASKS - 1);
     assert_int_equal(image_count(set), 4 * TRAIN);
     for (int step = 0; step < apd_train_set_steps(set); step++) {
-        int n = apd_train_set_gather(set, 0, 0, step, images, labels);
+        int n = apd_train_set_gather(set, 0, 0, step, images, labels, NULL);
         for (int i = 0; i < n; i++) {
             /* pixels (0, 0) and (0, 1) of the image go once around with the turns */
             static const int first[4] = {0, PLANE - SIDE, PLANE - 1, SIDE - 1};

@@ -83,6 +83,10 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->training.schedule == APD_SCHEDULE_EXPONENTIAL && d->training.decay == 0.9);
     assert_true(d->training.weight_decay == 1e-4 && d->training.label_smoothing == 0.25 &&
                 d->training.keep_best == 5);
+    assert_int_equal(d->training.teacher_count, 2);
+    assert_string_equal(d->training.teachers[0], "/a b");
+    assert_string_equal(d->training.teachers[1], "c\"d");
+    assert_true(d->training.distillation == 0.75 && d->training.temperature == 3.0);
     assert_true(d->training.beta1 == 0.8 && d->training.beta2 == 0.99 && d->training.epsilon == 1e-7);
     assert_true(d->log.interval == 3 && d->log.evaluate_batch == 17);
     apd_description_destroy(d);
@@ -347,7 +351,13 @@ static void check_round_trip(const char *text, const char *setting) {
     assert_memory_equal(first->network.layers, second->network.layers,
                         (size_t)first->network.layer_count * sizeof *first->network.layers);
     assert_memory_equal(&first->method, &second->method, sizeof first->method);
+    assert_int_equal(first->training.teacher_count, second->training.teacher_count);
+    for (int i = 0; i < first->training.teacher_count; i++)
+        assert_string_equal(first->training.teachers[i], second->training.teachers[i]);
+    char **teachers = second->training.teachers;
+    second->training.teachers = first->training.teachers;
     assert_memory_equal(&first->training, &second->training, sizeof first->training);
+    second->training.teachers = teachers;
     assert_memory_equal(&first->log, &second->log, sizeof first->log);
     assert_string_equal(again, fixed); /* what was read from a written text is written the same */
     free(written);
@@ -432,6 +442,9 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                   "training.decay=0.9",
                                   "training.weight_decay=1e-4",
                                   "training.label_smoothing=0.1",
+                                  "training.teachers=[a]",
+                                  "training.distillation=0.25",
+                                  "training.temperature=1",
                                   "training.beta1=0.8",
                                   "training.beta2=0.9",
                                   "training.epsilon=1e-7",
