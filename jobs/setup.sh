@@ -6,7 +6,7 @@
 # Exit status: 0 everything is there, 1 apt-get failed, 2 it has to be done by hand (as printed) or wrong usage.
 set -euo pipefail
 
-packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
+packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev
           libscalapack-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev libpng-dev libjpeg-dev libxxhash-dev
           liblzma-dev zlib1g-dev hdf5-tools gnuplot-nox)
 test_packages=(libcmocka-dev clang-format python3-h5py python3-numpy shellcheck xz-utils slurm-wlm munge iproute2
@@ -37,15 +37,15 @@ setup: this system has no apt-get, so nothing was installed. apd needs:
   had, Python 3 with h5py and numpy, clang-format 14, shellcheck, xz, strace and Slurm (tests that lack them are skipped).
 
 With Spack (not as root):
-  spack install cmake ninja pkgconf openmpi hdf5+mpi netlib-scalapack openblas threads=none libyaml random123 libpng libjpeg-turbo xxhash xz zlib cmocka
+  spack install cmake ninja pkgconf openmpi hdf5~mpi netlib-scalapack openblas threads=none libyaml random123 libpng libjpeg-turbo xxhash xz zlib cmocka
   spack load cmake ninja pkgconf openmpi hdf5 netlib-scalapack openblas libyaml random123 libpng libjpeg-turbo xxhash xz zlib cmocka
 
 With dnf (Fedora; RHEL and its kin with EPEL and CRB enabled), as root:
-  dnf install gcc make cmake ninja-build pkgconf-pkg-config openmpi-devel hdf5-openmpi-devel hdf5 scalapack-openmpi-devel openblas-devel libyaml-devel Random123-devel libpng-devel libjpeg-turbo-devel xxhash-devel xz-devel zlib-devel libcmocka-devel
+  dnf install gcc make cmake ninja-build pkgconf-pkg-config openmpi-devel hdf5-devel hdf5 scalapack-openmpi-devel openblas-devel libyaml-devel Random123-devel libpng-devel libjpeg-turbo-devel xxhash-devel xz-devel zlib-devel libcmocka-devel
   module load mpi/openmpi-x86_64
 
 On a cluster, load its modules (names differ, see 'module avail'), for example:
-  module load gcc cmake ninja openmpi hdf5-parallel openblas scalapack
+  module load gcc cmake ninja openmpi hdf5 openblas scalapack
   and take what it lacks (mostly libyaml, Random123, xxHash, cmocka) from Spack as above.
 
 Then: cmake --preset release && cmake --build --preset release

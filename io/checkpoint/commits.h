@@ -17,6 +17,12 @@ apd_status apd_checkpoint_path(const char *run, char **path, apd_error *error);
  * cannot be searched is taken for one. */
 bool apd_checkpoint_is_run(const char *path);
 
+/* Call `attempt` until it succeeds, as long as the commit is replaced meanwhile: a reader may then have lost its parts. It sets
+ * `out` on success only. */
+typedef apd_status apd_checkpoint_reading(const char *path, void *out, apd_error *error);
+apd_status apd_checkpoint_read_newest(const char *path, apd_checkpoint_reading *attempt, void *out,
+                                      apd_error *error);
+
 /* Read the run's state, no parameters. `*state` is set on success only. */
 apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error);
 

@@ -63,11 +63,15 @@ apd_status apd_reader_open_bytes(const char *path, const char *bytes, int64_t co
     return status;
 }
 
+void apd_reader_close(apd_reader *reader) {
+    apd_part_close(&reader->part);
+    apd_part_close(&reader->root);
+}
+
 void apd_reader_destroy(apd_reader *reader) {
     if (reader == NULL)
         return;
-    apd_part_close(&reader->part);
-    apd_part_close(&reader->root);
+    apd_reader_close(reader);
     apd_run_state_clear(&reader->state);
     apd_layout_clear(&reader->layout);
     free(reader->path);
@@ -253,65 +257,6 @@ apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error)
     if (status != APD_OK)
         status = apd_h5_check_refused(status, error);
     apd_h5_guard_end(former);
-    return status;
-}
-
-/* --- theta ------------------------------------------------------------------------------------------------ */
-
-/* out += values, or = values, at the entries of a block's sparse rows. */
-static void lay_entries(const apd_sparse *sparse, int64_t cols, bool add, float *out) {
-    for (int64_t r = 0; r < sparse->rows; r++)
-        for (int64_t e = sparse->offsets[r]; e < sparse->offsets[r + 1]; e++) {
-            float *at = &out[r * cols + sparse->columns[e]];
-            *at = add ? *at + sparse->values[e] : sparse->values[e];
-        }
-}
-
-/* theta = sigma, where there are bits only at these, or where there are masks mask * sigma + sigma_g, then the stored values. `*out` is the caller's to free, whatever the outcome. */
-static apd_status compose(apd_reader *reader, int place, int block, const apd_task_block *task, float **out,
-                          apd_error *error) {
-    const apd_block *shape = &reader->layout.blocks[block];
-    const int32_t *groups = reader->state.records[place].groups;
-    apd_item sigma =
-        apd_item_whole((apd_item_key){APD_ITEM_SIGMA, block, 0}, &reader->layout, &reader->state);
-    apd_item cluster = {0};
-    apd_status status;
-    APD_GO(apd_reader_item(reader, &sigma, error));
-    APD_GO(apd_memory_limit_check(reader->path, "weights", shape->rows * shape->cols, sizeof(float), error));
-    float *weights = *out = apd_allocate(shape->rows * shape->cols, sizeof *weights, "theta");
-    for (int64_t r = 0, j = 0; r < shape->rows; r++)
-        for (int64_t c = 0; c < shape->cols; c++, j++)
-            weights[j] = task->bits != NULL && !apd_bit(task->bits + r * apd_bit_bytes(shape->cols), c) ? 0.0f
-                         : task->mask != NULL ? task->mask[r] * sigma.own->dense[j]
-                                              : sigma.own->dense[j];
-    if (groups != NULL && groups[block] >= 0) {
-        cluster = apd_item_whole((apd_item_key){APD_ITEM_CLUSTER, block, groups[block]}, &reader->layout,
-                                 &reader->state);
-        APD_GO(apd_reader_item(reader, &cluster, error));
-        lay_entries(&cluster.own->tau, shape->cols, true, weights);
-    }
-    lay_entries(&task->tau, shape->cols, false, weights);
-out:
-    apd_item_clear(&cluster);
-    apd_item_clear(&sigma);
-    return status;
-}
-
-apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
-                            apd_error *error) {
-    apd_item item = apd_item_whole((apd_item_key){APD_ITEM_TASK, place, 0}, &reader->layout, &reader->state);
-    apd_task_block *task = &item.own[block];
-    float *theta = NULL;
-    apd_status status;
-    APD_GO(apd_reader_item(reader, &item, error));
-    if (task->dense == NULL)
-        APD_GO(compose(reader, place, block, task, &theta, error));
-    *weights = theta != NULL ? theta : task->dense;
-    *bias = task->bias;
-    theta = task->dense = task->bias = NULL;
-out:
-    free(theta);
-    apd_item_clear(&item);
     return status;
 }
 

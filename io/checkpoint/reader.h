@@ -19,6 +19,9 @@ apd_status apd_reader_open_bytes(const char *path, const char *bytes, int64_t co
                                  apd_error *error);
 void apd_reader_destroy(apd_reader *reader); /* Takes NULL. */
 
+/* Close its files: no item can be read any more; what was read, the state and the layout stay. */
+void apd_reader_close(apd_reader *reader);
+
 /* The reader's own; the state may be taken over by leaving {0}. */
 apd_run_state *apd_reader_state(apd_reader *reader);
 const apd_layout *apd_reader_layout(const apd_reader *reader);
@@ -29,11 +32,6 @@ apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error)
 
 /* Whether this process finds the part that an item lies in, with the right digest. When it does not, that is no error. */
 bool apd_reader_sees(apd_reader *reader, apd_item_key key);
-
-/* theta of task `place` in block `block`: weights (R, C) and bias (R), of the head (classes, C) and (classes); to be freed.
- * A decomposed task's is mask * sigma, plus the cluster's sigma_g, and at tau's columns what its code says; exact to the bit. */
-apd_status apd_reader_theta(apd_reader *reader, int place, int block, float **weights, float **bias,
-                            apd_error *error);
 
 /* The attributes and arrays of an item's group in a file, with `code` bytes of code in all. `*group` points into `*storage`: free
  * it. */

@@ -234,10 +234,8 @@ int64_t apd_checkpoint_bytes(const char *path, const apd_run_state *state) {
 
 /* --- reading while the run may commit --------------------------------------------------------------------- */
 
-typedef apd_status reading(const char *path, void *out, apd_error *error);
-
-/* A commit that is replaced while it is read may lose its parts under the reader: then the newer one is read. */
-static apd_status read_newest(const char *path, reading *attempt, void *out, apd_error *error) {
+apd_status apd_checkpoint_read_newest(const char *path, apd_checkpoint_reading *attempt, void *out,
+                                      apd_error *error) {
     enum { ATTEMPTS = 20 };
     for (int i = 1;; i++) {
         apd_error found = {0};
@@ -256,22 +254,22 @@ static apd_status read_newest(const char *path, reading *attempt, void *out, apd
 
 apd_status apd_checkpoint_read_state(const char *path, apd_run_state *state, apd_error *error) {
     findings found = {state, NULL};
-    return read_newest(path, survey_once, &found, error);
+    return apd_checkpoint_read_newest(path, survey_once, &found, error);
 }
 
 apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_capacity *capacity,
                                  apd_error *error) {
     findings found = {state, capacity};
-    return read_newest(path, survey_once, &found, error);
+    return apd_checkpoint_read_newest(path, survey_once, &found, error);
 }
 
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error) {
-    return read_newest(path, verify_once, groups, error);
+    return apd_checkpoint_read_newest(path, verify_once, groups, error);
 }
 
 apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error) {
     char *target = apd_duplicate_text(to);
-    apd_status status = read_newest(path, pack_once, target, error);
+    apd_status status = apd_checkpoint_read_newest(path, pack_once, target, error);
     free(target);
     return status == APD_OK ? apd_checkpoint_verify(to, groups, error) : status;
 }

@@ -11,7 +11,7 @@
 
 #include "io/data/pixels.h"
 #include "io/data/stream.h"
-#include "mpi/exchange/partition.h"
+#include "network/partition.h"
 
 typedef struct apd_train_set apd_train_set;
 typedef struct apd_eval_set apd_eval_set;

@@ -101,14 +101,22 @@ static void on_fault(int number, siginfo_t *facts, void *context) {
 
 /* --- before it ------------------------------------------------------------------------------------------- */
 
+/* Debian's builds have names of their own. */
+static bool is_hdf5(const char *path) {
+    static const char *const names[] = {"libhdf5.", "libhdf5-", "libhdf5_serial.", "libhdf5_openmpi.",
+                                        "libhdf5_mpich."};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strstr(path, names[i]) != NULL)
+            return true;
+    return false;
+}
+
 /* The executable parts of the object that this code is in, and of HDF5. */
 static int find_code(struct dl_phdr_info *object, size_t size, void *unused) {
     uintptr_t here = (uintptr_t)&find_code;
-    bool is_library = strstr(object->dlpi_name, "hdf5") != NULL && strstr(object->dlpi_name, "hdf5_") == NULL;
+    bool is_library = is_hdf5(object->dlpi_name);
     (void)size;
     (void)unused;
-    is_library = is_library || strstr(object->dlpi_name, "libhdf5_openmpi") != NULL ||
-                 strstr(object->dlpi_name, "libhdf5_mpich") != NULL;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         code found = {object->dlpi_addr + part->p_vaddr, object->dlpi_addr + part->p_vaddr + part->p_memsz};

@@ -27,9 +27,9 @@
 #ifndef APD_MPI_EXCHANGE_EXCHANGE_H
 #define APD_MPI_EXCHANGE_EXCHANGE_H
 
-#include "mpi/exchange/partition.h"
 #include "mpi/team/team.h"
 #include "network/gradient.h"
+#include "network/partition.h"
 
 typedef struct apd_exchange apd_exchange;
 

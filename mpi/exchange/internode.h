@@ -12,8 +12,8 @@
 #define APD_MPI_EXCHANGE_INTERNODE_H
 
 #include "mpi/exchange/gradients.h"
-#include "mpi/exchange/partition.h"
 #include "mpi/team/comm.h"
+#include "network/partition.h"
 
 typedef struct apd_internode apd_internode;
 

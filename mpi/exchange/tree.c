@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "mpi/exchange/partition.h"
+#include "network/partition.h"
 
 #include <stdlib.h>
 

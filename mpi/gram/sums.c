@@ -1,7 +1,7 @@
 #include "mpi/gram/sums.h"
 
 #include "base/memory.h"
-#include "mpi/exchange/partition.h"
+#include "network/partition.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -244,7 +244,7 @@ static apd_status run_export(const void *given, int count, const char *const *ar
     if (options->raw && options->onnx == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--raw needs --onnx");
     apd_trained_run file;
-    APD_TRY(apd_trained_run_open(arguments[0], &file, error));
+    APD_TRY(apd_trained_run_open(arguments[0], false, &file, error));
     apd_status status = export_tasks(&file, options, error);
     apd_trained_run_close(&file);
     return status;

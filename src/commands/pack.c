@@ -2,7 +2,7 @@
 #include "base/counted.h"
 #include "commands/commands.h"
 #include "engine/run.h"
-#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/commits.h"
 #include "io/system/file.h"
 #include "io/system/lock.h"
 

@@ -196,7 +196,7 @@ static apd_status run_predict(const void *given, int count, const char *const *a
     apd_predict_images images = {0};
     apd_status status = apd_world_begin(&team, error);
     if (status == APD_OK) {
-        status = apd_trained_run_open(arguments[0], &file, error);
+        status = apd_trained_run_open(arguments[0], false, &file, error);
         status = apd_team_agree(team, status, error);
     }
     if (status == APD_OK)

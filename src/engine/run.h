@@ -2,20 +2,20 @@
 #ifndef APD_ENGINE_RUN_H
 #define APD_ENGINE_RUN_H
 
-#include "io/checkpoint/checkpoint.h"
 #include "io/data/dataset.h"
 #include "io/data/loader.h"
 #include "io/data/stream.h"
 #include "io/description/description.h"
+#include "io/saving/checkpoint.h"
 #include "io/system/lock.h"
 #include "io/system/runlog.h"
 #include "method/metrics.h"
 #include "method/solvers/solver.h"
 #include "mpi/exchange/exchange.h"
-#include "mpi/exchange/partition.h"
 #include "mpi/team/team.h"
 #include "mpi/watchdog/watch.h"
 #include "network/network.h"
+#include "network/partition.h"
 
 typedef struct apd_run {
     apd_team *team;

@@ -52,7 +52,7 @@ static apd_status find_task(const apd_run *run, const apd_trained_run *teacher, 
 
 static apd_status open_teacher(const apd_run *run, int number, apd_trained_run *out, apd_error *error) {
     const char *path = run->description->training.teachers[number];
-    APD_TRY(apd_trained_run_open(path, out, error));
+    APD_TRY(apd_trained_run_open(path, false, out, error));
     const char *key = unlike(run, out);
     if (key == NULL)
         return APD_OK;

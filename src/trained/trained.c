@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "io/checkpoint/commits.h"
-#include "io/checkpoint/reader.h"
 #include "io/data/pixels.h"
 #include "io/data/stream.h"
 #include "io/description/yaml.h"
@@ -57,23 +56,49 @@ static apd_status read_about(apd_trained_run *file, apd_error *error) {
 
 /* --- a checkpoint ------------------------------------------------------------------------------------------ */
 
-apd_status apd_trained_run_open(const char *run, apd_trained_run *out, apd_error *error) {
-    apd_trained_run file = {0};
+static apd_status read_tasks(apd_trained_run *file, apd_error *error) {
+    file->tasks = apd_allocate(file->state->task_count, sizeof *file->tasks, "tasks");
+    for (int t = 0; t < file->state->task_count; t++)
+        if (file->state->records[t].class_count > 0)
+            APD_TRY(apd_theta_read_task(file->reader, t, &file->tasks[t], error));
+    apd_reader_close(file->reader);
+    return APD_OK;
+}
+
+static apd_status open_once(const char *path, void *out, apd_error *error) {
+    apd_trained_run *wanted = out, file = {.whole = wanted->whole, .path = apd_duplicate_text(path)};
     apd_status status;
-    APD_GO(apd_checkpoint_path(run, &file.path, error));
-    APD_GO(apd_reader_open(file.path, &file.reader, error));
+    APD_GO(apd_reader_open(path, &file.reader, error));
     file.state = apd_reader_state(file.reader);
     const char *text = file.state->run_yaml;
-    APD_GO(apd_description_parse(file.path, text, (int64_t)strlen(text), NULL, 0, &file.description, error));
+    APD_GO(apd_description_parse(path, text, (int64_t)strlen(text), NULL, 0, &file.description, error));
     APD_GO(read_about(&file, error));
-    *out = file;
+    APD_GO(apd_theta_read_terms(file.reader, &file.terms, error));
+    if (file.whole)
+        APD_GO(read_tasks(&file, error));
+    *wanted = file;
     return APD_OK;
 out:
     apd_trained_run_close(&file);
     return status;
 }
 
+apd_status apd_trained_run_open(const char *run, bool whole, apd_trained_run *out, apd_error *error) {
+    apd_trained_run file = {.whole = whole};
+    char *path = NULL;
+    APD_TRY(apd_checkpoint_path(run, &path, error));
+    apd_status status = apd_checkpoint_read_newest(path, open_once, &file, error);
+    if (status == APD_OK)
+        *out = file;
+    free(path);
+    return status;
+}
+
 void apd_trained_run_close(apd_trained_run *file) {
+    for (int t = 0; file->tasks != NULL && t < file->state->task_count; t++)
+        apd_item_clear(&file->tasks[t]);
+    free(file->tasks);
+    apd_theta_clear_terms(&file->terms);
     for (int c = 0; c < file->class_count; c++)
         free(file->class_names[c]);
     free((void *)file->class_names);
@@ -123,15 +148,14 @@ static apd_status check_layout(const apd_trained_run *file, const apd_layout *mi
 
 static apd_status read_theta(const apd_trained_run *file, int place, const apd_layout *layout, float *theta,
                              apd_error *error) {
-    for (int b = 0; b < layout->block_count; b++) {
-        const apd_block *block = &layout->blocks[b];
-        float *weights = NULL, *bias = NULL;
-        APD_TRY(apd_reader_theta(file->reader, place, b, &weights, &bias, error));
-        memcpy(theta + block->weight, weights, (size_t)(block->rows * block->cols) * sizeof *theta);
-        memcpy(theta + block->bias, bias, (size_t)block->rows * sizeof *theta);
-        free(weights);
-        free(bias);
-    }
+    apd_item read = {0};
+    if (!file->whole)
+        APD_TRY(apd_theta_read_task(file->reader, place, &read, error));
+    const apd_item *task = file->whole ? &file->tasks[place] : &read;
+    for (int b = 0; b < layout->block_count; b++)
+        apd_theta_compose(&file->terms, task, b, theta + layout->blocks[b].weight,
+                          theta + layout->blocks[b].bias);
+    apd_item_clear(&read);
     return APD_OK;
 }
 
@@ -185,8 +209,6 @@ apd_status apd_trained_read(const apd_trained_run *file, int place, apd_trained 
     APD_GO(check_layout(file, layout, error));
     made.theta = apd_allocate(layout->size, sizeof *made.theta, "a task's parameters");
     APD_GO(read_theta(file, place, layout, made.theta, error));
-    apd_transform_spec spec = apd_trained_transform(&made);
-    made.transform = apd_transform_create(&spec);
     *out = made;
     return APD_OK;
 out:
@@ -195,7 +217,6 @@ out:
 }
 
 void apd_trained_clear(apd_trained *trained) {
-    apd_transform_destroy(trained->transform);
     apd_network_destroy(trained->network);
     free(trained->theta);
     *trained = (apd_trained){0};

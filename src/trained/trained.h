@@ -4,7 +4,7 @@
 #ifndef APD_TRAINED_TRAINED_H
 #define APD_TRAINED_TRAINED_H
 
-#include "io/checkpoint/state.h"
+#include "io/checkpoint/theta.h"
 #include "io/data/transform.h"
 #include "io/description/description.h"
 #include "network/network.h"
@@ -14,8 +14,11 @@
 
 typedef struct apd_trained_run {
     char *path;
-    struct apd_reader *reader;
+    bool whole; /* all tasks were read with it, and its files are closed */
+    apd_reader *reader;
     const apd_run_state *state;   /* the reader's */
+    apd_theta_terms terms;        /* what its tasks share */
+    apd_item *tasks;              /* (T) where whole; forgotten ones are {0} */
     apd_description *description; /* the run's */
     apd_image_shape shape;        /* of its images */
     bool is_float;                /* they are float32, taken as they are; otherwise uint8, divided by 255 */
@@ -23,9 +26,10 @@ typedef struct apd_trained_run {
     char **class_names; /* (class_count) of the data file; NULL: it had none */
 } apd_trained_run;
 
-/* Open RUN as commands take it, a run's folder or a checkpoint. Statuses: those of apd_checkpoint_path and apd_reader_open; DATA
- * where the checkpoint contradicts itself. `*out` is set on success only; close it. */
-apd_status apd_trained_run_open(const char *run, apd_trained_run *out, apd_error *error);
+/* Open RUN as commands take it, a run's folder or a checkpoint; `whole`: read everything now, so that apd_trained_read reads no file
+ * and any thread may call it. Statuses: those of apd_checkpoint_path, apd_reader_open and apd_reader_item; DATA where the checkpoint
+ * contradicts itself. `*out` is set on success only; close it. */
+apd_status apd_trained_run_open(const char *run, bool whole, apd_trained_run *out, apd_error *error);
 void apd_trained_run_close(apd_trained_run *file);
 
 /* The place in the stream of a task by its number or name. Status: USAGE when there is none, when it is forgotten, or when `text` is
@@ -40,7 +44,6 @@ typedef struct apd_trained {
     apd_network *network;            /* its head has record->class_count classes */
     float *theta;                    /* as apd_network_layout says */
     apd_normalisation normalisation; /* of its images: no deviation is 0 */
-    apd_transform *transform;
 } apd_trained;
 
 /* Read the network of the task at `place`, which is not forgotten. Statuses: DATA, IO, REQUEUE. `*out` is set on success only; clear
@@ -59,7 +62,7 @@ int32_t *apd_trained_pixels(const apd_trained *trained);
 const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]);
 
 /* softmax(logits) of n images (n, C, H, W) as a data file has them: uint8, or float32 if file->is_float. They are passed in
- * portions of log.evaluate_batch from the first on, as apd evaluate passes them.
+ * portions of log.evaluate_batch from the first on, as apd evaluate passes them. Any thread; several at a time.
  *   probabilities   (n, record->class_count), out; computed in double from the logits */
 void apd_trained_predict(const apd_trained *trained, const void *images, int64_t n, float *probabilities);
 

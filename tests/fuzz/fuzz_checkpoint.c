@@ -461,12 +461,6 @@ static void read_items(bool is_good) {
         check(status, &error, is_good);
         FUZZ_CHECK(status != APD_OK || apd_reader_sees(reader, keys[i]));
         apd_item_clear(&item);
-        for (int b = 0; keys[i].kind == APD_ITEM_TASK && b < state->block_count && b < 8; b++) {
-            float *weights = NULL, *bias = NULL;
-            check(apd_reader_theta(reader, keys[i].of, b, &weights, &bias, &error), &error, is_good);
-            free(weights);
-            free(bias);
-        }
     }
     free(keys);
     apd_reader_destroy(reader);

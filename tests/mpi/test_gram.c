@@ -12,8 +12,8 @@
 #include "agreed.h"
 #include "base/digest.h"
 #include "base/memory.h"
-#include "mpi/exchange/partition.h"
 #include "mpi/gram/gram.h"
+#include "network/partition.h"
 
 static apd_team *team;
 

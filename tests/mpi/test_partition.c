@@ -10,8 +10,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "mpi/exchange/partition.h"
 #include "mpi/exchange/tree.h"
+#include "network/partition.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 

@@ -8,7 +8,7 @@
 #include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "io/checkpoint/checkpoint.h"
+#include "io/saving/checkpoint.h"
 
 #include <inttypes.h>
 #include <math.h>

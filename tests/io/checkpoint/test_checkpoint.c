@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "checkpoint_cases.h"
-#include "io/checkpoint/reader.h"
+#include "io/checkpoint/theta.h"
 #include "method/clustering/consolidate.h"
 
 static void round_trip(sketch s) {
@@ -170,22 +170,30 @@ static void reader_theta_is_the_decompositions(void **state) {
     apd_reader *reader = NULL;
     apd_error error = {0};
     bool equal = true;
-    assert_agreed(team, apd_reader_open(f.newest, &reader, &error) == APD_OK);
-    for (int t = 0; t < TASKS; t++)
-        for (int b = 0; b < 4 && t != FORGOTTEN; b++) {
+    apd_theta_terms terms;
+    assert_agreed(team, apd_reader_open(f.newest, &reader, &error) == APD_OK &&
+                            apd_theta_read_terms(reader, &terms, &error) == APD_OK);
+    for (int t = 0; t < TASKS; t++) {
+        apd_item task = {0};
+        equal = equal && (t == FORGOTTEN || apd_theta_read_task(reader, t, &task, &error) == APD_OK);
+        for (int b = 0; b < 4 && t != FORGOTTEN && equal; b++) {
             int64_t rows = b == 3 ? class_count(t) : large.blocks[b].rows, cols = large.blocks[b].cols;
-            float *weights = NULL, *bias = NULL;
+            float *weights = apd_allocate(large.blocks[b].rows * cols, 4, "theta");
+            float *bias = apd_allocate(large.blocks[b].rows, 4, "bias");
             float *right = apd_allocate(large.blocks[b].rows * cols, 4, "theta");
             float *right_bias = apd_allocate(large.blocks[b].rows, 4, "bias");
             apd_decomposition_theta(whole, t, b, right, right_bias);
-            equal = equal && apd_reader_theta(reader, t, b, &weights, &bias, &error) == APD_OK &&
-                    same(weights, right, rows * cols, 4) && same(bias, right_bias, rows, 4);
+            apd_theta_compose(&terms, &task, b, weights, bias);
+            equal = same(weights, right, rows * cols, 4) && same(bias, right_bias, rows, 4);
             free(weights);
             free(bias);
             free(right);
             free(right_bias);
         }
+        apd_item_clear(&task);
+    }
     assert_agreed(team, equal);
+    apd_theta_clear_terms(&terms);
     apd_reader_destroy(reader);
     apd_decomposition_destroy(whole);
     end(&f);

@@ -8,8 +8,8 @@
 
 #include "checkpoint_cases.h"
 #include "io/checkpoint/links.h"
-#include "io/checkpoint/plan.h"
 #include "io/checkpoint/store.h"
+#include "io/saving/plan.h"
 #include "method/clustering/consolidate.h"
 #include "method/clustering/recentre.h"
 #include "method/solvers/retroactive_update.h"

@@ -3,8 +3,8 @@
  * A commit writes the items that changed, and rewrites those still needed of old parts that are mostly no longer needed. Items
  * are assigned to parts in their order; shared parameters, tasks and the task in training never share a part. Where a part
  * ends depends on its items only, so that parts are the same at every P. */
-#ifndef APD_IO_CHECKPOINT_PLAN_H
-#define APD_IO_CHECKPOINT_PLAN_H
+#ifndef APD_IO_SAVING_PLAN_H
+#define APD_IO_SAVING_PLAN_H
 
 #include "io/checkpoint/schema.h"
 #include "mpi/team/team.h"

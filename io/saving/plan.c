@@ -1,4 +1,4 @@
-#include "io/checkpoint/plan.h"
+#include "io/saving/plan.h"
 
 #include "base/memory.h"
 #include "io/system/fault.h"

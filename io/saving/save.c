@@ -1,12 +1,12 @@
 /* Saving a commit from all ranks: parts side by side, then checkpoint.h5 by rank 0, then the rename. */
-#include "io/checkpoint/checkpoint.h"
+#include "io/saving/checkpoint.h"
 
 #include "base/heartbeat.h"
 #include "base/memory.h"
 #include "io/checkpoint/links.h"
 #include "io/checkpoint/root.h"
-#include "io/checkpoint/scatter.h"
 #include "io/checkpoint/store.h"
+#include "io/saving/scatter.h"
 #include "io/system/durable.h"
 #include "io/system/fault.h"
 #include "io/system/file.h"

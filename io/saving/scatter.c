@@ -1,4 +1,4 @@
-#include "io/checkpoint/scatter.h"
+#include "io/saving/scatter.h"
 
 #include "base/memory.h"
 #include "io/checkpoint/store.h"

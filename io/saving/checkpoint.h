@@ -1,20 +1,17 @@
-/* checkpoint: all that a run has learned, in HDF5 files with a group a task. README.md has the map of this folder.
+/* checkpoint: all that a run has learned, in HDF5 files with a group a task. io/checkpoint/README.md has the map of a commit.
  *
  *   RUN/checkpoint.h5            the newest commit: the run's state, where each item lies (root.h), and links for others
  *   RUN/segments/000012-0.h5     parts: what commit 12 wrote (schema.h), never changed again
  *   RUN/checkpoint.previous.h5   the commit before, for when the newest turns out to be damaged
  *
- * A task's theta, to the bit, in float32 arithmetic and in this order: the product mask * sigma, row by row; plus the
- * values of the task's cluster at their columns, where it is in one; then, at the columns of tau's entries (code.h), their values instead.
- *
  * Equal contents give equal files, byte for byte, at every number of ranks. */
-#ifndef APD_IO_CHECKPOINT_CHECKPOINT_H
-#define APD_IO_CHECKPOINT_CHECKPOINT_H
+#ifndef APD_IO_SAVING_CHECKPOINT_H
+#define APD_IO_SAVING_CHECKPOINT_H
 
 #include "io/checkpoint/commits.h"
 #include "method/decomposition.h"
-#include "mpi/exchange/partition.h"
 #include "mpi/team/team.h"
+#include "network/partition.h"
 
 /* Write commit state->commit + 1 and make it the newest. Collective; all ranks return the same status.
  *

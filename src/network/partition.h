@@ -4,8 +4,8 @@
  * Each rank has a contiguous range of shards, and of the rows of each block; range lengths differ by at most one
  * between ranks, and a rank may have no rows of a small block. No result depends on P: results are made by shard or by
  * row, and sums over shards follow the fixed tree below. */
-#ifndef APD_MPI_EXCHANGE_PARTITION_H
-#define APD_MPI_EXCHANGE_PARTITION_H
+#ifndef APD_NETWORK_PARTITION_H
+#define APD_NETWORK_PARTITION_H
 
 #include "base/status.h"
 #include "network/layout.h"

@@ -1,4 +1,4 @@
-#include "mpi/exchange/partition.h"
+#include "network/partition.h"
 
 #include "base/memory.h"
 

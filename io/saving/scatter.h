@@ -2,12 +2,12 @@
  *
  * The parts are distributed over the ranks that see the run's folder, one each at a time, so that many small tasks are written
  * and read in parallel. Each all-to-all moves one item of each of these parts, packed. */
-#ifndef APD_IO_CHECKPOINT_SCATTER_H
-#define APD_IO_CHECKPOINT_SCATTER_H
+#ifndef APD_IO_SAVING_SCATTER_H
+#define APD_IO_SAVING_SCATTER_H
 
-#include "io/checkpoint/plan.h"
 #include "io/checkpoint/reader.h"
-#include "mpi/exchange/partition.h"
+#include "io/saving/plan.h"
+#include "network/partition.h"
 
 /* Write the plan's parts beside the checkpoint `path`, wait until they are synced, and set the plan's digests and sizes, on
  * all ranks. `*files` (part_count; NULL where another rank wrote) are to be kept or destroyed. All ranks return the same.

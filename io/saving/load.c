@@ -1,8 +1,8 @@
 /* Loading a commit at any number of ranks: every rank has the state, items are read by the ranks that see them. */
-#include "io/checkpoint/checkpoint.h"
+#include "io/saving/checkpoint.h"
 
 #include "base/memory.h"
-#include "io/checkpoint/scatter.h"
+#include "io/saving/scatter.h"
 #include "io/system/file.h"
 
 #include <inttypes.h>
