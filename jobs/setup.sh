@@ -10,13 +10,13 @@ packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bi
           libscalapack-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev libpng-dev libjpeg-dev libxxhash-dev
           liblzma-dev zlib1g-dev hdf5-tools gnuplot-nox)
 test_packages=(libcmocka-dev clang-format python3-h5py python3-numpy shellcheck xz-utils slurm-wlm munge iproute2
-               strace)
+               strace mandoc zsh fish python3-jsonschema python3-yaml)
 
 usage() {
     cat <<'TEXT'
 usage: jobs/setup.sh [--tests]
   --tests   also what the tests need (cmocka, clang-format, h5py, numpy, shellcheck, xz, Slurm with munge, iproute2,
-            strace)
+            strace, mandoc, zsh, fish, jsonschema, PyYAML)
 TEXT
 }
 

@@ -1,29 +1,17 @@
-/* main: the table of commands; turns a failure into one line on stderr and an exit status. */
+/* main: parses the options of the chosen command, and turns a failure into one line on stderr and an exit status. */
 #include "base/memory.h"
-#include "bench/bench.h"
-#include "commands/commands.h"
-#include "plan/plan.h"
-#include "report/command.h"
-#include "study/command.h"
+#include "table.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const apd_command *const commands[] = {
-    &apd_command_train,    &apd_command_study,   &apd_command_status,   &apd_command_plan,
-    &apd_command_evaluate, &apd_command_inspect, &apd_command_verify,   &apd_command_pack,
-    &apd_command_predict,  &apd_command_export,  &apd_command_forget,   &apd_command_compare,
-    &apd_command_report,   &apd_command_import,  &apd_command_generate, &apd_command_contact,
-    &apd_command_bench};
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *file) {
     (void)fputs("apd: continual learning on long task streams by Additive Parameter Decomposition\n\n"
                 "usage: [mpirun -n P] apd COMMAND [ARGUMENTS] [OPTIONS]\n\n",
                 file);
-    for (int i = 0; i < COMMANDS; i++)
-        (void)fprintf(file, "  apd %-9s %-22s %s\n", commands[i]->name, commands[i]->arguments,
-                      commands[i]->summary);
+    for (int i = 0; i < apd_command_count; i++)
+        (void)fprintf(file, "  apd %-10s %-22s %s\n", apd_commands[i]->name, apd_commands[i]->arguments,
+                      apd_commands[i]->summary);
     (void)fputs(
         "\n\"apd COMMAND --help\" says more; \"apd train --help-keys\" lists the keys of a run description.\n"
         "Exit status: 0 done, 1 some runs of a study failed, 2 usage, 65 bad data, 69 run in use, 70 "
@@ -41,13 +29,6 @@ static bool is_other_rank(void) {
             return strcmp(rank, "0") != 0;
     }
     return false;
-}
-
-static const apd_command *find_command(const char *name) {
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
 }
 
 static int run_command(const apd_command *command, int argc, char **argv) {
@@ -76,7 +57,7 @@ static int run_command(const apd_command *command, int argc, char **argv) {
 int main(int argc, char **argv) {
     bool speaks = !is_other_rank();
     const char *name = argc < 2 ? "" : argv[1];
-    const apd_command *command = find_command(name);
+    const apd_command *command = apd_command_find(name);
     if (command != NULL)
         return run_command(command, argc - 2, argv + 2);
     if (!speaks)

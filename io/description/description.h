@@ -190,4 +190,7 @@ void apd_description_set_shards(apd_description *description, int shards);
 void apd_description_help(FILE *file);
 void apd_description_reference(FILE *file);
 
+/* Write the JSON Schema (draft-07) of run descriptions. */
+void apd_description_schema(FILE *file);
+
 #endif

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_LAYERS 1000
-
 /* --- the table of layers -------------------------------------------------------------------------------- */
 
 static const char *const paddings[] = {"same", "valid", NULL};
@@ -157,9 +155,9 @@ apd_status apd_layers_read(const apd_place *place, const char *key, const apd_op
     apd_description *description = base;
     if (node->kind != APD_YAML_LIST)
         return apd_value_refuse(place, key, node, "a list of layers");
-    if (node->count > MOST_LAYERS)
+    if (node->count > APD_MOST_LAYERS)
         return apd_place_fail(place, node->line, "%s has %d layers; at most %d are allowed", key, node->count,
-                              MOST_LAYERS);
+                              APD_MOST_LAYERS);
     apd_layer_spec *layers = apd_allocate(node->count, sizeof *layers, "the layers");
     for (int i = 0; i < node->count; i++) {
         apd_status status = read_layer(place, key, i + 1, &node->items[i], &layers[i]);

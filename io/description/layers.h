@@ -4,7 +4,7 @@
 
 #include "io/description/values.h"
 
-enum { APD_LAYER_FIELDS = 4 };
+enum { APD_LAYER_FIELDS = 4, APD_MOST_LAYERS = 1000 };
 
 typedef struct apd_layer_row {
     const char *name;

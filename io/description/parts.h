@@ -4,7 +4,8 @@
 #define APD_IO_DESCRIPTION_PARTS_H
 
 #include "io/description/description.h"
-#include "io/description/yaml.h"
+#include "io/description/values.h"
+#include "io/system/json.h"
 
 /* apd_description_parse from YAML that was parsed before; its lines are those of the file `name`. */
 apd_status apd_description_build(const char *name, const apd_yaml_node *root, const char *const *settings,
@@ -15,5 +16,13 @@ apd_status apd_description_build(const char *name, const apd_yaml_node *root, co
  * USAGE. */
 apd_status apd_description_value(const apd_place *place, const char *key, const apd_yaml_node *node, int line,
                                  int *option, char **value);
+
+#define APD_JSON_SCHEMA "http://json-schema.org/draft-07/schema#"
+
+/* Within an object: the schema of a run description, `whole` or without required keys. */
+void apd_description_schema_fields(apd_json *json, bool whole);
+
+/* Within an object: `key`, and the schema of the option's value. */
+void apd_option_schema(apd_json *json, const char *key, const apd_option *option);
 
 #endif

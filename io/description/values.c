@@ -269,18 +269,17 @@ static const kind_row kinds[APD_KINDS] = {
                           "a list with a list of class numbers for each task"},
     [APD_KIND_LAYERS] = {NULL, apd_layers_read, apd_layers_write, apd_layers_clear, "a list of layers"}};
 
-/* The option's name `i`, or NULL behind the last. */
-static const char *name_at(const apd_option *option, int i) {
+const char *apd_value_name(const apd_option *option, int i) {
     if (option->kind == APD_KIND_METHOD)
         return i < apd_method_count ? apd_methods[i].name : NULL;
-    return option->names[i];
+    return option->names != NULL ? option->names[i] : NULL;
 }
 
 static void need_of_names(const apd_option *option, char *text, size_t size) {
     size_t used = 0;
-    for (int i = 0; name_at(option, i) != NULL && used < size; i++) {
-        const char *joint = i == 0 ? "" : name_at(option, i + 1) == NULL ? " or " : ", ";
-        int wrote = snprintf(text + used, size - used, "%s%s", joint, name_at(option, i));
+    for (int i = 0; apd_value_name(option, i) != NULL && used < size; i++) {
+        const char *joint = i == 0 ? "" : apd_value_name(option, i + 1) == NULL ? " or " : ", ";
+        int wrote = snprintf(text + used, size - used, "%s%s", joint, apd_value_name(option, i));
         used += wrote > 0 ? (size_t)wrote : 0;
     }
 }

@@ -66,6 +66,9 @@ void apd_value_clear(const apd_option *option, void *base);
 /* What the option takes: "a whole number from 1 to 100", "count, median or none". */
 void apd_value_need(const apd_option *option, char *text, size_t size);
 
+/* The option's allowed text `i`: NULL behind the last, or if any is allowed. */
+const char *apd_value_name(const apd_option *option, int i);
+
 /* Fail with USAGE: `key` holds `node` (NULL: nothing was given), `need` is needed. */
 apd_status apd_value_refuse(const apd_place *place, const char *key, const apd_yaml_node *node,
                             const char *need);

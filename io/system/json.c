@@ -100,6 +100,11 @@ void apd_json_flag(apd_json *json, const char *key, bool value) {
     (void)fputs(value ? "true" : "false", json->file);
 }
 
+void apd_json_raw(apd_json *json, const char *key, const char *value) {
+    lead(json, key);
+    (void)fputs(value, json->file);
+}
+
 bool apd_json_find(const char *text, const char *key, char *value, size_t room) {
     char quoted[64];
     size_t used = 0;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { APD_JSON_DEPTH = 16 };
+enum { APD_JSON_DEPTH = 24 };
 
 /* Start with {.file = ...}. The caller owns the file and checks it for errors. */
 typedef struct apd_json {
@@ -31,6 +31,7 @@ void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
 void apd_json_number(apd_json *json, const char *key, double value);
 void apd_json_flag(apd_json *json, const char *key, bool value);
+void apd_json_raw(apd_json *json, const char *key, const char *value); /* JSON already */
 
 /* The value of the top-level key `key` in the text of a flat object, as apd_json writes one: a text without its quotes
  * and escapes, anything else as it stands, cut to `room`. Returns whether it is there. */

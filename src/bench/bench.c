@@ -343,9 +343,19 @@ const apd_command apd_command_bench = {
     .name = "bench",
     .arguments = "",
     .summary = "measure this machine: kernels, steps, earlier tasks, and a model of more ranks",
-    .details = "Trains networks of known shapes on random images, with the steps of apd train. Figures are "
-               "medians, or\n"
-               "means of the middle half, over interleaved repeats. Predictions are marked as such.",
+    .details =
+        "Trains networks of known shapes on random images, with the steps of apd train: matrix products and\n"
+        "memory, every layer forward and backward, the sum of gradients, the solver's update, and whole "
+        "steps\n"
+        "after several numbers of earlier tasks; numbers that would not fit in half of the free memory are\n"
+        "left out. Figures are medians, or means of the middle half, over rounds that take turns. A model\n"
+        "made of them is printed beside the measured step, and its predictions are marked as such.\n"
+        "\n"
+        "--scaling measures each number of ranks on the first and on the last ranks in turn, with one shard\n"
+        "per rank unless shards is set. Efficiency is the share of a perfect speed-up against the mean of "
+        "the\n"
+        "first rank and the last alone, and against the slower of them, for which a step waits. With equal\n"
+        "shards the digests of one batch are equal at every number of ranks.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

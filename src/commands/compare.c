@@ -231,14 +231,22 @@ const apd_command apd_command_compare = {
     .arguments = "RUN RUN ...",
     .summary = "orders and seeds of one stream side by side: OPD, AOPD, MOPD",
     .details =
-        "RUN is a run's folder or a checkpoint. The runs may differ only in seed and stream.order; runs "
-        "with\n"
-        "the same order of tasks are averaged over their seeds. OPD of a task: its largest minus its\n"
-        "smallest final accuracy over the orders; AOPD and MOPD: the mean and the largest of these.\n"
-        "BWT: accuracy now minus accuracy when learned. Capacity: non-zeros of sigma, tau and masks,\n"
-        "divided by one network's weights; +heads: with heads and biases; bytes: the checkpoint's size\n"
-        "divided by that of one dense network. --tables writes results.csv, tasks.csv, summary.csv,\n"
-        "paired.csv, tables.md and tables.tex of runs (folders) that may differ in any key: docs/tables.md.",
+        "RUN is a run's folder or a checkpoint; the data file is not needed. The runs may differ only in "
+        "seed\n"
+        "and stream.order, and in keys on which no result depends; runs with the same order of tasks are\n"
+        "averaged over their seeds. Tasks are matched by their number in the description, and one that a "
+        "run\n"
+        "has forgotten is left out of all figures. An order is named by its letter, or by a number.\n"
+        "\n"
+        "OPD of a task: its largest minus its smallest final accuracy over the orders; AOPD and MOPD: the\n"
+        "mean and the largest of these. BWT: accuracy now minus accuracy when learned. Capacity: non-zeros "
+        "of\n"
+        "sigma, tau and masks, divided by one network's weights; +heads: with heads and biases; bytes: the\n"
+        "checkpoint's size divided by that of one dense network.\n"
+        "\n"
+        "--csv has the columns scope, order, run, seed, task, name, measure and value; accuracies and\n"
+        "capacities are shares. --tables writes results.csv, tasks.csv, summary.csv, paired.csv, tables.md\n"
+        "and tables.tex, and prints nothing: docs/tables.md.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

@@ -76,7 +76,9 @@ const apd_command apd_command_evaluate = {
     .name = "evaluate",
     .arguments = "RUN",
     .summary = "measure every task of a run again from its checkpoint",
-    .details = "RUN is the run's folder or a checkpoint. The result does not depend on the number of ranks.",
+    .details =
+        "RUN is the run's folder or a checkpoint. The result does not depend on the number of ranks. An\n"
+        "accuracy that differs from the recorded one is marked, and the exit status is then 65.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

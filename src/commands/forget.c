@@ -303,10 +303,11 @@ const apd_command apd_command_forget = {
     .arguments = "RUN",
     .summary = "delete tasks from a run for good; no other task changes by a bit",
     .details =
-        "RUN is the run's folder. The task's mask, tau, biases, head and membership in clusters are "
-        "deleted,\n"
-        "a new commit is written, and a certificate lists every other task's digest and accuracy before and\n"
-        "after.",
+        "RUN is the run's folder. The task's mask, tau, biases, head and membership in clusters are deleted\n"
+        "and a new commit is written: no byte of them remains in the run's folder. A certificate lists "
+        "every\n"
+        "other task's digest and accuracy before and after. What the task taught the shared parameters "
+        "stays.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

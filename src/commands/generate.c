@@ -67,6 +67,7 @@ const apd_command apd_command_generate = {
     .name = "generate",
     .arguments = "",
     .summary = "make a data file of procedural glyphs, with no download",
+    .details = "An image depends only on the seed, its class and its number.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

@@ -62,6 +62,7 @@ const apd_command apd_command_inspect = {
     .name = "inspect",
     .arguments = "RUN",
     .summary = "print what a run has learned: tasks, accuracies, capacity",
+    .details = "RUN is the run's folder or a checkpoint. The data file has to be where it was.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

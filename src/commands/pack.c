@@ -28,6 +28,9 @@ const apd_command apd_command_verify = {
     .name = "verify",
     .arguments = "RUN",
     .summary = "read a whole checkpoint and check every digest",
+    .details = "RUN is the run's folder or a checkpoint. Names the first group that is damaged. Changes "
+               "nothing, and\n"
+               "may be used while the run is written.",
     .options = no_options,
     .least = 1,
     .most = 1,
@@ -84,7 +87,9 @@ const apd_command apd_command_pack = {
     .name = "pack",
     .arguments = "RUN",
     .summary = "copy a run's newest commit into one self-contained file",
-    .details = "RUN is the run's folder or a checkpoint. Every command takes the packed file as RUN.",
+    .details =
+        "RUN is the run's folder or a checkpoint, which may be written meanwhile. Every command takes the\n"
+        "packed file as RUN.",
     .options = pack_table,
     .defaults = &pack_defaults,
     .options_size = sizeof pack_defaults,

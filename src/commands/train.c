@@ -94,12 +94,20 @@ const apd_command apd_command_train = {
     .arguments = "RUN.yaml",
     .summary = "train a stream of tasks, or resume a run that was stopped",
     .details =
-        "RUN.yaml describes the data, the stream of tasks, the network, the method and the training. The "
-        "run\n"
-        "is kept in a folder (key output, by default runs/NAME); if the folder holds a commit, the run "
-        "resumes\n"
-        "from it. SIGUSR1, SIGTERM or a file named stop in the folder: commit and stop with exit status 75;\n"
-        "the same command resumes the run. SIGUSR2: commit and continue.",
+        "RUN.yaml describes the data, the stream of tasks, the network, the method and the training. The\n"
+        "run is kept in a folder (key output, by default runs/NAME); if the folder holds a commit, the run\n"
+        "resumes at the next step after it, on any number of ranks up to the number of shards. Between two\n"
+        "starts training.epochs may change, for tasks that have not begun, and stream.tasks grow; any other\n"
+        "change of a key on which results depend is refused.\n"
+        "\n"
+        "The run commits after every checkpoint.tasks tasks, every checkpoint.minutes minutes, and on\n"
+        "signals. SIGUSR1, SIGTERM or a file named stop in the folder: commit and stop with exit status 75;\n"
+        "the same command resumes the run. SIGUSR2: commit and continue.\n"
+        "\n"
+        "A rank that keeps the others waiting for longer than log.stall_seconds is named on standard error\n"
+        "with its host, process and phase, whether it is stopped, cannot be reached, or stands at one "
+        "place;\n"
+        "the line is repeated whenever the time has doubled. Nothing is ended.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

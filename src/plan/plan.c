@@ -351,10 +351,13 @@ const apd_command apd_command_plan = {
     .name = "plan",
     .arguments = "RUN.yaml",
     .summary = "what a run will need: memory, disk, steps, hours, a job for Slurm",
-    .details = "Trains nothing and makes no folder. Measures some steps of the run's network in memory, on "
-               "the ranks that\n"
-               "plan is started on; the plan is for --nodes with --ranks-a-node ranks each, by default the "
-               "present ones.",
+    .details =
+        "Prints the number of steps, memory per rank, disk, hours, and the sbatch line that asks for them.\n"
+        "Trains nothing and makes no folder: measures some steps of the run's network and data in memory, "
+        "on\n"
+        "the ranks that plan is started on, with no earlier task and with up to eight synthetic ones. The\n"
+        "plan is for --nodes with --ranks-a-node ranks each, by default the present ones; where shards is\n"
+        "auto, one shard per rank is assumed. Other assumptions are printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

@@ -363,10 +363,15 @@ const apd_command apd_command_study = {
     .arguments = "STUDY.yaml",
     .summary = "train many runs that differ in some keys, and tabulate their results",
     .details =
-        "STUDY.yaml has a base (a run description), a matrix of values, and more: docs/studies.md. A run\n"
-        "description serves, too, with --vary. Runs are kept in a folder each under the study's; finished\n"
-        "ones are skipped, interrupted ones resumed to the bit, and failed ones left until --retry. Signals\n"
-        "work as in apd train; a file named stop in the study's folder stops all runs.\n"
+        "STUDY.yaml has a base (a run description, or its file's name), a matrix of values, zip, exclude "
+        "and\n"
+        "include over keys written with dots, and name, output, shards, keep and launcher: docs/studies.md.\n"
+        "The keys ranks and repeat, too, may vary, to measure times. A run description serves as well, with\n"
+        "--vary. Runs are kept in a folder each under the study's; finished ones are skipped, interrupted\n"
+        "ones resumed to the bit, and failed ones left until --retry. Signals work as in apd train; a file\n"
+        "named stop in the study's folder stops all runs. A change of the study to which a finished run no\n"
+        "longer belongs is refused; more runs are not.\n"
+        "\n"
         "Exit status: 75 runs are to be continued (before all else), 1 some failed, 0 all are done.",
     .options = table,
     .defaults = &defaults,

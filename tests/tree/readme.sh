@@ -43,7 +43,7 @@ program_names() {
     done | sort -u
 }
 
-# usage lines, of README.md or of the manual without its macros, as such a list
+# usage lines as such a list
 usage_names() {
     awk '/(^| )apd [a-z]+/ {
              match($0, /apd [a-z]+/); command = substr($0, RSTART + 4, RLENGTH - 4); print command
@@ -54,27 +54,17 @@ usage_names() {
          }' | sort -u
 }
 
-manual_section() {
-    awk -v title=".SH $1" '/^\.SH/ { inside = $0 == title } inside' jobs/apd.1 | sed 's/\\f[A-Z]//g; s/\\-/-/g'
-}
-
-# what the manual explains: an option stands right below .TP
-explained_names() {
-    manual_section COMMANDS | awk '
-        /^\.SS "apd / { gsub(/"/, ""); command = $3; print command }
-        above == ".TP" && $2 ~ /^--/ { print command " " $2 }
-        { above = $0 }' | sort -u
-}
-
 check_names() {
+    local command
     program_names >"$work/a"
     section Commands | sed -n '/^```text/,/^```$/p' | usage_names >"$work/b"
     same "apd --help and README.md's Commands"
-    manual_section SYNOPSIS | usage_names >"$work/b"
-    same "apd --help and the manual's synopsis"
-    explained_names >"$work/b"
-    same "apd --help and the manual's commands"
     "$APD" --help | sed -n 's/^  apd \([a-z]*\) .*/\1/p' | sort >"$work/commands"
+    while read -r command; do
+        "$APD" manual "$command" | sed -n '/^\.SH NAME/{n; s/^/.BR /; s/ \\- / (1) /p}'
+    done <"$work/commands" >"$work/a"
+    sed -n '/^\.BR apd\\-/{N; s/\n/ /; p}' jobs/apd.1 | sort >"$work/b"
+    same "apd --help and the manual's commands"
     grep -hoE '`apd [a-z]+' README.md docs/*.md | cut -d' ' -f2 | sort -u | comm -23 - "$work/commands" >"$work/unknown"
     [ ! -s "$work/unknown" ] || fail "the pages speak of apd $(cat "$work/unknown")"
 }
