@@ -87,6 +87,11 @@ void apd_json_integer(apd_json *json, const char *key, int64_t value) {
     (void)fprintf(json->file, "%" PRId64, value);
 }
 
+void apd_json_unsigned(apd_json *json, const char *key, uint64_t value) {
+    lead(json, key);
+    (void)fprintf(json->file, "%" PRIu64, value);
+}
+
 void apd_json_number(apd_json *json, const char *key, double value) {
     lead(json, key);
     if (isfinite(value))

@@ -29,6 +29,7 @@ void apd_json_end(apd_json *json); /* the innermost object or array */
 /* Escapes what JSON needs escaped; bytes that are not UTF-8 become the replacement character. */
 void apd_json_text(apd_json *json, const char *key, const char *value);
 void apd_json_integer(apd_json *json, const char *key, int64_t value);
+void apd_json_unsigned(apd_json *json, const char *key, uint64_t value);
 void apd_json_number(apd_json *json, const char *key, double value);
 void apd_json_flag(apd_json *json, const char *key, bool value);
 void apd_json_raw(apd_json *json, const char *key, const char *value); /* JSON already */

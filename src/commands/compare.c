@@ -8,6 +8,7 @@
 #include "io/system/csv.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
+#include "io/system/json.h"
 #include "method/order.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 typedef struct compare_options {
     const char *csv;
     const char *tables;
+    bool json;
 } compare_options;
 
 static const compare_options defaults = {0};
@@ -31,6 +33,7 @@ static const apd_cli_option table[] = {
      .argument = "FOLDER",
      .help = "write a study's tables of the runs into FOLDER instead; they may differ in any key",
      APD_CLI_HOLDS(compare_options, tables)},
+    {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(compare_options, json)},
     {0},
 };
 
@@ -72,13 +75,18 @@ static void percent(int width, double share) {
         (void)printf(" %*.2f", width, 100.0 * share);
 }
 
+/* The first run in an order. */
+static const apd_result *first_of(const apd_comparison *c, int order) {
+    int r = 0;
+    while (c->side.order_of[r] != order)
+        r++;
+    return &c->runs[r];
+}
+
 static void print_order(const apd_comparison *c, int order) {
     enum { SHOWN = 24 };
-    const apd_result *first = NULL;
+    const apd_result *first = first_of(c, order);
     (void)printf("order %-4s", label_of(c, order).text);
-    for (int r = c->run_count - 1; r >= 0; r--)
-        if (c->side.order_of[r] == order)
-            first = &c->runs[r];
     for (int p = 0; p < c->side.task_count && p < SHOWN; p++)
         (void)printf(" %d", first->records[p].id);
     (void)puts(c->side.task_count > SHOWN ? " ..." : "");
@@ -207,6 +215,80 @@ static apd_status write_csv(const apd_comparison *c, const char *path, apd_error
     return status;
 }
 
+/* --- JSON ---------------------------------------------------------------------------------- */
+
+static void put_orders(apd_json *json, const apd_comparison *c) {
+    apd_json_begin_array(json, "orders");
+    for (int o = 0; o < c->line.order_count; o++) {
+        const apd_result *first = first_of(c, o);
+        apd_json_begin_object(json, NULL);
+        apd_json_text(json, "order", label_of(c, o).text);
+        apd_json_begin_array(json, "tasks");
+        for (int p = 0; p < c->side.task_count; p++)
+            apd_json_integer(json, NULL, first->records[p].id);
+        apd_json_end(json);
+        apd_json_end(json);
+    }
+    apd_json_end(json);
+}
+
+static void put_tasks(apd_json *json, const apd_comparison *c) {
+    apd_json_begin_array(json, "tasks");
+    for (int t = 0; t < c->side.task_count; t++) {
+        apd_json_begin_object(json, NULL);
+        apd_json_integer(json, "task", c->side.tasks[t]);
+        apd_json_text(json, "name", apd_side_record(&c->side, 0, t)->name);
+        if (c->side.left_out[t] >= 0)
+            apd_json_text(json, "left_out_by", c->runs[c->side.left_out[t]].name);
+        apd_json_begin_object(json, "accuracy");
+        for (int o = 0; o < c->line.order_count; o++)
+            apd_json_number(json, label_of(c, o).text, c->line.means[(int64_t)o * c->side.task_count + t]);
+        apd_json_end(json);
+        apd_json_number(json, "opd", c->line.opd[t]);
+        apd_json_end(json);
+    }
+    apd_json_end(json);
+}
+
+static void put_runs(apd_json *json, const apd_comparison *c) {
+    apd_json_begin_array(json, "runs");
+    for (int r = 0; r < c->run_count; r++) {
+        apd_json_begin_object(json, NULL);
+        apd_json_text(json, "run", c->runs[r].name);
+        apd_json_text(json, "order", label_of(c, c->side.order_of[r]).text);
+        apd_json_unsigned(json, "seed", c->runs[r].description->seed);
+        for (int f = 0; f < FIGURES; f++)
+            apd_json_number(json, figures[f].name, c->side.figures[r][figures[f].measure]);
+        apd_json_end(json);
+    }
+    apd_json_end(json);
+}
+
+static void print_json(const apd_comparison *c) {
+    const apd_order_spread *spread = &c->line.spread;
+    apd_json json = {.file = stdout};
+    apd_json_begin_object(&json, NULL);
+    put_orders(&json, c);
+    put_tasks(&json, c);
+    put_runs(&json, c);
+    const bool spreads = c->line.order_count > 1;
+    apd_json_number(&json, "aopd", spreads ? spread->average : (double)NAN);
+    apd_json_number(&json, "mopd", spreads ? spread->largest : (double)NAN);
+    apd_json_integer(&json, "tasks_compared", spread->tasks);
+    apd_json_integer(&json, "least_seeds", spread->least_runs);
+    apd_json_integer(&json, "most_seeds", spread->most_runs);
+    apd_json_end(&json);
+}
+
+static void print_text(const apd_comparison *c) {
+    for (int o = 0; o < c->line.order_count; o++)
+        print_order(c, o);
+    print_tasks(c);
+    print_runs(c);
+    print_spread(c);
+    print_left_out(c);
+}
+
 static apd_status run(const void *given, int count, const char *const *arguments, apd_error *error) {
     const compare_options *options = given;
     apd_comparison comparison;
@@ -215,12 +297,7 @@ static apd_status run(const void *given, int count, const char *const *arguments
         return apd_compare_tables(options->tables, arguments, count, error);
     }
     APD_TRY(apd_comparison_make(arguments, count, &comparison, error));
-    for (int o = 0; o < comparison.line.order_count; o++)
-        print_order(&comparison, o);
-    print_tasks(&comparison);
-    print_runs(&comparison);
-    print_spread(&comparison);
-    print_left_out(&comparison);
+    (options->json ? print_json : print_text)(&comparison);
     apd_status status = options->csv != NULL ? write_csv(&comparison, options->csv, error) : APD_OK;
     apd_comparison_clear(&comparison);
     return status;

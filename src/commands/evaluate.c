@@ -1,14 +1,18 @@
 /* apd evaluate: measure the tasks of a run again, from its checkpoint and its data. */
 #include "base/counted.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "commands/commands.h"
 #include "engine/evaluator.h"
 #include "engine/run.h"
+#include "io/system/json.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 typedef struct evaluate_options {
     apd_cli_list settings;
+    bool json;
 } evaluate_options;
 
 static const evaluate_options defaults = {0};
@@ -18,56 +22,115 @@ static const apd_cli_option table[] = {
      .argument = "KEY=VALUE",
      .help = "override the run's description, for example data.file; may be repeated",
      APD_CLI_COLLECTS(evaluate_options, settings)},
+    {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(evaluate_options, json)},
     {0},
 };
 
-/* Measure every task; `*different` counts accuracies that differ from the recorded ones. Collective. */
-static apd_status evaluate_all(apd_run *run, int *different, apd_error *error) {
-    const apd_run_state *state = &run->state;
-    double sum = 0.0;
-    int measured = 0;
-    if (apd_run_speaks(run))
+static bool equals(double accuracy, double recorded) {
+    return accuracy == recorded || isnan(recorded); /* NaN: the run stopped before this evaluation */
+}
+
+static void print_row(const apd_run *run, int t, double accuracy) {
+    double recorded = run->state.accuracies.now[t];
+    (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, run->state.records[t].id,
+                 apd_utf8_shown(run->state.records[t].name).text, 100.0 * recorded, 100.0 * accuracy,
+                 isnan(recorded)              ? "  not recorded yet"
+                 : equals(accuracy, recorded) ? ""
+                                              : "  differs");
+}
+
+/* Measure every task but forgotten ones into `measured` (tasks), which are NaN. Collective. */
+static apd_status evaluate_all(apd_run *run, bool prints, double *measured, apd_error *error) {
+    prints = prints && apd_run_speaks(run);
+    if (prints)
         (void)printf("place  task  name                            recorded %%  measured %%\n");
-    for (int t = 0; t < state->task_count; t++) {
+    for (int t = 0; t < run->state.task_count; t++) {
+        measured[t] = NAN;
         if (run->decomposition->tasks[t] == NULL)
             continue;
-        double accuracy = 0.0, recorded = state->accuracies.now[t];
-        APD_TRY(apd_evaluate_task(run, t, &accuracy, error));
-        bool equal =
-            accuracy == recorded || isnan(recorded); /* NaN: the run stopped before this evaluation */
-        *different += !equal;
-        sum += accuracy;
-        measured++;
-        if (apd_run_speaks(run))
-            (void)printf("%5d %5d  %-30s %10.2f %11.2f%s\n", t, state->records[t].id,
-                         apd_utf8_shown(state->records[t].name).text, 100.0 * recorded, 100.0 * accuracy,
-                         isnan(recorded) ? "  not recorded yet"
-                         : equal         ? ""
-                                         : "  differs");
+        APD_TRY(apd_evaluate_task(run, t, &measured[t], error));
+        if (prints)
+            print_row(run, t, measured[t]);
     }
-    if (apd_run_speaks(run) && measured > 0)
-        (void)printf("average accuracy %.2f %% over %s; %s\n", 100.0 * sum / measured,
-                     apd_count(measured, "task").text,
-                     *different == 0 ? "all as recorded" : "some differ from the recorded ones");
     return APD_OK;
+}
+
+/* What the measured accuracies come to. */
+typedef struct findings {
+    int tasks, different; /* from the recorded ones */
+    double average;
+} findings;
+
+static findings find(const apd_run *run, const double *measured) {
+    findings found = {.average = NAN};
+    double sum = 0.0;
+    for (int t = 0; t < run->state.task_count; t++) {
+        if (isnan(measured[t]))
+            continue;
+        sum += measured[t];
+        found.tasks++;
+        found.different += !equals(measured[t], run->state.accuracies.now[t]);
+    }
+    if (found.tasks > 0)
+        found.average = sum / found.tasks;
+    return found;
+}
+
+static void print_json(const apd_run *run, const double *measured, const findings *found) {
+    apd_json json = {.file = stdout};
+    apd_json_begin_object(&json, NULL);
+    apd_json_text(&json, "checkpoint", run->checkpoint);
+    apd_json_text(&json, "evaluate", run->stream->measured == APD_PART_TEST ? "test" : "validation");
+    apd_json_begin_array(&json, "tasks");
+    for (int t = 0; t < run->state.task_count; t++) {
+        if (isnan(measured[t]))
+            continue;
+        double recorded = run->state.accuracies.now[t];
+        apd_json_begin_object(&json, NULL);
+        apd_json_integer(&json, "place", t);
+        apd_json_integer(&json, "task", run->state.records[t].id);
+        apd_json_text(&json, "name", run->state.records[t].name);
+        apd_json_number(&json, "recorded", recorded);
+        apd_json_number(&json, "measured", measured[t]);
+        apd_json_flag(&json, "differs", !equals(measured[t], recorded));
+        apd_json_end(&json);
+    }
+    apd_json_end(&json);
+    apd_json_number(&json, "average_accuracy", found->average);
+    apd_json_integer(&json, "different", found->different);
+    apd_json_end(&json);
+}
+
+static apd_status evaluate(apd_run *run, bool as_json, findings *found, apd_error *error) {
+    double *measured = apd_allocate(run->state.task_count, sizeof *measured, "accuracies");
+    apd_status status = evaluate_all(run, !as_json, measured, error);
+    *found = find(run, measured);
+    if (status == APD_OK && apd_run_speaks(run) && as_json)
+        print_json(run, measured, found);
+    else if (status == APD_OK && apd_run_speaks(run) && found->tasks > 0)
+        (void)printf("average accuracy %.2f %% over %s; %s\n", 100.0 * found->average,
+                     apd_count(found->tasks, "task").text,
+                     found->different == 0 ? "all as recorded" : "some differ from the recorded ones");
+    free(measured);
+    return status;
 }
 
 static apd_status run_evaluate(const void *given, int count, const char *const *arguments, apd_error *error) {
     const evaluate_options *options = given;
     (void)count;
     apd_run run;
-    int different = 0;
+    findings found = {0};
     apd_status status = apd_run_begin(&run, error);
     if (status == APD_OK)
         status = apd_run_open(&run, arguments[0], options->settings.values, options->settings.count, error);
     if (status == APD_OK)
-        status = evaluate_all(&run, &different, error);
-    if (status == APD_OK && different > 0)
+        status = evaluate(&run, options->json, &found, error);
+    if (status == APD_OK && found.different > 0)
         status = apd_fail(
             error, APD_ERROR_DATA,
             "%s: the accuracies of %s differ from the recorded ones; use the data and the kind of processor "
             "that the run was trained on",
-            arguments[0], apd_count(different, "task").text);
+            arguments[0], apd_count(found.different, "task").text);
     apd_run_end(&run);
     return status;
 }

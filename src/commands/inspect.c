@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 typedef struct inspect_options {
-    bool layers, help_format;
+    bool layers, json, help_format;
 } inspect_options;
 
 static const inspect_options defaults = {0};
@@ -18,6 +18,7 @@ static const apd_cli_option table[] = {
     {.name = "layers",
      .help = "also print the non-zeros of sigma and tau in each layer",
      APD_CLI_SETS(inspect_options, layers)},
+    {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(inspect_options, json)},
     {.name = "help-format",
      .help = "list what a checkpoint holds, in Markdown (docs/file-formats.md)",
      APD_CLI_SETS(inspect_options, help_format)},
@@ -50,9 +51,9 @@ static apd_status run_inspect(const void *given, int count, const char *const *a
     if (status == APD_OK)
         status = apd_run_open(&run, arguments[0], NULL, 0, error);
     if (status == APD_OK) {
-        if (apd_run_speaks(&run))
+        if (apd_run_speaks(&run) && !options->json)
             print_head(&run);
-        apd_results_print(&run, options->layers);
+        (options->json ? apd_results_print_json : apd_results_print)(&run, options->layers);
     }
     apd_run_end(&run);
     return status;

@@ -4,21 +4,46 @@
 #include "engine/run.h"
 #include "io/checkpoint/commits.h"
 #include "io/system/file.h"
+#include "io/system/json.h"
 #include "io/system/lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const apd_cli_option no_options[] = {{0}};
+typedef struct verify_options {
+    bool json;
+} verify_options;
 
-static apd_status run_verify(const void *options, int count, const char *const *arguments, apd_error *error) {
-    (void)options;
+static const verify_options verify_defaults = {0};
+
+static const apd_cli_option verify_table[] = {
+    {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(verify_options, json)},
+    {0},
+};
+
+/* `fault`: NULL if every digest is right. */
+static void print_json(const char *path, int groups, const char *fault) {
+    apd_json json = {.file = stdout};
+    apd_json_begin_object(&json, NULL);
+    apd_json_text(&json, "checkpoint", path);
+    apd_json_flag(&json, "intact", fault == NULL);
+    if (fault == NULL)
+        apd_json_integer(&json, "groups", groups);
+    else
+        apd_json_text(&json, "fault", fault);
+    apd_json_end(&json);
+}
+
+static apd_status run_verify(const void *given, int count, const char *const *arguments, apd_error *error) {
+    const verify_options *options = given;
     (void)count;
     char *path = NULL;
     APD_TRY(apd_checkpoint_path(arguments[0], &path, error));
     int groups = 0;
     apd_status status = apd_checkpoint_verify(path, &groups, error);
-    if (status == APD_OK)
+    if (options->json && (status == APD_OK || status == APD_ERROR_DATA))
+        print_json(path, groups, status == APD_OK ? NULL : error->message);
+    else if (status == APD_OK)
         (void)printf("%s: %s, every digest is right\n", path, apd_count(groups, "group").text);
     free(path);
     return status;
@@ -31,7 +56,9 @@ const apd_command apd_command_verify = {
     .details = "RUN is the run's folder or a checkpoint. Names the first group that is damaged. Changes "
                "nothing, and\n"
                "may be used while the run is written.",
-    .options = no_options,
+    .options = verify_table,
+    .defaults = &verify_defaults,
+    .options_size = sizeof verify_defaults,
     .least = 1,
     .most = 1,
     .run = run_verify,

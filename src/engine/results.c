@@ -144,15 +144,40 @@ static const char *measured_on(const apd_run *run) {
     return run->stream->measured == APD_PART_TEST ? "test" : "validation";
 }
 
-static void put_capacity(apd_json *json, const apd_run *run, apd_capacity_counts counts) {
-    counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
-    apd_capacity capacity =
-        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts);
-    apd_json_number(json, "capacity", capacity.weights);
-    apd_json_number(json, "capacity_with_heads", capacity.all);
-    apd_json_number(json, "capacity_bytes", capacity.bytes);
-    apd_json_number(json, "capacity_coded", capacity.coded);
-    apd_json_integer(json, "checkpoint_bytes", counts.file_bytes);
+int64_t apd_run_peak_bytes(const apd_run *run) {
+    int64_t peak = apd_peak_bytes();
+    apd_team_maximum(run->team, &peak, 1);
+    return peak;
+}
+
+/* What is counted over all ranks. */
+typedef struct totals {
+    int64_t *nonzeros;        /* (tasks) of tau */
+    int64_t file_bytes, peak; /* of the commit; of the largest rank */
+    apd_capacity capacity;
+    double seconds;
+} totals;
+
+/* Collective. */
+static totals count_totals(apd_run *run) {
+    const int tasks = run->state.task_count;
+    totals all = {.nonzeros = apd_allocate(tasks, sizeof *all.nonzeros, "the tasks' non-zeros")};
+    apd_capacity_counts counts = apd_run_count(run, all.nonzeros);
+    all.peak = apd_run_peak_bytes(run);
+    if (apd_run_speaks(run))
+        all.file_bytes = counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
+    all.capacity = apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts);
+    for (int t = 0; t < tasks; t++)
+        all.seconds += run->state.records[t].seconds;
+    return all;
+}
+
+static void put_capacity(apd_json *json, const totals *all) {
+    apd_json_number(json, "capacity", all->capacity.weights);
+    apd_json_number(json, "capacity_with_heads", all->capacity.all);
+    apd_json_number(json, "capacity_bytes", all->capacity.bytes);
+    apd_json_number(json, "capacity_coded", all->capacity.coded);
+    apd_json_integer(json, "checkpoint_bytes", all->file_bytes);
 }
 
 /* A digest of the accuracies and of the newest commit's parameters: the same at every P. */
@@ -168,8 +193,7 @@ static uint64_t digest_of(const apd_run_state *state) {
     return digest;
 }
 
-static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t peak,
-                                 const apd_capacity_counts *counts, apd_error *error) {
+static apd_status write_manifest(const apd_run *run, const char *hosts, const totals *all, apd_error *error) {
     char now[32], start[32];
     time_t ended = time(NULL);
     time_text(now, sizeof now, ended);
@@ -188,44 +212,35 @@ static apd_status write_manifest(const apd_run *run, const char *hosts, int64_t 
     apd_json_text(&json, "hosts", hosts);
     apd_json_integer(&json, "shards", run->partition.shards);
     apd_json_text(&json, "evaluate", measured_on(run));
-    apd_json_integer(&json, "seed", (int64_t)run->description->seed);
+    apd_json_unsigned(&json, "seed", run->description->seed);
     put_digest(&json, "config_digest", run->state.config_digest);
     put_digest(&json, "data_digest", run->state.data_digest);
     put_digest(&json, "results_digest", digest_of(&run->state));
     apd_json_integer(&json, "tasks_done", apd_run_tasks_done(run));
     apd_json_integer(&json, "tasks", run->stream->task_count);
     apd_json_integer(&json, "commit", run->state.commit);
-    put_capacity(&json, run, *counts);
-    apd_json_integer(&json, "peak_bytes_a_rank", peak);
+    put_capacity(&json, all);
+    apd_json_integer(&json, "peak_bytes_a_rank", all->peak);
     apd_json_text(&json, "started", start);
     apd_json_text(&json, "written", now);
     apd_json_end(&json);
     return save(&s, run, "manifest.json", false, error);
 }
 
-int64_t apd_run_peak_bytes(const apd_run *run) {
-    int64_t peak = apd_peak_bytes();
-    apd_team_maximum(run->team, &peak, 1);
-    return peak;
-}
-
 apd_status apd_results_write(apd_run *run, apd_error *error) {
-    int64_t *nonzeros = apd_allocate(run->state.task_count, sizeof *nonzeros, "the tasks' non-zeros");
-    apd_capacity_counts counts = apd_run_count(run, nonzeros);
-    run->capacity =
-        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts).weights;
-    int64_t peak = apd_run_peak_bytes(run);
+    totals all = count_totals(run);
+    run->capacity = all.capacity.weights;
     char *hosts = apd_team_hosts(run->team);
     apd_status status = APD_OK;
     if (apd_run_speaks(run)) {
         status = write_accuracy(run, error);
         if (status == APD_OK)
-            status = write_tasks(run, nonzeros, error);
+            status = write_tasks(run, all.nonzeros, error);
         if (status == APD_OK)
-            status = write_manifest(run, hosts, peak, &counts, error);
+            status = write_manifest(run, hosts, &all, error);
     }
     free(hosts);
-    free(nonzeros);
+    free(all.nonzeros);
     return apd_team_agree(run->team, status, error);
 }
 
@@ -249,14 +264,10 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     (void)printf(" %10" PRId64 " %7.2f %9.1f\n", nonzeros, 100.0 * (double)nonzeros / dense, record->seconds);
 }
 
-static void print_summary(const apd_run *run, const apd_capacity_counts *counts, int64_t peak) {
+static void print_summary(const apd_run *run, const totals *all) {
     const apd_run_state *state = &run->state;
+    const apd_capacity *capacity = &all->capacity;
     apd_metrics metrics = apd_metrics_of(&state->accuracies);
-    apd_capacity capacity =
-        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, counts);
-    double seconds = 0.0;
-    for (int t = 0; t < state->task_count; t++)
-        seconds += state->records[t].seconds;
     (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
                  100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
     if (run->stream->measured != APD_PART_TEST)
@@ -265,42 +276,151 @@ static void print_summary(const apd_run *run, const apd_capacity_counts *counts,
                  100.0 * apd_forgetting_of(&state->accuracies));
     (void)printf("capacity %.1f %% of one network's weights (with heads and biases %.1f %%; checkpoint bytes "
                  "%.1f %%; with an ideal code of positions %.1f %%)\n",
-                 100.0 * capacity.weights, 100.0 * capacity.all, 100.0 * capacity.bytes,
-                 100.0 * capacity.coded);
-    (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", seconds,
+                 100.0 * capacity->weights, 100.0 * capacity->all, 100.0 * capacity->bytes,
+                 100.0 * capacity->coded);
+    (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", all->seconds,
                  apd_count(state->task_count, "task").text, apd_count(apd_team_size(run->team), "rank").text,
-                 apd_count(run->partition.shards, "shard").text, (double)peak / 1e6);
+                 apd_count(run->partition.shards, "shard").text, (double)all->peak / 1e6);
 }
 
-static void print_layers(const apd_run *run, const int64_t *sigma, const int64_t *tau) {
+/* The non-zeros of each layer. */
+typedef struct layer_counts {
+    int64_t *sigma, *tau; /* (blocks) */
+} layer_counts;
+
+/* Collective. */
+static layer_counts count_layers(apd_run *run) {
+    const int blocks = apd_network_layout(run->network)->block_count;
+    layer_counts counts = {.sigma = apd_allocate(blocks, sizeof *counts.sigma, "the layers' non-zeros"),
+                           .tau = apd_allocate(blocks, sizeof *counts.tau, "the layers' non-zeros")};
+    apd_run_count_blocks(run, counts.sigma, counts.tau);
+    return counts;
+}
+
+static void clear_layers(layer_counts *counts) {
+    free(counts->sigma);
+    free(counts->tau);
+}
+
+static void print_layers(const apd_run *run, const layer_counts *counts) {
     const apd_layout *layout = apd_network_layout(run->network);
     (void)printf("\nlayer            rows    columns     sigma non-zeros   all tau non-zeros\n");
     for (int b = 0; b < layout->block_count; b++)
         if (layout->blocks[b].decomposed)
             (void)printf("%-12s %8" PRId64 " %10" PRId64 " %19" PRId64 " %19" PRId64 "\n",
                          apd_utf8_shown(layout->blocks[b].name).text, layout->blocks[b].rows,
-                         layout->blocks[b].cols, sigma[b], tau[b]);
+                         layout->blocks[b].cols, counts->sigma[b], counts->tau[b]);
 }
 
 void apd_results_print(apd_run *run, bool layers) {
-    int tasks = run->state.task_count, blocks = apd_network_layout(run->network)->block_count;
-    int64_t *nonzeros = apd_allocate(tasks, sizeof *nonzeros, "the tasks' non-zeros");
-    int64_t *sigma = apd_allocate(blocks, sizeof *sigma, "the layers' non-zeros");
-    int64_t *tau = apd_allocate(blocks, sizeof *tau, "the layers' non-zeros");
-    apd_capacity_counts counts = apd_run_count(run, nonzeros);
-    int64_t peak = apd_run_peak_bytes(run);
-    apd_run_count_blocks(run, sigma, tau);
+    const int tasks = run->state.task_count;
+    totals all = count_totals(run);
+    layer_counts counts = count_layers(run);
     if (apd_run_speaks(run) && tasks > 0) {
-        counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
         (void)printf("\nplace  task  name                            learned %%    now %%   tau != 0   of D "
                      "%%   seconds\n");
         for (int t = 0; t < tasks; t++)
-            print_task(run, t, nonzeros[t]);
-        print_summary(run, &counts, peak);
+            print_task(run, t, all.nonzeros[t]);
+        print_summary(run, &all);
         if (layers)
-            print_layers(run, sigma, tau);
+            print_layers(run, &counts);
     }
-    free(tau);
-    free(sigma);
-    free(nonzeros);
+    clear_layers(&counts);
+    free(all.nonzeros);
+}
+
+/* --- as JSON --------------------------------------------------------------------------------------------------- */
+
+static void put_commit(apd_json *json, const apd_run *run) {
+    static const char *const endings[] = {[APD_ENDING_COMPLETE] = "complete",
+                                          [APD_ENDING_TRAINED] = "trained",
+                                          [APD_ENDING_CONSOLIDATED] = "consolidated"};
+    const apd_run_state *state = &run->state;
+    apd_json_text(json, "checkpoint", run->checkpoint);
+    apd_json_integer(json, "commit", state->commit);
+    apd_json_unsigned(json, "seed", state->seed);
+    apd_json_integer(json, "shards", state->shards);
+    apd_json_integer(json, "tasks_done", apd_run_tasks_done(run));
+    apd_json_integer(json, "tasks_in_stream", run->stream->task_count);
+    apd_json_text(json, "last_task", endings[state->ending]);
+    if (state->half_way) {
+        apd_json_begin_object(json, "in_training");
+        apd_json_integer(json, "task", state->training.id);
+        apd_json_integer(json, "epoch", state->training.epoch + 1);
+        apd_json_integer(json, "epochs", state->training.epochs);
+        apd_json_integer(json, "step", state->training.step);
+        apd_json_end(json);
+    }
+}
+
+static void put_task(apd_json *json, const apd_run *run, int t, int64_t nonzeros) {
+    const apd_task_record *record = &run->state.records[t];
+    apd_json_begin_object(json, NULL);
+    apd_json_integer(json, "place", t);
+    apd_json_integer(json, "task", record->id);
+    apd_json_text(json, "name", record->name);
+    apd_json_flag(json, "forgotten", record->class_count == 0);
+    if (record->class_count > 0) {
+        apd_json_integer(json, "classes", record->class_count);
+        apd_json_number(json, "accuracy_learned", record->accuracy);
+        apd_json_number(json, "accuracy", last_accuracy(run, t));
+        apd_json_integer(json, "tau_nonzeros", nonzeros);
+        apd_json_number(json, "tau_density",
+                        (double)nonzeros / (double)apd_network_layout(run->network)->decomposed);
+        apd_json_integer(json, "epochs", record->epochs);
+        apd_json_number(json, "seconds", record->seconds);
+    }
+    apd_json_end(json);
+}
+
+static void put_summary(apd_json *json, const apd_run *run, const totals *all) {
+    apd_metrics metrics = apd_metrics_of(&run->state.accuracies);
+    apd_json_text(json, "evaluate", measured_on(run));
+    apd_json_number(json, "average_accuracy", metrics.average);
+    apd_json_number(json, "learning_accuracy", metrics.learning);
+    apd_json_number(json, "worst_accuracy", metrics.worst);
+    apd_json_number(json, "backward_transfer", metrics.backward);
+    apd_json_number(json, "forgetting", apd_forgetting_of(&run->state.accuracies));
+    put_capacity(json, all);
+    apd_json_number(json, "seconds", all->seconds);
+    apd_json_integer(json, "ranks", apd_team_size(run->team));
+    apd_json_integer(json, "peak_bytes_a_rank", all->peak);
+}
+
+static void put_layers(apd_json *json, const apd_run *run, const layer_counts *counts) {
+    const apd_layout *layout = apd_network_layout(run->network);
+    apd_json_begin_array(json, "layers");
+    for (int b = 0; b < layout->block_count; b++) {
+        if (!layout->blocks[b].decomposed)
+            continue;
+        apd_json_begin_object(json, NULL);
+        apd_json_text(json, "layer", layout->blocks[b].name);
+        apd_json_integer(json, "rows", layout->blocks[b].rows);
+        apd_json_integer(json, "columns", layout->blocks[b].cols);
+        apd_json_integer(json, "sigma_nonzeros", counts->sigma[b]);
+        apd_json_integer(json, "tau_nonzeros", counts->tau[b]);
+        apd_json_end(json);
+    }
+    apd_json_end(json);
+}
+
+void apd_results_print_json(apd_run *run, bool layers) {
+    totals all = count_totals(run);
+    layer_counts counts = count_layers(run);
+    if (apd_run_speaks(run)) {
+        apd_json json = {.file = stdout};
+        apd_json_begin_object(&json, NULL);
+        put_commit(&json, run);
+        apd_json_begin_array(&json, "tasks");
+        for (int t = 0; t < run->state.task_count; t++)
+            put_task(&json, run, t, all.nonzeros[t]);
+        apd_json_end(&json);
+        if (run->state.task_count > 0)
+            put_summary(&json, run, &all);
+        if (layers)
+            put_layers(&json, run, &counts);
+        apd_json_end(&json);
+    }
+    clear_layers(&counts);
+    free(all.nonzeros);
 }

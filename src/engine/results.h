@@ -16,4 +16,7 @@ int64_t apd_run_peak_bytes(const apd_run *run);
  * for each layer. Collective. */
 void apd_results_print(apd_run *run, bool layers);
 
+/* The same, and where a commit stands, as a JSON object: docs/tools.md. Collective. */
+void apd_results_print_json(apd_run *run, bool layers);
+
 #endif

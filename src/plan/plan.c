@@ -19,6 +19,7 @@
 typedef struct plan_options {
     apd_cli_list settings;
     const char *nodes, *ranks_a_node, *density, *seconds, *longest, *script;
+    bool json;
 } plan_options;
 
 static const plan_options defaults = {.nodes = "1", .density = "0.05", .seconds = "4", .longest = "24"};
@@ -44,6 +45,7 @@ static const apd_cli_option table[] = {
      .help = "the site's longest job (default 24); a longer run requeues itself",
      HOLDS(longest)},
     {.name = "script", .argument = "FILE", .help = "write a complete job script for Slurm", HOLDS(script)},
+    {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(plan_options, json)},
     {0},
 };
 
@@ -314,7 +316,6 @@ static apd_status write_script(const apd_plan *plan, const char *script, apd_err
     free(folder);
     if (bad)
         return apd_fail(error, APD_ERROR_IO, "%s: cannot be written: %s", script, strerror(errno));
-    (void)printf("           or: sbatch %s\n", script);
     return APD_OK;
 }
 
@@ -330,9 +331,14 @@ static apd_status plan_run(apd_run *run, const plan_options *options, const char
     APD_TRY(apd_plan_measure(&plan, run, budget, error));
     apd_status status = APD_OK;
     if (apd_run_speaks(run)) {
-        apd_plan_print(&plan, stdout);
         if (options->script != NULL)
             status = write_script(&plan, options->script, error);
+        if (options->json)
+            apd_plan_print_json(&plan, options->script, stdout);
+        else
+            apd_plan_print(&plan, stdout);
+        if (options->script != NULL && status == APD_OK && !options->json)
+            (void)printf("           or: sbatch %s\n", options->script);
     }
     return apd_team_agree(run->team, status, error);
 }

@@ -45,6 +45,9 @@ int64_t apd_plan_megabytes(const apd_plan *plan);
 
 void apd_plan_print(const apd_plan *plan, FILE *file);
 
+/* The same as a JSON object: docs/tools.md. `script`: the path of a job script that was written, or NULL. */
+void apd_plan_print_json(const apd_plan *plan, const char *script, FILE *file);
+
 /* Write the sbatch command that starts jobs/train.sbatch with this plan's numbers. */
 void apd_plan_write_command(const apd_plan *plan, FILE *file);
 

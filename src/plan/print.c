@@ -1,10 +1,13 @@
-/* The plan as text: what the run will need, what was measured, what is assumed. */
+/* The plan as text and as JSON: what the run will need, what was measured, what is assumed. */
 #include "plan/plan.h"
 
 #include "base/counted.h"
+#include "base/text.h"
+#include "io/system/json.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double megabytes(int64_t bytes) {
@@ -41,25 +44,34 @@ static void print_head(const apd_plan *plan, FILE *file) {
                   described->training.batch);
 }
 
+static const struct {
+    const char *key, *what;
+    size_t offset;
+} memory_rows[] = {
+    {"program", "program, libraries, activations", offsetof(apd_memory, program)},
+    {"exchange", "theta and the shards' gradients", offsetof(apd_memory, exchange)},
+    {"training", "sigma and the task in training", offsetof(apd_memory, training)},
+    {"images", "the images that it trains on", offsetof(apd_memory, images)},
+    {"tasks", "finished tasks", offsetof(apd_memory, tasks)},
+    {"retrained", "the solver's copies of them", offsetof(apd_memory, retrained)},
+    {"fisher", "squared gradients at the end of a task", offsetof(apd_memory, fisher)},
+    {"ending", "end of a task: test images, commit", offsetof(apd_memory, ending)},
+    {"gram", "Gram matrices of a consolidation", offsetof(apd_memory, gram)},
+    {"slack", "slack of the allocator", offsetof(apd_memory, slack)},
+};
+enum { MEMORY_ROWS = sizeof memory_rows / sizeof memory_rows[0] };
+
+static int64_t memory_of(const apd_plan *plan, int row) {
+    int64_t bytes;
+    memcpy(&bytes, (const char *)&plan->memory + memory_rows[row].offset, sizeof bytes);
+    return bytes;
+}
+
 static void print_memory(const apd_plan *plan, FILE *file) {
-    const apd_memory *m = &plan->memory;
-    const struct {
-        const char *what;
-        int64_t bytes;
-    } rows[] = {{"program, libraries, activations", m->program},
-                {"theta and the shards' gradients", m->exchange},
-                {"sigma and the task in training", m->training},
-                {"the images that it trains on", m->images},
-                {"finished tasks", m->tasks},
-                {"the solver's copies of them", m->retrained},
-                {"squared gradients at the end of a task", m->fisher},
-                {"end of a task: test images, commit", m->ending},
-                {"Gram matrices of a consolidation", m->gram},
-                {"slack of the allocator", m->slack}};
     (void)fprintf(file, "memory     %.0f MB a rank at most, from these parts, not all at one time\n",
-                  megabytes(m->peak));
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        (void)fprintf(file, "           %10.1f MB  %s\n", megabytes(rows[i].bytes), rows[i].what);
+                  megabytes(plan->memory.peak));
+    for (int i = 0; i < MEMORY_ROWS; i++)
+        (void)fprintf(file, "           %10.1f MB  %s\n", megabytes(memory_of(plan, i)), memory_rows[i].what);
 }
 
 static void print_disk(const apd_plan *plan, FILE *file) {
@@ -155,6 +167,11 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
                       apd_count(plan->launch.ranks, "rank").text);
 }
 
+/* How many jobs of the longest length the estimate plus a quarter takes. */
+static int64_t jobs_of(const apd_plan *plan) {
+    return (int64_t)ceil(1.25 * plan->duration.all / plan->longest);
+}
+
 void apd_plan_print(const apd_plan *plan, FILE *file) {
     print_head(plan, file);
     print_memory(plan, file);
@@ -162,8 +179,118 @@ void apd_plan_print(const apd_plan *plan, FILE *file) {
     print_time(plan, file);
     print_measured(plan, file);
     print_assumptions(plan, file);
-    double jobs = ceil(1.25 * plan->duration.all / plan->longest);
     (void)fprintf(file, "\nSlurm      the estimate plus a quarter%s\n           ",
-                  jobs > 1.0 ? ", at most --longest; the job requeues itself" : "");
+                  jobs_of(plan) > 1 ? ", at most --longest; the job requeues itself" : "");
     apd_plan_write_command(plan, file);
+}
+
+/* --- as JSON --------------------------------------------------------------------------------------------------- */
+
+static void put_run(const apd_plan *plan, apd_json *json) {
+    const apd_run *run = plan->run;
+    apd_json_text(json, "run", run->description->name);
+    apd_json_text(json, "method", run->description->method.row->name);
+    apd_json_text(json, "preset", run->description->network.preset);
+    apd_json_integer(json, "decomposed_weights", apd_network_layout(run->network)->decomposed);
+    apd_json_integer(json, "tasks", run->stream->task_count);
+    apd_json_integer(json, "epochs", run->description->training.epochs);
+    apd_json_integer(json, "batch", run->description->training.batch);
+    apd_json_integer(json, "shards", plan->launch.shards);
+    apd_json_integer(json, "ranks", plan->launch.ranks);
+    apd_json_integer(json, "nodes", plan->nodes);
+    apd_json_integer(json, "steps", plan->steps);
+    apd_json_integer(json, "least_steps", plan->least_steps);
+    apd_json_integer(json, "most_steps", plan->most_steps);
+}
+
+static void put_memory(const apd_plan *plan, apd_json *json) {
+    apd_json_begin_object(json, "memory_bytes_a_rank");
+    apd_json_integer(json, "peak", plan->memory.peak);
+    for (int i = 0; i < MEMORY_ROWS; i++)
+        apd_json_integer(json, memory_rows[i].key, memory_of(plan, i));
+    apd_json_end(json);
+}
+
+static void put_disk(const apd_plan *plan, apd_json *json) {
+    apd_json_begin_object(json, "disk_bytes");
+    apd_json_integer(json, "kept", plan->disk.kept);
+    apd_json_integer(json, "most", plan->disk.most);
+    apd_json_integer(json, "data_file", plan->data_bytes);
+    apd_json_integer(json, "sigma", plan->disk.sigma);
+    apd_json_integer(json, "task", plan->disk.task);
+    apd_json_integer(json, "mid_task", plan->disk.mid_task);
+    apd_json_end(json);
+}
+
+static void put_time(const apd_plan *plan, apd_json *json) {
+    apd_json_begin_object(json, "seconds");
+    apd_json_number(json, "all", plan->duration.all);
+    apd_json_number(json, "steps", plan->duration.steps);
+    apd_json_number(json, "edges", plan->duration.edges);
+    apd_json_number(json, "loads", plan->duration.loads);
+    apd_json_number(json, "evaluations", plan->duration.evaluations);
+    apd_json_number(json, "commits", plan->duration.commits);
+    apd_json_end(json);
+}
+
+static void put_step(const apd_step_time *step, int earlier, apd_json *json) {
+    apd_json_begin_object(json, NULL);
+    apd_json_integer(json, "earlier_tasks", earlier);
+    apd_json_number(json, "step", apd_step_seconds(step));
+    for (int phase = 0; phase < APD_PHASES; phase++)
+        apd_json_number(json, apd_phase_names[phase], step->phases[phase]);
+    apd_json_end(json);
+}
+
+static void put_measured(const apd_plan *plan, apd_json *json) {
+    apd_json_begin_object(json, "measured");
+    apd_json_integer(json, "ranks", plan->present.ranks);
+    apd_json_integer(json, "steps", plan->measured_steps);
+    apd_json_integer(json, "resident_bytes", plan->present_peak);
+    apd_json_begin_array(json, "step_seconds");
+    put_step(&plan->first, 0, json);
+    if (plan->earlier > 0)
+        put_step(&plan->later, plan->earlier, json);
+    apd_json_end(json);
+    apd_json_number(json, "edge_seconds", plan->time.edge);
+    apd_json_number(json, "load_seconds", plan->time.load);
+    apd_json_number(json, "evaluation_seconds", plan->time.evaluation);
+    apd_json_end(json);
+    apd_json_begin_object(json, "assumed");
+    apd_json_number(json, "density", plan->density);
+    apd_json_number(json, "step_seconds_more_a_task", plan->time.step_slope);
+    apd_json_number(json, "edge_seconds_more_a_task", plan->time.edge_slope);
+    apd_json_integer(json, "evaluations", plan->time.evaluations);
+    apd_json_number(json, "commit_bytes_a_second", plan->write_rate);
+    apd_json_end(json);
+}
+
+static void put_slurm(const apd_plan *plan, const char *script, apd_json *json) {
+    apd_text text;
+    apd_text_begin(&text, "a command");
+    apd_plan_write_command(plan, text.file);
+    char *command = apd_text_end(&text);
+    command[strcspn(command, "\n")] = '\0';
+    apd_json_begin_object(json, "slurm");
+    apd_json_integer(json, "ranks_a_node", plan->ranks_a_node);
+    apd_json_integer(json, "megabytes_a_rank", apd_plan_megabytes(plan));
+    apd_json_integer(json, "limit_seconds", apd_plan_limit(plan));
+    apd_json_integer(json, "jobs", jobs_of(plan));
+    apd_json_text(json, "command", command);
+    if (script != NULL)
+        apd_json_text(json, "script", script);
+    apd_json_end(json);
+    free(command);
+}
+
+void apd_plan_print_json(const apd_plan *plan, const char *script, FILE *file) {
+    apd_json json = {.file = file};
+    apd_json_begin_object(&json, NULL);
+    put_run(plan, &json);
+    put_memory(plan, &json);
+    put_disk(plan, &json);
+    put_time(plan, &json);
+    put_measured(plan, &json);
+    put_slurm(plan, script, &json);
+    apd_json_end(&json);
 }

@@ -18,7 +18,9 @@ static const status_options defaults = {0};
 enum { LINE = 200 }; /* bytes of a log's line that are shown */
 
 static const apd_cli_option table[] = {
-    {.name = "json", .help = "print an array of objects, one a run", APD_CLI_SETS(status_options, json)},
+    {.name = "json",
+     .help = "print a JSON array instead, an object for each run",
+     APD_CLI_SETS(status_options, json)},
     {0},
 };
 

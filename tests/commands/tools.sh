@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual
+# What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json
 # Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -58,6 +58,28 @@ case_manual() {
     command -v mandoc >/dev/null || { echo "skipped: no mandoc"; exit 77; }
     complaints=$(mandoc -Tlint -W warning apd-*.1 "$repository/jobs/apd.1" | grep -v 'missing date' || true)
     [ -z "$complaints" ] || fail "$complaints"
+}
+
+# Two runs of one stream, in two orders
+case_json() {
+    local run
+    "$APD" generate --classes 6 --train 8 --test 5 --size 16 --output glyphs.h5 >/dev/null
+    for run in a b; do
+        cat >$run.yaml <<TEXT
+seed: 18446744073709551615
+output: $run
+shards: 2
+data: {file: glyphs.h5}
+stream: {classes_per_task: 2, order: $([ $run = a ] && echo '[2, 0, 1]' || echo '[0, 1, 2]')}
+network: {preset: mlp, widths: [12]}
+method: {lambda1: 1e-2}
+training: {epochs: 4, batch: 8, lr: 0.01}
+TEXT
+        "$APD" train $run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    done
+    "$APD" pack a --output packed.h5 >/dev/null
+    "$APD_PYTHON" "$repository/tests/commands/check_json.py" "$APD"
+    [ "$("$APD" inspect a --json | grep -c 18446744073709551615)" = 1 ] || fail "the largest seed"
 }
 
 "case_${1:?a case}"
