@@ -55,6 +55,7 @@ static int run_command(const apd_command *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    apd_memory_keep_large_apart();
     bool speaks = !is_other_rank();
     const char *name = argc < 2 ? "" : argv[1];
     const apd_command *command = apd_command_find(name);

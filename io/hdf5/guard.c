@@ -1,5 +1,6 @@
 #include "io/hdf5/guard.h"
 
+#include "base/landing.h"
 #include "base/status.h"
 #include "io/hdf5/read_driver.h"
 
@@ -73,19 +74,22 @@ static void say(const char *path, const char *what) {
     memcpy(line, lead, used);
     memcpy(line + used, path, length);
     memcpy(line + used + length, what, rest);
-    if (write(STDERR_FILENO, line, used + length + rest) < 0)
+    line[used + length + rest] = '\n';
+    if (write(STDERR_FILENO, line, used + length + rest + 1) < 0)
         _exit(APD_ERROR_DATA);
 }
 
 static void on_fault(int number, siginfo_t *facts, void *context) {
     (void)facts;
     if (reading != NULL && !is_ours(context)) {
-        if (apd_h5_refused() != 0) {
-            say(reading, ": HDF5 crashed after the system refused to read the file; start again\n");
-            _exit(APD_REQUEUE);
-        }
-        say(reading, ": HDF5 crashed reading it: the file is damaged; make it again, or take a good copy\n");
-        _exit(APD_ERROR_DATA);
+        const bool refused = apd_h5_refused() != 0;
+        const char *what = refused ? ": HDF5 crashed after the system refused to read the file; start again"
+                                   : ": HDF5 crashed reading it: the file is damaged; make it again, or take "
+                                     "a good copy";
+        apd_status status = refused ? APD_REQUEUE : APD_ERROR_DATA;
+        apd_landing_go((int)status, reading, what);
+        say(reading, what);
+        _exit((int)status);
     }
     /* The instruction is tried again and the former handler has it; one that hands it back to us gets the default. */
     for (int i = 0; i < FAULTS; i++) {
@@ -175,4 +179,13 @@ const char *apd_h5_guard_begin(const char *path) {
 
 void apd_h5_guard_end(const char *former) {
     reading = former;
+}
+
+void apd_h5_guard_remove(void) {
+    struct sigaction now;
+    reading = NULL;
+    for (int i = 0; i < FAULTS; i++)
+        if (sigaction(faults[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+            now.sa_sigaction == on_fault)
+            (void)sigaction(faults[i], &former_actions[i], NULL);
 }

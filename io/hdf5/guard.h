@@ -7,6 +7,8 @@
  * under MPI the launcher then ends the job. After a read that the system refused the status is REQUEUE. Faults of our
  * own code, in libraries that it called, and outside of such a stretch go to the former handlers.
  *
+ * Where the thread has a landing (base/landing.h) it goes there instead.
+ *
  * What remains: heap memory that our code damaged, but HDF5 tripped over, still counts as a damaged file. Where HDF5 is linked statically
  * its code cannot be told from ours, and every fault while reading counts as the file's.
  * Reading in a child process would know better, but MPI forbids fork in places, and all would be read twice.
@@ -19,5 +21,8 @@
  * back: stretches may be nested. */
 const char *apd_h5_guard_begin(const char *path);
 void apd_h5_guard_end(const char *former);
+
+/* For a library, after a fault, too: this thread reads no more, and the former handlers are back. No other thread reads. */
+void apd_h5_guard_remove(void);
 
 #endif

@@ -14,16 +14,15 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
+/* By default glibc raises its threshold to 32 MB once a mapped block is freed; arrays that grow with every task then leave holes
+ * in the heap which small ones fill. At 2,500 tasks a fifth of a rank's memory was such holes. */
+void apd_memory_keep_large_apart(void) {
 #ifdef __GLIBC__
-/* Map large blocks directly, so that they return to the system. By default glibc raises its threshold to 32 MB once such
- * a block is freed; arrays that grow with every task then leave holes in the heap which small ones fill. At 2,500 tasks
- * a fifth of a rank's memory was such holes. */
-__attribute__((constructor)) static void keep_large_memory_apart(void) {
     (void)mallopt(M_MMAP_THRESHOLD, 2 * (int)HUGE_PAGE);
     (void)mallopt(M_TRIM_THRESHOLD,
                   16 * (int)HUGE_PAGE); /* memory freed at a task's end is needed at the next one's */
-}
 #endif
+}
 
 /* Large pages for large blocks, where available: without them page faults in a commit's buffers cost more than copying,
  * and address translation slows down the long arrays of a step. */

@@ -21,6 +21,10 @@ void *apd_allocate_bytes(int64_t bytes, const char *what);
  * Frees `array`. */
 void *apd_reallocate(void *array, int64_t old_count, int64_t count, size_t size, const char *what);
 
+/* Map large blocks directly, from now on, so that they return to the system. For the program; a library leaves its process's heap
+ * alone. */
+void apd_memory_keep_large_apart(void);
+
 /* `floats`, rounded up so that what follows in the same allocation is aligned, too. */
 static inline int64_t apd_aligned_floats(int64_t floats) {
     const int64_t unit = APD_ALIGNMENT / (int64_t)sizeof(float);

@@ -1,5 +1,6 @@
 #include "base/status.h"
 
+#include "base/landing.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ void apd_fatal(apd_status status, const char *format, ...) {
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     apd_utf8_clean(line);
+    apd_landing_go((int)status, line, "");
     (void)gethostname(host, sizeof host - 1);
     (void)fprintf(stderr, "apd: rank %d on %s: %s\n", fatal_rank, host, line);
     (void)fflush(stderr);

@@ -52,7 +52,8 @@ apd_status apd_fail_errno(apd_error *error, int number, const char *format, ...)
             goto out;         \
     } while (0)
 
-/* End the process after one line on stderr. Under MPI the whole job ends: mpi/team installs its abort. */
+/* End the process after one line on stderr. Under MPI the whole job ends: mpi/team installs its abort. Where the thread has a
+ * landing (base/landing.h), go there instead. */
 void apd_fatal(apd_status status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /* Who speaks and how the process ends: called once by mpi/team. `abort_job` must not return. */

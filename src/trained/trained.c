@@ -108,6 +108,13 @@ void apd_trained_run_close(apd_trained_run *file) {
     *file = (apd_trained_run){0};
 }
 
+const char *apd_trained_run_class_name(const apd_trained_run *file, int number, char room[32]) {
+    if (number >= 0 && number < file->class_count && file->class_names[number] != NULL)
+        return file->class_names[number];
+    (void)snprintf(room, 32, "class %d", number);
+    return room;
+}
+
 /* "WHY; RUN has 12 finished tasks, ..." */
 static apd_status no_task(const apd_trained_run *file, const char *why, apd_error *error) {
     return apd_fail(error, APD_ERROR_USAGE,
@@ -223,9 +230,5 @@ void apd_trained_clear(apd_trained *trained) {
 }
 
 const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]) {
-    int number = trained->record->classes[c];
-    if (number >= 0 && number < trained->file->class_count && trained->file->class_names[number] != NULL)
-        return trained->file->class_names[number];
-    (void)snprintf(room, 32, "class %d", number);
-    return room;
+    return apd_trained_run_class_name(trained->file, trained->record->classes[c], room);
 }

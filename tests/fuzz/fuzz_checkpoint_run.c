@@ -25,7 +25,7 @@ const int fuzz_part_ends[FUZZ_PARTS] = {4, 6, 8,
 static const apd_layout *good_layout(void) {
     static apd_block blocks[BLOCKS] = {{.name = "conv1", .rows = 2, .cols = WIDTH, .decomposed = true},
                                        {.name = "dense2", .rows = 3, .cols = WIDTH, .decomposed = true},
-                                       {.name = "head", .rows = CLASSES, .cols = WIDTH}};
+                                       {.name = "head", .rows = CLASSES, .cols = 3}};
     static apd_layout layout = {.block_count = BLOCKS, .blocks = blocks, .decomposed = 5 * WIDTH};
     return &layout;
 }
@@ -44,8 +44,10 @@ static void good_state(apd_run_state *state) {
                              .part_count = FUZZ_PARTS};
     state->training =
         (apd_training_state){.id = 5, .epochs = 3, .array_count = ARRAYS, .tally_count = 3 * SHARDS};
-    state->run_yaml = apd_duplicate_text("data: {file: a.h5}\n");
-    state->about = apd_duplicate_text("input 1 x 8 x 8\n");
+    state->run_yaml =
+        apd_duplicate_text("data: {file: a.h5}\nstream: {kind: split, classes_per_task: 2}\nnetwork:\n"
+                           "  layers: [conv: {units: 2, kernel: 2, padding: valid}, dense: {units: 3}]\n");
+    state->about = apd_duplicate_text("input: [1, 2, 3]\nscaling: uint8 images are divided by 255\n");
     state->training.tallies = apd_allocate(3L * SHARDS, sizeof(double), "tallies");
     state->training.arrays = apd_allocate(ARRAYS, sizeof *arrays, "arrays");
     memcpy(state->training.arrays, arrays, sizeof arrays);

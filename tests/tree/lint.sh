@@ -40,7 +40,7 @@ check_scripts() {
 check_manual() {
     need groff
     local complaints
-    complaints=$(LC_ALL=C groff -ww -man -Tascii -z jobs/apd.1 2>&1)
+    complaints=$(LC_ALL=C groff -ww -man -Tascii -z jobs/apd.[13] 2>&1)
     [ -z "$complaints" ] || { echo "$complaints"; return 1; }
 }
 
