@@ -86,6 +86,13 @@ static void put_text(apd_json *json, const apd_option *option) {
     }
 }
 
+static void put_texts(apd_json *json, const apd_option *option) {
+    put_type(json, "array");
+    apd_json_begin_object(json, "items");
+    put_text(json, option);
+    apd_json_end(json);
+}
+
 static void put_switch(apd_json *json, const apd_option *option) {
     (void)option;
     put_type(json, "boolean");
@@ -204,6 +211,7 @@ static void (*const puts_kind[APD_KINDS])(apd_json *json, const apd_option *opti
     [APD_KIND_LONG] = put_integer, [APD_KIND_SEED] = put_integer,    [APD_KIND_REAL] = put_real,
     [APD_KIND_SINGLE] = put_real,  [APD_KIND_PAIR] = put_pair,       [APD_KIND_NUMBERS] = put_numbers,
     [APD_KIND_ORDER] = put_order,  [APD_KIND_CLASSES] = put_classes, [APD_KIND_LAYERS] = put_layers,
+    [APD_KIND_TEXTS] = put_texts,
 };
 
 /* Whether a default is JSON as it stands: a number, a list, true or false. */
