@@ -9,13 +9,13 @@ set -euo pipefail
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev
           libscalapack-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev libpng-dev libjpeg-dev libxxhash-dev
           liblzma-dev zlib1g-dev hdf5-tools gnuplot-nox)
-test_packages=(libcmocka-dev clang-format python3-h5py python3-numpy shellcheck xz-utils slurm-wlm munge iproute2
+test_packages=(libcmocka-dev clang-format python3-h5py python3-numpy python3-pandas shellcheck xz-utils slurm-wlm munge iproute2
                strace mandoc zsh fish python3-jsonschema python3-yaml)
 
 usage() {
     cat <<'TEXT'
 usage: jobs/setup.sh [--tests]
-  --tests   also what the tests need (cmocka, clang-format, h5py, numpy, shellcheck, xz, Slurm with munge, iproute2,
+  --tests   also what the tests need (cmocka, clang-format, h5py, numpy, pandas, shellcheck, xz, Slurm with munge, iproute2,
             strace, mandoc, zsh, fish, jsonschema, PyYAML)
 TEXT
 }
@@ -34,7 +34,7 @@ explain_by_hand() {
 setup: this system has no apt-get, so nothing was installed. apd needs:
   a C compiler, CMake 3.20 or newer, Ninja, pkg-config, Open MPI, HDF5, ScaLAPACK, OpenBLAS,
   libyaml, Random123, libpng, libjpeg, xxHash, xz (liblzma), zlib; gnuplot for the figures of reports; for the tests also cmocka, and, where they are to be
-  had, Python 3 with h5py and numpy, clang-format 14, shellcheck, xz, strace and Slurm (tests that lack them are skipped).
+  had, Python 3 with h5py, numpy and pandas, clang-format 14, shellcheck, xz, strace and Slurm (tests that lack them are skipped).
 
 With Spack (not as root):
   spack install cmake ninja pkgconf openmpi hdf5~mpi netlib-scalapack openblas threads=none libyaml random123 libpng libjpeg-turbo xxhash xz zlib cmocka
