@@ -144,6 +144,9 @@ const apd_option apd_options[] = {
      .counts = true,
      .help = "Last epochs of a task that train on tau's support alone, fewer than training.epochs; "
              "the default becomes 3/10 of training.epochs if those are 6 or fewer."},
+    {"method.budget", APD_KIND_REAL, AT(method.budget), .maximum = 1, .initial = "0", .counts = true,
+     .help = "Most bytes of a task's tau, as a share of those of one dense float32 network: when polishing begins, the entries "
+             "that matter least are dropped, with or without method.storage coded; 0 keeps what method.lambda1 leaves."},
     {"method.storage", APD_KIND_CHOICE, AT(method.storage), .names = storages, .initial = "float32",
      .counts = true,
      .help = "Numbers of a finished task: float32, or coded, which keeps sigma, masks, biases and heads in 16 bits "

@@ -192,6 +192,8 @@ static apd_status check_method(const apd_reading *reading) {
     if (d->method.row->finite_lambda2 && isinf(d->method.lambda2))
         return blame(reading, "method.name", "%s needs a finite method.lambda2, such as 100",
                      d->method.row->name);
+    if (d->method.row->codes && d->method.budget > 0.0 && d->method.polish_epochs == 0)
+        return blame(reading, "method.budget", "needs method.polish_epochs above 0");
     if (d->method.row->polishes && d->method.polish_epochs >= d->training.epochs)
         return blame(reading, "method.polish_epochs", "is %d; less than training.epochs (%d) is needed",
                      d->method.polish_epochs, d->training.epochs);

@@ -3,8 +3,10 @@
 #include "base/counted.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/evaluator.h"
 #include "engine/standing.h"
+#include "method/solvers/budget.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -178,9 +180,27 @@ static apd_status keep_best(apd_training *t, int epoch, apd_error *error) {
     return APD_OK;
 }
 
+/* Drop the entries of tau that are beyond the budget. Collective. True if there is one. */
+static bool keep_to_budget(const apd_run *run) {
+    const apd_description *described = run->description;
+    if (described->method.budget <= 0.0 || !described->method.row->codes)
+        return false;
+    int bits = described->method.storage == APD_STORE_CODED ? described->method.tau_bits : 32;
+    int64_t entries =
+        apd_budget_entries(described->method.budget, bits, apd_network_layout(run->network)->decomposed);
+    int64_t *counts = apd_allocate(APD_SALIENCY_BUCKETS, sizeof *counts, "entries of tau by saliency");
+    apd_budget_count(run->solver, counts);
+    apd_team_sum(run->team, counts, APD_SALIENCY_BUCKETS);
+    apd_budget_apply(run->solver, apd_budget_limit(counts, entries));
+    free(counts);
+    return true;
+}
+
 /* Where weights are pruned, the ranks get the new theta, and the best epoch is one of those from now on. Collective. */
 static void begin_polish(apd_training *t) {
-    if (!apd_solver_begin_polish(t->run->solver))
+    const bool begun = apd_solver_progress_of(t->run->solver).polishing != 0; /* the run resumes here */
+    const bool pruned = !begun && keep_to_budget(t->run);
+    if (!apd_solver_begin_polish(t->run->solver) && !pruned)
         return;
     t->best = -1.0;
     apd_step_share_theta(t->run, -1);

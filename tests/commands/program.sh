@@ -54,6 +54,17 @@ case_same_bits_coded() {
     "$APD_PYTHON" "$repository/tests/io/checkpoint/check_checkpoint.py" coded.h5 >out.txt || fail "$(cat out.txt)"
     same_bits "${consolidating[@]}" "${coded[@]}" --set method.lambda2=100 --fresh --force
 }
+# Every task of a sigma that stays has as many entries as fit, but for the width of a bucket.
+case_same_bits_budget() {
+    same_bits --set method.name=apd-fixed --set method.budget=0.03 --set method.lambda1=1e-4 --set method.recentre=none
+    "$APD_PYTHON" - <<'PYTHON'
+import csv, math
+weights = 6 * 15 + 5 * 54 + 20 * 180  # of the two convolutions and the dense layer
+most = max(n for n in range(1, weights) if n * (32 + 2 + math.log2(weights / n)) <= 0.03 * 32 * weights)
+entries = [int(row["tau_nonzeros"]) for row in csv.DictReader(open("p1/tasks.csv"))]
+assert len(entries) == 4 and all(0.97 * most <= n <= most for n in entries), (entries, most)
+PYTHON
+}
 case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
 case_same_bits_joint() { same_bits --set method.name=apd-joint --set method.lambda2=100; }
 case_same_bits_stl() { same_bits --set method.name=stl; }

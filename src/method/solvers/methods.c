@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MASKS    "lambda1 lambda2 mask_init recentre recentre_every polish_epochs storage tau_bits"
+#define MASKS    "lambda1 lambda2 mask_init recentre recentre_every polish_epochs budget storage tau_bits"
 #define CLUSTERS " consolidate_every clusters_added beta merge cluster_start gram"
 #define YOON     "Yoon et al. 2020 (arXiv 1902.09432)"
 
@@ -41,7 +41,7 @@ const apd_method apd_methods[] = {
     {.name = "apd-fixed",
      .paper = YOON ": APD-Fixed",
      .help = "apd whose sigma stays after the first task: later tasks train masks and tau only.",
-     .keys = "lambda1 mask_init recentre polish_epochs storage tau_bits",
+     .keys = "lambda1 mask_init recentre polish_epochs budget storage tau_bits",
      .storage = APD_STORAGE_DECOMPOSED,
      .recentring = APD_RECENTRING_FIRST_TASK,
      .polishes = true,

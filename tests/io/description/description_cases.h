@@ -36,7 +36,7 @@ static const char *const everything =
     "recentre: "
     "median,"
     " recentre_every: 3, consolidate_every: 5, clusters_added: 3, beta: 0.25, merge: plain,"
-    " cluster_start: spectral, gram: distributed, polish_epochs: 0}\n"
+    " cluster_start: spectral, gram: distributed, polish_epochs: 0, budget: 0.125}\n"
     "training: {epochs: 7, batch: 64, lr: 0.3333333333333333, schedule: exponential, decay: 0.9,"
     " weight_decay: 1e-4, label_smoothing: 0.25, teachers: [/a b, 'c\"d'], distillation: 0.75, temperature: "
     "3, keep_best: 5, beta1: 0.8, beta2: 0.99, epsilon: 1e-7}\n"

@@ -78,7 +78,7 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->method.packnet_prune == 0.625 && d->method.wsn_density == 0.375);
     assert_true(d->method.lambda2 == 100.0 && d->method.mask_init == 0.9);
     assert_true(d->method.recentre == APD_RECENTRE_MEDIAN && d->method.recentre_every == 3 &&
-                d->method.polish_epochs == 0);
+                d->method.polish_epochs == 0 && d->method.budget == 0.125);
     assert_true(d->training.epochs == 7 && d->training.batch == 64 && d->training.lr == 1.0 / 3.0);
     assert_true(d->training.schedule == APD_SCHEDULE_EXPONENTIAL && d->training.decay == 0.9);
     assert_true(d->training.weight_decay == 1e-4 && d->training.label_smoothing == 0.25 &&
@@ -435,6 +435,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                   "method.recentre=none",
                                   "method.recentre_every=2",
                                   "method.polish_epochs=5",
+                                  "method.budget=0.1",
                                   "training.epochs=21",
                                   "training.batch=99",
                                   "training.lr=2e-3",

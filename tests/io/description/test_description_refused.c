@@ -155,6 +155,8 @@ static const bad_input bad_inputs[] = {
         "run.yaml:2: stream.forget forgets task 1 after 0 tasks; at least 1 is needed"),
     BAD(SMALLEST "training: {epochs: 4}\nmethod: {polish_epochs: 4}\n",
         "run.yaml:4: method.polish_epochs is 4; less than training.epochs (4) is needed"),
+    BAD(SMALLEST "method: {budget: 0.1, polish_epochs: 0}\n",
+        "run.yaml:3: method.budget needs method.polish_epochs above 0"),
     BAD(SMALLEST "training: {teachers: runs/a}\n",
         "run.yaml:3: training.teachers is \"runs/a\"; a list of texts is needed"),
     BAD(SMALLEST "training: {teachers: [a, [b]]}\n",
