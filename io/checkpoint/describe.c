@@ -3,6 +3,7 @@
 #include "io/checkpoint/root_fields.h"
 #include "io/checkpoint/schema.h"
 
+#include <hdf5.h>
 #include <string.h>
 
 /* `shape` NULL: attributes of the group */
@@ -43,4 +44,12 @@ void apd_checkpoint_describe(FILE *file) {
     print_root(file);
     (void)fputs("\nThe items, in parts:\n\n", file);
     apd_schema_print(file);
+}
+
+const char *apd_checkpoint_library(void) {
+    static char text[64];
+    unsigned numbers[3] = {0};
+    (void)H5get_libversion(&numbers[0], &numbers[1], &numbers[2]);
+    (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u", numbers[0], numbers[1], numbers[2]);
+    return text;
 }

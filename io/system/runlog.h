@@ -1,6 +1,6 @@
 /* runlog: what a run leaves for machines to read, in its folder.
  *
- *   manifest.json   version, build, compiler, BLAS core, MPI, ranks, hosts, data digest, start and end time
+ *   manifest.json   what reproduces the run: engine/manifest.h
  *   metrics.jsonl   one JSON object a line: {"event": "step" | "epoch" | "task" | "checkpoint" | ..., ...}
  *   accuracy.csv    the matrix R: one row a finished task, one column a task of the stream
  *   tasks.csv       one row a task

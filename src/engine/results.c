@@ -1,13 +1,11 @@
 #include "engine/results.h"
 
-#include "base/blas.h"
 #include "base/counted.h"
-#include "base/digest.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engine/counts.h"
+#include "engine/manifest.h"
 #include "io/system/csv.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -17,7 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static apd_status save(apd_text *text, const apd_run *run, const char *name, bool grows, apd_error *error) {
@@ -128,18 +125,6 @@ static apd_status write_tasks(const apd_run *run, const int64_t *nonzeros, apd_e
     return save(&s, run, "tasks.csv", false, error);
 }
 
-static void time_text(char *text, size_t room, time_t when) {
-    struct tm utc;
-    if (gmtime_r(&when, &utc) == NULL || strftime(text, room, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        (void)snprintf(text, room, "unknown");
-}
-
-static void put_digest(apd_json *json, const char *key, uint64_t digest) {
-    char text[20];
-    (void)snprintf(text, sizeof text, "%016" PRIx64, digest);
-    apd_json_text(json, key, text);
-}
-
 static const char *measured_on(const apd_run *run) {
     return run->stream->measured == APD_PART_TEST ? "test" : "validation";
 }
@@ -152,9 +137,8 @@ int64_t apd_run_peak_bytes(const apd_run *run) {
 
 /* What is counted over all ranks. */
 typedef struct totals {
-    int64_t *nonzeros;        /* (tasks) of tau */
-    int64_t file_bytes, peak; /* of the commit; of the largest rank */
-    apd_capacity capacity;
+    int64_t *nonzeros; /* (tasks) of tau */
+    apd_manifest_figures figures;
     double seconds;
 } totals;
 
@@ -163,73 +147,19 @@ static totals count_totals(apd_run *run) {
     const int tasks = run->state.task_count;
     totals all = {.nonzeros = apd_allocate(tasks, sizeof *all.nonzeros, "the tasks' non-zeros")};
     apd_capacity_counts counts = apd_run_count(run, all.nonzeros);
-    all.peak = apd_run_peak_bytes(run);
+    all.figures.peak = apd_run_peak_bytes(run);
     if (apd_run_speaks(run))
-        all.file_bytes = counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
-    all.capacity = apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts);
+        all.figures.file_bytes = counts.file_bytes = apd_checkpoint_bytes(run->checkpoint, &run->state);
+    all.figures.capacity =
+        apd_capacity_of(apd_network_layout(run->network), run->stream->max_classes, &counts);
     for (int t = 0; t < tasks; t++)
         all.seconds += run->state.records[t].seconds;
     return all;
 }
 
-static void put_capacity(apd_json *json, const totals *all) {
-    apd_json_number(json, "capacity", all->capacity.weights);
-    apd_json_number(json, "capacity_with_heads", all->capacity.all);
-    apd_json_number(json, "capacity_bytes", all->capacity.bytes);
-    apd_json_number(json, "capacity_coded", all->capacity.coded);
-    apd_json_integer(json, "checkpoint_bytes", all->file_bytes);
-}
-
-/* A digest of the accuracies and of the newest commit's parameters: the same at every P. */
-static uint64_t digest_of(const apd_run_state *state) {
-    uint64_t digest = apd_digest(state->accuracies.now, (size_t)state->task_count * sizeof(double));
-    for (int t = 0; t < state->task_count; t++)
-        digest = apd_digest_join(digest, state->records[t].home.digest);
-    for (int b = 0; b < state->block_count; b++) {
-        digest = apd_digest_join(digest, state->shared[b].sigma.digest);
-        for (int c = 0; c < state->shared[b].clusters; c++)
-            digest = apd_digest_join(digest, state->shared[b].cluster[c].digest);
-    }
-    return digest;
-}
-
-static apd_status write_manifest(const apd_run *run, const char *hosts, const totals *all, apd_error *error) {
-    char now[32], start[32];
-    time_t ended = time(NULL);
-    time_text(now, sizeof now, ended);
-    time_text(start, sizeof start, ended - (time_t)(apd_seconds() - run->started));
-    apd_text s;
-    apd_text_begin(&s, "manifest.json");
-    apd_json json = {.file = s.file};
-    apd_json_begin_object(&json, NULL);
-    apd_json_text(&json, "program", "apd " APD_VERSION);
-    apd_json_text(&json, "build", APD_BUILD_TYPE);
-    apd_json_text(&json, "compiler", __VERSION__);
-    apd_json_text(&json, "blas", apd_blas_library());
-    apd_json_text(&json, "blas_core", apd_blas_core());
-    apd_json_text(&json, "mpi", apd_team_library());
-    apd_json_integer(&json, "ranks", apd_team_size(run->team));
-    apd_json_text(&json, "hosts", hosts);
-    apd_json_integer(&json, "shards", run->partition.shards);
-    apd_json_text(&json, "evaluate", measured_on(run));
-    apd_json_unsigned(&json, "seed", run->description->seed);
-    put_digest(&json, "config_digest", run->state.config_digest);
-    put_digest(&json, "data_digest", run->state.data_digest);
-    put_digest(&json, "results_digest", digest_of(&run->state));
-    apd_json_integer(&json, "tasks_done", apd_run_tasks_done(run));
-    apd_json_integer(&json, "tasks", run->stream->task_count);
-    apd_json_integer(&json, "commit", run->state.commit);
-    put_capacity(&json, all);
-    apd_json_integer(&json, "peak_bytes_a_rank", all->peak);
-    apd_json_text(&json, "started", start);
-    apd_json_text(&json, "written", now);
-    apd_json_end(&json);
-    return save(&s, run, "manifest.json", false, error);
-}
-
 apd_status apd_results_write(apd_run *run, apd_error *error) {
     totals all = count_totals(run);
-    run->capacity = all.capacity.weights;
+    run->capacity = all.figures.capacity.weights;
     char *hosts = apd_team_hosts(run->team);
     apd_status status = APD_OK;
     if (apd_run_speaks(run)) {
@@ -237,10 +167,18 @@ apd_status apd_results_write(apd_run *run, apd_error *error) {
         if (status == APD_OK)
             status = write_tasks(run, all.nonzeros, error);
         if (status == APD_OK)
-            status = write_manifest(run, hosts, &all, error);
+            status = apd_manifest_write(run, hosts, &all.figures, false, error);
     }
     free(hosts);
     free(all.nonzeros);
+    return apd_team_agree(run->team, status, error);
+}
+
+apd_status apd_results_begin(apd_run *run, apd_error *error) {
+    const apd_manifest_figures figures = {.peak = apd_run_peak_bytes(run)};
+    char *hosts = apd_team_hosts(run->team);
+    apd_status status = apd_run_speaks(run) ? apd_manifest_write(run, hosts, &figures, true, error) : APD_OK;
+    free(hosts);
     return apd_team_agree(run->team, status, error);
 }
 
@@ -266,7 +204,7 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
 
 static void print_summary(const apd_run *run, const totals *all) {
     const apd_run_state *state = &run->state;
-    const apd_capacity *capacity = &all->capacity;
+    const apd_capacity *capacity = &all->figures.capacity;
     apd_metrics metrics = apd_metrics_of(&state->accuracies);
     (void)printf("\naverage accuracy %.2f %%   when learned %.2f %%   worst task %.2f %%\n",
                  100.0 * metrics.average, 100.0 * metrics.learning, 100.0 * metrics.worst);
@@ -280,7 +218,7 @@ static void print_summary(const apd_run *run, const totals *all) {
                  100.0 * capacity->coded);
     (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", all->seconds,
                  apd_count(state->task_count, "task").text, apd_count(apd_team_size(run->team), "rank").text,
-                 apd_count(run->partition.shards, "shard").text, (double)all->peak / 1e6);
+                 apd_count(run->partition.shards, "shard").text, (double)all->figures.peak / 1e6);
 }
 
 /* The non-zeros of each layer. */
@@ -373,6 +311,14 @@ static void put_task(apd_json *json, const apd_run *run, int t, int64_t nonzeros
     apd_json_end(json);
 }
 
+static void put_capacity(apd_json *json, const totals *all) {
+    apd_json_number(json, "capacity", all->figures.capacity.weights);
+    apd_json_number(json, "capacity_with_heads", all->figures.capacity.all);
+    apd_json_number(json, "capacity_bytes", all->figures.capacity.bytes);
+    apd_json_number(json, "capacity_coded", all->figures.capacity.coded);
+    apd_json_integer(json, "checkpoint_bytes", all->figures.file_bytes);
+}
+
 static void put_summary(apd_json *json, const apd_run *run, const totals *all) {
     apd_metrics metrics = apd_metrics_of(&run->state.accuracies);
     apd_json_text(json, "evaluate", measured_on(run));
@@ -384,7 +330,7 @@ static void put_summary(apd_json *json, const apd_run *run, const totals *all) {
     put_capacity(json, all);
     apd_json_number(json, "seconds", all->seconds);
     apd_json_integer(json, "ranks", apd_team_size(run->team));
-    apd_json_integer(json, "peak_bytes_a_rank", all->peak);
+    apd_json_integer(json, "peak_bytes_a_rank", all->figures.peak);
 }
 
 static void put_layers(apd_json *json, const apd_run *run, const layer_counts *counts) {

@@ -9,6 +9,9 @@
 /* Write accuracy.csv, tasks.csv and manifest.json from run->state. Collective. Status: IO. */
 apd_status apd_results_write(apd_run *run, apd_error *error);
 
+/* Write manifest.json for a start of training; the results in it are none until apd_results_write. Collective. Status: IO. */
+apd_status apd_results_begin(apd_run *run, apd_error *error);
+
 /* The largest resident set of any rank so far. Collective. */
 int64_t apd_run_peak_bytes(const apd_run *run);
 

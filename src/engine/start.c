@@ -11,6 +11,7 @@
 #include "engine/trainer.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
+#include "io/system/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,10 @@ static apd_status log_start(apd_run *run, bool resume, apd_error *error) {
     apd_runlog_integer(run->log, "step",
                        resume && run->state.half_way ? run->state.training.progress.steps : 0);
     apd_runlog_integer(run->log, "ranks", apd_team_size(run->team));
+    char job[128];
+    apd_machine_job(job, sizeof job);
+    if (job[0] != '\0')
+        apd_runlog_text(run->log, "slurm_job", job);
     return apd_runlog_end(run->log, error);
 }
 
@@ -287,6 +292,7 @@ static apd_status train(apd_run *run, const apd_start *start, apd_error *error) 
     apd_run_create_solver(run);
     say_start(run, resume);
     APD_TRY(apd_team_agree(run->team, log_start(run, resume, error), error));
+    APD_TRY(apd_results_begin(run, error));
     if (resume && run->state.task_count > 0) /* the tables may be older than the commit */
         APD_TRY(apd_results_write(run, error));
     apd_requests requests;

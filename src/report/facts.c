@@ -237,11 +237,15 @@ static const struct {
     const char *key, *heading;
 } facts[] = {
     {"program", "program"},
+    {"revision", "revision of the sources"},
     {"build", "build"},
     {"compiler", "compiler"},
     {"blas", "BLAS"},
     {"blas_core", "its kernels"},
     {"mpi", "MPI"},
+    {"hdf5", "HDF5"},
+    {"processor", "processor"},
+    {"system", "system"},
     {"hosts", "hosts"},
     {"ranks", "ranks"},
     {"shards", "shards"},
@@ -250,6 +254,8 @@ static const struct {
     {"data_digest", "digest of the data"},
     {"config_digest", "digest of the description"},
     {"commit", "commit"},
+    {"command", "command of the last start"},
+    {"starts", "starts"},
     {"started", "last start"},
     {"written", "written"},
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json
+# What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json |
+#   manifest
 # Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -80,6 +81,63 @@ TEXT
     "$APD" pack a --output packed.h5 >/dev/null
     "$APD_PYTHON" "$repository/tests/commands/check_json.py" "$APD"
     [ "$("$APD" inspect a --json | grep -c 18446744073709551615)" = 1 ] || fail "the largest seed"
+}
+
+# said KEY: the key's value in run/manifest.json, as Python shows it
+said() {
+    "$APD_PYTHON" -c 'import json, sys; print(json.load(open("run/manifest.json")).get(sys.argv[1]))' "$1"
+}
+
+# says KEY VALUE
+says() {
+    [ "$(said "$1")" = "$2" ] || fail "manifest.json: $1 is $(said "$1"), not $2"
+}
+
+# manifest.json is there while the first task trains, counts starts, and keeps what it says of them when apd forget writes it
+case_manifest() {
+    local start revision=unknown
+    "$APD" generate --classes 4 --train 40 --test 5 --size 16 --output glyphs.h5 >/dev/null
+    cat >run.yaml <<'TEXT'
+output: run
+shards: 2
+data: {file: glyphs.h5}
+stream: {classes_per_task: 2}
+network: {preset: mlp, widths: [12]}
+training: {epochs: 90000, batch: 8}
+log: {interval: 1}
+TEXT
+    for start in 1 2; do
+        rm -f log.txt run/stopped
+        SLURM_ARRAY_JOB_ID=990 SLURM_ARRAY_TASK_ID=$start SLURM_JOB_ID=991 in_background 2 --set name="a 'b'"
+        wait_for "\"starts\": $start," run/manifest.json
+        wait_for '"event": "step"' run/metrics.jsonl
+        says tasks_done 0
+        says ranks 2
+        says capacity None
+        says results_digest None
+        says slurm_job "990_$start"
+        eval "set -- $(said command)"
+        [ "$*" = "$APD train run.yaml --set name=a 'b'" ] && [ $# = 5 ] || fail "command: $(said command)"
+        "$APD" status run | grep -q running || fail "status: $("$APD" status run)"
+        touch run/stop
+        ended 75
+    done
+    if [ -e "$repository/.git" ]; then
+        revision=$(git -C "$repository" describe --always --tags --abbrev=12)
+    fi
+    [ "$(said revision)" = "$revision" ] || [ "$(said revision)" = "$revision-dirty" ] || fail "revision $(said revision)"
+    says system "$(uname -srm)"
+    says directory "$PWD"
+    [ "$(said started)" != "$(said first_started)" ] || fail "the starts are not told apart"
+    [ "$(grep -c '"slurm_job": "990_' run/metrics.jsonl)" = 2 ] || fail "the starts in metrics.jsonl"
+    "$APD" train run.yaml --fresh --force --set training.epochs=7 >log.txt 2>&1 || fail "$(cat log.txt)"
+    says starts 1
+    says tasks_done 2
+    says slurm_job None
+    "$APD" forget run --task 1 >log.txt 2>&1 || fail "$(cat log.txt)"
+    says starts 1
+    says command "$APD train run.yaml --fresh --force --set training.epochs=7"
+    says commit 3
 }
 
 "case_${1:?a case}"
