@@ -138,6 +138,7 @@ typedef struct apd_description {
         int spectrum;         /* tasks */
         double stall_seconds; /* 0: never */
         int evaluate_batch;   /* images */
+        bool tensorboard;
     } log;
 
     struct {

@@ -225,6 +225,8 @@ const apd_option apd_options[] = {
      .help = "Seconds after which a rank that keeps the others waiting is named on stderr; 0 never names one."},
     {"log.evaluate_batch", APD_KIND_WHOLE, AT(log.evaluate_batch), .minimum = 1, .maximum = 1e6,
      .initial = "250", .counts = true, .help = "Images of a forward pass in evaluation."},
+    {"log.tensorboard", APD_KIND_SWITCH, AT(log.tensorboard), .initial = "false",
+     .help = "Write event files for TensorBoard to the folder tensorboard in the run's."},
 
     {"checkpoint.minutes", APD_KIND_REAL, AT(checkpoint.minutes), .maximum = 1e6, .initial = "15",
      .help = "Minutes between commits while a task trains; 0 commits only when tasks end."},

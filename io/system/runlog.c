@@ -21,9 +21,10 @@ static apd_status refused(apd_error *error, const char *step, const char *path) 
 struct apd_runlog {
     char *path;
     int file;
-    apd_json json; /* the line in the making, in memory; its file is NULL between lines */
-    apd_text text; /* its memory */
-    bool torn;     /* the file's last line may lack its end */
+    apd_json json;          /* the line in the making, in memory; its file is NULL between lines */
+    apd_text text;          /* its memory */
+    apd_tensorboard *board; /* or NULL */
+    bool torn;              /* the file's last line may lack its end */
 };
 
 /* A program that was killed may have left half a line; the next one begins on its own line. */
@@ -62,9 +63,10 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
     status = apd_sync_file(log->file, log->path, error);
     if (close(log->file) != 0 && status == APD_OK)
         status = refused(error, "close", log->path);
+    apd_status closed = apd_tensorboard_close(log->board, status == APD_OK ? error : NULL);
     free(log->path);
     free(log);
-    return status;
+    return status == APD_OK ? closed : status;
 }
 
 void apd_runlog_begin(apd_runlog *log, const char *event) {
@@ -81,6 +83,8 @@ void apd_runlog_begin(apd_runlog *log, const char *event) {
     apd_json_begin_object(&log->json, NULL);
     apd_json_text(&log->json, "event", event);
     apd_json_text(&log->json, "time", stamp);
+    if (log->board != NULL)
+        apd_tensorboard_begin(log->board, event);
 }
 
 void apd_runlog_text(apd_runlog *log, const char *key, const char *value) {
@@ -89,10 +93,14 @@ void apd_runlog_text(apd_runlog *log, const char *key, const char *value) {
 
 void apd_runlog_integer(apd_runlog *log, const char *key, int64_t value) {
     apd_json_integer(&log->json, key, value);
+    if (log->board != NULL)
+        apd_tensorboard_take(log->board, key, (double)value);
 }
 
 void apd_runlog_number(apd_runlog *log, const char *key, double value) {
     apd_json_number(&log->json, key, value);
+    if (log->board != NULL)
+        apd_tensorboard_take(log->board, key, value);
 }
 
 apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
@@ -106,6 +114,8 @@ apd_status apd_runlog_end(apd_runlog *log, apd_error *error) {
     log->torn = status != APD_OK;
     free(log->text.text);
     log->json.file = NULL;
+    if (status == APD_OK && log->board != NULL)
+        status = apd_tensorboard_end(log->board, error);
     return status;
 }
 
@@ -148,4 +158,20 @@ apd_status apd_runlog_read(const char *folder, apd_runlog_take *take, void *cont
     free(line);
     free(path);
     return status;
+}
+
+/* --- TensorBoard --------------------------------------------------------------------------------------------- */
+
+static void note_line(void *context, const char *event, const char *line) {
+    if (strcmp(event, "step") == 0)
+        apd_tensorboard_note(context, apd_json_find_whole(line, "place"), apd_json_find_whole(line, "step"));
+}
+
+apd_status apd_runlog_follow(apd_runlog *log, const char *folder, const apd_tensorboard_place *resumed,
+                             apd_error *error) {
+    APD_TRY(apd_tensorboard_open(folder, resumed == NULL, &log->board, error));
+    if (resumed == NULL)
+        return APD_OK;
+    APD_TRY(apd_runlog_read(folder, note_line, log->board, error));
+    return apd_tensorboard_resume(log->board, resumed, error);
 }

@@ -11,6 +11,7 @@
 #define APD_IO_SYSTEM_RUNLOG_H
 
 #include "base/status.h"
+#include "io/system/tensorboard.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,11 @@ apd_status apd_runlog_open(const char *folder, apd_runlog **out, apd_error *erro
 
 /* fsync metrics.jsonl and close it: its lines are safe from a power loss then. Takes NULL. */
 apd_status apd_runlog_close(apd_runlog *log, apd_error *error);
+
+/* Write what TensorBoard shows to event files in `folder`, too. `resumed`: where the run goes on; NULL: it is a new one. Statuses:
+ * IO, REQUEUE. */
+apd_status apd_runlog_follow(apd_runlog *log, const char *folder, const apd_tensorboard_place *resumed,
+                             apd_error *error);
 
 /* One line of metrics.jsonl: begin, fields, end. Every line also has "time" (ISO 8601, UTC).
  * Doubles are printed with 17 digits; nan and inf as null. A failed write is reported by _end: IO. */

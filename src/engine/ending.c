@@ -246,6 +246,7 @@ static apd_status log_task(const ending *e, double commit_seconds, apd_error *er
     apd_runlog_text(run->log, "name", record->name);
     apd_runlog_number(run->log, "accuracy", record->accuracy);
     apd_runlog_number(run->log, "average_accuracy", metrics.average);
+    apd_runlog_number(run->log, "worst_accuracy", metrics.worst);
     apd_runlog_number(run->log, "backward_transfer", metrics.backward);
     apd_runlog_number(run->log, "capacity", capacity.weights);
     apd_runlog_integer(run->log, "tau_nonzeros", counts.tau);

@@ -194,6 +194,15 @@ static apd_status clear_folder(const apd_run *run, apd_error *error) {
     return apd_sync_folder(run->description->output, error);
 }
 
+/* Let event files for TensorBoard follow the log. Rank 0. */
+static apd_status follow(apd_run *run, bool resume, apd_error *error) {
+    const apd_run_state *state = &run->state;
+    const apd_tensorboard_place place = {.done = apd_run_tasks_done(run),
+                                         .trained = state->task_count,
+                                         .steps = state->half_way ? state->training.progress.steps : 0};
+    return apd_runlog_follow(run->log, run->description->output, resume ? &place : NULL, error);
+}
+
 /* Make the folder, run.yaml and the log. Collective; rank 0 writes. */
 static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
     apd_status status = APD_OK;
@@ -208,6 +217,8 @@ static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
             status = apd_run_guard(run, run->checkpoint, error);
         if (status == APD_OK)
             status = apd_runlog_open(folder, &run->log, error);
+        if (status == APD_OK && run->description->log.tensorboard)
+            status = follow(run, resume, error);
         if (status == APD_OK)
             status = apd_write_file(folder, "run.yaml", run->state.run_yaml,
                                     (int64_t)strlen(run->state.run_yaml), error);

@@ -1,7 +1,7 @@
 #include "export/onnx.h"
 
 #include "base/memory.h"
-#include "export/wire.h"
+#include "base/wire.h"
 #include "io/system/json.h"
 
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json |
-#   manifest
-# Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML.
+#   manifest | tensorboard
+# Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML,
+# TENSORBOARD_PYTHON one with tensorboard.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -95,7 +96,7 @@ says() {
 
 # manifest.json is there while the first task trains, counts starts, and keeps what it says of them when apd forget writes it
 case_manifest() {
-    local start revision=unknown
+    local start revision
     "$APD" generate --classes 4 --train 40 --test 5 --size 16 --output glyphs.h5 >/dev/null
     cat >run.yaml <<'TEXT'
 output: run
@@ -117,15 +118,17 @@ TEXT
         says results_digest None
         says slurm_job "990_$start"
         eval "set -- $(said command)"
-        [ "$*" = "$APD train run.yaml --set name=a 'b'" ] && [ $# = 5 ] || fail "command: $(said command)"
+        [ "$#: $*" = "5: $APD train run.yaml --set name=a 'b'" ] || fail "command: $(said command)"
         "$APD" status run | grep -q running || fail "status: $("$APD" status run)"
         touch run/stop
         ended 75
     done
+    revision=$(said revision)
     if [ -e "$repository/.git" ]; then
-        revision=$(git -C "$repository" describe --always --tags --abbrev=12)
+        git -C "$repository" rev-parse --verify --quiet "${revision%-dirty}^{commit}" >/dev/null || fail "revision $revision"
+    else
+        says revision unknown
     fi
-    [ "$(said revision)" = "$revision" ] || [ "$(said revision)" = "$revision-dirty" ] || fail "revision $(said revision)"
     says system "$(uname -srm)"
     says directory "$PWD"
     [ "$(said started)" != "$(said first_started)" ] || fail "the starts are not told apart"
@@ -138,6 +141,37 @@ TEXT
     says starts 1
     says command "$APD train run.yaml --fresh --force --set training.epochs=7"
     says commit 3
+}
+
+# A run that is killed twice and resumed, shows as an undisturbed one does
+case_tensorboard() {
+    local python=${TENSORBOARD_PYTHON-} place
+    [ -n "$python" ] || { echo "skipped: TENSORBOARD_PYTHON names no Python with tensorboard"; exit 77; }
+    "$APD" generate --classes 6 --train 40 --test 5 --size 16 --output glyphs.h5 >/dev/null
+    cat >run.yaml <<'TEXT'
+output: run
+shards: 2
+data: {file: glyphs.h5}
+stream: {classes_per_task: 2}
+network: {preset: mlp, widths: [48]}
+method: {lambda1: 1e-3}
+training: {epochs: 600, batch: 4}
+log: {interval: 20, tensorboard: true}
+checkpoint: {minutes: 0.003}
+TEXT
+    "$APD" train run.yaml --set output=undisturbed >log.txt 2>&1 || fail "$(cat log.txt)"
+    for place in 0 1; do
+        in_background 2
+        wait_for "\"event\": \"commit\".*\"place\": $place," run/metrics.jsonl
+        kill -9 "$(pgrep -P "$job" -x apd | head -n 1)"
+        wait "$job" || true
+    done
+    "$APD" train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    [ "$(grep -c '"event": "start"' run/metrics.jsonl)" = 3 ] || fail "the run was not killed twice: $(cat log.txt)"
+    [ "$(find run/tensorboard/steps -name 'events*' | wc -l)" = 3 ] || fail "files: $(find run/tensorboard)"
+    "$python" "$repository/tests/commands/check_tensorboard.py" run undisturbed
+    "$APD" train run.yaml --fresh --force --set training.epochs=7 >log.txt 2>&1 || fail "$(cat log.txt)"
+    [ "$(find run/tensorboard/steps -name 'events*' | wc -l)" = 1 ] || fail "old files: $(find run/tensorboard)"
 }
 
 "case_${1:?a case}"

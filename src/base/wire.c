@@ -1,14 +1,20 @@
-#include "export/wire.h"
+#include "base/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIRE_NUMBER = 0, WIRE_BYTES = 2, WIRE_FOUR_BYTES = 5 };
+enum { WIRE_NUMBER = 0, WIRE_EIGHT_BYTES = 1, WIRE_BYTES = 2, WIRE_FOUR_BYTES = 5 };
 
 static void write_varint(FILE *message, uint64_t value) {
     for (; value >= 0x80; value >>= 7)
         (void)fputc((int)(value & 0x7f) | 0x80, message);
     (void)fputc((int)value, message);
+}
+
+/* The first byte is the least. */
+static void write_fixed(FILE *message, uint64_t bits, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        (void)fputc((int)(bits >> 8 * i & 0xff), message);
 }
 
 static void write_key(FILE *message, int field, int type) {
@@ -24,8 +30,14 @@ void apd_wire_float(FILE *message, int field, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     write_key(message, field, WIRE_FOUR_BYTES);
-    for (int i = 0; i < 4; i++)
-        (void)fputc((int)(bits >> 8 * i & 0xff), message);
+    write_fixed(message, bits, sizeof bits);
+}
+
+void apd_wire_double(FILE *message, int field, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    write_key(message, field, WIRE_EIGHT_BYTES);
+    write_fixed(message, bits, sizeof bits);
 }
 
 void apd_wire_bytes(FILE *message, int field, const void *bytes, size_t count) {

@@ -1,9 +1,9 @@
 /* wire: messages of Protocol Buffers, written field by field (protobuf.dev, Encoding). Local.
  *
- * Only what ONNX's messages need: numbers, floats, bytes and messages in messages. A message is an apd_text; the nested one is
- * written first and then becomes a field. */
-#ifndef APD_EXPORT_WIRE_H
-#define APD_EXPORT_WIRE_H
+ * Only what the messages of ONNX and TensorBoard need: numbers, floats, bytes and messages in messages. A message is an apd_text;
+ * the nested one is written first and then becomes a field. */
+#ifndef APD_BASE_WIRE_H
+#define APD_BASE_WIRE_H
 
 #include "base/text.h"
 
@@ -11,6 +11,7 @@
 
 void apd_wire_number(FILE *message, int field, int64_t value); /* int32, int64, enum */
 void apd_wire_float(FILE *message, int field, float value);
+void apd_wire_double(FILE *message, int field, double value);
 void apd_wire_bytes(FILE *message, int field, const void *bytes, size_t count);
 void apd_wire_text(FILE *message, int field, const char *text);
 
