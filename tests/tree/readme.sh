@@ -73,7 +73,7 @@ check_names() {
 check_keys() {
     "$APD" train --help-keys | sed -n '/^Layers/,$d; s/^  \([a-z_0-9.]*\) .*/\1/p' | sort >"$work/keys"
     grep -hoE '\b(data|stream|network|method|training|log)\.[a-z_0-9]+|\bcheckpoint\.(minutes|tasks|[a-z]+_[a-z]+)' \
-        README.md docs/*.md | grep -vE '\.(h5|h|c|md)$' | sort -u | comm -23 - "$work/keys" >"$work/unknown"
+        README.md docs/*.md | grep -vE '\.(h5|h|c|md|sh)$' | sort -u | comm -23 - "$work/keys" >"$work/unknown"
     [ ! -s "$work/unknown" ] || fail "the pages name keys that are none: $(cat "$work/unknown")"
 }
 
