@@ -33,8 +33,13 @@ apd_status apd_checkpoint_survey(const char *path, apd_run_state *state, apd_cap
 /* Read a commit through and check every digest. `*groups` is set to the number of groups, on success only. */
 apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error);
 
-/* Copy the commit `path` into one self-contained file `to`, replacing it, and check that. `*groups` as verify. */
-apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error);
+/* What goes into a packed file: the commit, with its results for viewers (results.h), or these alone, which is no checkpoint. */
+typedef enum apd_pack_kind { APD_PACK_COMMIT, APD_PACK_BOTH, APD_PACK_RESULTS } apd_pack_kind;
+
+/* Copy the commit `path` into one self-contained file `to`, replacing it, and check that. `*groups` as verify. Status: also USAGE
+ * where there are no results yet. */
+apd_status apd_checkpoint_pack(const char *path, const char *to, apd_pack_kind kind, int *groups,
+                               apd_error *error);
 
 /* Which commit of the run to use: the newest at `path` when it verifies, else the one before. `*use` is the path
  * (free it), or NULL when there is no commit at all; `note` (room: size) says what was wrong with the newest, "" when

@@ -33,6 +33,9 @@ static apd_status open_reader(const char *path, const char *file, apd_reader **o
     reader->path = apd_duplicate_text(path);
     const char *former = apd_h5_guard_begin(reader->path);
     apd_status status = apd_part_open(file, path, NULL, &reader->root, error);
+    if (status == APD_OK && !apd_part_has(&reader->root, "layout") && apd_part_has(&reader->root, "results"))
+        status = apd_fail(error, APD_ERROR_DATA,
+                          "%s: holds results alone (apd pack --results-only); a checkpoint is needed", path);
     if (status == APD_OK)
         status = apd_root_read(&reader->root, &reader->state, &reader->layout, error);
     if (status != APD_OK)
@@ -84,6 +87,10 @@ apd_run_state *apd_reader_state(apd_reader *reader) {
 
 const apd_layout *apd_reader_layout(const apd_reader *reader) {
     return &reader->layout;
+}
+
+const apd_part_reader *apd_reader_root(const apd_reader *reader) {
+    return reader->root.path != NULL ? &reader->root : NULL;
 }
 
 /* The open part that an item lies in. */

@@ -26,6 +26,9 @@ void apd_reader_close(apd_reader *reader);
 apd_run_state *apd_reader_state(apd_reader *reader);
 const apd_layout *apd_reader_layout(const apd_reader *reader);
 
+/* checkpoint.h5 itself, which stays open in a packed commit alone; else NULL. */
+const struct apd_part_reader *apd_reader_root(const apd_reader *reader);
+
 /* Read a whole item into the views of `item`, which hold all rows: apd_item_whole, or apd_item_of at one rank. What the item
  * owns is allocated once the file is known to hold as much. */
 apd_status apd_reader_item(apd_reader *reader, apd_item *item, apd_error *error);

@@ -4,8 +4,11 @@
 
 #include "base/memory.h"
 #include "io/checkpoint/reader.h"
+#include "io/checkpoint/results.h"
 #include "io/checkpoint/root.h"
 #include "io/checkpoint/store.h"
+#include "io/hdf5/guard.h"
+#include "io/hdf5/read_driver.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
 
@@ -31,95 +34,29 @@ static apd_status read_items(apd_reader *reader, const apd_item_key *items, int 
     return status;
 }
 
+static apd_status verify_results(const apd_reader *reader, const char *path, int *groups, apd_error *error) {
+    if (apd_reader_root(reader) == NULL)
+        return APD_OK;
+    const char *former = apd_h5_guard_begin(path);
+    apd_status status = apd_results_verify(apd_reader_root(reader), groups, error);
+    if (status != APD_OK)
+        status = apd_h5_check_refused(status, error);
+    apd_h5_guard_end(former);
+    return status;
+}
+
 static apd_status verify_once(const char *path, void *out, apd_error *error) {
-    int *groups = out;
     apd_reader *reader = NULL;
-    int count;
+    int count, groups = 0;
     APD_TRY(apd_reader_open(path, &reader, error));
     apd_item_key *items = apd_item_list(apd_reader_state(reader), &count);
     apd_status status = read_items(reader, items, count, NULL, error);
     if (status == APD_OK)
-        *groups = count + apd_root_group_count(apd_reader_state(reader));
+        status = verify_results(reader, path, &groups, error);
+    if (status == APD_OK)
+        *(int *)out = groups + count + apd_root_group_count(apd_reader_state(reader));
     free(items);
     apd_reader_destroy(reader);
-    return status;
-}
-
-/* --- packing ---------------------------------------------------------------------------------------------- */
-
-typedef struct packing {
-    apd_reader *reader;
-    apd_item_key *items;
-    int count;
-    apd_item *shapes;       /* (count) */
-    apd_part_group *groups; /* of the root, then (count) */
-    void **storage;         /* (count) */
-    apd_root root;
-} packing;
-
-static void describe_items(packing *p) {
-    for (int i = 0; i < p->count; i++) {
-        int64_t code = apd_item_home(apd_reader_state(p->reader), p->items[i])->code;
-        p->shapes[i] = apd_item_whole(p->items[i], apd_reader_layout(p->reader), apd_reader_state(p->reader));
-        apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), code,
-                          &p->groups[p->root.group_count + i], &p->storage[i]);
-    }
-}
-
-static apd_status write_packed(packing *p, const char *path, apd_part_writer **writer, apd_error *error) {
-    uint64_t *digests = apd_allocate(p->root.group_count + p->count, sizeof *digests, "groups' digests"),
-             digest;
-    int64_t bytes;
-    apd_part_plan plan = {.commit = apd_reader_state(p->reader)->commit,
-                          .group_count = p->root.group_count + p->count,
-                          .groups = p->groups};
-    apd_status status;
-    APD_GO(apd_part_create(path, &plan, writer, error));
-    apd_root_append(&p->root, *writer);
-    APD_GO(read_items(p->reader, p->items, p->count, *writer, error));
-    APD_GO(apd_part_finish(*writer, digests, &bytes, &digest, error));
-    APD_GO(apd_part_wait(*writer, error));
-out:
-    free(digests);
-    return status;
-}
-
-static apd_status pack_items(packing *p, const char *to, apd_error *error) {
-    apd_part_writer *writer = NULL;
-    char *temporary = apd_store_temporary(to);
-    apd_root_describe(apd_reader_state(p->reader), apd_reader_layout(p->reader), true, &p->root);
-    p->groups = apd_allocate(p->root.group_count + (int64_t)p->count, sizeof *p->groups, "groups");
-    memcpy(p->groups, p->root.groups, (size_t)p->root.group_count * sizeof *p->groups);
-    apd_status status;
-    describe_items(p);
-    APD_GO(apd_file_delete(temporary, error));
-    APD_GO(write_packed(p, temporary, &writer, error));
-    APD_GO(apd_rename_durably(temporary, to, error));
-    apd_part_keep(writer);
-out:
-    apd_part_destroy(writer);
-    free(temporary);
-    return status;
-}
-
-static apd_status pack_once(const char *path, void *out, apd_error *error) {
-    const char *to = out;
-    packing p = {0};
-    APD_TRY(apd_reader_open(path, &p.reader, error));
-    p.items = apd_item_list(apd_reader_state(p.reader), &p.count);
-    p.shapes = apd_allocate(p.count, sizeof *p.shapes, "items");
-    p.storage = apd_allocate(p.count, sizeof *p.storage, "items' arrays");
-    apd_status status = pack_items(&p, to, error);
-    for (int i = 0; i < p.count; i++) {
-        apd_item_clear(&p.shapes[i]);
-        free(p.storage[i]);
-    }
-    free(p.storage);
-    free(p.shapes);
-    free(p.groups);
-    free(p.items);
-    apd_root_clear(&p.root);
-    apd_reader_destroy(p.reader);
     return status;
 }
 
@@ -178,15 +115,16 @@ static apd_status count_sigma(apd_reader *reader, int64_t *nonzeros, apd_error *
     return status;
 }
 
-/* All but sigma's, from the state alone: tau counts sigma_g, too. */
-static void count_items(apd_run_state *state, const apd_layout *layout, apd_capacity_counts *counts) {
+/* All but sigma's, of the first `tasks`, from the state alone: tau counts sigma_g, too. */
+static void count_items(const apd_run_state *state, const apd_layout *layout, int tasks,
+                        apd_capacity_counts *counts) {
     int64_t rows = 0, cols = layout->blocks[layout->block_count - 1].cols;
     for (int b = 0; b + 1 < layout->block_count; b++)
         rows += layout->blocks[b].rows;
     for (int b = 0; b < state->block_count; b++)
         for (int g = 0; g < state->shared[b].clusters; g++)
             counts->tau += state->shared[b].cluster[g].entries;
-    for (int t = 0; t < state->task_count; t++) {
+    for (int t = 0; t < tasks; t++) {
         const apd_task_record *record = &state->records[t];
         if (record->class_count == 0)
             continue;
@@ -196,6 +134,149 @@ static void count_items(apd_run_state *state, const apd_layout *layout, apd_capa
         counts->own += rows + record->class_count * (cols + 1);
     }
 }
+
+/* --- packing ---------------------------------------------------------------------------------------------- */
+
+typedef struct packing {
+    const char *to;
+    apd_pack_kind kind;
+    apd_reader *reader;
+    apd_item_key *items;
+    int count; /* 0: results alone */
+    int group_count;
+    apd_item *shapes;       /* (count) */
+    apd_part_group *groups; /* of the root, then (count), then of the results */
+    void **storage;         /* (count) */
+    apd_root root;
+    apd_results_part results;
+    apd_part_attribute *attributes; /* the root's */
+} packing;
+
+static void describe_items(packing *p) {
+    for (int i = 0; i < p->count; i++) {
+        int64_t code = apd_item_home(apd_reader_state(p->reader), p->items[i])->code;
+        p->shapes[i] = apd_item_whole(p->items[i], apd_reader_layout(p->reader), apd_reader_state(p->reader));
+        apd_item_describe(&p->shapes[i], apd_reader_state(p->reader), code,
+                          &p->groups[p->root.group_count + i], &p->storage[i]);
+    }
+}
+
+/* The capacity of what the commit keeps for the first t+1 tasks: (tasks), to be freed. NULL: reading failed. */
+static double *count_capacities(apd_reader *reader, apd_error *error) {
+    const apd_run_state *state = apd_reader_state(reader);
+    const apd_layout *layout = apd_reader_layout(reader);
+    int64_t sigma = 0;
+    if (count_sigma(reader, &sigma, error) != APD_OK)
+        return NULL;
+    double *capacities = apd_allocate(state->task_count, sizeof *capacities, "capacities");
+    for (int t = 0; t < state->task_count; t++) {
+        apd_capacity_counts counts = {.sigma = sigma, .coded = NAN};
+        count_items(state, layout, t + 1, &counts);
+        capacities[t] =
+            apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts).weights;
+    }
+    return capacities;
+}
+
+/* Put the results' groups behind the others, and lead viewers to them from the root, which is the first. */
+static void add_results(packing *p) {
+    int more = 0;
+    const apd_part_attribute *added = apd_results_root(&more);
+    apd_part_group *root = &p->groups[0];
+    if (p->results.group_count == 0)
+        return;
+    p->attributes = apd_allocate(root->attribute_count + more, sizeof *p->attributes, "attributes");
+    if (root->attribute_count > 0)
+        memcpy(p->attributes, root->attributes, (size_t)root->attribute_count * sizeof *added);
+    memcpy(p->attributes + root->attribute_count, added, (size_t)more * sizeof *added);
+    root->attributes = p->attributes;
+    root->attribute_count += more;
+    memcpy(p->groups + p->group_count, p->results.groups, (size_t)p->results.group_count * sizeof *p->groups);
+    p->group_count += p->results.group_count;
+}
+
+static apd_status describe_file(packing *p, apd_error *error) {
+    const apd_run_state *state = apd_reader_state(p->reader);
+    if (p->kind != APD_PACK_COMMIT) {
+        double *capacities = count_capacities(p->reader, error);
+        if (capacities == NULL)
+            return APD_ERROR_DATA;
+        apd_results_describe(state, capacities, p->kind == APD_PACK_RESULTS, &p->results);
+        free(capacities);
+    }
+    if (p->kind == APD_PACK_RESULTS && p->results.group_count == 0)
+        return apd_fail(error, APD_ERROR_USAGE, "%s has no finished task, so that there are no results",
+                        p->to);
+    if (p->kind != APD_PACK_RESULTS)
+        apd_root_describe(state, apd_reader_layout(p->reader), true, &p->root);
+    p->group_count = p->kind == APD_PACK_RESULTS ? 1 : p->root.group_count + p->count;
+    p->groups = apd_allocate(p->group_count + (int64_t)APD_RESULT_GROUPS, sizeof *p->groups, "groups");
+    p->groups[0].name = "";
+    memcpy(p->groups, p->root.groups, (size_t)p->root.group_count * sizeof *p->groups);
+    describe_items(p);
+    add_results(p);
+    return APD_OK;
+}
+
+static apd_status write_packed(packing *p, const char *path, apd_part_writer **writer, apd_error *error) {
+    uint64_t *digests = apd_allocate(p->group_count, sizeof *digests, "groups' digests"), digest;
+    int64_t bytes;
+    apd_part_plan plan = {
+        .commit = apd_reader_state(p->reader)->commit, .group_count = p->group_count, .groups = p->groups};
+    apd_status status;
+    APD_GO(apd_part_create(path, &plan, writer, error));
+    apd_root_append(&p->root, *writer);
+    APD_GO(read_items(p->reader, p->items, p->count, *writer, error));
+    apd_results_append(&p->results, *writer);
+    APD_GO(apd_part_finish(*writer, digests, &bytes, &digest, error));
+    APD_GO(apd_part_wait(*writer, error));
+out:
+    free(digests);
+    return status;
+}
+
+static apd_status write_file(packing *p, apd_error *error) {
+    apd_part_writer *writer = NULL;
+    char *temporary = apd_store_temporary(p->to);
+    apd_status status;
+    APD_GO(describe_file(p, error));
+    APD_GO(apd_file_delete(temporary, error));
+    APD_GO(write_packed(p, temporary, &writer, error));
+    APD_GO(apd_rename_durably(temporary, p->to, error));
+    apd_part_keep(writer);
+out:
+    apd_part_destroy(writer);
+    free(temporary);
+    return status;
+}
+
+static apd_status pack_once(const char *path, void *out, apd_error *error) {
+    packing *asked = out, p = {.to = asked->to, .kind = asked->kind};
+    APD_TRY(apd_reader_open(path, &p.reader, error));
+    p.items = apd_item_list(apd_reader_state(p.reader), &p.count);
+    if (p.kind == APD_PACK_RESULTS)
+        p.count = 0;
+    p.shapes = apd_allocate(p.count, sizeof *p.shapes, "items");
+    p.storage = apd_allocate(p.count, sizeof *p.storage, "items' arrays");
+    apd_status status = write_file(&p, error);
+    if (status == APD_OK)
+        asked->group_count = p.group_count;
+    for (int i = 0; i < p.count; i++) {
+        apd_item_clear(&p.shapes[i]);
+        free(p.storage[i]);
+    }
+    free(p.storage);
+    free(p.shapes);
+    free(p.groups);
+    free(p.items);
+    free(p.attributes);
+    apd_results_clear(&p.results);
+    apd_root_clear(&p.root);
+    apd_reader_destroy(p.reader);
+    return status;
+}
+
+/* --- the run's state --------------------------------------------------------------------------------------- */
 
 typedef struct findings {
     apd_run_state *state;
@@ -211,7 +292,7 @@ static apd_status survey_once(const char *path, void *out, apd_error *error) {
     const apd_layout *layout = apd_reader_layout(reader);
     apd_status status = found->capacity != NULL ? count_sigma(reader, &counts.sigma, error) : APD_OK;
     if (status == APD_OK && found->capacity != NULL) {
-        count_items(state, layout, &counts);
+        count_items(state, layout, state->task_count, &counts);
         counts.file_bytes = apd_checkpoint_bytes(path, state);
         *found->capacity =
             apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts);
@@ -267,9 +348,12 @@ apd_status apd_checkpoint_verify(const char *path, int *groups, apd_error *error
     return apd_checkpoint_read_newest(path, verify_once, groups, error);
 }
 
-apd_status apd_checkpoint_pack(const char *path, const char *to, int *groups, apd_error *error) {
-    char *target = apd_duplicate_text(to);
-    apd_status status = apd_checkpoint_read_newest(path, pack_once, target, error);
-    free(target);
-    return status == APD_OK ? apd_checkpoint_verify(to, groups, error) : status;
+apd_status apd_checkpoint_pack(const char *path, const char *to, apd_pack_kind kind, int *groups,
+                               apd_error *error) {
+    packing asked = {.to = to, .kind = kind};
+    APD_TRY(apd_checkpoint_read_newest(path, pack_once, &asked, error));
+    if (kind != APD_PACK_RESULTS)
+        return apd_checkpoint_verify(to, groups, error);
+    *groups = asked.group_count;
+    return APD_OK;
 }

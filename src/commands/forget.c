@@ -96,7 +96,7 @@ static apd_status keep_commit(const apd_run *run, apd_error *error) {
     (void)snprintf(name, sizeof name, "checkpoint-%06d.h5", run->state.commit);
     char *kept = apd_join_path(run->description->output, name);
     int groups;
-    apd_status status = apd_checkpoint_pack(run->checkpoint, kept, &groups, error);
+    apd_status status = apd_checkpoint_pack(run->checkpoint, kept, APD_PACK_COMMIT, &groups, error);
     if (status == APD_OK)
         (void)printf("the commit from before is kept as %s\n", kept);
     free(kept);

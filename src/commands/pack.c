@@ -66,6 +66,7 @@ const apd_command apd_command_verify = {
 
 typedef struct pack_options {
     const char *output;
+    bool results_only;
 } pack_options;
 
 static const pack_options pack_defaults = {0};
@@ -75,6 +76,9 @@ static const apd_cli_option pack_table[] = {
      .argument = "FILE",
      .help = "the file to write (required)",
      APD_CLI_HOLDS(pack_options, output)},
+    {.name = "results-only",
+     .help = "the results without the weights: a small file, which is no checkpoint",
+     APD_CLI_SETS(pack_options, results_only)},
     {0},
 };
 
@@ -101,7 +105,8 @@ static apd_status run_pack(const void *given, int count, const char *const *argu
     apd_lock *lock = NULL;
     apd_status status = claim(options->output, &lock, error);
     if (status == APD_OK)
-        status = apd_checkpoint_pack(path, options->output, &groups, error);
+        status = apd_checkpoint_pack(
+            path, options->output, options->results_only ? APD_PACK_RESULTS : APD_PACK_BOTH, &groups, error);
     apd_lock_close(lock);
     if (status == APD_OK)
         (void)printf("%s: %s of %s in one file, every digest is right\n", options->output,
@@ -116,7 +121,8 @@ const apd_command apd_command_pack = {
     .summary = "copy a run's newest commit into one self-contained file",
     .details =
         "RUN is the run's folder or a checkpoint, which may be written meanwhile. Every command takes the\n"
-        "packed file as RUN.",
+        "packed file as RUN. Its group /results has accuracies and capacities for viewers of HDF5, which\n"
+        "draw them when the file is opened: docs/tools.md. With --results-only there is nothing else.",
     .options = pack_table,
     .defaults = &pack_defaults,
     .options_size = sizeof pack_defaults,

@@ -8,7 +8,8 @@ import sys
 import h5py
 import numpy
 
-LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts"}
+LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts",
+            "results", "NX_class", "default"}  # what pack adds
 
 
 def line(name, value):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json |
-#   manifest | tensorboard
+#   manifest | tensorboard | results
 # Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML,
-# TENSORBOARD_PYTHON one with tensorboard.
+# TENSORBOARD_PYTHON one with tensorboard, NEXUS_PYTHON one with h5py, silx and nexusformat.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -172,6 +172,46 @@ TEXT
     "$python" "$repository/tests/commands/check_tensorboard.py" run undisturbed
     "$APD" train run.yaml --fresh --force --set training.epochs=7 >log.txt 2>&1 || fail "$(cat log.txt)"
     [ "$(find run/tensorboard/steps -name 'events*' | wc -l)" = 1 ] || fail "old files: $(find run/tensorboard)"
+}
+
+# What apd pack adds for viewers, of a run of which a task is forgotten, too
+case_results() {
+    local python=${NEXUS_PYTHON-$APD_PYTHON}
+    "$python" -c 'import h5py, numpy' 2>/dev/null || { echo "skipped: no Python with h5py"; exit 77; }
+    "$APD" generate --classes 8 --train 10 --test 5 --size 16 --output glyphs.h5 >/dev/null
+    cat >run.yaml <<'TEXT'
+output: run
+seed: 3
+data: {file: glyphs.h5}
+stream: {classes_per_task: 2, order: [2, 0, 3, 1]}
+network: {preset: mlp, widths: [12]}
+method: {lambda1: 1e-2, consolidate_every: 2, lambda2: 1e-2}
+training: {epochs: 5, batch: 8, lr: 0.01}
+TEXT
+    "$APD" pack run --output none.h5 2>/dev/null && fail "packed a run that is not there"
+    "$APD" train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
+    for round in whole forgotten; do
+        "$APD" pack run --output packed.h5 >out.txt || fail "pack"
+        "$APD" pack run --output alone.h5 --results-only >out.txt || fail "pack --results-only"
+        grep -q '^alone.h5: 6 groups of' out.txt || fail "$(cat out.txt)"
+        "$python" "$repository/tests/commands/check_results.py" run packed.h5 alone.h5
+        [ "$round" = forgotten ] || "$APD" forget run --task 3 >out.txt 2>&1 || fail "$(cat out.txt)"
+    done
+    "$APD" pack packed.h5 --output again.h5 >out.txt || fail "pack of a packed file"
+    cmp packed.h5 again.h5 || fail "packing again gives another file"
+    refused 65 "alone.h5: holds results alone" "$APD" verify alone.h5
+    refused 65 "alone.h5: holds results alone" "$APD" inspect alone.h5
+    "$python" - packed.h5 <<'PYTHON'
+import sys, h5py
+with h5py.File(sys.argv[1]) as file:
+    at = file["results/accuracy/accuracy"].id.get_offset()
+with open(sys.argv[1], "r+b") as file:
+    file.seek(at + 1)
+    byte = file.read(1)[0] ^ 1
+    file.seek(at + 1)
+    file.write(bytes([byte]))
+PYTHON
+    refused 65 "packed.h5: /results/accuracy: damaged" "$APD" verify packed.h5
 }
 
 "case_${1:?a case}"

@@ -57,7 +57,7 @@ void fuzz_start(void) {
     (void)snprintf(name, sizeof name, "%s/segments", run_folder);
     FUZZ_CHECK(mkdir(run_folder, 0777) == 0 && mkdir(name, 0777) == 0);
     fuzz_write_run(run_folder);
-    FUZZ_CHECK(apd_checkpoint_pack(path, packed, &groups, NULL) == APD_OK);
+    FUZZ_CHECK(apd_checkpoint_pack(path, packed, APD_PACK_COMMIT, &groups, NULL) == APD_OK);
     keep_image(&images[WHOLE][0], packed);
     for (int file = 0; file < FUZZ_FILES; file++) {
         (void)snprintf(name, sizeof name, "%s/%s", run_folder, fuzz_run_files[file]);
@@ -508,7 +508,7 @@ static void read_all(bool is_good) {
     apd_run_state_clear(&surveyed);
     read_items(is_good);
     if (is_good)
-        check(apd_checkpoint_pack(path, packed, &groups, &errors[2]), &errors[2], true);
+        check(apd_checkpoint_pack(path, packed, APD_PACK_COMMIT, &groups, &errors[2]), &errors[2], true);
 }
 
 apd_status fuzz_one(const uint8_t *bytes, size_t size) {

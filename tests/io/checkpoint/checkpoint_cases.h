@@ -445,7 +445,7 @@ static inline void saved(fixture *f) {
     int groups;
     apd_status status = save(f, &error);
     if (status == APD_OK && apd_team_rank(team) == 0)
-        status = apd_checkpoint_pack(f->newest, f->path, &groups, &error);
+        status = apd_checkpoint_pack(f->newest, f->path, APD_PACK_COMMIT, &groups, &error);
     if (status != APD_OK)
         (void)fprintf(stderr, "%s\n", error.message);
     assert_agreed(team, status == APD_OK && is_tidy(f));

@@ -62,7 +62,7 @@ static void write_alone(const apd_team *self, const sketch *s, const char *path)
     (void)mkdir(store, 0777);
     assert_int_equal(apd_partition_init(&alone, SHARDS, 1, 0, &error), APD_OK);
     assert_int_equal(apd_checkpoint_save(self, &alone, newest, whole, &state, NULL, &error), APD_OK);
-    assert_int_equal(apd_checkpoint_pack(newest, path, &groups, &error), APD_OK);
+    assert_int_equal(apd_checkpoint_pack(newest, path, APD_PACK_COMMIT, &groups, &error), APD_OK);
     assert_int_equal(apd_checkpoint_remove(newest, &error), APD_OK);
     (void)rmdir(store);
     apd_decomposition_destroy(whole);
