@@ -136,6 +136,9 @@ static apd_status write_start(const apd_tensorboard *board, int to, int64_t step
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
 void apd_tensorboard_note(apd_tensorboard *board, int place, int64_t step) {
+    enum { MOST = 1 << 20 }; /* tasks of a stream: a damaged line may say more */
+    if (place < 0 || place >= MOST)
+        return;
     if (place >= board->places) {
         int places = 2 * place + 16;
         board->ends =

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the program writes of itself for other programs: APD=path tests/commands/tools.sh schema | bash | zsh | fish | manual | json |
-#   manifest | tensorboard | results
+#   manifest | tensorboard | events | results
 # Exit status 77: the other program is not installed. SCHEMA_PYTHON may name a Python with jsonschema and PyYAML,
 # TENSORBOARD_PYTHON one with tensorboard, NEXUS_PYTHON one with h5py, silx and nexusformat.
 # shellcheck source=tests/lib.sh
@@ -212,6 +212,25 @@ with open(sys.argv[1], "r+b") as file:
     file.write(bytes([byte]))
 PYTHON
     refused 65 "packed.h5: /results/accuracy: damaged" "$APD" verify packed.h5
+}
+
+# The bytes of event files, of a run that is stopped once
+case_events() {
+    "$APD" generate --classes 6 --train 10 --test 5 --size 16 --output glyphs.h5 >/dev/null
+    cat >run.yaml <<'TEXT'
+output: run
+data: {file: glyphs.h5}
+stream: {classes_per_task: 2}
+network: {preset: mlp, widths: [12]}
+training: {epochs: 20, batch: 5}
+log: {interval: 7, tensorboard: true}
+TEXT
+    "$APD" train run.yaml --set stream.tasks=2 >log.txt 2>&1 || fail "$(cat log.txt)"
+    "$APD_PYTHON" "$repository/tests/commands/check_events.py" run 1
+    "$APD" train run.yaml --set stream.tasks=3 >log.txt 2>&1 || fail "$(cat log.txt)"
+    "$APD_PYTHON" "$repository/tests/commands/check_events.py" run 2
+    "$APD" forget run --task 1 >log.txt 2>&1 || fail "$(cat log.txt)"
+    ! grep -rq 'classes 2-3' run/tensorboard || fail "event files name a task"
 }
 
 "case_${1:?a case}"
