@@ -95,8 +95,11 @@ def check_verify():
     if not made["intact"] or f"{made['groups']} groups" not in run("verify", "a"):
         sys.exit(f"FAILED: verify: {made}")
     with open("packed.h5", "r+b") as file:
-        file.seek(os.path.getsize("packed.h5") // 2)
-        file.write(bytes(64))
+        middle = os.path.getsize("packed.h5") // 2
+        file.seek(middle)
+        byte = file.read(1)[0] ^ 1
+        file.seek(middle)
+        file.write(bytes([byte]))
     made = document("verify", "packed.h5", status=65)
     if made["intact"] or not made["fault"]:
         sys.exit(f"FAILED: verify of a damaged file: {made}")
