@@ -1,5 +1,6 @@
 /* main: parses the options of the chosen command, and turns a failure into one line on stderr and an exit status. */
 #include "base/memory.h"
+#include "level.h"
 #include "table.h"
 
 #include <stdlib.h>
@@ -55,6 +56,9 @@ static int run_command(const apd_command *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    int refused = apd_level_take(argv);
+    if (refused != 0)
+        return refused;
     apd_memory_keep_large_apart();
     bool speaks = !is_other_rank();
     const char *name = argc < 2 ? "" : argv[1];
