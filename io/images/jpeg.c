@@ -1,6 +1,7 @@
 #include "io/images/jpeg.h"
 
 #include "base/memory.h"
+#include "io/images/exif.h"
 #include "io/images/png.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ typedef struct jpeg_job {
     FILE *file;
     struct jpeg_decompress_struct jpeg;
     bool begun;
-    uint8_t *row; /* (W, values) */
+    int orientation; /* exif.h */
+    uint8_t *row;    /* (W, values), as stored */
     char reason[JMSG_LENGTH_MAX];
 } jpeg_job;
 
@@ -60,6 +62,7 @@ static apd_status begin_read(jpeg_job *job, const char *path, apd_error *error) 
     jpeg_create_decompress(&job->jpeg);
     job->begun = true;
     jpeg_stdio_src(&job->jpeg, job->file);
+    jpeg_save_markers(&job->jpeg, JPEG_APP0 + 1, 0xffff);
     (void)jpeg_read_header(&job->jpeg, TRUE);
     if (job->jpeg.num_components != 1 && job->jpeg.num_components != 3)
         return apd_fail(error, APD_ERROR_DATA, "%s: has %d colours; 1 (grey) or 3 are needed", path,
@@ -68,13 +71,19 @@ static apd_status begin_read(jpeg_job *job, const char *path, apd_error *error) 
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: is %u x %u (height x width); %d pixels a side are the most", path,
                         job->jpeg.image_height, job->jpeg.image_width, APD_IMAGE_MAX_SIDE);
+    job->orientation = 1;
+    for (jpeg_saved_marker_ptr m = job->jpeg.marker_list; m != NULL && job->orientation == 1; m = m->next)
+        job->orientation = apd_exif_orientation(m->data, m->data_length);
     return APD_OK;
 }
 
+/* As it is shown. */
 static apd_image_shape shape_of(const jpeg_job *job) {
+    const int height = (int)job->jpeg.image_height, width = (int)job->jpeg.image_width;
+    const bool swaps = apd_exif_swaps(job->orientation);
     return (apd_image_shape){.channels = job->jpeg.num_components,
-                             .height = (int)job->jpeg.image_height,
-                             .width = (int)job->jpeg.image_width};
+                             .height = swaps ? width : height,
+                             .width = swaps ? height : width};
 }
 
 apd_status apd_jpeg_shape(const char *path, apd_image_shape *shape, apd_error *error) {
@@ -87,20 +96,24 @@ apd_status apd_jpeg_shape(const char *path, apd_image_shape *shape, apd_error *e
 }
 
 static apd_status read_rows(jpeg_job *job, apd_image_shape shape, uint8_t *pixels, apd_error *error) {
-    int values = job->jpeg.num_components;
+    const int values = job->jpeg.num_components;
+    const apd_image_shape stored = {.height = (int)job->jpeg.image_height,
+                                    .width = (int)job->jpeg.image_width};
     size_t plane = (size_t)shape.height * (size_t)shape.width;
-    job->row = apd_allocate(shape.width, (size_t)values, "a row of an image");
+    job->row = apd_allocate(stored.width, (size_t)values, "a row of an image");
     if (setjmp(job->back) != 0)
         return damaged(job, error);
     job->jpeg.out_color_space = values == 1 ? JCS_GRAYSCALE : JCS_RGB;
     (void)jpeg_start_decompress(&job->jpeg);
     while (job->jpeg.output_scanline < job->jpeg.output_height) {
-        uint8_t *out = pixels + (size_t)job->jpeg.output_scanline * (size_t)shape.width;
+        const int y = (int)job->jpeg.output_scanline;
         JSAMPROW row = job->row;
         (void)jpeg_read_scanlines(&job->jpeg, &row, 1);
-        for (size_t c = 0; c < (size_t)shape.channels; c++)
-            for (size_t x = 0; x < (size_t)shape.width; x++)
-                out[c * plane + x] = job->row[x * (size_t)values + (values == 3 ? c : 0)];
+        for (int x = 0; x < stored.width; x++) {
+            uint8_t *out = pixels + apd_exif_place(job->orientation, stored, y, x);
+            for (int c = 0; c < shape.channels; c++)
+                out[(size_t)c * plane] = job->row[x * values + (values == 3 ? c : 0)];
+        }
     }
     (void)jpeg_finish_decompress(&job->jpeg);
     return APD_OK;

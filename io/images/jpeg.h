@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* As apd_picture_shape and apd_picture_read. Files with four colours (CMYK) are refused. */
+/* As apd_picture_shape and apd_picture_read, the way up that the camera tells (exif.h). Files with four colours (CMYK) are refused. */
 apd_status apd_jpeg_shape(const char *path, apd_image_shape *shape, apd_error *error);
 apd_status apd_jpeg_read(const char *path, apd_image_shape shape, uint8_t *pixels, apd_error *error);
 

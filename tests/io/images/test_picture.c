@@ -32,6 +32,30 @@ static uint8_t pixel_at(int c, int y, int x) {
     return (uint8_t)(40 * c + 3 * y + 2 * x);
 }
 
+/* An Exif segment as a camera writes it: its orientation is the second of two entries. Returns its length. */
+static unsigned exif_segment(int orientation, bool little, uint8_t out[64]) {
+    const uint16_t words[] = {42,     0, 8,          /* TIFF; its directory at 8 */
+                              2,                     /* entries */
+                              0x0100, 3, 0, 1, 7, 0, /* the width: a short, one, 7 */
+                              0x0112, 3, 0, 1, 0, 0, 0, 0};
+    memcpy(out, little ? "Exif\0\0II" : "Exif\0\0MM", 8);
+    unsigned count = sizeof words / sizeof *words;
+    for (unsigned w = 0; w < count; w++) {
+        uint16_t word = w == 14 ? (uint16_t)orientation : words[w];
+        /* numbers of 32 bits are two words, the lower one first where the order is little */
+        unsigned to = w;
+        const unsigned pairs[] = {1, 6, 12};
+        for (unsigned p = 0; p < 3 && little; p++)
+            to = w == pairs[p] ? w + 1 : (w == pairs[p] + 1 ? w - 1 : to);
+        out[8 + 2 * to + (little ? 0 : 1)] = (uint8_t)(word & 0xff);
+        out[8 + 2 * to + (little ? 1 : 0)] = (uint8_t)(word >> 8);
+    }
+    return 8 + 2 * count;
+}
+
+static uint8_t exif[64]; /* what store_jpeg adds */
+static unsigned exif_bytes;
+
 static void store_jpeg(const char *name, apd_image_shape shape, J_COLOR_SPACE space) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr manager;
@@ -47,6 +71,8 @@ static void store_jpeg(const char *name, apd_image_shape shape, J_COLOR_SPACE sp
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 100, TRUE);
     jpeg_start_compress(&jpeg, TRUE);
+    if (exif_bytes > 0)
+        jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, exif_bytes);
     uint8_t row[4 * 64];
     for (int y = 0; y < shape.height; y++) {
         for (int x = 0; x < shape.width; x++)
@@ -80,6 +106,51 @@ static void read_jpeg_gives_planes(void **state) {
     }
 }
 
+/* Where the stored row 0 and column 0 are shown, in the words of the standard. */
+static void read_turns_photographs(void **state) {
+    (void)state;
+    static const char *const words[8][2] = {{"top", "left"},     {"top", "right"},  {"bottom", "right"},
+                                            {"bottom", "left"},  {"left", "top"},   {"right", "top"},
+                                            {"right", "bottom"}, {"left", "bottom"}};
+    const apd_image_shape stored = {3, 13, 21};
+    for (int o = 1; o <= 10; o++)
+        for (int little = 0; little < 2; little++) {
+            const char *const *told = words[o <= 8 ? o - 1 : 0]; /* no orientation: as stored */
+            const bool upright = strcmp(told[0], "top") == 0 || strcmp(told[0], "bottom") == 0;
+            apd_image_shape found, expected = stored;
+            apd_error error = {0};
+            uint8_t pixels[3 * 13 * 21];
+            exif_bytes = exif_segment(o, little != 0, exif);
+            store_jpeg("turned.jpg", stored, JCS_RGB);
+            expected.height = upright ? 13 : 21;
+            expected.width = upright ? 21 : 13;
+            assert_int_equal(apd_picture_shape(path_of("turned.jpg"), &found, &error), APD_OK);
+            assert_memory_equal(&found, &expected, sizeof found);
+            assert_int_equal(apd_picture_read(path_of("turned.jpg"), found, pixels, &error), APD_OK);
+            for (int y = 0; y < 13; y++)
+                for (int x = 0; x < 21; x++) {
+                    bool y_first = told[0][0] == 't' || told[0][0] == 'l';
+                    bool x_first = told[1][0] == 't' || told[1][0] == 'l';
+                    int along_rows = y_first ? y : 12 - y, along_columns = x_first ? x : 20 - x;
+                    int down = upright ? along_rows : along_columns;
+                    int across = upright ? along_columns : along_rows;
+                    for (int c = 0; c < 3; c++)
+                        assert_true(abs(pixels[(c * expected.height + down) * expected.width + across] -
+                                        pixel_at(c, y, x)) <= 4);
+                }
+        }
+    for (unsigned cut = 1; cut < 48; cut++) { /* cut short: as stored, or as told, never more */
+        apd_image_shape found;
+        apd_error error = {0};
+        (void)exif_segment(6, cut % 2 == 0, exif);
+        exif_bytes = cut;
+        store_jpeg("turned.jpg", stored, JCS_RGB);
+        assert_int_equal(apd_picture_shape(path_of("turned.jpg"), &found, &error), APD_OK);
+        assert_true(cut < 38 ? found.height == 13 : found.height == 21);
+    }
+    exif_bytes = 0;
+}
+
 static void read_wrong_files_are_named(void **state) {
     (void)state;
     apd_image_shape shape = {3, 20, 20}, found;
@@ -109,7 +180,9 @@ static void read_wrong_files_are_named(void **state) {
 static void read_changed_jpeg_never_crashes(void **state) {
     (void)state;
     apd_image_shape shape = {3, 9, 9};
+    exif_bytes = exif_segment(6, true, exif);
     store_jpeg("a.jpg", shape, JCS_RGB);
+    exif_bytes = 0;
     FILE *file = fopen(path_of("a.jpg"), "rb");
     assert_non_null(file);
     static uint8_t bytes[4096];
@@ -184,9 +257,13 @@ static void fit_turns_colours(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(read_jpeg_gives_planes),          CASE(read_wrong_files_are_named),
-        CASE(read_changed_jpeg_never_crashes), cmocka_unit_test(fit_of_equal_shape_is_a_copy),
-        cmocka_unit_test(fit_keeps_slopes),    cmocka_unit_test(fit_crops_around_the_middle),
+        CASE(read_jpeg_gives_planes),
+        CASE(read_turns_photographs),
+        CASE(read_wrong_files_are_named),
+        CASE(read_changed_jpeg_never_crashes),
+        cmocka_unit_test(fit_of_equal_shape_is_a_copy),
+        cmocka_unit_test(fit_keeps_slopes),
+        cmocka_unit_test(fit_crops_around_the_middle),
         cmocka_unit_test(fit_turns_colours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
