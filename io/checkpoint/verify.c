@@ -161,13 +161,12 @@ static void describe_items(packing *p) {
     }
 }
 
-/* The capacity of what the commit keeps for the first t+1 tasks: (tasks), to be freed. NULL: reading failed. */
-static double *count_capacities(apd_reader *reader, apd_error *error) {
+/* The capacity of what the commit keeps for the first t+1 tasks: (tasks), to be freed. */
+static apd_status count_capacities(apd_reader *reader, double **out, apd_error *error) {
     const apd_run_state *state = apd_reader_state(reader);
     const apd_layout *layout = apd_reader_layout(reader);
     int64_t sigma = 0;
-    if (count_sigma(reader, &sigma, error) != APD_OK)
-        return NULL;
+    APD_TRY(count_sigma(reader, &sigma, error));
     double *capacities = apd_allocate(state->task_count, sizeof *capacities, "capacities");
     for (int t = 0; t < state->task_count; t++) {
         apd_capacity_counts counts = {.sigma = sigma, .coded = NAN};
@@ -175,7 +174,8 @@ static double *count_capacities(apd_reader *reader, apd_error *error) {
         capacities[t] =
             apd_capacity_of(layout, (int)layout->blocks[layout->block_count - 1].rows, &counts).weights;
     }
-    return capacities;
+    *out = capacities;
+    return APD_OK;
 }
 
 /* Put the results' groups behind the others, and lead viewers to them from the root, which is the first. */
@@ -198,9 +198,8 @@ static void add_results(packing *p) {
 static apd_status describe_file(packing *p, apd_error *error) {
     const apd_run_state *state = apd_reader_state(p->reader);
     if (p->kind != APD_PACK_COMMIT) {
-        double *capacities = count_capacities(p->reader, error);
-        if (capacities == NULL)
-            return APD_ERROR_DATA;
+        double *capacities = NULL;
+        APD_TRY(count_capacities(p->reader, &capacities, error));
         apd_results_describe(state, capacities, p->kind == APD_PACK_RESULTS, &p->results);
         free(capacities);
     }

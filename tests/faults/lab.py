@@ -18,7 +18,7 @@ except ImportError as reason:
 
 STATUSES = {0, 2, 65, 69, 70, 74, 75}  # those that jobs/apd.1 explains
 # depend on time, on the folder, or on interruptions
-LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts"}
+LEFT_OUT = {"seconds", "digest", "run_yaml", "commit", "alone", "index", "parts", "results", "NX_class", "default"}
 WINDOW = 16  # bytes of a task that must not be found after it was forgotten
 QUICK = {"OMPI_MCA_ess_singleton_isolated": "1", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "self"}  # no daemon, no network
 

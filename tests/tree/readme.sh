@@ -136,7 +136,8 @@ cmake => : readme_quickstart and install do
 apd import cifar100 => real cifar-100 apd import cifar100 "${APD_DATA-}/cifar-100" --output data/cifar100.h5
 apd import mnist => real mnist apd import mnist "${APD_DATA-}/mnist" --output data/mnist.h5
 apd import omniglot => real omniglot omniglot
-apd import images => photos; apd import images photos --output data/photos.h5
+apd import images photos --size => photos; apd import images photos --size 32 --output data/photos.h5
+apd import images photos --output => photos; apd import images photos --output data/photos.h5
 sbatch => : tests/jobs/slurm.sh guide
 srun => : tests/jobs/slurm.sh guide
 gnuplot runs/mine => tool gnuplot runs/mine/report/figures/average.gp
@@ -151,7 +152,6 @@ substitutions_measurements() {
 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set method => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set name=clusters --set method.consolidate_every=1 --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/cifar100-superclass.yaml => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
-mpirun -n 2 apd train jobs/mnist-permutation.yaml => imported mnist mnist mpirun -n 2 apd train jobs/mnist-permutation.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 --bind-to core apd train jobs/mnist-permutation-2500.yaml => imported mnist mnist mpirun -n 2 apd train jobs/mnist-permutation-2500.yaml --set stream.tasks=2
 mpirun -n 1 apd study jobs/studies/orders-seven-methods.yaml => imported cifar100 cifar-100 mpirun -n 1 apd study jobs/studies/orders-seven-methods.yaml --ranks-a-run 1 --vary stream.order=A,B --set stream.tasks=20 --set training.epochs=2 --vary method.name=finetune
 mpirun -n 2 --bind-to core apd bench --preset lenet --tasks 0,10,100,1000 => mpirun -n 2 apd bench --preset lenet --tasks 0,3 --seconds 1 --repeat 1 --commits --consolidation
@@ -166,7 +166,7 @@ TEXT
 }
 
 # The shell functions that the substitutions use: real FOLDER COMMAND... runs it where there is such data, tool COMMAND...
-# where there is such a tool, imported FORMAT FOLDER COMMAND... with data/FORMAT.h5; photos are images of two classes.
+# where there is such a tool, imported FORMAT FOLDER COMMAND... with data/FORMAT.h5; photos are images of four classes.
 helpers() {
     cat <<'TEXT'
 set -euo pipefail
@@ -195,7 +195,7 @@ omniglot() {
 }
 photos() {
     local class number
-    for class in cat dog; do
+    for class in cat dog horse sheep; do
         mkdir -p photos/$class
         for number in 1 2 3 4 5 6; do
             apd generate --seed $number$number --classes 2 --train 1 --test 1 --size 16 --output one.h5 >/dev/null
