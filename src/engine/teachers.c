@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "trained/trained.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,18 +75,6 @@ apd_status apd_teachers_check(const apd_run *run, apd_error *error) {
 
 /* --- what it says ---------------------------------------------------------------------------------------------- */
 
-/* sums += softmax(logits/temperature)/teachers, (classes). */
-static void add_softmax(const float *logits, int classes, double temperature, double teachers,
-                        double *exponentials, float *sums) {
-    double most = (double)logits[0], total = 0.0;
-    for (int k = 1; k < classes; k++)
-        most = fmax(most, (double)logits[k]);
-    for (int k = 0; k < classes; k++)
-        total += exponentials[k] = exp(((double)logits[k] - most) / temperature);
-    for (int k = 0; k < classes; k++)
-        sums[k] += (float)(exponentials[k] / (total * teachers));
-}
-
 /* Add what one network says of the samples of a shard: (samples, classes). */
 static void ask_of_shard(const apd_run *run, const apd_trained *network, const apd_train_set *set, int shard,
                          apd_workspace *workspace, float *images, float *taught) {
@@ -96,18 +83,21 @@ static void ask_of_shard(const apd_run *run, const apd_trained *network, const a
     const apd_image_shape shape = run->dataset->shape;
     const int64_t size = (int64_t)shape.channels * shape.height * shape.width;
     const int64_t count = apd_train_set_shard_count(set, shard);
-    double *exponentials = apd_allocate(classes, sizeof *exponentials, "a teacher's probabilities");
+    float *probabilities = apd_allocate(classes, sizeof *probabilities, "a teacher's probabilities");
     for (int64_t first = 0; first < count; first += room) {
         int n = count - first < room ? (int)(count - first) : room;
         for (int i = 0; i < n; i++)
             (void)apd_train_set_image(set, shard, first + i, images + i * size);
         const float *logits =
             apd_network_forward(network->network, network->theta, images, n, classes, NULL, 0, workspace);
-        for (int64_t i = 0; i < n; i++)
-            add_softmax(logits + i * classes, classes, described->training.temperature,
-                        described->training.teacher_count, exponentials, taught + (first + i) * classes);
+        for (int64_t i = 0; i < n; i++) {
+            apd_softmax(logits + i * classes, classes, described->training.temperature, probabilities);
+            for (int k = 0; k < classes; k++)
+                taught[(first + i) * classes + k] +=
+                    probabilities[k] / (float)described->training.teacher_count;
+        }
     }
-    free(exponentials);
+    free(probabilities);
 }
 
 static void ask(const apd_run *run, const apd_trained *network, const apd_train_set *set, float *taught) {

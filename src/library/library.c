@@ -252,14 +252,6 @@ typedef struct predicting {
     int *classes;
 } predicting;
 
-static int most_probable(const float *probabilities, int classes) {
-    int best = 0;
-    for (int k = 1; k < classes; k++)
-        if (probabilities[k] > probabilities[best])
-            best = k;
-    return best;
-}
-
 static apd_status predict(void *context, apd_error *error) {
     const predicting *wanted = context;
     const int classes = wanted->theta->trained.record->class_count;
@@ -269,7 +261,7 @@ static apd_status predict(void *context, apd_error *error) {
         probabilities = apd_allocate(wanted->n * classes, sizeof *probabilities, "probabilities");
     apd_trained_predict(&wanted->theta->trained, wanted->images, wanted->n, probabilities);
     for (int64_t i = 0; i < wanted->n && wanted->classes != NULL; i++)
-        wanted->classes[i] = most_probable(probabilities + i * classes, classes);
+        wanted->classes[i] = apd_most_probable(probabilities + i * classes, classes);
     if (probabilities != wanted->probabilities)
         free(probabilities);
     return APD_OK;

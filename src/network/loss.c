@@ -5,19 +5,27 @@
 
 #include <math.h>
 
-static int largest_of(const float *logits, int classes) {
+int apd_most_probable(const float *values, int classes) {
     int best = 0;
     for (int k = 1; k < classes; k++)
-        if (logits[k] > logits[best])
+        if (values[k] > values[best])
             best = k;
     return best;
+}
+
+void apd_softmax(const float *logits, int classes, double temperature, float *probabilities) {
+    double most = (double)logits[apd_most_probable(logits, classes)], sum = 0.0;
+    for (int k = 0; k < classes; k++)
+        sum += exp(((double)logits[k] - most) / temperature);
+    for (int k = 0; k < classes; k++)
+        probabilities[k] = (float)(exp(((double)logits[k] - most) / temperature) / sum);
 }
 
 /* -sum_k target_k log softmax(logits)_k = log sum_k exp(z_k - z_max) - sum_k target_k (z_k - z_max), and
  * gradient_k = weight * (softmax_k - target_k). */
 static double image_loss(const float *logits, int classes, int32_t label, apd_targets targets, double weight,
                          float *gradient) {
-    double most = (double)logits[largest_of(logits, classes)];
+    double most = (double)logits[apd_most_probable(logits, classes)];
     double sum = 0.0, expected = 0.0;
     for (int k = 0; k < classes; k++)
         sum += exp((double)logits[k] - most);
@@ -51,7 +59,7 @@ apd_score apd_network_score(const apd_network *network, const int32_t *labels,
     (void)network;
     for (int64_t image = 0; image < workspace->n; image++) {
         APD_ASSERT(labels[image] >= 0 && labels[image] < classes);
-        score.correct += largest_of(workspace->logits + image * classes, classes) == labels[image];
+        score.correct += apd_most_probable(workspace->logits + image * classes, classes) == labels[image];
     }
     return score;
 }

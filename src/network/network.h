@@ -104,6 +104,12 @@ typedef struct apd_targets {
 apd_score apd_network_loss(const apd_network *network, const int32_t *labels, apd_targets targets,
                            float weight, apd_workspace *workspace);
 
+/* The first of the largest values (classes), 0 .. classes-1: what a network answers. */
+int apd_most_probable(const float *values, int classes);
+
+/* softmax(logits/temperature) of one image, (classes); temperature > 0. Computed in double. */
+void apd_softmax(const float *logits, int classes, double temperature, float *probabilities);
+
 /* Only the count of correct images; loss 0. */
 apd_score apd_network_score(const apd_network *network, const int32_t *labels,
                             const apd_workspace *workspace);

@@ -3,18 +3,7 @@
 #include "io/data/pixels.h"
 #include "trained/trained.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-static void softmax(const float *logits, int classes, float *probabilities) {
-    double most = (double)logits[0], sum = 0.0;
-    for (int k = 1; k < classes; k++)
-        most = fmax(most, (double)logits[k]);
-    for (int k = 0; k < classes; k++)
-        sum += exp((double)logits[k] - most);
-    for (int k = 0; k < classes; k++)
-        probabilities[k] = (float)(exp((double)logits[k] - most) / sum);
-}
 
 void apd_trained_predict(const apd_trained *trained, const void *images, int64_t n, float *probabilities) {
     apd_image_shape shape = trained->file->shape;
@@ -39,7 +28,7 @@ void apd_trained_predict(const apd_trained *trained, const void *images, int64_t
         const float *logits =
             apd_network_forward(trained->network, trained->theta, batch, count, classes, NULL, 0, workspace);
         for (int64_t i = 0; i < count; i++)
-            softmax(logits + i * classes, classes, probabilities + (first + i) * classes);
+            apd_softmax(logits + i * classes, classes, 1.0, probabilities + (first + i) * classes);
     }
     apd_transform_destroy(transform);
     free(transformed);
