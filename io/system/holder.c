@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/utc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,14 +39,11 @@ static void find_job(apd_holder *holder) {
 }
 
 void apd_holder_make(apd_holder *holder, const apd_process *ranks, int64_t count) {
-    time_t now = time(NULL);
-    struct tm utc = {0};
     *holder =
         (apd_holder){.count = count, .ranks = apd_allocate(count, sizeof *holder->ranks, "a lock's holder")};
     memcpy(holder->ranks, ranks, (size_t)count * sizeof *ranks);
     make_token(holder->token, sizeof holder->token);
-    (void)gmtime_r(&now, &utc);
-    (void)strftime(holder->since, sizeof holder->since, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    apd_utc(time(NULL), holder->since);
     find_job(holder);
 }
 

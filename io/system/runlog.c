@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
 #include "io/system/json.h"
@@ -71,14 +72,13 @@ apd_status apd_runlog_close(apd_runlog *log, apd_error *error) {
 
 void apd_runlog_begin(apd_runlog *log, const char *event) {
     struct timespec now = {0};
-    struct tm utc = {0};
-    char text[32] = "", stamp[48];
+    char text[APD_UTC_SIZE], stamp[48];
     APD_ASSERT(log->json.file == NULL);
     apd_text_begin(&log->text, log->path);
     log->json = (apd_json){.file = log->text.file, .line = true, .digits = 17};
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &utc);
-    (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    apd_utc(now.tv_sec, text);
+    text[strcspn(text, "Z")] = '\0';
     (void)snprintf(stamp, sizeof stamp, "%s.%03dZ", text, (int)(now.tv_nsec / 1000000));
     apd_json_begin_object(&log->json, NULL);
     apd_json_text(&log->json, "event", event);

@@ -78,15 +78,10 @@ static uint32_t crc_of(const void *bytes, size_t count) {
     return ~crc;
 }
 
-static void put_fixed(FILE *record, uint64_t bits, int bytes) {
-    for (int i = 0; i < bytes; i++)
-        (void)fputc((int)(bits >> 8 * i & 0xff), record);
-}
-
 /* TFRecord's mask: a CRC of data that holds CRCs is a poor one. */
 static void put_crc(FILE *record, const void *bytes, size_t count) {
     const uint32_t crc = crc_of(bytes, count);
-    put_fixed(record, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
+    apd_wire_fixed(record, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
 }
 
 static apd_status write_record(const apd_tensorboard *board, int to, apd_text *event, apd_error *error) {

@@ -11,9 +11,8 @@ static void write_varint(FILE *message, uint64_t value) {
     (void)fputc((int)value, message);
 }
 
-/* The first byte is the least. */
-static void write_fixed(FILE *message, uint64_t bits, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
+void apd_wire_fixed(FILE *message, uint64_t bits, int bytes) {
+    for (int i = 0; i < bytes; i++)
         (void)fputc((int)(bits >> 8 * i & 0xff), message);
 }
 
@@ -30,14 +29,14 @@ void apd_wire_float(FILE *message, int field, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     write_key(message, field, WIRE_FOUR_BYTES);
-    write_fixed(message, bits, sizeof bits);
+    apd_wire_fixed(message, bits, (int)sizeof bits);
 }
 
 void apd_wire_double(FILE *message, int field, double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     write_key(message, field, WIRE_EIGHT_BYTES);
-    write_fixed(message, bits, sizeof bits);
+    apd_wire_fixed(message, bits, (int)sizeof bits);
 }
 
 void apd_wire_bytes(FILE *message, int field, const void *bytes, size_t count) {

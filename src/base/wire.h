@@ -15,6 +15,9 @@ void apd_wire_double(FILE *message, int field, double value);
 void apd_wire_bytes(FILE *message, int field, const void *bytes, size_t count);
 void apd_wire_text(FILE *message, int field, const char *text);
 
+/* The lowest `bytes` bytes of a number, the least first: no field, but what the formats around messages are made of. */
+void apd_wire_fixed(FILE *message, uint64_t bits, int bytes);
+
 /* Make the text `part` (not yet ended) a field of `message`, and free it. */
 void apd_wire_message(FILE *message, int field, apd_text *part);
 

@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "io/checkpoint/describe.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -22,15 +23,9 @@
 
 /* What belongs to the last start of training, whoever writes the file anew. */
 typedef struct origin {
-    char command[4096], directory[1024], job[128], first[32], started[32];
+    char command[4096], directory[1024], job[128], first[APD_UTC_SIZE], started[APD_UTC_SIZE];
     int starts; /* in all */
 } origin;
-
-static void time_text(char *text, size_t room, time_t when) {
-    struct tm utc;
-    if (gmtime_r(&when, &utc) == NULL || strftime(text, room, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        (void)snprintf(text, room, "unknown");
-}
 
 /* Fields that an older file lacks are empty. */
 static void read_origin(const char *folder, origin *from) {
@@ -50,7 +45,7 @@ static void read_origin(const char *folder, origin *from) {
 }
 
 static void note_start(origin *of, time_t when) {
-    time_text(of->started, sizeof of->started, when);
+    apd_utc(when, of->started);
     apd_machine_command(of->command, sizeof of->command);
     apd_machine_job(of->job, sizeof of->job);
     if (getcwd(of->directory, sizeof of->directory) == NULL)
@@ -140,9 +135,9 @@ apd_status apd_manifest_write(const apd_run *run, const char *hosts, const apd_m
                               bool starts, apd_error *error) {
     const char *folder = run->description->output;
     const time_t now = time(NULL);
-    char written[32];
+    char written[APD_UTC_SIZE];
     origin of;
-    time_text(written, sizeof written, now);
+    apd_utc(now, written);
     read_origin(folder, &of);
     if (starts)
         note_start(&of, now - (time_t)(apd_seconds() - run->started));

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "base/utf8.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -97,13 +98,10 @@ apd_status apd_standing_write(const apd_run *run, const char *state, const char 
                                      : (double)NAN,
                       .capacity = run->capacity > 0.0 ? run->capacity : (double)NAN,
                       .seconds = trained_seconds(run)};
-    struct tm utc;
-    time_t now = time(NULL);
     (void)snprintf(s.state, sizeof s.state, "%s", state);
     (void)snprintf(s.message, sizeof s.message, "%s", message);
     (void)gethostname(s.host, sizeof s.host - 1);
-    if (gmtime_r(&now, &utc) != NULL)
-        (void)strftime(s.written, sizeof s.written, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    apd_utc(time(NULL), s.written);
     return apd_standing_put(run->description->output, &s, error);
 }
 
