@@ -59,7 +59,8 @@ int main(int argc, char **argv) {
     job jobs[MOST];
     int task, shape[3], status = EXIT_SUCCESS;
     int64_t bytes = 0;
-    if (argc != 5 || atoi(argv[4]) < 1 || atoi(argv[4]) > MOST) {
+    long used = argc == 5 ? strtol(argv[4], NULL, 10) : 0;
+    if (used < 1 || used > MOST) {
         fprintf(stderr, "usage: predict RUN TASK IMAGES THREADS\n");
         return 2;
     }
@@ -80,7 +81,7 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     }
     int64_t count = bytes / size;
-    int classes = apd_class_count(file, task), used = atoi(argv[4]);
+    int classes = apd_class_count(file, task);
     float *probabilities = malloc((size_t)(count * classes + 1) * sizeof *probabilities);
     int *best = malloc((size_t)(count + 1) * sizeof *best);
 
