@@ -50,7 +50,8 @@ int apd_find_task(const apd_run_state *state, const char *text) {
     long id = strtol(text, &end, 10);
     bool number = end != text && *end == '\0';
     for (int t = 0; t < state->task_count; t++)
-        if (number ? state->records[t].id == id : strcmp(state->records[t].name, text) == 0)
+        if (number ? state->records[t].id == id
+                   : text[0] != '\0' && strcmp(state->records[t].name, text) == 0)
             return t;
     return -1;
 }

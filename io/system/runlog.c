@@ -160,6 +160,54 @@ apd_status apd_runlog_read(const char *folder, apd_runlog_take *take, void *cont
     return status;
 }
 
+/* --- forgetting ----------------------------------------------------------------------------------------------- */
+
+/* Replace the text of the line's "name" by spaces behind an empty one, as long as it was. False: it has none. */
+static bool blank_name(char *line) {
+    static const char key[] = "\"name\": \"";
+    char *text = strstr(line, key);
+    if (text == NULL)
+        return false;
+    text += sizeof key - 1;
+    char *end = text;
+    while (*end != '"' && *end != '\0')
+        end += end[0] == '\\' && end[1] != '\0' ? 2 : 1;
+    if (*end == '\0' || end == text)
+        return false;
+    *text = '"';
+    memset(text + 1, ' ', (size_t)(end - text));
+    return true;
+}
+
+static apd_status blank_names(FILE *file, const char *path, int task, apd_error *error) {
+    char *line = NULL;
+    size_t room = 0;
+    apd_status status = APD_OK;
+    off_t place = 0;
+    for (ssize_t bytes; status == APD_OK && (bytes = getline(&line, &room, file)) >= 0; place += bytes)
+        if (apd_json_find_whole(line, "task") == task && blank_name(line) &&
+            pwrite(fileno(file), line, (size_t)bytes, place) != bytes)
+            status = refused(error, "write", path);
+    if (status == APD_OK && ferror(file))
+        status = refused(error, "read", path);
+    free(line);
+    return status == APD_OK ? apd_sync_file(fileno(file), path, error) : status;
+}
+
+apd_status apd_runlog_forget_name(const char *folder, int task, apd_error *error) {
+    char *path = apd_join_path(folder, "metrics.jsonl");
+    apd_status status = APD_OK;
+    FILE *file = fopen(path, "r+e");
+    if (file == NULL)
+        status = errno == ENOENT ? APD_OK : refused(error, "open", path);
+    else {
+        status = blank_names(file, path, task, error);
+        (void)fclose(file);
+    }
+    free(path);
+    return status;
+}
+
 /* --- TensorBoard --------------------------------------------------------------------------------------------- */
 
 static void note_line(void *context, const char *event, const char *line) {

@@ -43,4 +43,8 @@ apd_status apd_runlog_end(apd_runlog *log, apd_error *error);
 typedef void apd_runlog_take(void *context, const char *event, const char *line);
 apd_status apd_runlog_read(const char *folder, apd_runlog_take *take, void *context, apd_error *error);
 
+/* Blank the name of the task in every line of `folder`/metrics.jsonl that has it, in place: a forgotten task has none. Lines keep
+ * their length; the file is safe from a power loss afterwards. Statuses: IO, REQUEUE. */
+apd_status apd_runlog_forget_name(const char *folder, int task, apd_error *error);
+
 #endif

@@ -76,9 +76,11 @@ static apd_status find_places(const apd_run *run, const apd_cli_list *tasks, cho
     for (int i = 0; i < tasks->count; i++) {
         int place = found->places[i] = apd_find_task(&run->state, tasks->values[i]);
         if (place < 0)
-            return apd_fail(error, APD_ERROR_USAGE,
-                            "--task %s: %s has no such task; apd inspect lists those that it has",
-                            tasks->values[i], run->checkpoint);
+            return apd_fail(
+                error, APD_ERROR_USAGE,
+                "--task %s: %s has no such task (a forgotten one has no name any more, but a number); apd "
+                "inspect lists those that it has",
+                tasks->values[i], run->checkpoint);
         bool twice = false;
         for (int j = 0; j < i; j++)
             twice = twice || found->places[j] == place;
@@ -141,8 +143,7 @@ static void print_certificate(const apd_run *run, const forget_options *options,
                               const evidence *before, const evidence *after) {
     (void)printf("\nCertificate of forgetting: %s, commit %d\n", run->checkpoint, run->state.commit);
     for (int i = 0; i < forgotten->count; i++)
-        (void)printf("forgotten: task %d (%s)\n", run->state.records[forgotten->places[i]].id,
-                     apd_utf8_shown(run->state.records[forgotten->places[i]].name).text);
+        (void)printf("forgotten: task %d\n", run->state.records[forgotten->places[i]].id);
     (void)printf(" task  name                            digest before     digest after      accuracy "
                  "before, after\n");
     for (int t = 0; t < run->state.task_count; t++)
@@ -156,7 +157,10 @@ static void print_certificate(const apd_run *run, const forget_options *options,
     (void)printf("%s\n", options->keep_history
                              ? "Older commits were kept: the task is NOT erased from this folder."
                              : "No byte of the task's parameters remains in the run's checkpoint.");
-    (void)printf("What the task changed in sigma and in other tasks stays; logs keep its name.\n");
+    (void)printf(
+        "Its name is in no checkpoint, table or metrics.jsonl of the run any more; what was printed, pages "
+        "of apd "
+        "report made\nbefore and copies keep it. What the task changed in sigma and in other tasks stays.\n");
 }
 
 static bool all_equal(const apd_run *run, const evidence *before, const evidence *after) {
@@ -219,11 +223,16 @@ static bool are_forgotten(const apd_run *run, const apd_cli_list *tasks) {
     return tasks->count > 0;
 }
 
-/* A forget that was killed after its commit may have left kept commits: this one deletes them. Collective. */
+/* A forget that was killed after its commit may have left kept commits and names: this one deletes them. Collective. */
 static apd_status finish_former(const apd_run *run, const forget_options *options, apd_error *error) {
     apd_status status = APD_OK;
-    if (are_forgotten(run, &options->tasks) && !options->keep_history && apd_run_speaks(run))
+    if (are_forgotten(run, &options->tasks) && !options->keep_history && apd_run_speaks(run)) {
         status = delete_kept_commits(run, error);
+        for (int i = 0; i < options->tasks.count && status == APD_OK; i++) {
+            const int place = apd_find_task(&run->state, options->tasks.values[i]);
+            status = apd_runlog_forget_name(run->description->output, run->state.records[place].id, error);
+        }
+    }
     return apd_team_agree(run->team, status, error);
 }
 

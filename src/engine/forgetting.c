@@ -17,6 +17,7 @@ void apd_forget_place(apd_run *run, int place) {
     free(record->classes);
     record->classes = NULL;
     record->class_count = 0;
+    memset(record->name, 0, sizeof record->name);
     record->accuracy = NAN;
     record->normalisation = (apd_normalisation){0};
     apd_accuracies_forget(&state->accuracies, place);
@@ -24,10 +25,10 @@ void apd_forget_place(apd_run *run, int place) {
 }
 
 apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error) {
+    APD_TRY(apd_runlog_forget_name(run->description->output, run->state.records[place].id, error));
     apd_runlog_begin(run->log, "forget");
     apd_runlog_integer(run->log, "place", place);
     apd_runlog_integer(run->log, "task", run->state.records[place].id);
-    apd_runlog_text(run->log, "name", run->state.records[place].name);
     apd_runlog_integer(run->log, "after_tasks", run->state.task_count);
     apd_runlog_text(run->log, "older_commits", erased ? "deleted" : "kept");
     return apd_runlog_end(run->log, error);
@@ -43,7 +44,7 @@ static apd_status forget_id(apd_run *run, int id, apd_error *error) {
                         apd_count(run->state.task_count, "task").text,
                         place < run->state.task_count ? "forgotten already" : "not trained");
     apd_forget_place(run, place);
-    apd_log("forgot task %d (%s)", id, run->state.records[place].name);
+    apd_log("forgot task %d", id);
     return apd_run_speaks(run) ? apd_forget_log(run, place, true, error) : APD_OK;
 }
 

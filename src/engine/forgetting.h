@@ -4,15 +4,15 @@
 
 #include "engine/run.h"
 
-/* Delete the task at `place` from the decomposition, and its accuracies, classes and normalisation from the state. Its
- * id and name stay, so that tables can tell what is missing. Local; all ranks call it. */
+/* Delete the task at `place` from the decomposition, and its name, accuracies, classes and normalisation from the
+ * state. Its id stays, so that tables can tell what is missing. Local; all ranks call it. */
 void apd_forget_place(apd_run *run, int place);
 
 /* Forget the `*count` tasks that stream.forget names for the present number of tasks, with one event each in
  * metrics.jsonl. Collective. Statuses: USAGE if such a task is not trained or forgotten already; IO. */
 apd_status apd_forget_due(apd_run *run, int *count, apd_error *error);
 
-/* Write the event to metrics.jsonl; `erased`: the older commits are deleted. Rank 0. Status: IO. */
+/* Blank the task's name in metrics.jsonl and write the event there; `erased`: the older commits are deleted. Rank 0. Status: IO. */
 apd_status apd_forget_log(apd_run *run, int place, bool erased, apd_error *error);
 
 #endif

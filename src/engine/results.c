@@ -193,7 +193,7 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     const apd_task_record *record = &run->state.records[t];
     double dense = (double)apd_network_layout(run->network)->decomposed;
     if (record->class_count == 0) {
-        (void)printf("%5d %5d  %-30s (forgotten)\n", t, record->id, apd_utf8_shown(record->name).text);
+        (void)printf("%5d %5d  (forgotten)\n", t, record->id);
         return;
     }
     (void)printf("%5d %5d  %-30s", t, record->id, apd_utf8_shown(record->name).text);

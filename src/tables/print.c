@@ -198,15 +198,10 @@ static void say_left_out(FILE *file, const apd_format *as, const apd_table_set *
                          const apd_table *table) {
     const apd_side *side = &table->side;
     for (int t = 0; t < side->task_count; t++)
-        if (side->left_out[t] >= 0 && as->nameless)
+        if (side->left_out[t] >= 0)
             apd_format_say(file, as,
                            "Left out of every figure: task %d, which %s has forgotten or not measured.",
                            side->tasks[t], study->runs[table->rows[side->left_out[t]]].result.name);
-        else if (side->left_out[t] >= 0)
-            apd_format_say(file, as,
-                           "Left out of every figure: task %d (%s), which %s has forgotten or not measured.",
-                           side->tasks[t], apd_side_record(side, 0, t)->name,
-                           study->runs[table->rows[side->left_out[t]]].result.name);
 }
 
 static void say_missing(FILE *file, const apd_format *as, const apd_table_set *study,

@@ -181,7 +181,6 @@ const apd_format apd_html_format = {.text = apd_html_text,
                                     .best = {"<strong>", "</strong>"},
                                     .second = {"<u>", "</u>"},
                                     .paragraph = {"<p class=\"note\">", "</p>\n"},
-                                    .nameless = true,
                                     .put = put_html};
 
 /* --- paragraphs -------------------------------------------------------------------------------------------------- */

@@ -14,8 +14,7 @@ typedef struct apd_format {
     const char *none, *minus, *plus_minus, *more, *less; /* more, less: which is better */
     const char *best[2], *second[2];                     /* before and after */
     const char *paragraph[2];
-    bool counts;   /* numbers tables itself */
-    bool nameless; /* names no task that is left out: it may be a forgotten one */
+    bool counts; /* numbers tables itself */
     void (*put)(FILE *file, const apd_tabular *cells, const char *caption);
 } apd_format;
 

@@ -142,9 +142,15 @@ case_forget() {
             "$APD" verify run >/dev/null || fail "verify"
             ranks 2 evaluate run | grep -q 'over 3 tasks; all as recorded' || fail "evaluate"
             grep -q '"event": *"forget"' run/metrics.jsonl || fail "no audit line"
+            name=$(tr -d '"' <whole/tasks.csv | awk -F, -v task="$task" '$2 == task || $3 == task { print $3 }')
+            grep -qa "$name" whole/checkpoint.h5 whole/metrics.jsonl || fail "no name: $name"
+            ! grep -rqaF "$name" run || fail "the name remains: $(grep -raFl "$name" run)"
+            "$APD_PYTHON" -c 'import json; [json.loads(line) for line in open("run/metrics.jsonl")]' || fail "no JSON"
+            [ "$(wc -c <run/metrics.jsonl)" -gt "$(wc -c <whole/metrics.jsonl)" ] || fail "lines were lost"
         done
     done
-    refused 2 "forgotten already" ranks 2 forget run --task "classes 3-5"
+    refused 2 "has no name any more" ranks 2 forget run --task "classes 3-5"
+    refused 2 "forgotten already" ranks 2 forget run --task 1
     ranks 2 forget run --task 0 --task 2 --task 3 --recentre >out.txt 2>err.txt || fail "$(cat err.txt)"
     ranks 2 inspect run | grep -c '(forgotten)' | grep -qx 4 || fail "not all four are forgotten"
     rm -rf run && cp -r whole run

@@ -221,8 +221,8 @@ case_trained() {
     make_data
     describe run
     mpirun -n 2 "$APD" train run.yaml --set method.consolidate_every=2 >log.txt 2>&1 || fail "$(cat log.txt)"
-    "$APD" forget run --task 1 >log.txt 2>&1 || fail "$(cat log.txt)"
     name=$(sed -n 's/^[0-9]*,1,"\([^"]*\)".*/\1/p' run/tasks.csv)
+    "$APD" forget run --task 1 >log.txt 2>&1 || fail "$(cat log.txt)"
     report run
     check run/report/index.html --figure average --figure clusters --figure rank --without "$name" --shows forgotten \
         --shows 'Dotted: where tasks were forgotten' --shows 'it took the average accuracy from'

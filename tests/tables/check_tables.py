@@ -389,7 +389,7 @@ def case_forgotten(tool, folder):
     out, done = make(tool, folder, runs)
     demand(done.returncode == 0, done.stderr)
     markdown, _ = check_all(out, runs, [(runs, (1,))])
-    demand("Left out of every figure: task 1 (task \"1\", or so), which apd1 has forgotten" in markdown, markdown)
+    demand("Left out of every figure: task 1, which apd1 has forgotten" in markdown, markdown)
 
 
 def case_drawn_tasks(tool, folder):
