@@ -120,7 +120,9 @@ typedef struct list {
 
 static const list lists[] = {
     {"", "run_yaml", APD_TEXT, "", "the resolved description"},
-    {"", "about", APD_TEXT, "", "YAML: input, scaling, layers and, where the data file has them, classes"},
+    {"", "about", APD_TEXT, "",
+     "YAML: input, scaling, layers, with the key `init` the run whose sigma came first, and the classes' "
+     "names"},
     {"records", "classes", APD_I32, "(sum of class_count)", "labels in the data file, task after task"},
     {"records", "normalisation", APD_F32, "(T, 2 channels)", "means, then deviations"},
     {"records", "groups", APD_I32, "(T, B - 1)", "cluster of the task in each block; -1: none"},

@@ -46,11 +46,14 @@ typedef enum apd_schedule {
     APD_SCHEDULE_COSINE
 } apd_schedule;
 
+#define APD_INIT_RANDOM "random"
+
 /* Ranges, defaults and what each key does: options.c, or `apd train --help-keys`. */
 typedef struct apd_description {
     char *name;
     char *output;
     uint64_t seed;
+    char *init; /* a run; APD_INIT_RANDOM: none */
     int shards; /* 0: auto, the ranks of the first launch */
     int blas_threads;
     apd_evaluate evaluate;

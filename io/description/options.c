@@ -35,6 +35,9 @@ const apd_option apd_options[] = {
      .help = "Folder that the run writes to."},
     {"seed", APD_KIND_SEED, AT(seed), .initial = "0", .counts = true,
      .help = "Seed of all random numbers."},
+    {"init", APD_KIND_TEXT, AT(init), .initial = "random", .counts = true,
+     .help = "Where sigma starts: random (by He's values), or with the sigma of a finished run, a folder or a checkpoint, that "
+             "has the same layers; read once, before the first step."},
     {"shards", APD_KIND_WHOLE, AT(shards), .minimum = 1, .maximum = 65536, .word = "auto", .initial = "auto",
      .counts = true,
      .help = "Logical shards of a batch, which are also the most ranks that a run can use; auto takes the number of "

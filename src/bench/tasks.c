@@ -42,7 +42,7 @@ static void pretend(apd_run *run, const apd_bench_result *result, int count) {
                                  .shards = run->partition.shards,
                                  .task_count = count,
                                  .run_yaml = apd_description_write(run->description),
-                                 .about = apd_about_text(run->description, run->dataset)};
+                                 .about = apd_about_text(run->description, run->dataset, NULL)};
     apd_about_sign(&run->state);
     run->state.config_digest = apd_description_digest(run->description);
     run->state.records = apd_allocate(count, sizeof *run->state.records, "the tasks' records");

@@ -3,6 +3,7 @@
 #include "base/blas.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/description/yaml.h"
 #include "network/kernels/product.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static void write_quoted(FILE *file, const char *text) {
     (void)fputc('"', file);
 }
 
-char *apd_about_text(const apd_description *description, const apd_dataset *dataset) {
+char *apd_about_text(const apd_description *description, const apd_dataset *dataset, const char *init) {
     apd_text text;
     apd_text_begin(&text, "what a commit says of itself");
     FILE *file = text.file;
@@ -33,6 +34,11 @@ char *apd_about_text(const apd_description *description, const apd_dataset *data
     (void)fputs("layers: ", file);
     apd_description_write_layers(description, file);
     (void)fputs(" # and the head, dense, one unit a class of the task\n", file);
+    if (init != NULL) {
+        (void)fputs("init: ", file);
+        write_quoted(file, init);
+        (void)fputs(" # whose sigma this run began with\n", file);
+    }
     for (int c = 0; c < dataset->classes && dataset->class_names != NULL; c++) {
         (void)fputs(c == 0 ? "classes: [" : ", ", file);
         write_quoted(file, dataset->class_names[c]);
@@ -40,6 +46,19 @@ char *apd_about_text(const apd_description *description, const apd_dataset *data
     if (dataset->class_names != NULL && dataset->classes > 0)
         (void)fputs("]\n", file);
     return apd_text_end(&text);
+}
+
+char *apd_about_init(const apd_run_state *state) {
+    apd_yaml_node root = {0};
+    const apd_place place = {.file = "what a commit says of itself"};
+    char *text = NULL;
+    if (apd_yaml_parse(&place, state->about, (int64_t)strlen(state->about), &root) != APD_OK)
+        return NULL;
+    const apd_yaml_node *init = apd_yaml_value(&root, "init");
+    if (init != NULL && init->kind == APD_YAML_TEXT)
+        text = apd_duplicate_text(init->text);
+    apd_yaml_clear(&root);
+    return text;
 }
 
 void apd_about_sign(apd_run_state *state) {

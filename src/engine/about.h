@@ -6,8 +6,12 @@
 #include "io/data/dataset.h"
 #include "io/description/description.h"
 
-/* YAML text, to be freed: input, scaling, layers as resolved, and the classes' names where the data file has them. */
-char *apd_about_text(const apd_description *description, const apd_dataset *dataset);
+/* YAML text, to be freed: input, scaling, layers as resolved, where sigma came from (`init`; NULL: chance), and the classes' names
+ * where the data file has them. */
+char *apd_about_text(const apd_description *description, const apd_dataset *dataset, const char *init);
+
+/* What a state's text says of where sigma came from, to be freed: "RUN, commit 12, digest 0123456789abcdef"; NULL: chance. */
+char *apd_about_init(const apd_run_state *state);
 
 /* Set state->program and state->kernels to this process's. */
 void apd_about_sign(apd_run_state *state);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/utc.h"
+#include "engine/about.h"
 #include "io/checkpoint/describe.h"
 #include "io/system/durable.h"
 #include "io/system/file.h"
@@ -61,8 +62,7 @@ static void put_digest(apd_json *json, const char *key, uint64_t digest) {
     apd_json_text(json, key, text);
 }
 
-/* A digest of the accuracies and of the newest commit's parameters: the same at every P. */
-static uint64_t digest_of(const apd_run_state *state) {
+uint64_t apd_manifest_digest(const apd_run_state *state) {
     uint64_t digest = apd_digest(state->accuracies.now, (size_t)state->task_count * sizeof(double));
     for (int t = 0; t < state->task_count; t++)
         digest = apd_digest_join(digest, state->records[t].home.digest);
@@ -102,6 +102,10 @@ static void put_description(apd_json *json, const apd_run *run) {
     apd_json_unsigned(json, "seed", run->description->seed);
     put_digest(json, "config_digest", run->state.config_digest);
     put_digest(json, "data_digest", run->state.data_digest);
+    char *init = apd_about_init(&run->state);
+    if (init != NULL)
+        apd_json_text(json, "init", init);
+    free(init);
 }
 
 /* Digest and capacity are null before the first task. */
@@ -109,7 +113,7 @@ static void put_results(apd_json *json, const apd_run *run, const apd_manifest_f
     const bool any = run->state.task_count > 0;
     const apd_capacity none = {NAN, NAN, NAN, NAN}, *capacity = any ? &figures->capacity : &none;
     if (any)
-        put_digest(json, "results_digest", digest_of(&run->state));
+        put_digest(json, "results_digest", apd_manifest_digest(&run->state));
     apd_json_integer(json, "tasks_done", apd_run_tasks_done(run));
     apd_json_integer(json, "tasks", run->stream->task_count);
     apd_json_integer(json, "commit", run->state.commit);

@@ -29,6 +29,7 @@ typedef struct apd_run {
     apd_exchange *exchange;
     apd_decomposition *decomposition;
     apd_solver *solver; /* training only */
+    bool sigma_given;   /* sigma has the values that the description's init names; training */
     apd_run_state state;
     apd_runlog *log; /* training, rank 0 only */
     int listed;      /* rows of accuracy.csv that this process wrote; 0: write the whole file */

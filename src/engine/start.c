@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "engine/about.h"
 #include "engine/claim.h"
+#include "engine/initial.h"
 #include "engine/results.h"
 #include "engine/standing.h"
 #include "engine/teachers.h"
@@ -165,21 +166,27 @@ static apd_status load_commit(apd_run *run, apd_error *error) {
     run->state.config_digest = apd_description_digest(run->description);
     free(run->state.run_yaml);
     run->state.run_yaml = apd_description_write(run->description);
+    run->sigma_given = apd_initial_is_given(run->description);
     sign(run);
     return APD_OK;
 }
 
-static void begin_state(apd_run *run) {
+/* Collective. Statuses: those of apd_initial_load. */
+static apd_status begin_state(apd_run *run, apd_error *error) {
     apd_rows *rows = apd_partition_slice(&run->partition, apd_network_layout(run->network));
     run->decomposition = apd_decomposition_create(apd_network_layout(run->network), rows);
     free(rows);
+    char *init = NULL;
+    APD_TRY(apd_initial_load(run, &init, error));
     run->state = (apd_run_state){.config_digest = apd_description_digest(run->description),
                                  .data_digest = run->dataset->digest,
                                  .seed = run->description->seed,
                                  .shards = run->partition.shards,
                                  .run_yaml = apd_description_write(run->description),
-                                 .about = apd_about_text(run->description, run->dataset)};
+                                 .about = apd_about_text(run->description, run->dataset, init)};
     apd_about_sign(&run->state);
+    free(init);
+    return APD_OK;
 }
 
 /* Delete what an earlier run left. Rank 0. */
@@ -232,6 +239,10 @@ static void say_start(const apd_run *run, bool resume) {
             apd_count(run->stream->task_count, "task").text, run->description->data.file,
             run->description->network.preset, (double)layout->decomposed / 1e6,
             apd_count(apd_team_size(run->team), "rank").text, apd_count(run->partition.shards, "shard").text);
+    char *init = resume ? NULL : apd_about_init(&run->state);
+    if (init != NULL)
+        apd_log("sigma starts as that of %s", init);
+    free(init);
     if (!resume)
         return;
     const apd_training_state *training = &run->state.training;
@@ -296,7 +307,7 @@ static apd_status train(apd_run *run, const apd_start *start, apd_error *error) 
         APD_TRY(load_commit(run, error));
         load_seconds = apd_seconds() - before;
     } else {
-        begin_state(run);
+        APD_TRY(begin_state(run, error));
     }
     APD_TRY(apd_team_agree(run->team, apd_teachers_check(run, error), error));
     APD_TRY(open_folder(run, resume, error));

@@ -18,6 +18,7 @@ apd_decomposition *apd_decomposition_create(const apd_layout *layout, const apd_
     made->rows = apd_allocate(blocks, sizeof *made->rows, "the decomposition's rows");
     memcpy(made->rows, rows, (size_t)blocks * sizeof *rows);
     made->sigma = apd_allocate(blocks, sizeof *made->sigma, "sigma's blocks");
+    made->first_biases = apd_allocate(blocks, sizeof *made->first_biases, "the first biases");
     made->groups = apd_allocate(blocks, sizeof *made->groups, "the blocks' groups");
     made->revisions = apd_allocate(blocks, sizeof *made->revisions, "the blocks' revisions");
     for (int b = 0; b < blocks; b++)
@@ -58,6 +59,7 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
         apd_task_part_destroy(decomposition, decomposition->tasks[t]);
     for (int b = 0; b < decomposition->layout->block_count; b++) {
         free(decomposition->sigma[b]);
+        free(decomposition->first_biases[b]);
         apd_block_groups_clear(&decomposition->groups[b]);
         for (int a = 0; a < decomposition->shared_count; a++)
             free(decomposition->shared[a].values[b]);
@@ -68,6 +70,7 @@ void apd_decomposition_destroy(apd_decomposition *decomposition) {
     free(decomposition->revisions);
     free(decomposition->groups);
     free(decomposition->sigma);
+    free((void *)decomposition->first_biases);
     free(decomposition->rows);
     free((void *)decomposition->tasks);
     free(decomposition);

@@ -86,6 +86,7 @@ typedef struct apd_decomposition {
     const apd_layout *layout; /* borrowed */
     apd_rows *rows;           /* (B): this slice */
     float **sigma;            /* (B) of (local rows, C); NULL for the head */
+    float **first_biases;     /* (B) of (local rows), NULL: 0; of the first task, where its body is sigma */
     bool half;                /* sigma, masks, biases and heads are numbers of 16 bits (base/half.h) */
     int shared_count;
     apd_shared_array *shared; /* (shared_count) */

@@ -112,5 +112,73 @@ PYTHON
     refused 74 "$work/nobody" ranks 2 train run.yaml --set "training.teachers=[$work/nobody]"
 }
 
+# Sigma that comes from another run: its numbers, by h5py; the same bits on any number of ranks, after a stop without the other
+# run, and where bodies are shared the biases too.
+case_init() {
+    make_data
+    describe run
+    ranks 2 train run.yaml --set seed=11 --set "output=$work/from" --set method.recentre=none >log.txt 2>&1 || fail "$(cat log.txt)"
+    other=(--set "stream.classes=[[9, 10], [11, 2, 5]]" --set stream.kind=list --set stream.tasks=0 --set stream.order=A
+        --set stream.classes_per_task=0 --set init=from)
+    for count in 1 2 4; do
+        ranks $count train run.yaml "${other[@]}" --set "output=$work/p$count" >log.txt 2>&1 || fail "$(cat log.txt)"
+        fingerprint p$count >p$count.fingerprint
+        cmp p1.fingerprint p$count.fingerprint || fail "$count ranks gave other bits than one"
+    done
+    digest=$(sed -n 's/.*"results_digest": *"\(.*\)".*/\1/p' from/manifest.json)
+    grep -q "^sigma starts as that of from, commit 4, digest $digest$" log.txt || fail "$(cat log.txt)"
+    grep -q "\"init\": *\"from, commit 4, digest $digest\"" p2/manifest.json || fail "$(cat p2/manifest.json)"
+    ranks 2 train run.yaml "${other[@]}" --set init=random --set "output=$work/random" >log.txt 2>&1 || fail "$(cat log.txt)"
+    ! grep -q '"init"' random/manifest.json || fail "$(cat random/manifest.json)"
+    fingerprint random | cmp -s - p1.fingerprint && fail "init makes no difference"
+    still=(--set training.lr=1e-12 --set training.weight_decay=0 --set training.keep_best=0)
+    for method in apd finetune packnet; do # packnet prunes nothing here
+        chosen=(--set "method.name=$method" --set method.recentre=none --set method.packnet_prune=0)
+        ranks 2 train run.yaml "${chosen[@]}" --set "output=$work/from-$method" >log.txt 2>&1 || fail "$(cat log.txt)"
+        ranks 3 train run.yaml "${chosen[@]}" "${other[@]}" "${still[@]}" --set init=from-$method --set stream.tasks=1 \
+            --set "output=$work/still-$method" >log.txt 2>&1 || fail "$(cat log.txt)"
+        "$APD_PYTHON" - $method <<'PYTHON'
+import sys, h5py, numpy as np
+a, b = (h5py.File(f"{kind}-{sys.argv[1]}/checkpoint.h5") for kind in ("from", "still"))
+for name in a["shared"]:
+    sigma = a["shared"][name]["sigma"][:]
+    assert sigma.std() > 1e-3, name
+    assert np.allclose(sigma, b["shared"][name]["sigma"][:], rtol=0, atol=1e-7), name
+biases = a["tasks"]["000003"]["bias"][:] if sys.argv[1] != "apd" else 0
+assert np.allclose(b["tasks"]["000000"]["bias"][:], biases, rtol=0, atol=1e-7)
+assert np.abs(biases).max() > 1e-4 or sys.argv[1] == "apd"
+PYTHON
+    done
+    # stopped in the first task; from then on the other run is not needed
+    long=("${other[@]}" --set training.epochs=100 --set method.storage=coded)
+    ranks 2 train run.yaml "${long[@]}" --set "output=$work/peace" >log.txt 2>&1 || fail "$(cat log.txt)"
+    : >log.txt
+    in_background 3 "${long[@]}"
+    wait_for '"event": *"step"' run/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    grep -q 'in task 1 of 2' log.txt || fail "$(cat log.txt)"
+    refused 2 "init is \"random\" now and was \"from\"" ranks 2 train run.yaml "${long[@]}" --set init=random
+    mv from gone
+    ranks 1 train run.yaml "${long[@]}" >log.txt 2>&1 || fail "$(cat log.txt)"
+    same_run peace run
+    cmp <(grep '"init"' peace/manifest.json) <(grep '"init"' run/manifest.json) || fail "another start in manifest.json"
+    refused 74 "from" ranks 2 train run.yaml "${other[@]}" --set "output=$work/new"
+    mv gone from
+    new=(ranks 2 train run.yaml "${other[@]}" --set "output=$work/new")
+    refused 2 "from/checkpoint.h5 has method.mask_init 0.5, and this run has 0.25" "${new[@]}" --set method.mask_init=0.25
+    refused 2 "from/checkpoint.h5 has method.name apd, and this run has finetune" "${new[@]}" --set method.name=finetune
+    refused 2 "method.name is apd in from/checkpoint.h5 and stl in this run" "${new[@]}" --set method.name=stl
+    refused 2 "from/checkpoint.h5 has network.layers [{conv" "${new[@]}" --set 'network.layers=[dense: {units: 20}, relu]'
+    "$APD" generate --classes 12 --train 9 --test 3 --size 18 --output large.h5 >/dev/null
+    refused 2 "has images of 1 x 16 x 16, and this run has 1 x 18 x 18" "${new[@]}" --set data.file=large.h5
+    in_background 2 --set training.epochs=100 --set "output=$work/half"
+    wait_for '"event": *"step"' half/metrics.jsonl
+    kill -USR1 "$job"
+    ended 75
+    refused 2 "half/checkpoint.h5 is in the middle of a task" "${new[@]}" --set init=half
+    [ ! -e new/checkpoint.h5 ] || fail "a refused run made a commit"
+}
+
 "case_${1:?a case}"
 echo "passed: $1"

@@ -73,7 +73,7 @@ apd_solver *apd_solver_create(const apd_method *method, const apd_network *netwo
     for (int b = 0; b < decomposition->layout->block_count; b++)
         create_block(solver, b);
     solver->lasting = solver->array_count;
-    if (decomposition->task_count == 0)
+    if (decomposition->task_count == 0 && !settings->sigma_given)
         initialise_sigma(solver);
     return solver;
 }
@@ -106,15 +106,18 @@ void apd_solver_destroy(apd_solver *solver) {
     free(solver);
 }
 
-/* The biases of the last task that is not forgotten. */
+/* The biases of the last task that is not forgotten; before the first task those that came with sigma. */
 static void begin_biases(apd_solver *solver, int b) {
     const apd_decomposition *d = solver->decomposition;
     solver_block *block = &solver->blocks[b];
     int last = d->task_count - 1;
     while (last >= 0 && d->tasks[last] == NULL)
         last--;
-    if (last >= 0)
-        memcpy(block->bias, d->tasks[last]->blocks[b].bias, (size_t)block->rows * sizeof(float));
+    const float *from = last >= 0            ? d->tasks[last]->blocks[b].bias
+                        : d->task_count == 0 ? d->first_biases[b]
+                                             : NULL;
+    if (from != NULL)
+        memcpy(block->bias, from, (size_t)block->rows * sizeof(float));
 }
 
 static void begin_block(apd_solver *solver, int b) {

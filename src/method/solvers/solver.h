@@ -17,14 +17,14 @@
 typedef struct apd_solver apd_solver;
 
 /* Create a solver that trains tasks of `decomposition`; this and `network` must outlive it. If there is no finished task,
- * sigma is initialised by He's values, where there are masks divided by mask_init, so that the first theta has He's scale. The
- * decomposition gets the method's arrays beside sigma that it lacks, with zeros. */
+ * and sigma is not given, it is initialised by He's values, where there are masks divided by mask_init, so that the first theta has
+ * He's scale. The decomposition gets the method's arrays beside sigma that it lacks, with zeros. */
 apd_solver *apd_solver_create(const apd_method *method, const apd_network *network,
                               apd_decomposition *decomposition, const apd_solver_settings *settings);
 void apd_solver_destroy(apd_solver *solver); /* Takes NULL. */
 
 /* Begin the next task of the stream: tau and moments 0, masks at mask_init, head by He; biases 0, where the body is shared those
- * of the last task that is not forgotten. `task_id` seeds the head, in a network of the task's own the body, too. A task in
+ * of the last task that is not forgotten, of the first task decomposition->first_biases. `task_id` seeds the head, in a network of the task's own the body, too. A task in
  * training is dropped. */
 void apd_solver_begin_task(apd_solver *solver, int task_id, int classes);
 

@@ -12,7 +12,7 @@
 #define SMALLEST  "data: {file: /d.h5}\nstream: {classes_per_task: 5}\n"
 
 static const char *const everything =
-    "name: many\noutput: out/many\nseed: 18446744073709551615\nshards: 4\nblas_threads: 2\n"
+    "name: many\noutput: out/many\nseed: 18446744073709551615\ninit: runs/a b\nshards: 4\nblas_threads: 2\n"
     "data: {file: /x y.h5, normalise: unit, validation: 0.25, flip: true, shift: 4}\n"
     "stream:\n"
     "  kind: list\n"

@@ -55,6 +55,7 @@ static void parse_every_key_sets_every_field(void **state) {
     apd_description *d = parse_good(everything);
     assert_string_equal(d->name, "many");
     assert_string_equal(d->output, "out/many");
+    assert_string_equal(d->init, "runs/a b");
     assert_true(d->seed == UINT64_MAX && d->shards == 4);
     assert_true(d->blas_threads == 2 && d->log.spectrum == 9);
     assert_true(d->stream.forget_count == 2 && d->stream.forget[0] == 2 && d->stream.forget[1] == 1);
@@ -444,6 +445,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                   "training.weight_decay=1e-4",
                                   "training.label_smoothing=0.1",
                                   "training.teachers=[a]",
+                                  "init=runs/a",
                                   "training.distillation=0.25",
                                   "training.temperature=1",
                                   "training.beta1=0.8",
