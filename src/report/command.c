@@ -16,7 +16,7 @@
 enum { FORMATS = 8, IDLE_ROUNDS = 20 };
 
 typedef struct report_options {
-    const char *output, *figures, *curves, *every;
+    const char *output, *figures, *curves, *every, *published;
     bool live;
 } report_options;
 
@@ -35,6 +35,10 @@ static const apd_cli_option table[] = {
      .argument = "LIST",
      .help = "places in the stream, from 1, of the tasks whose accuracy is followed (default 1,6,11)",
      APD_CLI_HOLDS(report_options, curves)},
+    {.name = "published",
+     .argument = "FILE",
+     .help = "show results of papers, too: CSV with the columns name, accuracy, capacity (in per cent)",
+     APD_CLI_HOLDS(report_options, published)},
     {.name = "live",
      .help = "write the page again and again, until no run is going on; a browser reads it again by itself",
      APD_CLI_SETS(report_options, live)},
@@ -92,6 +96,7 @@ typedef struct request {
     int count;
     const char *output; /* NULL: beside the runs */
     int curve_count, curves[APD_REPORT_CURVES];
+    apd_published published;
     apd_page_settings settings;
 } request;
 
@@ -117,6 +122,7 @@ static apd_status write_once(request *asked, bool *over, bool *idle, apd_error *
     APD_TRY(read_runs(asked, &report, error));
     char *own = apd_join_path(report.folder, "report");
     asked->settings.folder = asked->output != NULL ? asked->output : own;
+    report.published = asked->published;
     report.curve_count = asked->curve_count;
     memcpy(report.curves, asked->curves, sizeof report.curves);
     apd_status status = apd_page_write(&report, &asked->settings, &bytes, error);
@@ -147,6 +153,8 @@ static apd_status run(const void *given, int count, const char *const *arguments
     if (count > 1 && options->output == NULL)
         return apd_fail(error, APD_ERROR_USAGE,
                         "a page of several runs needs a folder of its own: --output DIR");
+    if (options->published != NULL)
+        APD_TRY(apd_published_read(options->published, &asked.published, error));
     asked.settings.refresh = options->live ? (int)every : 0;
     apd_status status = write_once(&asked, &over, &idle, error);
     if (status == APD_OK && !asked.settings.gnuplot)
@@ -160,6 +168,7 @@ static apd_status run(const void *given, int count, const char *const *arguments
         status = write_once(&asked, &over, &idle, error);
         over = over || waits == IDLE_ROUNDS;
     }
+    apd_published_clear(&asked.published);
     return status;
 }
 

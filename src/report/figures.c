@@ -10,7 +10,10 @@ const apd_figure apd_figures[] = {
      APD_OF_GROUP, 420, 300, false, apd_average_numbers, apd_average_draw, apd_average_remark},
     {"pareto", "Accuracy against capacity",
      "After all tasks. Up and to the left is better; the grey steps join what nothing else beats in both.",
-     APD_OF_GROUP, 420, 300, false, apd_pareto_numbers, apd_pareto_draw, NULL},
+     APD_OF_GROUP, 420, 300, false, apd_pareto_numbers, apd_pareto_draw, apd_pareto_remark},
+    {"bytes", "Accuracy against bytes",
+     "After all tasks, with the bytes of the checkpoint in per cent of one dense network of float32.",
+     APD_OF_GROUP, 420, 300, false, apd_bytes_numbers, apd_pareto_draw, apd_pareto_remark},
     {"capacity", "Capacity", "Non-zero weights that are stored, in per cent of one network's.", APD_OF_GROUP,
      420, 300, false, apd_capacity_numbers, apd_capacity_draw, NULL},
     {"matrix", "Accuracy matrix",
@@ -107,23 +110,27 @@ const char **apd_drawing_colours(const apd_drawing *drawing) {
     return colours;
 }
 
+void apd_drawing_key(FILE *script, int count) {
+    (void)fprintf(
+        script, "set key bmargin left Left reverse horizontal maxcols 1 samplen 2 width 1\nset bmargin %g\n",
+        4.0 + 1.1 * count);
+}
+
 bool apd_drawing_begin(const apd_drawing *drawing, FILE *script) {
     enum { LONG = 20, MANY = 10 };
     const int lines = drawing->group->line_count;
     const char **names = apd_drawing_names(drawing);
-    size_t longest = apd_longest(names, lines);
+    const size_t longest = apd_longest(names, lines);
+    const bool key = longest > LONG || lines > MANY;
     apd_script_texts(script, names, lines);
     free(names);
     if (lines == 1)
         (void)fputs("unset key\n", script);
-    if (longest > LONG || lines > MANY)
-        (void)fprintf(
-            script,
-            "set key bmargin left Left reverse vertical maxcols 1 samplen 2 width 1\nset bmargin %g\n",
-            4.2 + 1.25 * lines);
+    if (key)
+        apd_drawing_key(script, lines);
     else
         (void)fprintf(script, "set rmargin %zu\n", longest + 2);
-    return longest <= LONG && lines <= MANY;
+    return !key;
 }
 
 void apd_drawing_ends(const apd_drawing *drawing, FILE *script, const double *y, double low, double high,

@@ -57,6 +57,9 @@ int *apd_drawing_places(int tasks, int most, int *count);
 const char **apd_drawing_names(const apd_drawing *drawing);
 const char **apd_drawing_colours(const apd_drawing *drawing);
 
+/* A key of so many lines below the plot. */
+void apd_drawing_key(FILE *script, int count);
+
 /* Begin the script of a figure of lines: their names as name[1 ..], and room for them on the right; a key below instead where they
  * are long or many. Returns whether names stand on the right: put them there by apd_drawing_ends. */
 bool apd_drawing_begin(const apd_drawing *drawing, FILE *script);
@@ -79,7 +82,9 @@ void apd_forgetting_draw(const apd_drawing *drawing, FILE *script);
 
 /* lines.c */
 bool apd_pareto_numbers(apd_drawing *drawing);
+bool apd_bytes_numbers(apd_drawing *drawing);
 void apd_pareto_draw(const apd_drawing *drawing, FILE *script);
+void apd_pareto_remark(const apd_drawing *drawing, FILE *page);
 bool apd_opd_numbers(apd_drawing *drawing);
 void apd_opd_draw(const apd_drawing *drawing, FILE *script);
 

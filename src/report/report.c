@@ -162,7 +162,16 @@ const char *apd_report_task_name(const apd_report *report, const apd_result_task
 
 /* --- lines --------------------------------------------------------------------------------------------------- */
 
-/* "apd, lambda1 0.004": the method, and the last parts of the other keys with their values. */
+/* Whether runs of run r's method differ in the key. */
+static bool tells_apart(const apd_table_set *set, int r, int key) {
+    for (int i = 0; i < set->run_count; i++)
+        if (strcmp(set->runs[i].result.method, set->runs[r].result.method) == 0 &&
+            strcmp(set->runs[i].values[key], set->runs[r].values[key]) != 0)
+            return true;
+    return false;
+}
+
+/* "apd, lambda1 0.004": the method, and the last parts of the keys in which its runs differ, with their values. */
 static char *name_line(const apd_report *report, int r) {
     const apd_table_set *set = &report->set;
     apd_text text;
@@ -170,7 +179,9 @@ static char *name_line(const apd_report *report, int r) {
     (void)fputs(set->runs[r].result.method, text.file);
     for (int k = 0; k < set->shown_count; k++) {
         const char *key = set->keys[set->shown[k]], *dot = strrchr(key, '.');
-        (void)fprintf(text.file, ", %s %s", dot != NULL ? dot + 1 : key, set->runs[r].values[set->shown[k]]);
+        if (tells_apart(set, r, set->shown[k]))
+            (void)fprintf(text.file, ", %s %s", dot != NULL ? dot + 1 : key,
+                          set->runs[r].values[set->shown[k]]);
     }
     return apd_text_end(&text);
 }

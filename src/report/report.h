@@ -7,6 +7,7 @@
 
 #include "io/system/csv.h"
 #include "report/events.h"
+#include "report/published.h"
 #include "study/folder.h"
 #include "tables/table_set.h"
 
@@ -53,6 +54,7 @@ typedef struct apd_report {
     int *hidden; /* (hidden) numbers of tasks that some run has forgotten: their names are shown nowhere */
     apd_csv scaling,
         roofline; /* scaling.csv and roofline.csv of the first folder that has them; columns 0: none has */
+    apd_published published;                    /* of the caller, who sets it; empty: none */
     int curve_count, curves[APD_REPORT_CURVES]; /* places from 0: whose accuracy is followed */
     /* private: */
     int key_count;

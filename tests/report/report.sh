@@ -56,6 +56,14 @@ case_study() {
     report s
     check s/report/index.html --figure average --figure pareto --figure opd --figure times --figure matrix-1-apd \
         --figure matrix-2-finetune --figure clusters-1-apd --figure rank-1-apd --shows '8 of 8 runs finished'
+    printf 'name,accuracy,capacity\nWSN <b>,61.79,80.9\n"a, b",55,300\n' >published.csv
+    report s --published published.csv
+    check s/report/index.html --figure pareto --figure bytes --shows 'WSN <b>' --unmarked 'WSN <b>' --shows 'Hollow: published'
+    for bad in 'name,accuracy\nWSN,61\n' 'name,accuracy,capacity\nWSN,161,80\n' 'name,accuracy,capacity\nWSN,61,\n' 'name,acc'; do
+        # shellcheck disable=SC2059 # newlines
+        printf "$bad" >published.csv
+        refused 65 published.csv "$APD" report s --published published.csv
+    done
     report s/finetune-* s/apd-A-0 s/apd-A-1 s/apd-B-0 s/apd-B-1 --output several
     check several/index.html --figure pareto --shows '8 of 8 runs' --shows 'finetune-A-0 and 7 more'
     "$APD" compare s/*-*-* --tables tables
