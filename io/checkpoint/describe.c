@@ -50,6 +50,11 @@ const char *apd_checkpoint_library(void) {
     static char text[64];
     unsigned numbers[3] = {0};
     (void)H5get_libversion(&numbers[0], &numbers[1], &numbers[2]);
-    (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u", numbers[0], numbers[1], numbers[2]);
+#ifdef H5_HAVE_PARALLEL
+    const char *kind = ", parallel";
+#else
+    const char *kind = "";
+#endif
+    (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u%s", numbers[0], numbers[1], numbers[2], kind);
     return text;
 }

@@ -209,7 +209,7 @@ apd_item apd_item_of(apd_item_key key, const apd_decomposition *decomposition, c
     apd_item item = begin_item(key, decomposition->layout, state);
     item.held = decomposition->rows;
     if (key.kind == APD_ITEM_TASK) {
-        add_table(&item, state->records[key.of].storage, decomposition->tasks[key.of]->blocks);
+        add_table(&item, (apd_storage)state->records[key.of].storage, decomposition->tasks[key.of]->blocks);
     } else if (key.kind == APD_ITEM_TRAINING) {
         float **values = training_values(solver);
         add_training(&item, state, values);
@@ -241,7 +241,7 @@ apd_item apd_item_whole(apd_item_key key, const apd_layout *layout, const apd_ru
     if (key.kind == APD_ITEM_TRAINING)
         add_training(&item, state, NULL);
     else
-        add_table(&item, task ? state->records[key.of].storage : APD_STORAGE_DECOMPOSED,
+        add_table(&item, task ? (apd_storage)state->records[key.of].storage : APD_STORAGE_DECOMPOSED,
                   own_views(&item, task ? layout->block_count : 1 + state->shared_array_count));
     if (key.kind == APD_ITEM_SIGMA)
         add_shared(&item, state, item.own + 1);

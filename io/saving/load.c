@@ -56,9 +56,10 @@ static void make_room(apd_decomposition *decomposition, const apd_run_state *sta
         (void)apd_decomposition_shared(decomposition, state->shared_arrays[a].name);
     for (int t = 0; t < state->task_count; t++) {
         const apd_task_record *record = &state->records[t];
-        apd_task_part *part = record->class_count == 0
-                                  ? NULL
-                                  : apd_task_part_create(decomposition, record->class_count, record->storage);
+        apd_task_part *part =
+            record->class_count == 0
+                ? NULL
+                : apd_task_part_create(decomposition, record->class_count, (apd_storage)record->storage);
         for (int b = 0; b < body && part != NULL; b++)
             part->blocks[b].group = record->groups != NULL ? record->groups[b] : -1;
         apd_decomposition_append(decomposition, part);

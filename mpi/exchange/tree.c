@@ -1,5 +1,6 @@
 #include "mpi/exchange/tree.h"
 
+#include "base/loop.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "network/partition.h"
@@ -63,9 +64,9 @@ void apd_tree_destroy(apd_tree *tree) {
     free(tree);
 }
 
-/* `to` may be `left` or `right` itself; the pragma is right because element i depends on elements i only. */
+/* `to` may be `left` or `right` itself; the iterations are independent because element i depends on elements i only. */
 static void add(int64_t count, const float *left, const float *right, float *to) {
-#pragma GCC ivdep
+    APD_INDEPENDENT
     for (int64_t i = 0; i < count; i++)
         to[i] = left[i] + right[i];
 }

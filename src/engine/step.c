@@ -161,7 +161,7 @@ apd_phase_times apd_step_times(const apd_team *team, const double seconds[APD_PH
     int64_t sums[NUMBERS] = {0}, most[NUMBERS]; /* nanoseconds, which can be added up in any order */
     for (int phase = 0; phase < APD_PHASES; phase++) {
         sums[phase] = (int64_t)(1e9 * seconds[phase]);
-        sums[COMPUTE] += apd_phase_waits(phase) ? 0 : sums[phase];
+        sums[COMPUTE] += apd_phase_waits((apd_phase)phase) ? 0 : sums[phase];
         sums[STEP] += sums[phase];
     }
     memcpy(most, sums, sizeof most);

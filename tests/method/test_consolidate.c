@@ -111,7 +111,7 @@ static void consolidate_beta_zero_moves_thetas_by_rounding_at_most(void **state)
         trial_bed(&bed, 4 * trial + 2, 0, 3); /* numbers that are not exact */
         problem p = random_problem(bed.d, 0, (uint32_t)trial, 0.0);
         apd_consolidation report = consolidate_and_check(&p, bed.d, &seen);
-        assert_true(report.largest_change <= 0x1p40 * 1e-6);
+        assert_true((double)report.largest_change <= 0x1p40 * 1e-6);
         group_bed_clear(&bed);
     }
 }

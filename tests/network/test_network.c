@@ -141,7 +141,8 @@ static void layout_blocks_are_aligned_and_apart(void **state) {
 
 static void create_impossible_shape_names_layer(void **state) {
     (void)state;
-    static const apd_layer_spec dense = {.kind = APD_LAYER_DENSE, .units = 3};
+#define DENSE \
+    { .kind = APD_LAYER_DENSE, .units = 3 }
 #define WINDOW .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1
     static const struct {
         apd_layer_spec first, second;
@@ -161,8 +162,8 @@ static void create_impossible_shape_names_layer(void **state) {
          "layer 2 (conv): it works on images and cannot follow a dense layer; put it ahead of all dense "
          "layers"},
         {{.kind = APD_LAYER_DENSE, .units = 3}, {.kind = APD_LAYER_MAX_POOL, WINDOW}, "layer 2 (max-pool)"},
-        {{.kind = APD_LAYER_CONV, .units = 0, WINDOW}, dense, "layer 1 (conv): units is 0"},
-        {{.kind = APD_LAYER_DENSE, .units = 1000001}, dense, "layer 1 (dense): units is 1000001"},
+        {{.kind = APD_LAYER_CONV, .units = 0, WINDOW}, DENSE, "layer 1 (conv): units is 0"},
+        {{.kind = APD_LAYER_DENSE, .units = 1000001}, DENSE, "layer 1 (dense): units is 1000001"},
         {{.kind = APD_LAYER_DENSE, .units = 1000000},
          {.kind = APD_LAYER_DENSE, .units = 1000000},
          "layer 2 (dense): 1000000 outputs of 1000000 inputs each are more than 2^31 weights"},
@@ -170,16 +171,16 @@ static void create_impossible_shape_names_layer(void **state) {
          {.kind = APD_LAYER_CONV, .units = 1000000, WINDOW},
          "layer 2 (conv)"},
         {{.kind = APD_LAYER_MAX_POOL, .kernel_h = 1025, .kernel_w = 1, .stride_h = 1, .stride_w = 1},
-         dense,
+         DENSE,
          "layer 1 (max-pool): kernel height is 1025; it must be 1 .. 1024"},
         {{.kind = APD_LAYER_MAX_POOL, .kernel_h = 1, .kernel_w = 1, .stride_h = 1},
-         dense,
+         DENSE,
          "layer 1 (max-pool): horizontal stride is 0"},
-        {{.kind = APD_LAYER_DROPOUT, .rate = 1.0f}, dense, "layer 1 (dropout): rate is 1"},
-        {{.kind = APD_LAYER_DROPOUT, .rate = NAN}, dense, "layer 1 (dropout): rate is"},
-        {{.kind = APD_LAYER_LRN, .radius = -1, .bias = 1}, dense, "layer 1 (lrn): radius is -1"},
-        {{.kind = APD_LAYER_LRN, .radius = 1, .bias = 0}, dense, "layer 1 (lrn): bias 0"},
-        {{.kind = (apd_layer_kind)99}, dense, "layer 1: kind 99"},
+        {{.kind = APD_LAYER_DROPOUT, .rate = 1.0f}, DENSE, "layer 1 (dropout): rate is 1"},
+        {{.kind = APD_LAYER_DROPOUT, .rate = NAN}, DENSE, "layer 1 (dropout): rate is"},
+        {{.kind = APD_LAYER_LRN, .radius = -1, .bias = 1}, DENSE, "layer 1 (lrn): radius is -1"},
+        {{.kind = APD_LAYER_LRN, .radius = 1, .bias = 0}, DENSE, "layer 1 (lrn): bias 0"},
+        {{.kind = (apd_layer_kind)99}, DENSE, "layer 1: kind 99"},
     };
     for (int i = 0; i < COUNT(cases); i++) {
         apd_layer_spec specs[] = {cases[i].first, cases[i].second};

@@ -22,5 +22,5 @@ int main(int count, char **arguments) {
     free(given);
     if (status != APD_OK)
         (void)fprintf(stderr, "%s\n", error.message);
-    return status;
+    return (int)status;
 }

@@ -12,6 +12,7 @@
  * from scratch. Only these need the old tasks' breakpoints, which are sorted by weight on demand (tau_by_weight.h). The
  * pieces at the begin of a task follow from subgradient_sums.h. So beginning a task and a step cost the same at any
  * number of tasks, and a span whose weights all rest in kinks, as most do, reads only half of a piece. */
+#include "base/loop.h"
 #include "base/memory.h"
 #include "method/solvers/proximal.h"
 #include "method/solvers/retroactive_update.h"
@@ -341,7 +342,7 @@ static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, i
     float *restrict sigma_second = block->sigma_moments.second + j;
     float *restrict tau_first = block->tau_moments.first + j;
     float *restrict tau_second = block->tau_moments.second + j;
-#pragma GCC ivdep
+    APD_INDEPENDENT
     for (int64_t c = 0; c < count; c++) {
         float slope = g[c] + decay * (mask * sigma[c] + tau[c]);
         float direction, rate;

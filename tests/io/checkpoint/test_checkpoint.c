@@ -138,7 +138,7 @@ static void pack_cut_anywhere_and_unpacked_is_the_item(void **state) {
             for (int t = 0; t < TASKS; t++) {
                 if (t == FORGOTTEN)
                     continue;
-                run.records[t].storage = storage_of(t);
+                run.records[t].storage = (int32_t)storage_of(t);
                 apd_item from = apd_item_of((apd_item_key){APD_ITEM_TASK, t, 0}, whole, &run, NULL);
                 apd_item into = apd_item_of((apd_item_key){APD_ITEM_TASK, t, 0}, blank, &run, NULL);
                 int64_t bytes = apd_item_packed_bytes(&from, rows);
