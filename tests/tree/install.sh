@@ -15,6 +15,7 @@ fail() {
 prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >out 2>&1 || fail "cmake --install"
 jobs=$prefix/share/apd/jobs
+version=$(basename "$(echo "$prefix"/share/modulefiles/apd/*.lua)" .lua)
 export PATH=$prefix/bin:$PATH
 [ "$(command -v apd)" = "$prefix/bin/apd" ] || fail "no apd in bin"
 
@@ -52,6 +53,16 @@ done
 for file in bash-completion/completions/apd zsh/site-functions/_apd fish/vendor_completions.d/apd.fish apd/schema/run.schema.json; do
     [ -s "$prefix/share/$file" ] || fail "no $file"
 done
+lmod=/usr/share/lmod/lmod/init/bash
+if [ -e "$lmod" ]; then
+    echo "- the module, by Lmod"
+    # Lmod's functions are not made for set -eu
+    # shellcheck source=/dev/null
+    (set +eu; PATH=/usr/bin:/bin; source "$lmod"; module use "$prefix/share/modulefiles"; module load apd
+     apd --version && pkg-config --modversion apd && man -w apd && ls "$APD_JOBS/train.sbatch" && module unload apd && ! command -v apd) \
+        >out 2>&1 || fail "module load apd"
+    grep -q "^apd $version" out || fail "the module's apd has another version than $version"
+fi
 # shellcheck source=/dev/null
 source "$prefix/share/bash-completion/completions/apd"
 COMP_WORDS=(apd tr) COMP_CWORD=1

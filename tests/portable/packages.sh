@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The recipes of jobs/packages against the sources and the program that APD names: versions, names, and as much of each as can
+# be run without Spack, EasyBuild and Apptainer. The module is tested with an installed tree: tests/tree/install.sh
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+packages=$repository/jobs/packages
+version=$(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")
+
+python3 "$repository/tests/portable/check_spack.py" "$packages/spack/packages/apd/package.py" "$repository/CMakeLists.txt" \
+    "$APD" "$repository/jobs" || fail "the Spack package"
+
+# EasyBuild wants the file's name to be made of name, version and toolchain
+easyconfig=$(echo "$packages"/apd-*.eb)
+python3 - "$easyconfig" "$version" <<'PYTHON' || fail "the EasyBuild recipe"
+import os, sys
+path, version = sys.argv[1:]
+given = {"SYSTEM": ("system", "system"), "SOURCE_TAR_GZ": "%(name)s-%(version)s.tar.gz"}
+exec(compile(open(path).read(), path, "exec"), given)
+assert given["version"] == version, given["version"]
+chain = given["toolchain"]
+assert os.path.basename(path) == f"apd-{version}-{chain['name']}-{chain['version']}.eb", path
+PYTHON
+if command -v eb >/dev/null; then
+    export EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES=1 EASYBUILD_PREFIX=$work/eb
+    eb --dry-run --robot "$packages" "$easyconfig" >out.txt 2>&1 || fail "eb: $(tail -5 out.txt)"
+    grep -qF "apd/$version" out.txt || fail "eb does not name the module: $(tail -5 out.txt)"
+    ! grep -q 'missing' out.txt || fail "eb misses something: $(tail -5 out.txt)"
+    echo "- easybuild: $(grep -c '^ \* ' out.txt) recipes"
+fi
+
+grep -q "^    Version $version$" "$packages/apd.def" || fail "apd.def has another version than $version"
+mkdir sections
+"$repository/tests/portable/apptainer.sh" sections "$work/sections"
+[ "$(find sections -name '*.sh' | wc -l)" = 5 ] || fail "sections of apd.def: $(ls sections)"
+for section in sections/*.sh; do
+    bash -n "$section" || fail "$section"
+    ! command -v shellcheck >/dev/null || shellcheck -s dash "$section" || fail "$section"
+done
+# %test as it stands, with this program
+mkdir bin
+ln -s "$APD" bin/apd
+sed "s|/usr/share/apd/jobs|$repository/jobs|" sections/final-test.sh >test.sh
+PATH=$work/bin:$PATH sh test.sh >out.txt 2>&1 || fail "the test of apd.def: $(cat out.txt)"
+grep -q 'every digest is right' out.txt || fail "the test of apd.def verified nothing"
+echo "- apptainer: its scripts are read, its test runs"
