@@ -11,20 +11,20 @@ static apd_status ended(apd_status status, apd_dataset_content *content) {
     return status;
 }
 
-#define READER(format)                                                                                  \
-    static apd_status read_##format(const char *path, apd_image_size fit, apd_dataset_content *content, \
-                                    apd_error *error) {                                                 \
-        (void)fit;                                                                                      \
-        return ended(apd_import_##format(path, content, error), content);                               \
+#define READER(format)                                                                   \
+    static apd_status read_##format(const char *path, const apd_import_options *options, \
+                                    apd_dataset_content *content, apd_error *error) {    \
+        (void)options;                                                                   \
+        return ended(apd_import_##format(path, content, error), content);                \
     }
 
 READER(cifar100)
 READER(mnist)
 READER(omniglot)
 
-static apd_status read_images(const char *path, apd_image_size fit, apd_dataset_content *content,
-                              apd_error *error) {
-    return ended(apd_import_images(path, fit, content, error), content);
+static apd_status read_images(const char *path, const apd_import_options *options,
+                              apd_dataset_content *content, apd_error *error) {
+    return ended(apd_import_images(path, options, content, error), content);
 }
 
 const apd_importer apd_importers[] = {
@@ -34,10 +34,9 @@ const apd_importer apd_importers[] = {
      "MNIST, Fashion-MNIST and others in the idx format", read_mnist, false},
     {"omniglot", "a folder with images_background and images_evaluation, unpacked",
      "Omniglot: 1,623 characters, made 28x28; drawers 1-15 train, 16-20 test", read_omniglot, false},
-    {"images", "a folder with one folder of PNG or JPEG files a class, or train/ and test/ with such folders",
-     "PNG and JPEG files of one size, or made to fit one; without train/ and test/, every 6th image of a "
-     "class is "
-     "for testing",
-     read_images, true},
+    {"images",
+     "a folder with one folder of PNG or JPEG files a class, or train/ and test/ with such folders, or any "
+     "folder with a table of labels",
+     "PNG and JPEG files of one size, or made to fit one", read_images, true},
     {0},
 };

@@ -26,8 +26,7 @@ bool apd_is_folder(const char *path) {
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* Pipes and devices are ignored: reading one could block or never end. */
-static bool is_file(const char *path) {
+bool apd_is_file(const char *path) {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
 }
@@ -59,20 +58,30 @@ static bool ends_in_any(const char *name, const char *endings) {
     return ends;
 }
 
-/* The names of folders (`endings` NULL) or of files. */
-static apd_status list(const char *path, const char *endings, apd_names *names, apd_error *error) {
+typedef enum list_kind { ALL, FOLDERS, FILES } list_kind;
+
+/* Whether an entry of a folder is of this kind. Pipes and devices are no files: reading one could block or never end. */
+static bool is_wanted(const char *path, const char *name, list_kind kind, const char *endings) {
+    if (kind == ALL)
+        return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    if (name[0] == '.' || (kind == FILES && !ends_in_any(name, endings)))
+        return false;
+    char *whole = apd_join_path(path, name);
+    bool wanted = kind == FOLDERS ? apd_is_folder(whole) : apd_is_file(whole);
+    free(whole);
+    return wanted;
+}
+
+/* The sorted names in a folder; of files, those with one of `endings`. */
+static apd_status list(const char *path, list_kind kind, const char *endings, apd_names *names,
+                       apd_error *error) {
     DIR *folder = opendir(path);
     if (folder == NULL)
         return apd_fail_errno(error, errno, "%s: cannot list the folder", path);
     struct dirent *entry;
-    for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
-        if (entry->d_name[0] == '.' || (endings != NULL && !ends_in_any(entry->d_name, endings)))
-            continue;
-        char *whole = apd_join_path(path, entry->d_name);
-        if (endings == NULL ? apd_is_folder(whole) : is_file(whole))
+    for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0)
+        if (is_wanted(path, entry->d_name, kind, endings))
             apd_names_add(names, entry->d_name);
-        free(whole);
-    }
     int failure = errno;
     (void)closedir(folder);
     if (failure != 0) {
@@ -85,17 +94,21 @@ static apd_status list(const char *path, const char *endings, apd_names *names, 
 }
 
 apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error) {
-    return list(path, NULL, names, error);
+    return list(path, FOLDERS, NULL, names, error);
+}
+
+apd_status apd_list_all(const char *path, apd_names *names, apd_error *error) {
+    return list(path, ALL, NULL, names, error);
 }
 
 apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error) {
     char endings[16] = {0};
     (void)snprintf(endings, sizeof endings - 1, "%s", ending);
-    return list(path, endings, names, error);
+    return list(path, FILES, endings, names, error);
 }
 
 apd_status apd_list_pictures(const char *path, apd_names *names, apd_error *error) {
-    return list(path, ".png\0.jpg\0.jpeg\0", names, error);
+    return list(path, FILES, ".png\0.jpg\0.jpeg\0", names, error);
 }
 
 apd_status apd_read_lines(const char *path, int64_t count, apd_names *lines, apd_error *error) {

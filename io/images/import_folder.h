@@ -15,6 +15,7 @@ typedef struct apd_names {
 apd_status apd_list_folders(const char *path, apd_names *names, apd_error *error);
 apd_status apd_list_files(const char *path, const char *ending, apd_names *names, apd_error *error);
 apd_status apd_list_pictures(const char *path, apd_names *names, apd_error *error); /* .png, .jpg, .jpeg */
+apd_status apd_list_all(const char *path, apd_names *names, apd_error *error);      /* hidden ones, too */
 void apd_names_clear(apd_names *names);
 
 /* Append a copy of `name`. */
@@ -23,6 +24,7 @@ void apd_names_add(apd_names *names, const char *name);
 /* Whether `name` ends in `ending`, in any case. */
 bool apd_ends_in(const char *name, const char *ending);
 bool apd_is_folder(const char *path);
+bool apd_is_file(const char *path); /* a plain one, or a link to one */
 
 /* Append the non-empty lines of a text file to an empty list. Statuses: IO; DATA if there are not exactly `count`. The list is
  * then empty. */

@@ -5,12 +5,12 @@
 #define APD_IO_IMAGES_IMPORT_FORMATS_H
 
 #include "io/data/dataset.h"
-#include "io/images/picture.h"
+#include "io/images/import_options.h"
 
 apd_status apd_import_cifar100(const char *path, apd_dataset_content *content, apd_error *error);
 apd_status apd_import_mnist(const char *path, apd_dataset_content *content, apd_error *error);
 apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error);
-apd_status apd_import_images(const char *path, apd_image_size fit, apd_dataset_content *content,
-                             apd_error *error);
+apd_status apd_import_images(const char *path, const apd_import_options *options,
+                             apd_dataset_content *content, apd_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "io/system/csv.h"
 
+#include "base/counted.h"
 #include "base/memory.h"
 #include "io/system/file.h"
 
@@ -12,10 +13,16 @@
 
 typedef struct reading {
     apd_csv csv;
+    apd_csv_writer writer;
     int64_t count, room; /* cells */
+    int64_t row_room;
     char *at;
     int64_t line; /* from 1 */
 } reading;
+
+static bool ends_row(const reading *r, char c) {
+    return c == '\n' || (c == '\0' && r->writer == APD_CSV_OTHERS);
+}
 
 /* Take the next cell, and move to the character behind it: a comma, a newline, or the end. False: no cell can be there. */
 static bool take_cell(reading *r) {
@@ -29,7 +36,9 @@ static bool take_cell(reading *r) {
     r->csv.cells[r->count++] = to;
     if (!quoted) {
         r->at += strcspn(r->at, ",\n\"");
-        return *r->at != '"';
+        if (*r->at == '\n' && r->at > from && r->at[-1] == '\r')
+            r->at[-1] = '\0';
+        return *r->at == ',' || ends_row(r, *r->at);
     }
     for (from++; *from != '\0' && (*from != '"' || from[1] == '"'); from++) {
         from += *from == '"';
@@ -40,42 +49,72 @@ static bool take_cell(reading *r) {
         return false;
     r->at = from + 1;
     *to = '\0';
-    return *r->at == ',' || *r->at == '\n';
+    if (*r->at == '\r' && r->at[1] == '\n')
+        r->at++;
+    return *r->at == ',' || ends_row(r, *r->at);
+}
+
+static void add_line(reading *r, int64_t row) {
+    if (row == r->row_room) {
+        int64_t grown = r->row_room < 64 ? 64 : 2 * r->row_room;
+        r->csv.lines = apd_reallocate(r->csv.lines, row, grown, sizeof *r->csv.lines, "lines of a table");
+        r->row_room = grown;
+    }
+    r->csv.lines[row] = r->line;
 }
 
 static apd_status take_row(reading *r, apd_error *error) {
     const int64_t first = r->count, line = r->line;
+    add_line(r, r->csv.rows);
     for (;;) {
         bool whole = take_cell(r);
         char end = *r->at;
-        if (!whole || end == '\0')
+        if (!whole)
             return apd_fail(error, APD_ERROR_DATA, "%s: line %lld is cut off or no CSV", r->csv.path,
                             (long long)line);
-        *r->at++ = '\0';
-        if (end == '\n')
+        if (end != '\0')
+            *r->at++ = '\0';
+        if (end != ',')
             break;
     }
     r->line++;
+    r->csv.rows++;
     if (first == 0)
         r->csv.columns = (int)r->count;
     if (r->count - first != r->csv.columns)
-        return apd_fail(error, APD_ERROR_DATA, "%s: line %lld has %lld cells, and the header has %d",
-                        r->csv.path, (long long)line, (long long)(r->count - first), r->csv.columns);
+        return apd_fail(error, APD_ERROR_DATA, "%s: line %lld has %s, and line %lld has %d", r->csv.path,
+                        (long long)line, apd_count(r->count - first, "cell").text, (long long)r->csv.lines[0],
+                        r->csv.columns);
     return APD_OK;
 }
 
-apd_status apd_csv_read(const char *path, apd_csv *csv, apd_error *error) {
-    reading r = {.line = 1};
+static bool skip_empty_line(reading *r) {
+    size_t length = *r->at == '\r' ? 1 : 0;
+    if (r->at[length] != '\n')
+        return false;
+    r->at += length + 1;
+    r->line++;
+    return true;
+}
+
+apd_status apd_csv_read(const char *path, apd_csv_writer writer, apd_csv *csv, apd_error *error) {
+    static const char mark[] = "\xEF\xBB\xBF"; /* of byte order */
+    reading r = {.line = 1, .writer = writer};
     int64_t bytes = 0;
-    apd_status status;
+    apd_status status = APD_OK;
     APD_TRY(apd_read_file(path, LONGEST, &r.csv.text, &bytes, error));
     r.csv.path = apd_duplicate_text(path);
     r.at = r.csv.text;
-    if (bytes == 0 || strlen(r.csv.text) < (size_t)bytes)
-        APD_GO(apd_fail(error, APD_ERROR_DATA, "%s: is empty, or no text", path));
+    if (strlen(r.csv.text) < (size_t)bytes)
+        APD_GO(apd_fail(error, APD_ERROR_DATA, "%s: is no text in UTF-8", path));
+    if (strncmp(r.at, mark, strlen(mark)) == 0)
+        r.at += strlen(mark);
     while (*r.at != '\0')
-        APD_GO(take_row(&r, error));
-    r.csv.rows = r.count / r.csv.columns - 1;
+        if (!skip_empty_line(&r))
+            APD_GO(take_row(&r, error));
+    if (r.csv.rows == 0)
+        APD_GO(apd_fail(error, APD_ERROR_DATA, "%s: is empty", path));
+    r.csv.rows--; /* the header */
     *csv = r.csv;
     return APD_OK;
 out:
@@ -84,6 +123,7 @@ out:
 }
 
 void apd_csv_clear(apd_csv *csv) {
+    free(csv->lines);
     free(csv->cells);
     free(csv->text);
     free(csv->path);
@@ -104,5 +144,5 @@ apd_status apd_csv_number(const apd_csv *csv, int64_t row, int column, double *n
     if (*text == '\0' || (*end == '\0' && isfinite(*number)))
         return APD_OK;
     return apd_fail(error, APD_ERROR_DATA, "%s: line %lld has '%s' in column %s; a number is needed",
-                    csv->path, (long long)row + 2, text, csv->cells[column]);
+                    csv->path, (long long)csv->lines[row + 1], text, csv->cells[column]);
 }

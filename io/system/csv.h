@@ -22,13 +22,17 @@ static inline void apd_csv_text(FILE *file, const char *text) {
 typedef struct apd_csv {
     char *path, *text; /* owned */
     int columns;
-    int64_t rows; /* without the header */
-    char **cells; /* (rows + 1, columns), into text; quotes removed */
+    int64_t rows;   /* without the header */
+    char **cells;   /* (rows + 1, columns), into text; quotes removed */
+    int64_t *lines; /* (rows + 1): where the row begins, from 1 */
 } apd_csv;
 
-/* Read the file. Every row has as many cells as the header, and the last one ends with a newline. Statuses: IO, REQUEUE; DATA with
- * the line. `*csv` is set on success only; clear it. */
-apd_status apd_csv_read(const char *path, apd_csv *csv, apd_error *error);
+/* Who wrote a file: apd ends the last row with a newline, so that one without has been cut off; others may leave it out. */
+typedef enum apd_csv_writer { APD_CSV_OURS, APD_CSV_OTHERS } apd_csv_writer;
+
+/* Read the file. Every row has as many cells as the header; a byte order mark, carriage returns before newlines and empty lines are
+ * left out. Statuses: IO, REQUEUE; DATA with the line. `*csv` is set on success only; clear it. */
+apd_status apd_csv_read(const char *path, apd_csv_writer writer, apd_csv *csv, apd_error *error);
 void apd_csv_clear(apd_csv *csv);
 
 /* The cell of row 0 .. rows-1, or of the header (-1). */

@@ -8,7 +8,8 @@
 #include <string.h>
 
 typedef struct import_options {
-    const char *output, *size;
+    const char *output, *size, *labels, *test, *test_list;
+    bool skip_damaged;
 } import_options;
 
 static const import_options defaults = {0};
@@ -23,6 +24,22 @@ static const apd_cli_option table[] = {
      .help = "with images: crop and scale each to SIDE x SIDE pixels, or HEIGHTxWIDTH; default: they must "
              "have one size",
      APD_CLI_HOLDS(import_options, size)},
+    {.name = "labels",
+     .argument = "FILE.csv",
+     .help = "with images: a table of paths in SOURCE, classes and, in a third column or not, train or test; "
+             "default: the folders are the classes",
+     APD_CLI_HOLDS(import_options, labels)},
+    {.name = "test",
+     .argument = "SHARE",
+     .help = "with images: the share of each class that is for testing, e.g. 0.2; default: every sixth image",
+     APD_CLI_HOLDS(import_options, test)},
+    {.name = "test-list",
+     .argument = "FILE",
+     .help = "with images: the test images, a path in SOURCE a line",
+     APD_CLI_HOLDS(import_options, test_list)},
+    {.name = "skip-damaged",
+     .help = "with images: pass over damaged or missing images and name them, rather than refuse all",
+     APD_CLI_SETS(import_options, skip_damaged)},
     {0},
 };
 
@@ -36,11 +53,8 @@ static void say(const char *path, const apd_dataset_content *content, uint64_t d
 }
 
 /* "32", or "24x32". */
-static apd_status read_size(const apd_importer *row, const char *text, apd_image_size *size,
-                            apd_error *error) {
+static apd_status read_size(const char *text, apd_image_size *size, apd_error *error) {
     char end = '\0';
-    if (!row->fits)
-        return apd_fail(error, APD_ERROR_USAGE, "--size goes with images; %s has one size", row->name);
     int count = sscanf(text, "%dx%d%c", &size->height, &size->width, &end);
     if (count == 1 && strspn(text, "0123456789") == strlen(text))
         size->width = size->height;
@@ -51,6 +65,33 @@ static apd_status read_size(const apd_importer *row, const char *text, apd_image
         return apd_fail(error, APD_ERROR_USAGE,
                         "--size %s: it must be SIDE or HEIGHTxWIDTH, each from 1 to %d", text,
                         APD_DATASET_MAX_SIDE);
+    return APD_OK;
+}
+
+static apd_status read_options(const apd_importer *row, const import_options *given, apd_import_options *out,
+                               apd_error *error) {
+    const struct {
+        const char *name;
+        bool given;
+    } only[] = {{"size", given->size != NULL},
+                {"labels", given->labels != NULL},
+                {"test", given->test != NULL},
+                {"test-list", given->test_list != NULL},
+                {"skip-damaged", given->skip_damaged}};
+    for (size_t i = 0; i < sizeof only / sizeof only[0] && !row->takes_options; i++)
+        if (only[i].given)
+            return apd_fail(error, APD_ERROR_USAGE, "--%s goes with images, not with %s", only[i].name,
+                            row->name);
+    if (given->test != NULL && given->test_list != NULL)
+        return apd_fail(error, APD_ERROR_USAGE, "--test and --test-list exclude each other");
+    *out = (apd_import_options){
+        .labels = given->labels, .test_list = given->test_list, .skip_damaged = given->skip_damaged};
+    if (given->size != NULL)
+        APD_TRY(read_size(given->size, &out->fit, error));
+    if (given->test != NULL)
+        APD_TRY(apd_cli_number("test", given->test, 0.0, 1.0, &out->test_share, error));
+    if (given->test != NULL && (out->test_share == 0.0 || out->test_share == 1.0))
+        return apd_fail(error, APD_ERROR_USAGE, "--test %s: it must be above 0 and below 1", given->test);
     return APD_OK;
 }
 
@@ -66,12 +107,11 @@ static apd_status run(const void *given, int count, const char *const *arguments
                         "\"%s\" is not a known format: cifar100, mnist, omniglot or images", arguments[0]);
     if (output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed");
-    apd_image_size fit = {0};
-    if (options->size != NULL)
-        APD_TRY(read_size(row, options->size, &fit, error));
+    apd_import_options how;
+    APD_TRY(read_options(row, options, &how, error));
     apd_dataset_content content = {0};
     uint64_t digest = 0;
-    apd_status status = row->read(arguments[1], fit, &content, error);
+    apd_status status = row->read(arguments[1], &how, &content, error);
     if (status == APD_OK)
         status = apd_dataset_write(output, &content, &digest, error);
     if (status == APD_OK)
@@ -91,7 +131,7 @@ const apd_command apd_command_import = {
         "  omniglot FOLDER   images_background/ and images_evaluation/, unpacked\n"
         "  images FOLDER     a folder of PNG and JPEG files for each class, in train/ and test/; without "
         "these, one\n"
-        "                    image in six is for testing",
+        "                    image in six is for testing; or any folder with --labels FILE.csv",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

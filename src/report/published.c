@@ -29,14 +29,14 @@ static apd_status read_point(const apd_csv *csv, int64_t row, const int columns[
         return apd_fail(
             error, APD_ERROR_DATA,
             "%s: line %lld: accuracy %g and capacity %g; 0 to 100 and above 0, in per cent, are needed",
-            csv->path, (long long)row + 2, out->accuracy, out->capacity);
+            csv->path, (long long)csv->lines[row + 1], out->accuracy, out->capacity);
     return APD_OK;
 }
 
 apd_status apd_published_read(const char *path, apd_published *out, apd_error *error) {
     apd_published read = {0};
     int columns[COLUMNS];
-    APD_TRY(apd_csv_read(path, &read.file, error));
+    APD_TRY(apd_csv_read(path, APD_CSV_OTHERS, &read.file, error));
     apd_status status = find_columns(&read.file, columns, error);
     if (status == APD_OK && read.file.rows > 1000)
         status = apd_fail(error, APD_ERROR_DATA, "%s: it has %lld rows; at most 1000 can be shown", path,

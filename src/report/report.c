@@ -29,7 +29,7 @@ static apd_status take_sheet(const char *folder, const char *name, apd_csv *csv,
     bool there = false;
     apd_status status = apd_file_exists(path, &there, error);
     if (status == APD_OK && there && csv->columns == 0)
-        status = apd_csv_read(path, csv, error);
+        status = apd_csv_read(path, APD_CSV_OURS, csv, error);
     *found = *found || there;
     free(path);
     return status;

@@ -131,7 +131,7 @@ static apd_status read_manifest(apd_result *result, const char *path, apd_error 
  * last. */
 static apd_status read_sheet(const char *path, int least, const char *const *headings, int count,
                              int *columns, apd_csv *csv, apd_error *error) {
-    APD_TRY(apd_csv_read(path, csv, error));
+    APD_TRY(apd_csv_read(path, APD_CSV_OURS, csv, error));
     apd_status status = APD_OK;
     for (int h = 0; h < count && status == APD_OK; h++) {
         columns[h] = apd_csv_column(csv, headings[h]);

@@ -20,7 +20,7 @@ const char *const fuzz_name = "import";
 const bool fuzz_may_end = false;
 
 enum { AS_IS, GZIP, XZ, PNG_CHECKED, PNG_LINES, PACKINGS };
-enum { CIFAR100, MNIST, OMNIGLOT, IMAGES_FLAT, IMAGES_SPLIT, LAYOUTS, MOST_FILES = 8 };
+enum { CIFAR100, MNIST, OMNIGLOT, IMAGES_FLAT, IMAGES_SPLIT, IMAGES_LABELLED, LAYOUTS, MOST_FILES = 8 };
 
 /* Which files a layout has. Omniglot wants 20 drawings a character: one file lies under 19 names. */
 static const struct {
@@ -44,7 +44,9 @@ static const struct {
     [IMAGES_FLAT] = {"images", "flat", {"a/1.png", "a/2.png", "b/1.png", "b/2.png", "a/3.PNG"}},
     [IMAGES_SPLIT] = {"images",
                       "split",
-                      {"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png", "test/b/2.png"}}};
+                      {"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png", "test/b/2.png"}},
+    [IMAGES_LABELLED] = {
+        "images", "labelled", {"labels.csv", "1.png", "2.png", "3.png", "b/4.png", "tests.txt"}}};
 
 static bool is_written[LAYOUTS][MOST_FILES];
 
@@ -63,6 +65,8 @@ void fuzz_start(void) {
                                           "flat",
                                           "flat/a",
                                           "flat/b",
+                                          "labelled",
+                                          "labelled/b",
                                           "split",
                                           "split/train",
                                           "split/test",
@@ -224,16 +228,23 @@ static void write_and_open(const apd_dataset_content *content) {
 apd_status fuzz_one(const uint8_t *bytes, size_t size) {
     fuzz_bytes in = {bytes, bytes + size};
     int layout = fuzz_take(&in) % LAYOUTS;
-    char path[128];
+    char path[128], labels[160], tests[160];
     apd_error error = {0};
     apd_dataset_content content = {0};
+    apd_import_options options = {0};
     const apd_importer *row = apd_importers;
     remove_written(layout);
     write_files(layout, &in);
     while (strcmp(row->name, layouts[layout].importer) != 0)
         row++;
     (void)snprintf(path, sizeof path, "%s/%s", fuzz_folder(), layouts[layout].folder);
-    apd_status status = row->read(path, (apd_image_size){0}, &content, &error);
+    if (layout == IMAGES_LABELLED) {
+        (void)snprintf(labels, sizeof labels, "%s/labels.csv", path);
+        (void)snprintf(tests, sizeof tests, "%s/tests.txt", path);
+        options = (apd_import_options){.labels = labels, .skip_damaged = is_written[layout][4]};
+        options.test_list = is_written[layout][5] ? tests : NULL;
+    }
+    apd_status status = row->read(path, &options, &content, &error);
     if (status == APD_OK)
         write_and_open(&content);
     else
@@ -301,6 +312,21 @@ static size_t seed_omniglot(uint8_t *out) {
     return add_file(out, at, 1, PNG_LINES, lines, sizeof lines);
 }
 
+/* Three images and a table of them; `kind` 1: with a header and sets, 2: with a list of test images. */
+static size_t seed_labelled(uint8_t *out, int kind) {
+    static const char *const tables[] = {
+        "1.png,a\n2.png,a\n\"3.png\",\"b, \"\"c\"\"\"\nb/4.png,\"b, \"\"c\"\"\"\n",
+        "\xEF\xBB\xBFsplit,path,class\r\ntrain,1.png,a\r\ntest,./2.png,a\r\ntrain,3.png,b\r\ntest,b//4.png,b",
+        "1.png,a\n2.png,a\n3.png,\xC3\xA4\nb/4.png,\xC3\xA4\n"};
+    static const char tests[] = "1.png\r\n\nb/4.png";
+    uint8_t lines[6 + 4 * (1 + 3)] = {3, 4, 8, 0};
+    out[0] = IMAGES_LABELLED;
+    size_t at = add_file(out, 1, 0, AS_IS, tables[kind], strlen(tables[kind]));
+    for (int file = 1; file < 5; file++)
+        at = add_file(out, at, file, PNG_LINES, lines, sizeof lines);
+    return kind == 2 ? add_file(out, at, 5, AS_IS, tests, strlen(tests)) : at;
+}
+
 size_t fuzz_seed(int number, uint8_t *bytes) {
     static const int colours[][3] = {{8, 0, 0}, {1, 0, 1},  {16, 2, 0}, {2, 3, 4},
                                      {8, 4, 0}, {16, 6, 1}, {4, 3, 5}};
@@ -314,9 +340,12 @@ size_t fuzz_seed(int number, uint8_t *bytes) {
     case 5: return seed_mnist(bytes, XZ);
     case 6: return seed_omniglot(bytes);
     case 7: return seed_whole_png(bytes);
+    case 8:
+    case 9:
+    case 10: return seed_labelled(bytes, number - 8);
     default: break;
     }
-    number -= 8;
+    number -= 11;
     if (number >= 2 * COLOURS)
         return 0;
     const int *colour = colours[number / 2];

@@ -430,7 +430,7 @@ def case_damage(tool, folder):
         ("accuracy.csv", lambda text: re.sub(r"0\.\d+", "1.5", text), "has the accuracy 1.5"),
         ("accuracy.csv", lambda text: re.sub(r"0\.\d+", "zero", text), "'zero' in column task_0; a number"),
         ("accuracy.csv", lambda text: text.replace("task_1", "task_9"), "not of task 1"),
-        ("accuracy.csv", lambda text: text.replace(",,", ",", 1), "line 2 has 3 cells, and the header has 4"),
+        ("accuracy.csv", lambda text: text.replace(",,", ",", 1), "line 2 has 3 cells, and line 1 has 4"),
         ("tasks.csv", lambda text: text.replace("classes", "kinds"), "tasks.csv: has no column classes"),
         ("tasks.csv", lambda text: text.replace("\n1,1,", "\n1,0,"), "two of its tasks say that they are task 0"),
         ("tasks.csv", lambda text: text.replace(',"task', ',"task', 1).rstrip("\n"), "is cut off"),

@@ -138,6 +138,7 @@ apd import mnist => real mnist apd import mnist "${APD_DATA-}/mnist" --output da
 apd import omniglot => real omniglot omniglot
 apd import images photos --size => photos; apd import images photos --size 32 --output data/photos.h5
 apd import images photos --output => photos; apd import images photos --output data/photos.h5
+apd import images photos --labels => labels; apd import images photos --labels labels.csv --size 32 --output data/places.h5
 sbatch => : tests/jobs/slurm.sh guide
 srun => : tests/jobs/slurm.sh guide
 gnuplot runs/mine => tool gnuplot runs/mine/report/figures/average.gp
@@ -166,7 +167,8 @@ TEXT
 }
 
 # The shell functions that the substitutions use: real FOLDER COMMAND... runs it where there is such data, tool COMMAND...
-# where there is such a tool, imported FORMAT FOLDER COMMAND... with data/FORMAT.h5; photos are images of four classes.
+# where there is such a tool, imported FORMAT FOLDER COMMAND... with data/FORMAT.h5; photos are images of four classes,
+# whose names say JPEG and whose content is PNG; labels is a table of some.
 helpers() {
     cat <<'TEXT'
 set -euo pipefail
@@ -199,9 +201,12 @@ photos() {
         mkdir -p photos/$class
         for number in 1 2 3 4 5 6; do
             apd generate --seed $number$number --classes 2 --train 1 --test 1 --size 16 --output one.h5 >/dev/null
-            apd contact one.h5 photos/$class/$number.png --rows 1 --columns 1
+            apd contact one.h5 photos/$class/IMG_000$number.jpg --rows 1 --columns 1
         done
     done
+}
+labels() { # the table of docs/photographs.md
+    sed -n '/^path,class,split$/,/^```$/{/^```$/!p}' docs/photographs.md >labels.csv
 }
 TEXT
 }

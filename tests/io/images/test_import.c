@@ -34,7 +34,7 @@ static void store(const char *name, const void *bytes, size_t size) {
 static apd_status import(const char *name, const char *path, apd_dataset_content *content, apd_error *error) {
     for (const apd_importer *row = apd_importers; row->name != NULL; row++)
         if (strcmp(row->name, name) == 0)
-            return row->read(path, (apd_image_size){0}, content, error);
+            return row->read(path, &(apd_import_options){0}, content, error);
     fail_msg("there is no importer %s", name);
     return APD_ERROR_INTERNAL;
 }
@@ -247,20 +247,20 @@ static void images_with_split_folders_keep_the_split(void **state) {
             assert_int_equal(content.images[split][16 * i], 1 + 2 * split + i);
         }
     apd_dataset_content_clear(&content);
-    run("mkdir '%s/test/z'", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "test/z: there is no train/z");
-    run("cd '%s' && rmdir test/z && mkdir train/z", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "train/z: the number of PNG and JPEG files is 0");
+    run("cd '%s' && mkdir test/z && cp test/x/0.png test/z", folder);
+    assert_import_fails("images", APD_ERROR_DATA, "class z has 0 training images and 1 test image");
+    run("cd '%s' && mkdir train/z && mv test/z/0.png train/z", folder);
+    assert_import_fails("images", APD_ERROR_DATA, "class z has 1 training image and 0 test images");
 }
 
 static void images_wrong_files_are_named(void **state) {
     (void)state;
-    assert_import_fails("images", APD_ERROR_DATA, "there are no folders");
+    assert_import_fails("images", APD_ERROR_DATA, "there are no images; a folder of PNG or JPEG files");
     run("mkdir '%s/a'", folder);
-    assert_import_fails("images", APD_ERROR_DATA, "the number of PNG and JPEG files is 0");
+    assert_import_fails("images", APD_ERROR_DATA, "there are no images");
     store_png("a/1.png", 1, 4, 4, 1);
     assert_import_fails("images", APD_ERROR_DATA,
-                        "the number of PNG and JPEG files is 1; a class needs at least 2");
+                        "class a has 0 training images and 1 test image; each class needs");
     store_png("a/2.png", 1, 4, 5, 1);
     assert_import_fails("images", APD_ERROR_DATA, "2.png: is 4 x 5 (height x width), and ");
     store("a/2.png", "not a png at all", 16);
