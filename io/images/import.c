@@ -21,6 +21,7 @@ static apd_status ended(apd_status status, apd_dataset_content *content) {
 READER(cifar100)
 READER(mnist)
 READER(omniglot)
+READER(omniglot_turned)
 
 static apd_status read_images(const char *path, const apd_import_options *options,
                               apd_dataset_content *content, apd_error *error) {
@@ -34,6 +35,9 @@ const apd_importer apd_importers[] = {
      "MNIST, Fashion-MNIST and others in the idx format", read_mnist, false},
     {"omniglot", "a folder with images_background and images_evaluation, unpacked",
      "Omniglot: 1,623 characters, made 28x28; drawers 1-15 train, 16-20 test", read_omniglot, false},
+    {"omniglot-turned", "a folder with images_background and images_evaluation, unpacked",
+     "Omniglot, each drawing in four rotations; 60 of a class's 80 images, drawn by lot, train",
+     read_omniglot_turned, false},
     {"images",
      "a folder with one folder of PNG or JPEG files a class, or train/ and test/ with such folders, or any "
      "folder with a table of labels",

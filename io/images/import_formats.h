@@ -10,6 +10,7 @@
 apd_status apd_import_cifar100(const char *path, apd_dataset_content *content, apd_error *error);
 apd_status apd_import_mnist(const char *path, apd_dataset_content *content, apd_error *error);
 apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error);
+apd_status apd_import_omniglot_turned(const char *path, apd_dataset_content *content, apd_error *error);
 apd_status apd_import_images(const char *path, const apd_import_options *options,
                              apd_dataset_content *content, apd_error *error);
 

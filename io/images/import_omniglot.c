@@ -1,8 +1,14 @@
 /* Omniglot's folders: TREE/ALPHABET/characterNN/ID_DRAWER.png, 105 x 105 pixels of 1 bit, ink 0 on paper 1. Classes are
  * sorted by tree, alphabet and character, so that those of an alphabet are together; the published ids 0001 .. 1623 have the
- * alphabets in another order. */
+ * alphabets in another order.
+ *
+ * As omniglot-turned each drawing is there in its four rotations, and which of a class's 80 images train is drawn by lot, as Kang et
+ * al. (Forget-free continual learning with winning subnetworks, ICML 2022) do it: the same drawing, turned, may be in both
+ * parts. */
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/random.h"
+#include "io/data/transform.h"
 #include "io/images/import_folder.h"
 #include "io/images/import_formats.h"
 #include "io/images/png.h"
@@ -13,15 +19,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE          105
-#define OUT           28
-#define TRAIN_DRAWERS 15
-#define DRAWERS       20
-#define CHARACTERS    1623
+#define SIDE       105
+#define OUT        28
+#define DRAWERS    20
+#define CHARACTERS 1623
 
 static const char *const trees[2] = {"images_background", "images_evaluation"};
 
+/* How the images of a class are made of its drawings. */
+typedef struct variant {
+    const char *name;
+    int turns, train; /* of each drawing; of the images, for training */
+    bool lot;         /* these are drawn by lot; otherwise the first drawers' */
+} variant;
+
+static const variant plain = {"omniglot", 1, 15, false}, turned = {"omniglot-turned", 4, 60, true};
+
 typedef struct omniglot {
+    const variant *how;
     apd_names folders;    /* (classes): the character's folder */
     apd_names characters; /* (classes): "Alphabet/character01" */
     apd_names alphabets;
@@ -123,27 +138,53 @@ static apd_status check_drawers(const char *folder, const apd_names *files, apd_
     return APD_OK;
 }
 
-/* Read all drawings of a character. The images of a class lie together, by drawer. */
+/* The images of a class in a part. */
+static int64_t images_of(const variant *how, apd_split split) {
+    return split == APD_SPLIT_TRAIN ? how->train : DRAWERS * how->turns - how->train;
+}
+
+/* The images of a class lie together, by drawer, or as the lot has it. `drawings`: (DRAWERS, OUT, OUT). */
+static void place_drawings(const omniglot *found, int64_t class, const uint8_t *drawings,
+                           apd_dataset_content *content) {
+    const variant *how = found->how;
+    const apd_random lot = apd_random_stream(0, APD_RANDOM_SPLIT, (uint32_t) class, 0);
+    const int64_t count = DRAWERS * (int64_t)how->turns;
+    int64_t *order = apd_allocate(count, sizeof *order, "the order of a class");
+    apd_transform *transform =
+        apd_transform_create(&(apd_transform_spec){.shape = {1, OUT, OUT}, .turns = how->turns});
+    for (int64_t i = 0; i < count; i++)
+        order[i] = i;
+    if (how->lot)
+        apd_random_permutation(&lot, count, order);
+    for (int64_t i = 0; i < count; i++) {
+        const apd_split split = i < how->train ? APD_SPLIT_TRAIN : APD_SPLIT_TEST;
+        const int64_t place = class * images_of(how, split) + (split == APD_SPLIT_TRAIN ? i : i - how->train);
+        content->labels[split][place] = (int32_t) class;
+        content->coarse[split][place] = found->alphabet[class];
+        apd_transform_apply(transform, (int)(order[i] % how->turns),
+                            drawings + order[i] / how->turns * OUT * OUT,
+                            content->images[split] + place * OUT * OUT);
+    }
+    apd_transform_destroy(transform);
+    free(order);
+}
+
+/* Read all drawings of a character. */
 static apd_status read_character(const omniglot *found, int64_t class, apd_dataset_content *content,
                                  apd_error *error) {
     const char *folder = found->folders.names[class];
+    uint8_t drawings[DRAWERS * OUT * OUT];
     apd_names files = {0};
     apd_status status;
     APD_GO(apd_list_files(folder, ".png", &files, error));
     APD_GO(check_drawers(folder, &files, error));
-    for (int i = 0; i < DRAWERS; i++) {
-        int drawer = drawer_of(files.names[i]) - 1;
-        apd_split split = drawer < TRAIN_DRAWERS ? APD_SPLIT_TRAIN : APD_SPLIT_TEST;
-        int64_t place = split == APD_SPLIT_TRAIN ? class * TRAIN_DRAWERS + drawer
-                                                 : class * (DRAWERS - TRAIN_DRAWERS) + drawer - TRAIN_DRAWERS;
-        content->labels[split][place] = (int32_t) class;
-        content->coarse[split][place] = found->alphabet[class];
+    for (int i = 0; i < DRAWERS && status == APD_OK; i++) {
         char *path = apd_join_path(folder, files.names[i]);
-        status = read_drawing(path, content->images[split] + place * OUT * OUT, error);
+        status = read_drawing(path, drawings + (drawer_of(files.names[i]) - 1) * OUT * OUT, error);
         free(path);
-        if (status != APD_OK)
-            goto out;
     }
+    if (status == APD_OK)
+        place_drawings(found, class, drawings, content);
 out:
     apd_names_clear(&files);
     return status;
@@ -161,9 +202,9 @@ static apd_status read_all(const char *path, omniglot *found, apd_dataset_conten
             trees[0], trees[1]);
     if (classes != CHARACTERS)
         apd_warn("%s: the number of characters is %" PRId64 "; Omniglot has %d", path, classes, CHARACTERS);
-    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TRAIN, classes * TRAIN_DRAWERS, true, error));
-    APD_TRY(apd_content_allocate(path, content, APD_SPLIT_TEST, classes * (DRAWERS - TRAIN_DRAWERS), true,
-                                 error));
+    for (int split = 0; split < APD_SPLITS; split++)
+        APD_TRY(
+            apd_content_allocate(path, content, split, classes * images_of(found->how, split), true, error));
     for (int64_t class = 0; class < classes; class ++) {
         apd_progress("reading character %" PRId64 " of %" PRId64, class + 1, classes);
         APD_TRY(read_character(found, class, content, error));
@@ -176,13 +217,22 @@ static apd_status read_all(const char *path, omniglot *found, apd_dataset_conten
     return APD_OK;
 }
 
-apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error) {
-    *content = (apd_dataset_content){.source = "omniglot", .shape = {1, OUT, OUT}};
-    omniglot found = {0};
+static apd_status import(const char *path, const variant *how, apd_dataset_content *content,
+                         apd_error *error) {
+    *content = (apd_dataset_content){.source = how->name, .shape = {1, OUT, OUT}};
+    omniglot found = {.how = how};
     apd_status status = read_all(path, &found, content, error);
     apd_names_clear(&found.folders);
     apd_names_clear(&found.characters);
     apd_names_clear(&found.alphabets);
     free(found.alphabet);
     return status;
+}
+
+apd_status apd_import_omniglot(const char *path, apd_dataset_content *content, apd_error *error) {
+    return import(path, &plain, content, error);
+}
+
+apd_status apd_import_omniglot_turned(const char *path, apd_dataset_content *content, apd_error *error) {
+    return import(path, &turned, content, error);
 }

@@ -104,7 +104,8 @@ static apd_status run(const void *given, int count, const char *const *arguments
         row++;
     if (row->name == NULL)
         return apd_fail(error, APD_ERROR_USAGE,
-                        "\"%s\" is not a known format: cifar100, mnist, omniglot or images", arguments[0]);
+                        "\"%s\" is not a known format: cifar100, mnist, omniglot, omniglot-turned or images",
+                        arguments[0]);
     if (output == NULL)
         return apd_fail(error, APD_ERROR_USAGE, "--output FILE is needed");
     apd_import_options how;
@@ -128,7 +129,11 @@ const apd_command apd_command_import = {
         "FORMAT and SOURCE:\n"
         "  cifar100 FOLDER   train.bin and test.bin of the binary version (also .gz, .xz, or in parts)\n"
         "  mnist FOLDER      the four idx files of MNIST or Fashion-MNIST (also .gz, .xz)\n"
-        "  omniglot FOLDER   images_background/ and images_evaluation/, unpacked\n"
+        "  omniglot FOLDER   images_background/ and images_evaluation/, unpacked; drawers 1-15 train, 16-20 "
+        "test\n"
+        "  omniglot-turned FOLDER   the same, each drawing in four rotations, which train and test by lot: "
+        "the\n"
+        "                    same drawing may be in both\n"
         "  images FOLDER     a folder of PNG and JPEG files for each class, in train/ and test/; without "
         "these, one\n"
         "                    image in six is for testing; or any folder with --labels FILE.csv",

@@ -389,6 +389,45 @@ static void cifar100_published_test_file_has_the_known_counts(void **state) {
     apd_dataset_content_clear(&content);
 }
 
+/* How many of the class's images in `turned` are the image `of` (28, 28) turned so often; counted for training and for both. */
+static int count_turned(const apd_dataset_content *turned, int64_t class, const uint8_t *of, int turns,
+                        int *training) {
+    uint8_t now[784], next[784];
+    int count = 0;
+    memcpy(now, of, sizeof now);
+    for (int t = 0; t < turns; t++) {
+        for (int y = 0; y < 28; y++)
+            for (int x = 0; x < 28; x++)
+                next[(27 - x) * 28 + y] = now[y * 28 + x]; /* counter-clockwise */
+        memcpy(now, next, sizeof now);
+    }
+    for (int split = 0; split < 2; split++)
+        for (int64_t i = class * (split == 0 ? 60 : 20), end = i + (split == 0 ? 60 : 20); i < end; i++) {
+            const bool same = memcmp(turned->images[split] + i * 784, now, 784) == 0;
+            assert_int_equal(turned->labels[split][i], class);
+            count += same;
+            *training += same && split == 0;
+        }
+    return count;
+}
+
+static void assert_turned(const apd_dataset_content *plain, const apd_dataset_content *turned) {
+    assert_int_equal(turned->count[0], 1623 * 60);
+    assert_int_equal(turned->count[1], 1623 * 20);
+    for (int64_t class = 0; class < 1623; class += 541) {
+        int in_both = 0;
+        for (int drawer = 0; drawer < 20; drawer++) {
+            const uint8_t *drawing = drawer < 15 ? plain->images[0] + (class * 15 + drawer) * 784
+                                                 : plain->images[1] + (class * 5 + drawer - 15) * 784;
+            int training = 0;
+            for (int turns = 0; turns < 4; turns++)
+                assert_int_equal(count_turned(turned, class, drawing, turns, &training), 1);
+            in_both += training > 0 && training < 4;
+        }
+        assert_true(in_both > 4); /* of twenty; by lot fourteen */
+    }
+}
+
 static void omniglot_published_files_have_the_known_counts(void **state) {
     (void)state;
     const char *data = data_folder();
@@ -416,6 +455,10 @@ static void omniglot_published_files_have_the_known_counts(void **state) {
         assert_true(class == 964 || strcmp(content.class_names[class - 1], content.class_names[class]) < 0);
     assert_string_equal(content.class_names[963], "Tifinagh/character55");
     assert_string_equal(content.class_names[964], "Angelic/character01");
+    apd_dataset_content turned;
+    assert_int_equal(import("omniglot-turned", folder, &turned, &error), APD_OK);
+    assert_turned(&content, &turned);
+    apd_dataset_content_clear(&turned);
     apd_dataset_content_clear(&content);
 }
 
