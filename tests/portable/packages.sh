@@ -9,6 +9,18 @@ version=$(sed -n 's/^project(apd VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeL
 python3 "$repository/tests/portable/check_spack.py" "$packages/spack/packages/apd/package.py" "$repository/CMakeLists.txt" \
     "$APD" "$repository/jobs" || fail "the Spack package"
 
+# Packages are installed by jobs/setup.sh alone, which the README's two commands call, and into images and roots of their own;
+# what suits one's own machine is on in presets alone.
+cd "$repository"
+installing=$(grep -rlE '^ *(run |sudo |DEBIAN_FRONTEND=[a-z]* )*(apt-get|dnf|pip3?) .*install [^=]' jobs tests CMakeLists.txt | sort | tr '\n' ' ')
+[ "$installing" = "jobs/packages/apd.def jobs/setup.sh tests/portable/aarch64.sh " ] || fail "packages are installed by $installing"
+calling=$(grep -rlE '^ *(\[[^]]*\] \|\| )?jobs/setup\.sh' jobs tests | sort | tr '\n' ' ')
+[ "$calling" = "jobs/packages/apd.def jobs/quickstart.sh tests/run.sh " ] || fail "jobs/setup.sh is called by $calling"
+for option in NATIVE WARNINGS_AS_ERRORS PORTABLE TESTS; do
+    grep -q "^option(APD_$option .* OFF)" CMakeLists.txt || fail "APD_$option is not off by default"
+done
+cd "$work"
+
 # EasyBuild wants the file's name to be made of name, version and toolchain
 easyconfig=$(echo "$packages"/apd-*.eb)
 python3 - "$easyconfig" "$version" <<'PYTHON' || fail "the EasyBuild recipe"

@@ -30,7 +30,7 @@ static int64_t whole_lanes(int64_t count) {
 }
 
 const char *apd_kernels_name(void) {
-    return APD_LANES == 16 ? "avx512" : APD_LANES == 8 ? "avx2" : "baseline";
+    return APD_LANES_NAME;
 }
 
 int64_t apd_dense_scratch(int64_t cols) {

@@ -20,7 +20,7 @@
 
 #include <stdbool.h>
 
-/* What the kernels of this room are compiled for: "avx512", "avx2" or "baseline". Bits depend on it. */
+/* What the kernels of this room are compiled for: "avx512", "avx2", "neon" or "baseline". Bits depend on it. */
 const char *apd_kernels_name(void);
 
 /* x (n, cols) and y (n, units), rows x_step and y_step floats apart; weights (units, cols), contiguous. */
