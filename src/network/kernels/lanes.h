@@ -14,16 +14,16 @@
 #endif
 
 #if defined(__AVX512F__)
-#define APD_LANES 16
+#define APD_LANES      16
 #define APD_LANES_NAME "avx512"
 #elif defined(__AVX2__) && defined(__FMA__)
-#define APD_LANES 8
+#define APD_LANES      8
 #define APD_LANES_NAME "avx2"
 #elif defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
-#define APD_LANES 4
+#define APD_LANES      4
 #define APD_LANES_NAME "neon"
 #else
-#define APD_LANES 4
+#define APD_LANES      4
 #define APD_LANES_NAME "baseline"
 #endif
 
