@@ -75,12 +75,12 @@ cat <<TEXT
 
 == Where everything is (in $PWD)
   $run/report/index.html  tables and figures of the run, for a browser
-  $build/apd               the program; 'man jobs/apd.1' is its manual
-  $data                  the data: 50 classes of drawn glyphs
-  $run/run.yaml        the description as resolved, every value with its origin
-  $run/checkpoint.h5   what was learned; h5ls, h5dump and h5py read it
-  $run/accuracy.csv    accuracy on every task after every task
-  $run/...             tasks.csv, metrics.jsonl, manifest.json
+  $run/run.yaml           the description as resolved, every value with its origin
+  $run/checkpoint.h5      what was learned; h5ls, h5dump and h5py read it
+  $run/accuracy.csv       accuracy on every task after every task
+  $run/...                tasks.csv, metrics.jsonl, manifest.json
+  $data                     the data: 50 classes of drawn glyphs
+  $build/apd                  the program; 'man jobs/apd.1' is its manual
 
 == What to try next
   $build/apd inspect $run --layers
@@ -88,6 +88,7 @@ cat <<TEXT
   $build/apd verify $run
   mpirun -n 2 $build/apd evaluate $run
   mpirun -n 2 $build/apd train jobs/quickstart.yaml --set output=runs/other --set seed=7
+  export PATH=\$PWD/$build:\$PATH   (README.md and docs/ then say just apd)
 TEXT
 if [ "$(id -u)" = 0 ]; then
     echo "(as root, first: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"

@@ -73,6 +73,38 @@ static void name_by_classes(apd_task *task) {
     }
 }
 
+/* Whether the names of each task's classes fit the tables of apd, as "cat, dog". One class alone does not name a task: when it is
+ * forgotten, its name goes, and those of classes stay. */
+static bool class_names_fit(const making *m) {
+    enum { COLUMN = 28 }; /* bytes */
+    bool fit = m->data->class_names != NULL;
+    for (int id = 0; id < m->stream->task_count && fit; id++) {
+        const apd_task *task = &m->stream->tasks[id];
+        size_t length = 0;
+        fit = task->class_count > 1;
+        for (int i = 0; i < task->class_count && fit; i++) {
+            const char *name = m->data->class_names[task->classes[i]];
+            length += strlen(name) + (i > 0 ? strlen(", ") : 0);
+            fit = name[0] != '\0' && length <= COLUMN;
+        }
+    }
+    return fit;
+}
+
+/* Name the tasks that are cut by classes: by their names, or all by their numbers. */
+static void name_tasks(const making *m) {
+    bool fit = class_names_fit(m);
+    for (int id = 0; id < m->stream->task_count; id++) {
+        apd_task *task = &m->stream->tasks[id];
+        size_t used = 0;
+        for (int i = 0; i < task->class_count && fit; i++)
+            used += (size_t)snprintf(task->name + used, sizeof task->name - used, "%s%s", i > 0 ? ", " : "",
+                                     m->data->class_names[task->classes[i]]);
+        if (!fit)
+            name_by_classes(task);
+    }
+}
+
 /* `text` as the task's name, cut to the name's size between characters (of UTF-8). */
 static void name_by_text(apd_task *task, const char *text) {
     size_t length = strnlen(text, sizeof task->name);
@@ -109,7 +141,6 @@ static apd_status build_split(making *m) {
         make_classes(task, each);
         for (int i = 0; i < each; i++)
             task->classes[i] = (int)sequence[id * each + i];
-        name_by_classes(task);
     }
     free(sequence);
     return APD_OK;
@@ -156,7 +187,6 @@ static void draw_subsets(const making *m, const int *classes, int count) {
             sequence[at] = chosen;
             task->classes[i] = classes[chosen];
         }
-        name_by_classes(task);
     }
     free(sequence);
 }
@@ -216,7 +246,6 @@ static apd_status build_list(making *m) {
         make_classes(task, m->description->stream.class_counts[id]);
         memcpy(task->classes, m->description->stream.classes[id],
                (size_t)task->class_count * sizeof *task->classes);
-        name_by_classes(task);
     }
 out:
     free(seen);
@@ -382,6 +411,8 @@ static apd_status make_stream(making *m) {
     stream->measured =
         m->description->evaluate == APD_EVALUATE_VALIDATION ? APD_PART_VALIDATION : APD_PART_TEST;
     APD_TRY(builders[m->description->stream.kind](m));
+    if (m->stream->tasks[0].name[0] == '\0')
+        name_tasks(m);
     for (int id = 0; id < stream->task_count; id++) {
         APD_TRY(check_task(m, &stream->tasks[id]));
         APD_TRY(check_validation(m, &stream->tasks[id]));

@@ -10,7 +10,7 @@
 
 typedef struct apd_task {
     int id;
-    char name[64]; /* "classes 10-19", "aquatic_mammals", "permutation 7", "rotation 35" */
+    char name[64]; /* "classes 10-19", "cat, dog", "aquatic_mammals", "permutation 7", "rotation 35" */
     int class_count;
     int *classes; /* (class_count) labels of the data set; a class' index here is its label within the task */
     bool permuted; /* pixels are permuted, all channels alike, by the stream (seed, PIXEL_PERMUTATION, id) */

@@ -281,6 +281,50 @@ static void evaluateValidation_ofTooFewImages_isRefusedAndNeedsNoTestPart(void *
     clear_data(&data);
 }
 
+static void tasks_ofNamedClasses_areNamedByThemIfAllFit(void **state) {
+    (void)state;
+    apd_dataset data = make_data();
+    char *names[CLASSES] = {"ant", "bee", "cat", "dog", "elk", "fox", "a camel of thirteen",
+                            "h",   "i",   "j",   "k",   "l"};
+    apd_description description = describe(APD_STREAM_SPLIT);
+    description.stream.classes_per_task = 2;
+    description.stream.tasks = 3;
+    data.class_names = names;
+    apd_stream *stream = make(&description, &data);
+    assert_string_equal(stream->tasks[0].name, "ant, bee");
+    assert_string_equal(stream->tasks[2].name, "elk, fox");
+    apd_stream_destroy(stream);
+    description.stream.tasks = 4; /* 22 bytes fit, 29 do not, nor does a class without a name */
+    stream = make(&description, &data);
+    assert_string_equal(stream->tasks[3].name, "a camel of thirteen, h");
+    apd_stream_destroy(stream);
+    names[7] = "12345678";
+    stream = make(&description, &data);
+    assert_string_equal(stream->tasks[0].name, "classes 0-1");
+    assert_string_equal(stream->tasks[3].name, "classes 6-7");
+    apd_stream_destroy(stream);
+    names[7] = "";
+    stream = make(&description, &data);
+    assert_string_equal(stream->tasks[0].name, "classes 0-1");
+    apd_stream_destroy(stream);
+    names[7] = "h";
+    int first[] = {2, 0}, second[] = {5};
+    int *rows[] = {first, second}, counts[] = {2, 1};
+    description = describe(APD_STREAM_LIST);
+    description.stream.classes = rows;
+    description.stream.class_counts = counts;
+    description.stream.class_lists = 1;
+    stream = make(&description, &data);
+    assert_string_equal(stream->tasks[0].name, "cat, ant");
+    apd_stream_destroy(stream);
+    description.stream.class_lists = 2;
+    stream = make(&description, &data);
+    assert_string_equal(stream->tasks[0].name, "classes 2,0");
+    assert_string_equal(stream->tasks[1].name, "class 5");
+    apd_stream_destroy(stream);
+    clear_data(&data);
+}
+
 static void list_ofClasses_isTakenAsWritten(void **state) {
     (void)state;
     apd_dataset data = make_data();
@@ -675,6 +719,7 @@ int main(void) {
         cmocka_unit_test(subsets_ofALongerStream_beginWithThoseOfAShorterOne),
         cmocka_unit_test(subsets_impossible_nameTheKey),
         cmocka_unit_test(evaluateValidation_ofTooFewImages_isRefusedAndNeedsNoTestPart),
+        cmocka_unit_test(tasks_ofNamedClasses_areNamedByThemIfAllFit),
         cmocka_unit_test(list_ofClasses_isTakenAsWritten),
         cmocka_unit_test(list_ofManyClasses_hasANameThatEndsInDots),
         cmocka_unit_test(list_wrong_namesTheRow),
