@@ -43,13 +43,13 @@ static void fill(apd_sheet *sheet, const apd_result *result, int block) {
     free(row);
 }
 
-/* A task as an axis names it: "fish  3". */
+/* A task as an axis names it: "fish (3)". */
 static void name_task(const apd_drawing *drawing, int place, char *text, size_t room) {
     const char *known = apd_report_task_name(drawing->report, &drawing->run->result->records[place]);
-    const char *name = known != NULL ? known : "(forgotten)";
+    const char *name = known != NULL ? known : "forgotten";
     apd_utf8_excerpt(name, strlen(name), text, NAME_BYTES);
     size_t used = strlen(text);
-    (void)snprintf(text + used, room - used, "  %d", place + 1);
+    (void)snprintf(text + used, room - used, " (%d)", place + 1);
 }
 
 static size_t longest_name(const apd_drawing *drawing) {
