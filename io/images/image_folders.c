@@ -25,6 +25,8 @@ static void take_file(apd_image_list *list, const char *whole, const char *path,
         name--;
     if (name[0] == '.')
         apd_pass_over(&list->passed, APD_PASS_HIDDEN, path);
+    else if (apd_is_folder(whole))
+        apd_pass_over(&list->passed, APD_PASS_NESTED, path);
     else if (!apd_is_file(whole))
         apd_pass_over(&list->passed, APD_PASS_NO_FILE, path);
     else if (!is_picture_name(name))

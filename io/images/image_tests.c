@@ -109,10 +109,10 @@ apd_status apd_image_list_check(const apd_image_list *list, apd_error *error) {
         for (int64_t i = first; i < first + count; i++)
             tests += list->entries[i].set == APD_IMAGE_TEST;
         if (tests == 0 || tests == count)
-            return apd_fail(
-                error, APD_ERROR_DATA, "%s: class %s has %s and %s; each class needs at least one of either",
-                list->folder, list->entries[first].class, apd_count(count - tests, "training image").text,
-                apd_count(tests, "test image").text);
+            return apd_fail(error, APD_ERROR_DATA,
+                            "%s: class %s has %s and %s; each class needs at least one of each", list->folder,
+                            list->entries[first].class, apd_count(count - tests, "training image").text,
+                            apd_count(tests, "test image").text);
     }
     return APD_OK;
 }

@@ -15,7 +15,8 @@ static const struct {
 } reasons[APD_PASS_REASONS] = {
     [APD_PASS_HIDDEN] = {"hidden file", ""},
     [APD_PASS_ENDING] = {"file", " without the ending .png, .jpg or .jpeg"},
-    [APD_PASS_NO_FILE] = {"name", " of no plain file (a folder in a class, a pipe, a broken link)"},
+    [APD_PASS_NESTED] = {"folder", " in a class's folder"},
+    [APD_PASS_NO_FILE] = {"name", " of pipes, devices or broken links"},
     [APD_PASS_OUTSIDE] = {"file", " in no class's folder"},
     [APD_PASS_EMPTY] = {"folder", " without images"},
     [APD_PASS_UNLISTED] = {"image", " without a label"},

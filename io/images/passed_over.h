@@ -7,7 +7,8 @@
 typedef enum apd_pass_reason {
     APD_PASS_HIDDEN,   /* its name begins with a dot */
     APD_PASS_ENDING,   /* its name is no image's */
-    APD_PASS_NO_FILE,  /* a folder where files are expected, a pipe, a device, a link to nothing */
+    APD_PASS_NESTED,   /* a folder in a class' folder */
+    APD_PASS_NO_FILE,  /* a pipe, a device, a link to nothing */
     APD_PASS_OUTSIDE,  /* in no class's folder */
     APD_PASS_EMPTY,    /* a class's folder without images */
     APD_PASS_UNLISTED, /* an image that the labels do not list */

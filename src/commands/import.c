@@ -25,9 +25,10 @@ static const apd_cli_option table[] = {
              "have one size",
      APD_CLI_HOLDS(import_options, size)},
     {.name = "labels",
-     .argument = "FILE.csv",
-     .help = "with images: a table of paths in SOURCE, classes and, in a third column or not, train or test; "
-             "default: the folders are the classes",
+     .argument = "FILE",
+     .help =
+         "with images: a CSV file of paths in SOURCE, classes and, in a third column or not, train or test; "
+         "default: the folders are the classes",
      APD_CLI_HOLDS(import_options, labels)},
     {.name = "test",
      .argument = "SHARE",
@@ -136,7 +137,7 @@ const apd_command apd_command_import = {
         "                    same drawing may be in both\n"
         "  images FOLDER     a folder of PNG and JPEG files for each class, in train/ and test/; without "
         "these, one\n"
-        "                    image in six is for testing; or any folder with --labels FILE.csv",
+        "                    image in six is for testing; or any folder with --labels FILE",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,
