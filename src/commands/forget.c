@@ -160,7 +160,9 @@ static void print_certificate(const apd_run *run, const forget_options *options,
     (void)printf(
         "Its name is in no checkpoint, table or metrics.jsonl of the run any more; what was printed, pages "
         "of apd "
-        "report made\nbefore and copies keep it. What the task changed in sigma and in other tasks stays.\n");
+        "report made\nbefore and copies keep it. The data's list of classes stays in the checkpoint, and "
+        "what the task changed in sigma and in other "
+        "tasks.\n");
 }
 
 static bool all_equal(const apd_run *run, const evidence *before, const evidence *after) {
