@@ -254,21 +254,31 @@ apd_status apd_dataset_open_training(const char *path, apd_dataset **out, apd_er
     return open_splits(path, APD_SPLIT_TRAIN + 1, out, error);
 }
 
-void apd_dataset_close(apd_dataset *dataset) {
-    if (dataset == NULL)
-        return;
+static void close_handles(apd_dataset *dataset) {
     const char *former = apd_h5_guard_begin(dataset->path);
     for (int split = 0; split < APD_SPLITS; split++) {
         apd_h5_set_close(dataset->handles->images[split]);
         free(dataset->handles->digests[split]);
-        free(dataset->labels[split]);
-        free(dataset->coarse[split]);
     }
     (void)apd_h5_close(&dataset->handles->file, dataset->path, NULL);
     apd_h5_guard_end(former);
+    free(dataset->handles);
+}
+
+void apd_dataset_close(apd_dataset *dataset) {
+    if (dataset == NULL)
+        return;
+    for (int split = 0; split < APD_SPLITS; split++) {
+        free(dataset->labels[split]);
+        free(dataset->coarse[split]);
+    }
     apd_h5_texts_free(dataset->classes, dataset->class_names);
     apd_h5_texts_free(dataset->coarse_classes, dataset->coarse_names);
-    free(dataset->handles);
+    if (dataset->handles != NULL)
+        close_handles(dataset);
+    for (int p = 0; p < dataset->part_count; p++)
+        apd_dataset_close(dataset->parts[p].file);
+    free(dataset->parts);
     free(dataset->path);
     free(dataset);
 }
@@ -310,8 +320,30 @@ static apd_status read_images(apd_dataset *dataset, apd_split split, const int64
     return APD_OK;
 }
 
+/* Stretches of the indices that lie in one file, file by file. */
+static apd_status read_parts(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
+                             void *images, apd_error *error) {
+    int64_t *own = apd_allocate(count, sizeof *own, "indices");
+    apd_status status = APD_OK;
+    for (int64_t first = 0, end; first < count && status == APD_OK; first = end) {
+        const apd_dataset_part *part = &dataset->parts[dataset->part_count - 1];
+        while (indices[first] < part->first[split])
+            part--;
+        const int64_t begin = part->first[split], beyond = begin + part->file->count[split];
+        for (end = first; end < count && indices[end] >= begin && indices[end] < beyond; end++)
+            own[end - first] = indices[end] - begin;
+        APD_ASSERT(end > first);
+        status = apd_dataset_read(part->file, split, own, end - first,
+                                  (uint8_t *)images + first * dataset->image_bytes, error);
+    }
+    free(own);
+    return status;
+}
+
 apd_status apd_dataset_read(apd_dataset *dataset, apd_split split, const int64_t *indices, int64_t count,
                             void *images, apd_error *error) {
+    if (dataset->part_count > 0)
+        return read_parts(dataset, split, indices, count, images, error);
     const char *former = apd_h5_guard_begin(dataset->path);
     apd_status status =
         apd_h5_check_refused(read_images(dataset, split, indices, count, images, error), error);

@@ -14,6 +14,7 @@
 typedef struct making {
     const apd_description *description;
     const apd_dataset *data;
+    int classes, superclasses; /* of data.file, which stream.kind cuts; those of data.added follow */
     apd_stream *stream;
     int64_t *images[APD_SPLITS]; /* (classes): images of each class */
     apd_error *error;
@@ -50,58 +51,57 @@ static void make_classes(apd_task *task, int count) {
     task->class_count = count;
 }
 
-/* "class 5", "classes 10-19", or "classes 3,17,...", cut to the name's size. */
-static void name_by_classes(apd_task *task) {
-    int count = task->class_count, first = task->classes[0], last = task->classes[count - 1];
+void apd_task_name(const int *classes, int count, char name[64]) {
+    const size_t size = sizeof((apd_task *)0)->name;
+    int first = classes[0], last = classes[count - 1];
     bool run = true;
     for (int i = 1; i < count; i++)
-        run = run && task->classes[i] == first + i;
+        run = run && classes[i] == first + i;
     if (count == 1)
-        snprintf(task->name, sizeof task->name, "class %d", first);
+        (void)snprintf(name, size, "class %d", first);
     else if (run)
-        snprintf(task->name, sizeof task->name, "classes %d-%d", first, last);
+        (void)snprintf(name, size, "classes %d-%d", first, last);
     if (run)
         return;
     enum { ROOM_FOR_ONE = sizeof ",2147483647,..." };
-    size_t used = (size_t)snprintf(task->name, sizeof task->name, "classes %d", first);
+    size_t used = (size_t)snprintf(name, size, "classes %d", first);
     for (int i = 1; i < count; i++) {
-        bool fits = used + ROOM_FOR_ONE <= sizeof task->name;
-        used += (size_t)snprintf(task->name + used, sizeof task->name - used, fits ? ",%d" : ",...",
-                                 task->classes[i]);
+        bool fits = used + ROOM_FOR_ONE <= size;
+        used += (size_t)snprintf(name + used, size - used, fits ? ",%d" : ",...", classes[i]);
         if (!fits)
             return;
     }
 }
 
-/* Whether the names of each task's classes fit the tables of apd, as "cat, dog". One class alone does not name a task: when it is
- * forgotten, its name goes, and those of classes stay. */
-static bool class_names_fit(const making *m) {
+/* Whether the names of the classes of tasks first .. end-1 fit the tables of apd, as "cat, dog". One class alone does not name a task:
+ * when it is forgotten, its name goes, and those of classes stay. */
+static bool class_names_fit(const making *m, int first, int end) {
     enum { COLUMN = 28 }; /* bytes */
     bool fit = m->data->class_names != NULL;
-    for (int id = 0; id < m->stream->task_count && fit; id++) {
+    for (int id = first; id < end && fit; id++) {
         const apd_task *task = &m->stream->tasks[id];
         size_t length = 0;
         fit = task->class_count > 1;
         for (int i = 0; i < task->class_count && fit; i++) {
             const char *name = m->data->class_names[task->classes[i]];
-            length += strlen(name) + (i > 0 ? strlen(", ") : 0);
-            fit = name[0] != '\0' && length <= COLUMN;
+            length += name != NULL ? strlen(name) + (i > 0 ? strlen(", ") : 0) : 0;
+            fit = name != NULL && name[0] != '\0' && length <= COLUMN;
         }
     }
     return fit;
 }
 
-/* Name the tasks that are cut by classes: by their names, or all by their numbers. */
-static void name_tasks(const making *m) {
-    bool fit = class_names_fit(m);
-    for (int id = 0; id < m->stream->task_count; id++) {
+/* Name tasks first .. end-1, which are cut by classes: by their names, or all by their numbers. */
+static void name_tasks(const making *m, int first, int end) {
+    bool fit = class_names_fit(m, first, end);
+    for (int id = first; id < end; id++) {
         apd_task *task = &m->stream->tasks[id];
         size_t used = 0;
         for (int i = 0; i < task->class_count && fit; i++)
             used += (size_t)snprintf(task->name + used, sizeof task->name - used, "%s%s", i > 0 ? ", " : "",
                                      m->data->class_names[task->classes[i]]);
         if (!fit)
-            name_by_classes(task);
+            apd_task_name(task->classes, task->class_count, task->name);
     }
 }
 
@@ -116,7 +116,7 @@ static void name_by_text(apd_task *task, const char *text) {
 }
 
 static apd_status build_split(making *m) {
-    int classes = m->data->classes, each = m->description->stream.classes_per_task;
+    int classes = m->classes, each = m->description->stream.classes_per_task;
     if (each < 1 || each > classes)
         return apd_fail(
             m->error, APD_ERROR_USAGE,
@@ -148,8 +148,8 @@ static apd_status build_split(making *m) {
 
 /* The classes that have training images: (at most classes), to be freed. Returns how many. */
 static int list_classes(const making *m, int **out) {
-    int count = 0, *found = apd_allocate(m->data->classes, sizeof *found, "the classes");
-    for (int class = 0; class < m->data->classes; class ++)
+    int count = 0, *found = apd_allocate(m->classes, sizeof *found, "the classes");
+    for (int class = 0; class < m->classes; class ++)
         if (m->images[APD_SPLIT_TRAIN][class] > 0)
             found[count++] = class;
     *out = found;
@@ -207,49 +207,78 @@ out:
     return status;
 }
 
-/* Check row `id` of stream.classes. seen[class] is 1 + the last task that has the class; 0 if none does. */
-static apd_status check_list(const making *m, int id, int *seen) {
-    const int *row = m->description->stream.classes[id];
-    int count = m->description->stream.class_counts[id];
+/* Check list `number` of `key`, whose classes are below `classes`. seen[class] is 1 + the last list that has the class; 0 if none
+ * does. */
+static apd_status check_list(const making *m, const char *key, int number, const int *row, int count,
+                             int classes, int *seen) {
     if (count < 1)
-        return apd_fail(m->error, APD_ERROR_USAGE,
-                        "stream.classes[%d] is an empty list; at least one class is needed", id);
+        return apd_fail(m->error, APD_ERROR_USAGE, "%s[%d] is an empty list; at least one class is needed",
+                        key, number);
     for (int i = 0; i < count; i++) {
         int class = row[i];
-        if (class < 0 || class >= m->data->classes)
+        if (class < 0 || class >= classes)
             return apd_fail(m->error, APD_ERROR_USAGE,
-                            "stream.classes[%d] has class %d, but %s has classes 0 to %d; leave it out", id,
-                            class, m->data->path, m->data->classes - 1);
+                            "%s[%d] has class %d, but %s has classes 0 to %d; leave it out", key, number,
+                            class, m->data->path, classes - 1);
         if (m->images[APD_SPLIT_TRAIN][class] + m->images[APD_SPLIT_TEST][class] == 0)
             return apd_fail(m->error, APD_ERROR_USAGE,
-                            "stream.classes[%d] has class %d, of which %s has no images; leave it out", id,
+                            "%s[%d] has class %d, of which %s has no images; leave it out", key, number,
                             class, m->data->path);
-        if (seen[class] == id + 1)
-            return apd_fail(m->error, APD_ERROR_USAGE, "stream.classes[%d] has class %d twice; give it once",
-                            id, class);
-        seen[class] = id + 1;
+        if (seen[class] == number + 1)
+            return apd_fail(m->error, APD_ERROR_USAGE, "%s[%d] has class %d twice; give it once", key, number,
+                            class);
+        seen[class] = number + 1;
     }
     return APD_OK;
 }
 
+/* Give the tasks the classes of the lists of `key`. */
+static apd_status fill_lists(making *m, const char *key, int *const *rows, const int *counts, int classes,
+                             apd_task *tasks, int count) {
+    int *seen = apd_allocate(classes, sizeof *seen, "the classes seen");
+    apd_status status = APD_OK;
+    for (int t = 0; t < count && status == APD_OK; t++) {
+        status = check_list(m, key, t, rows[t], counts[t], classes, seen);
+        if (status != APD_OK)
+            break;
+        make_classes(&tasks[t], counts[t]);
+        memcpy(tasks[t].classes, rows[t], (size_t)counts[t] * sizeof *rows[t]);
+    }
+    free(seen);
+    return status;
+}
+
 static apd_status build_list(making *m) {
-    if (m->description->stream.class_lists < 1)
+    const apd_description *d = m->description;
+    if (d->stream.class_lists < 1)
         return apd_fail(
             m->error, APD_ERROR_USAGE,
             "stream.classes has no lists; stream.kind list needs a list of classes for each task");
-    APD_TRY(make_tasks(m, m->description->stream.class_lists, "lists in stream.classes"));
-    int *seen = apd_allocate(m->data->classes, sizeof *seen, "the classes seen");
-    apd_status status = APD_OK;
-    for (int id = 0; id < m->stream->task_count; id++) {
-        apd_task *task = &m->stream->tasks[id];
-        APD_GO(check_list(m, id, seen));
-        make_classes(task, m->description->stream.class_counts[id]);
-        memcpy(task->classes, m->description->stream.classes[id],
-               (size_t)task->class_count * sizeof *task->classes);
-    }
-out:
-    free(seen);
-    return status;
+    APD_TRY(make_tasks(m, d->stream.class_lists, "lists in stream.classes"));
+    return fill_lists(m, "stream.classes", d->stream.classes, d->stream.class_counts, m->classes,
+                      m->stream->tasks, m->stream->task_count);
+}
+
+/* The tasks of stream.added, behind the others. */
+static apd_status build_added(making *m) {
+    const apd_description *d = m->description;
+    apd_stream *stream = m->stream;
+    const int first = stream->task_count, count = d->stream.added_lists;
+    if (count == 0)
+        return APD_OK;
+    stream->tasks = apd_reallocate(stream->tasks, first, (int64_t)first + count, sizeof *stream->tasks,
+                                   "the stream's tasks");
+    stream->task_count = first + count;
+    for (int id = first; id < stream->task_count; id++)
+        stream->tasks[id].id = id;
+    APD_TRY(fill_lists(m, "stream.added", d->stream.added, d->stream.added_counts, m->data->classes,
+                       stream->tasks + first, count));
+    for (int i = 0; i < count; i++)
+        if (d->stream.added_name_count > 0)
+            name_by_text(&stream->tasks[first + i], d->stream.added_names[i]);
+        else /* one by one: whichever follow */
+            name_tasks(m, first + i, first + i + 1);
+    return APD_OK;
 }
 
 /* superclass[class]: the coarse label of the class, which must be the same for all its images; -1 without images. */
@@ -279,12 +308,12 @@ static apd_status fill_superclass(const making *m, apd_task *task, int coarse, c
         return apd_fail(
             m->error, APD_ERROR_DATA,
             "%s: no image has coarse label %d; stream.kind superclass needs images of each of 0 to %d",
-            m->data->path, coarse, m->data->coarse_classes - 1);
+            m->data->path, coarse, m->superclasses - 1);
     make_classes(task, count);
     for (int class = 0, place = 0; class < m->data->classes; class ++)
         if (superclass[class] == coarse)
             task->classes[place++] = class;
-    if (m->data->coarse_names != NULL)
+    if (m->data->coarse_names != NULL && m->data->coarse_names[coarse] != NULL)
         name_by_text(task, m->data->coarse_names[coarse]);
     else
         snprintf(task->name, sizeof task->name, "superclass %d", coarse);
@@ -292,12 +321,12 @@ static apd_status fill_superclass(const making *m, apd_task *task, int coarse, c
 }
 
 static apd_status build_superclass(making *m) {
-    if (m->data->coarse[APD_SPLIT_TRAIN] == NULL)
+    if (m->superclasses == 0 || m->data->coarse[APD_SPLIT_TRAIN] == NULL)
         return apd_fail(
             m->error, APD_ERROR_DATA,
             "%s: there is no /train/coarse_labels, which stream.kind superclass needs; choose split or list",
             m->data->path);
-    APD_TRY(make_tasks(m, m->data->coarse_classes, "superclasses"));
+    APD_TRY(make_tasks(m, m->superclasses, "superclasses"));
     int *superclass = apd_allocate(m->data->classes, sizeof *superclass, "the classes' superclasses");
     apd_status status = find_superclasses(m, superclass);
     for (int id = 0; status == APD_OK && id < m->stream->task_count; id++)
@@ -310,8 +339,8 @@ static apd_status build_superclass(making *m) {
 static apd_status build_whole(making *m, const char *kind) {
     APD_TRY(make_endless(m, kind));
     for (int id = 0; id < m->stream->task_count; id++) {
-        make_classes(&m->stream->tasks[id], m->data->classes);
-        for (int class = 0; class < m->data->classes; class ++)
+        make_classes(&m->stream->tasks[id], m->classes);
+        for (int class = 0; class < m->classes; class ++)
             m->stream->tasks[id].classes[class] = class;
     }
     return APD_OK;
@@ -411,8 +440,10 @@ static apd_status make_stream(making *m) {
     stream->measured =
         m->description->evaluate == APD_EVALUATE_VALIDATION ? APD_PART_VALIDATION : APD_PART_TEST;
     APD_TRY(builders[m->description->stream.kind](m));
+    const int cut = stream->task_count; /* the added ones keep their places */
     if (m->stream->tasks[0].name[0] == '\0')
-        name_tasks(m);
+        name_tasks(m, 0, cut);
+    APD_TRY(build_added(m));
     for (int id = 0; id < stream->task_count; id++) {
         APD_TRY(check_task(m, &stream->tasks[id]));
         APD_TRY(check_validation(m, &stream->tasks[id]));
@@ -420,12 +451,19 @@ static apd_status make_stream(making *m) {
             stream->max_classes = stream->tasks[id].class_count;
     }
     stream->order = apd_allocate(stream->task_count, sizeof *stream->order, "the tasks' order");
-    return apd_stream_order(m->description, stream->task_count, stream->order, m->error);
+    for (int place = cut; place < stream->task_count; place++)
+        stream->order[place] = place;
+    return apd_stream_order(m->description, cut, stream->order, m->error);
 }
 
 apd_status apd_stream_create(const apd_description *description, const apd_dataset *dataset, apd_stream **out,
                              apd_error *error) {
-    making m = {.description = description, .data = dataset, .error = error};
+    const int files = description->data.file_count > 0 ? description->data.file_count : 1;
+    making m = {.description = description,
+                .data = dataset,
+                .classes = apd_dataset_classes(dataset, files),
+                .superclasses = apd_dataset_superclasses(dataset, files),
+                .error = error};
     m.stream = apd_allocate(1, sizeof *m.stream, "the stream");
     for (int split = 0; split < APD_SPLITS; split++) {
         m.images[split] = apd_allocate(dataset->classes, sizeof *m.images[split], "the images a class");

@@ -59,7 +59,10 @@ typedef struct apd_description {
     apd_evaluate evaluate;
 
     struct {
-        char *file; /* as resolved: an absolute path */
+        char **files; /* (file_count), at least one; as resolved: absolute paths */
+        int file_count;
+        char **added; /* (added_count) likewise: behind `files`, for the tasks of stream.added */
+        int added_count;
         apd_layout_kind layout;
         apd_normalise normalise;
         double validation;
@@ -74,6 +77,11 @@ typedef struct apd_description {
         int **classes;        /* LIST: (class_lists) rows, classes[t][0 .. class_counts[t]-1] */
         int *class_counts;
         int class_lists;
+        int **added; /* (added_lists) the same: tasks behind those above, of classes of all data files */
+        int *added_counts;
+        int added_lists;
+        char **added_names; /* (added_name_count): added_lists, or 0 */
+        int added_name_count;
         int64_t class_seed;   /* SPLIT: -1 keeps the classes in order; SUBSETS: -1 is 0 */
         int turns;            /* 1, 2 or 4 */
         double rotation_step; /* ROTATION: degrees */
@@ -153,7 +161,7 @@ typedef struct apd_description {
 } apd_description;
 
 /* Read `path`, apply `count` settings "KEY=VALUE" in order, resolve what follows from other values (a preset's layers, the
- * path of the data file) and check what spans several keys. Local: rank 0 reads and broadcasts what _write returns.
+ * paths of the data files) and check what spans several keys. Local: rank 0 reads and broadcasts what _write returns.
  * Statuses: IO (the file cannot be read), USAGE (everything else). On success `*out` is to be destroyed; on failure it is
  * untouched. */
 apd_status apd_description_read(const char *path, const char *const *settings, int count,
@@ -172,7 +180,7 @@ char *apd_description_write(const apd_description *description);
 /* Write the layers of the network on one line of YAML, a preset's written out. */
 void apd_description_write_layers(const apd_description *description, FILE *file);
 
-/* A digest of all values that results depend on, with shards as resolved. Not of data.file: the data set has a digest of its
+/* A digest of all values that results depend on, with shards as resolved. Not of data.file and data.added: the data set has a digest of its
  * own. */
 uint64_t apd_description_digest(const apd_description *description);
 
@@ -190,6 +198,22 @@ bool apd_description_differs(const apd_description *a, const apd_description *b,
 
 /* Set shards where it was auto (0), and note the source. */
 void apd_description_set_shards(apd_description *description, int shards);
+
+/* --- tasks that are added to a stream (data.added, stream.added) --- */
+
+/* Give `to` the added data files and tasks of `from`, which gets `to`'s, and its epochs. */
+void apd_description_take_added(apd_description *to, apd_description *from);
+
+/* Append `files` (file_count) to data.added and the tasks to stream.added: classes[t][0 .. counts[t]-1]. `names` become those of all
+ * added tasks, former and new; NULL: no task has one. All is copied. */
+void apd_description_add(apd_description *description, char *const *files, int file_count,
+                         int *const *classes, const int *counts, int tasks, char *const *names);
+
+/* A key that was given, in the file or by --set, and is none of `allowed` (ends in NULL); NULL: there is none. */
+const char *apd_description_given_beyond(const apd_description *description, const char *const *allowed);
+
+/* Whether the key was given. */
+bool apd_description_is_given(const apd_description *description, const char *key);
 
 /* Write the reference of all keys, layers and presets to `file`, for a terminal or as Markdown: docs/run-descriptions.md. */
 void apd_description_help(FILE *file);

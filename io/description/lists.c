@@ -106,13 +106,16 @@ static void free_texts(char **texts, int count) {
 apd_status apd_texts_read(const apd_place *place, const char *key, const apd_option *option,
                           const apd_yaml_node *node, void *base) {
     const apd_option element = {.kind = APD_KIND_TEXT};
-    if (node->kind != APD_YAML_LIST)
+    const bool is_list = node->kind == APD_YAML_LIST;
+    if (!is_list && (!option->single || node->kind == APD_YAML_MAP))
         return refuse(place, key, option, node);
-    char **texts = apd_allocate(node->count, sizeof *texts, "a list of texts");
-    for (int i = 0; i < node->count; i++) {
+    const int count = is_list ? node->count : 1;
+    char **texts = apd_allocate(count, sizeof *texts, "a list of texts");
+    for (int i = 0; i < count; i++) {
         char name[KEY_SIZE];
-        (void)snprintf(name, sizeof name, "%s[%d]", key, i);
-        apd_status status = apd_value_read(place, name, &element, &node->items[i], (void *)&texts[i]);
+        (void)snprintf(name, sizeof name, is_list ? "%s[%d]" : "%s", key, i);
+        apd_status status =
+            apd_value_read(place, name, &element, is_list ? &node->items[i] : node, (void *)&texts[i]);
         if (status != APD_OK) {
             free_texts(texts, i);
             return status;
@@ -120,19 +123,20 @@ apd_status apd_texts_read(const apd_place *place, const char *key, const apd_opt
     }
     apd_texts_clear(option, base);
     *(char ***)(void *)((char *)base + option->offset) = texts;
-    *(int *)(void *)((char *)base + option->count_offset) = node->count;
+    *(int *)(void *)((char *)base + option->count_offset) = count;
     return APD_OK;
 }
 
 void apd_texts_write(FILE *file, const apd_option *option, const void *base) {
     char *const *texts = *(char **const *)(const void *)((const char *)base + option->offset);
     int count = *(const int *)(const void *)((const char *)base + option->count_offset);
-    (void)fputc('[', file);
+    const bool bare = option->single && count == 1;
+    (void)fputs(bare ? "" : "[", file);
     for (int i = 0; i < count; i++) {
         (void)fputs(i > 0 ? ", " : "", file);
         apd_quoted_write(file, texts[i]);
     }
-    (void)fputc(']', file);
+    (void)fputs(bare ? "" : "]", file);
 }
 
 void apd_texts_clear(const apd_option *option, void *base) {
@@ -244,7 +248,6 @@ static apd_status read_rows(const apd_place *place, const char *key, const apd_o
 
 apd_status apd_classes_read(const apd_place *place, const char *key, const apd_option *option,
                             const apd_yaml_node *node, void *base) {
-    apd_description *description = base;
     if (node->kind != APD_YAML_LIST)
         return refuse(place, key, option, node);
     int **rows = apd_allocate(node->count, sizeof *rows, "the tasks' classes");
@@ -256,29 +259,31 @@ apd_status apd_classes_read(const apd_place *place, const char *key, const apd_o
         return status;
     }
     apd_classes_clear(option, base);
-    description->stream.classes = rows;
-    description->stream.class_counts = counts;
-    description->stream.class_lists = node->count;
+    *(int ***)(void *)((char *)base + option->offset) = rows;
+    *(int **)(void *)((char *)base + option->sizes_offset) = counts;
+    *(int *)(void *)((char *)base + option->count_offset) = node->count;
     return APD_OK;
 }
 
 void apd_classes_write(FILE *file, const apd_option *option, const void *base) {
-    const apd_description *description = base;
-    (void)option;
+    int *const *rows = *(int **const *)(const void *)((const char *)base + option->offset);
+    const int *counts = *(int *const *)(const void *)((const char *)base + option->sizes_offset);
+    const int count = *(const int *)(const void *)((const char *)base + option->count_offset);
     (void)fputc('[', file);
-    for (int t = 0; t < description->stream.class_lists; t++) {
+    for (int t = 0; t < count; t++) {
         (void)fputs(t > 0 ? ", " : "", file);
-        write_row(file, description->stream.classes[t], description->stream.class_counts[t]);
+        write_row(file, rows[t], counts[t]);
     }
     (void)fputc(']', file);
 }
 
 void apd_classes_clear(const apd_option *option, void *base) {
-    apd_description *description = base;
-    (void)option;
-    free_rows(description->stream.classes, description->stream.class_lists);
-    free(description->stream.class_counts);
-    description->stream.classes = NULL;
-    description->stream.class_counts = NULL;
-    description->stream.class_lists = 0;
+    int ***rows = (void *)((char *)base + option->offset);
+    int **counts = (void *)((char *)base + option->sizes_offset);
+    int *count = (void *)((char *)base + option->count_offset);
+    free_rows(*rows, *count);
+    free(*counts);
+    *rows = NULL;
+    *counts = NULL;
+    *count = 0;
 }

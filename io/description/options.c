@@ -49,9 +49,12 @@ const apd_option apd_options[] = {
      .help = "Images that all accuracies are measured on: the test images, or those that data.validation holds out; "
              "with validation the test images are not opened, so that a search of settings cannot have seen them."},
 
-    {"data.file", APD_KIND_TEXT, AT(data.file),
+    {"data.file", APD_KIND_TEXTS, AT(data.files), .count_offset = AT(data.file_count), .single = true,
      .help = "Path of the HDF5 data file, relative to the description's folder if the file exists there, otherwise "
-             "to the working directory."},
+             "to the working directory. A list of files with images of one shape is one data set, in which the classes of "
+             "each file are numbered after those of the one before."},
+    {"data.added", APD_KIND_TEXTS, AT(data.added), .count_offset = AT(data.added_count), .initial = "[]",
+     .help = "Further data files, numbered on, of the tasks in stream.added; apd extend adds to it."},
     {"data.layout", APD_KIND_CHOICE, AT(data.layout), .names = layouts, .initial = "planar", .counts = true,
      .help = "planar takes images as the data file has them; scrambled takes their numbers, channel after channel, "
              "for pixel after pixel, as several published CIFAR-100 superclass results did "
@@ -59,7 +62,8 @@ const apd_option apd_options[] = {
     {"data.normalise", APD_KIND_CHOICE, AT(data.normalise), .names = normalisations, .initial = "dataset",
      .counts = true,
      .help = "Normalise images by the mean and standard deviation of the data set's or of each task's training "
-             "images; unit only scales bytes to 0..1."},
+             "images; unit only scales bytes to 0..1. Of several data files the first one counts, so that adding one "
+             "changes nothing."},
     {"data.validation", APD_KIND_REAL, AT(data.validation), .maximum = 1, .below = true, .initial = "0",
      .counts = true, .help = "Share of each class' training images that is held out for validation."},
     {"data.flip", APD_KIND_SWITCH, AT(data.flip), .initial = "false", .counts = true,
@@ -77,8 +81,9 @@ const apd_option apd_options[] = {
      .help = "Number of tasks; 0 takes all that the data gives (permutation, rotation and subsets need a number)."},
     {"stream.classes_per_task", APD_KIND_WHOLE, AT(stream.classes_per_task), .maximum = 1e6, .initial = "0",
      .counts = true, .help = "Classes of each task with stream.kind split or subsets, which need it."},
-    {"stream.classes", APD_KIND_CLASSES, AT(stream.classes), .maximum = INT_MAX, .initial = "[]",
-     .counts = true, .help = "Each task's classes with stream.kind list, such as [[0, 1], [2, 3]]."},
+    {"stream.classes", APD_KIND_CLASSES, AT(stream.classes), .count_offset = AT(stream.class_lists),
+     .sizes_offset = AT(stream.class_counts), .maximum = INT_MAX, .initial = "[]", .counts = true,
+     .help = "Each task's classes with stream.kind list, such as [[0, 1], [2, 3]]."},
     {"stream.class_seed", APD_KIND_LONG, AT(stream.class_seed), .minimum = -1, .initial = "-1",
      .counts = true,
      .help = "Seed that shuffles the classes before stream.kind split, where -1 keeps their order, or draws those "
@@ -93,6 +98,12 @@ const apd_option apd_options[] = {
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,
      .help = "Order of the tasks: A as described, B to E the published orders of 10 or 20 tasks, \"seed N\" a "
              "random one."},
+    {"stream.added", APD_KIND_CLASSES, AT(stream.added), .count_offset = AT(stream.added_lists),
+     .sizes_offset = AT(stream.added_counts), .maximum = INT_MAX, .initial = "[]", .counts = true,
+     .help = "Each task's classes of tasks that follow those of stream.kind, in this order, as they are; the classes are "
+             "those of data.file and data.added. It may grow, and apd extend adds to it."},
+    {"stream.added_names", APD_KIND_TEXTS, AT(stream.added_names), .count_offset = AT(stream.added_name_count),
+     .initial = "[]", .help = "The names of these tasks; without, they are named by their classes."},
 
     {"stream.forget", APD_KIND_NUMBERS, AT(stream.forget), .count_offset = AT(stream.forget_count),
      .maximum = INT_MAX, .initial = "[]", .counts = true,

@@ -166,7 +166,7 @@ static const char introduction[] =
     "description, with the source of every value, to `run.yaml` in the run's folder.\n"
     "\n"
     "A run goes on from its last commit only if all values that its results depend on (*yes* in the last column) are as\n"
-    "they were; of these, `training.epochs` may change for the tasks to come, and `stream.tasks` may grow. YAML's\n"
+    "they were; of these, `training.epochs` may change for the tasks to come, and `stream.tasks` and `stream.added` may grow. YAML's\n"
     "aliases, tags and further documents are refused, and so are unknown keys and keys given twice.\n";
 /* clang-format on */
 

@@ -84,30 +84,30 @@ static char *absolute_path(const char *path) {
     return whole;
 }
 
-/* Relative to the description's folder if the file exists there, otherwise to the working directory. */
-static apd_status resolve_data_file(const apd_reading *reading) {
-    apd_description *description = reading->description;
+/* Make the paths of a key absolute: relative to the description's folder if the file exists there, otherwise to the working
+ * directory. */
+static apd_status resolve_files(const apd_reading *reading, const char *key, char **files, int count) {
     const char *slash = strrchr(reading->file, '/');
-    char *path = apd_duplicate_text(description->data.file);
-    if (*path != '/' && slash != NULL) {
-        char *beside = format_text("%.*s/%s", (int)(slash - reading->file), reading->file, path);
-        if (access(beside, F_OK) == 0) {
-            free(path);
-            path = apd_duplicate_text(beside);
+    for (int f = 0; f < count; f++) {
+        char *path = apd_duplicate_text(files[f]);
+        if (*path != '/' && slash != NULL) {
+            char *beside = format_text("%.*s/%s", (int)(slash - reading->file), reading->file, path);
+            if (access(beside, F_OK) == 0) {
+                free(path);
+                path = apd_duplicate_text(beside);
+            }
+            free(beside);
         }
-        free(beside);
+        char *whole = absolute_path(path);
+        free(path);
+        if (whole == NULL)
+            return blame(reading, key, "is relative, and the working directory is unknown: %s",
+                         strerror(errno));
+        free(files[f]);
+        files[f] = whole;
+        if (!apd_utf8_printable(whole, strlen(whole)))
+            return blame(reading, key, "lies in a folder whose name is no printable UTF-8 text");
     }
-    char *whole = absolute_path(path);
-    free(path);
-    if (whole == NULL)
-        return blame(reading, "data.file", "is relative, and the working directory is unknown: %s",
-                     strerror(errno));
-    if (!apd_utf8_printable(whole, strlen(whole))) {
-        free(whole);
-        return blame(reading, "data.file", "lies in a folder whose name is no printable UTF-8 text");
-    }
-    free(description->data.file);
-    description->data.file = whole;
     return APD_OK;
 }
 
@@ -169,6 +169,12 @@ static apd_status check_stream(const apd_reading *reading) {
         return blame(reading, "stream.class_seed", "is for stream.kind split or subsets only");
     if ((keys & NEEDS_LISTS) == 0 && d->stream.class_lists > 0)
         return blame(reading, "stream.classes", "is for stream.kind list only");
+    if (d->data.added_count > 0 && d->stream.added_lists == 0)
+        return blame(reading, "data.added", "is for the tasks of stream.added, of which there are none");
+    if (d->stream.added_name_count > 0 && d->stream.added_name_count != d->stream.added_lists)
+        return blame(reading, "stream.added_names",
+                     "has %d names; %d are needed, one for each task of stream.added",
+                     d->stream.added_name_count, d->stream.added_lists);
     return APD_OK;
 }
 
@@ -239,9 +245,10 @@ apd_status apd_description_resolve(const apd_reading *reading) {
         APD_TRY(resolve_name(reading));
     if (description->output == NULL)
         description->output = format_text("runs/%s", description->name);
-    if (description->data.file == NULL)
+    if (description->data.file_count == 0)
         return blame(reading, "data.file", "is missing; the path of an HDF5 data file is needed");
-    APD_TRY(resolve_data_file(reading));
+    APD_TRY(resolve_files(reading, "data.file", description->data.files, description->data.file_count));
+    APD_TRY(resolve_files(reading, "data.added", description->data.added, description->data.added_count));
     resolve_polish(reading);
     APD_TRY(resolve_preset(reading));
     APD_TRY(check_stream(reading));

@@ -87,10 +87,21 @@ static void put_text(apd_json *json, const apd_option *option) {
 }
 
 static void put_texts(apd_json *json, const apd_option *option) {
+    if (option->single) {
+        apd_json_begin_array(json, "anyOf");
+        apd_json_begin_object(json, NULL);
+        put_text(json, option);
+        apd_json_end(json);
+        apd_json_begin_object(json, NULL);
+    }
     put_type(json, "array");
+    if (option->initial == NULL)
+        apd_json_integer(json, "minItems", 1);
     apd_json_begin_object(json, "items");
     put_text(json, option);
     apd_json_end(json);
+    if (option->single)
+        end_twice(json);
 }
 
 static void put_switch(apd_json *json, const apd_option *option) {

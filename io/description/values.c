@@ -308,6 +308,8 @@ static void need_of_real(const apd_option *option, char *text, size_t size) {
 void apd_value_need(const apd_option *option, char *text, size_t size) {
     if (option->names != NULL || option->kind == APD_KIND_METHOD)
         need_of_names(option, text, size);
+    else if (option->single)
+        (void)snprintf(text, size, "a text or a list of texts");
     else if (kinds[option->kind].need != NULL)
         (void)snprintf(text, size, "%s", kinds[option->kind].need);
     else if (option->kind == APD_KIND_REAL || option->kind == APD_KIND_SINGLE)

@@ -23,7 +23,7 @@ typedef enum apd_kind {
     APD_KIND_NUMBERS, /* int * with a count: a list */
     APD_KIND_TEXTS,   /* char ** with a count: a list */
     APD_KIND_ORDER,   /* stream.order_*: A | "seed 7" | [2, 0, 1] */
-    APD_KIND_CLASSES, /* stream.classes with its counts: a list of lists */
+    APD_KIND_CLASSES, /* int ** with the lengths (int *) and the count of its rows: a list of lists */
     APD_KIND_LAYERS,  /* network.layers with its count */
     APD_KINDS
 } apd_kind;
@@ -32,7 +32,9 @@ typedef struct apd_option {
     const char *key; /* "method.lambda1" */
     apd_kind kind;
     size_t offset;            /* of the value in its struct */
-    size_t count_offset;      /* NUMBERS, TEXTS: of its count */
+    size_t count_offset;      /* NUMBERS, TEXTS, CLASSES: of its count */
+    size_t sizes_offset;      /* CLASSES: of the lengths of its rows */
+    bool single;              /* TEXTS: one may stand without brackets, and is written so */
     double minimum, maximum;  /* numbers: both included; maximum INFINITY allows inf, DBL_MAX is no bound */
     bool above, below;        /* minimum, maximum are excluded */
     const char *word;         /* WHOLE: a word for 0 */

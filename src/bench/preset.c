@@ -37,13 +37,13 @@ apd_status apd_bench_describe(apd_run *run, const apd_bench_preset *preset, cons
                                        (int64_t)STEPS_AN_EPOCH * described->training.batch, &path, error);
     status = apd_team_agree(run->team, status, error);
     if (path != NULL) {
-        free(described->data.file);
-        described->data.file = path;
+        free(described->data.files[0]);
+        described->data.files[0] = path;
     }
     return status;
 }
 
 void apd_bench_remove_data(const apd_run *run) {
     if (run->description != NULL)
-        (void)unlink(run->description->data.file);
+        (void)unlink(run->description->data.files[0]);
 }

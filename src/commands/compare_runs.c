@@ -20,8 +20,8 @@ static apd_status check_description(const apd_result *a, const apd_result *b, ap
         return apd_fail(error, APD_ERROR_USAGE,
                         "%s: data.file is %s with digest %016" PRIx64 ", and in %s it is %s with digest "
                         "%016" PRIx64 "; " MAY_DIFFER,
-                        b->name, b->description->data.file, b->data_digest, a->name,
-                        a->description->data.file, a->data_digest);
+                        b->name, b->description->data.files[0], b->data_digest, a->name,
+                        a->description->data.files[0], a->data_digest);
     if (!apd_description_differs(b->description, a->description, may_differ, &found))
         return APD_OK;
     return apd_fail(error, APD_ERROR_USAGE, "%s: %s is %s, and in %s it is %s; " MAY_DIFFER, b->name,

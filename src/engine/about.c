@@ -41,7 +41,9 @@ char *apd_about_text(const apd_description *description, const apd_dataset *data
     }
     for (int c = 0; c < dataset->classes && dataset->class_names != NULL; c++) {
         (void)fputs(c == 0 ? "classes: [" : ", ", file);
-        write_quoted(file, dataset->class_names[c]);
+        char made[32];
+        (void)snprintf(made, sizeof made, "class %d", c);
+        write_quoted(file, dataset->class_names[c] != NULL ? dataset->class_names[c] : made);
     }
     if (dataset->class_names != NULL && dataset->classes > 0)
         (void)fputs("]\n", file);

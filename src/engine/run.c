@@ -76,10 +76,20 @@ apd_status apd_run_describe(apd_run *run, const char *path, const char *text, co
     return apd_team_agree(run->team, status, error);
 }
 
+apd_status apd_open_described_data(const apd_description *described, apd_dataset **out, apd_error *error) {
+    const int files = described->data.file_count, added = described->data.added_count;
+    char **paths = apd_allocate((int64_t)files + added, sizeof *paths, "the paths of data files");
+    for (int f = 0; f < files + added; f++)
+        paths[f] = f < files ? described->data.files[f] : described->data.added[f - files];
+    apd_status status = apd_dataset_open_files(paths, files + added,
+                                               described->evaluate == APD_EVALUATE_VALIDATION, out, error);
+    free((void *)paths);
+    return status;
+}
+
 static apd_status prepare_local(apd_run *run, int shards, apd_error *error) {
     const apd_description *described = run->description;
-    APD_TRY((described->evaluate == APD_EVALUATE_VALIDATION ? apd_dataset_open_training : apd_dataset_open)(
-        described->data.file, &run->dataset, error));
+    APD_TRY(apd_open_described_data(described, &run->dataset, error));
     APD_TRY(apd_stream_create(described, run->dataset, &run->stream, error));
     APD_TRY(apd_network_create(run->dataset->shape, described->network.layers, described->network.layer_count,
                                run->stream->max_classes, &run->network, error));
@@ -103,7 +113,7 @@ apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error) {
     if (!apd_team_same(run->team, run->dataset->digest))
         return apd_fail(error, APD_ERROR_DATA,
                         "%s: the ranks see different data; put one file where all nodes see it",
-                        run->description->data.file);
+                        run->dataset->path);
     if (run->description->shards == 0)
         apd_description_set_shards(run->description, shards);
     apd_blas_set_threads(run->description->blas_threads);
@@ -130,12 +140,12 @@ apd_status apd_run_load(apd_run *run, apd_error *error) {
          t++) /* the commit's accuracies say what is not measured */
         if (run->decomposition->tasks[t] != NULL)
             run->decomposition->tasks[t]->moved = false;
-    if (run->state.data_digest == run->dataset->digest)
+    if (apd_dataset_begins_with(run->dataset, run->state.data_digest))
         return APD_OK;
     return apd_fail(
         error, APD_ERROR_DATA,
         "%s: not the data that %s was trained on (digest %016llx, not %016llx); set data.file to those",
-        run->description->data.file, run->checkpoint, (unsigned long long)run->dataset->digest,
+        run->dataset->path, run->checkpoint, (unsigned long long)run->dataset->digest,
         (unsigned long long)run->state.data_digest);
 }
 

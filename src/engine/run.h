@@ -69,6 +69,9 @@ apd_status apd_run_begin(apd_run *run, apd_error *error);
 apd_status apd_run_describe(apd_run *run, const char *path, const char *text, const char *const *settings,
                             int count, apd_error *error);
 
+/* Open the data files of a description as one data set. Local. Statuses: those of apd_dataset_open_files. */
+apd_status apd_open_described_data(const apd_description *described, apd_dataset **out, apd_error *error);
+
 /* Set up data, stream, network, partition into `shards` (0: one a rank), exchange and buffers. Collective. Statuses:
  * USAGE, DATA, IO. */
 apd_status apd_run_prepare(apd_run *run, int shards, apd_error *error);

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* Keys that may change between two starts although results depend on them. */
-static const char *const changeable[] = {"training.epochs", "stream.tasks", NULL};
+static const char *const changeable[] = {"training.epochs", "stream.tasks", "stream.added", NULL};
 
 static apd_status refuse_change(const apd_run *run, const char *key, const char *now, const char *before,
                                 const char *why, apd_error *error) {
@@ -28,6 +28,37 @@ static apd_status refuse_change(const apd_run *run, const char *key, const char 
         "%s was trained with another description: %s is %s now and was %s; %sput it back, choose another "
         "output, or start a new run with --fresh --force",
         run->checkpoint, key, now, before, why);
+}
+
+/* Tasks that were added to the stream since the description was written are the commit's: so a run that apd extend has given more
+ * tasks goes on by its first description, too. Rank 0. */
+static apd_status take_added(const apd_run *run, apd_description *before, apd_error *error) {
+    static const char *const others[] = {"training.epochs", "stream.tasks", NULL};
+    apd_description *now = run->description;
+    apd_description_difference found;
+    const int former = before->stream.added_lists, tasks = now->stream.added_lists;
+    if (before->stream.added_lists > 0 && now->stream.tasks != before->stream.tasks)
+        return apd_fail(error, APD_ERROR_USAGE,
+                        "%s: stream.tasks is %d now and was %d, but tasks were added behind these; put it "
+                        "back, and add to "
+                        "stream.added, or extend the run",
+                        run->checkpoint, now->stream.tasks, before->stream.tasks);
+    if (!apd_description_differs(now, before, others, &found))
+        return APD_OK;
+    for (int t = 0; t < former && t < tasks; t++)
+        if (before->stream.added_counts[t] != now->stream.added_counts[t] ||
+            memcmp(before->stream.added[t], now->stream.added[t],
+                   (size_t)now->stream.added_counts[t] * sizeof(int)) != 0)
+            return refuse_change(run, found.key, found.first, found.second, "", error);
+    if (tasks >= former) {
+        apd_log("stream.added has %s now and had %d: the stream continues past its former end",
+                apd_count(tasks, "task").text, former);
+        return APD_OK;
+    }
+    apd_log("the run was extended: its last %d of %s, and training.epochs %d, are those of its commit",
+            former - tasks, apd_count(former, "added task").text, before->training.epochs);
+    apd_description_take_added(now, before);
+    return APD_OK;
 }
 
 /* Accept changes of the changeable keys: epochs of later tasks, and tasks at the end of the stream. Rank 0. */
@@ -60,7 +91,9 @@ static apd_status compare_description(const apd_run *run, const apd_run_state *s
     apd_status status = APD_OK;
     if (apd_description_differs(run->description, before, changeable, &found))
         status = refuse_change(run, found.key, found.first, found.second, "", error);
-    else /* nothing may differ: a program that knew fewer keys computed another digest */
+    else
+        status = take_added(run, before, error);
+    if (status == APD_OK) /* nothing may differ: a program that knew fewer keys computed another digest */
         status = take_changes(run, before, state->half_way, error);
     apd_description_destroy(before);
     return status;
@@ -111,6 +144,22 @@ static apd_status claim(apd_run *run, bool break_lock, apd_error *error) {
     return apd_run_claim(run, folder, break_lock, error);
 }
 
+/* Give all ranks rank 0's description, which a commit may have changed. Collective. */
+static apd_status share_description(apd_run *run, apd_error *error) {
+    apd_description *same = NULL;
+    char *text =
+        apd_team_share_text(run->team, apd_run_speaks(run) ? apd_description_write(run->description) : NULL);
+    apd_status status = APD_OK;
+    if (!apd_run_speaks(run))
+        status = apd_description_parse("run.yaml", text, (int64_t)strlen(text), NULL, 0, &same, error);
+    free(text);
+    if (same != NULL) {
+        apd_description_destroy(run->description);
+        run->description = same;
+    }
+    return apd_team_agree(run->team, status, error);
+}
+
 /* Rank 0 decides whether there is a commit to resume from; `shards` is then the commit's. Collective. */
 static apd_status find_commit(apd_run *run, const apd_start *start, bool *resume, int *shards,
                               apd_error *error) {
@@ -122,6 +171,8 @@ static apd_status find_commit(apd_run *run, const apd_start *start, bool *resume
         status = check_commit(run, newest, shards, error);
     APD_GO(apd_team_agree(run->team, status, error));
     apd_team_broadcast(run->team, shards, (int64_t)sizeof *shards);
+    if (*resume)
+        APD_GO(share_description(run, error));
     free(run->checkpoint);
     run->checkpoint = apd_duplicate_text(newest);
 out:
@@ -135,8 +186,19 @@ static apd_status check_stream(const apd_run *run, apd_error *error) {
     int begun = state->task_count + (state->half_way ? 1 : 0);
     for (int place = 0; place < begun; place++) {
         int id = place < state->task_count ? state->records[place].id : state->training.id;
-        if (place < run->stream->task_count && run->stream->order[place] == id)
-            continue;
+        if (place < run->stream->task_count && run->stream->order[place] == id) {
+            const apd_task *task = &run->stream->tasks[id];
+            const int classes = place < state->task_count ? state->records[place].class_count : 0;
+            if (classes == 0 ||
+                (classes == task->class_count &&
+                 memcmp(state->records[place].classes, task->classes, (size_t)classes * sizeof(int)) == 0))
+                continue; /* those of a forgotten task nobody knows */
+            return apd_fail(error, APD_ERROR_USAGE,
+                            "data.file: with these files task %d (%s) has other classes than the commit's; "
+                            "put the former "
+                            "files back, in their order",
+                            id, task->name);
+        }
         return apd_fail(
             error, APD_ERROR_USAGE,
             "stream.tasks: with %s the order differs: the commit has task %d at place %d; put the former "
@@ -167,6 +229,13 @@ static apd_status load_commit(apd_run *run, apd_error *error) {
     free(run->state.run_yaml);
     run->state.run_yaml = apd_description_write(run->description);
     run->sigma_given = apd_initial_is_given(run->description);
+    if (run->state.data_digest != run->dataset->digest) { /* data files were added */
+        char *init = apd_about_init(&run->state);
+        free(run->state.about);
+        run->state.about = apd_about_text(run->description, run->dataset, init);
+        run->state.data_digest = run->dataset->digest;
+        free(init);
+    }
     sign(run);
     return APD_OK;
 }
@@ -236,7 +305,7 @@ static apd_status open_folder(apd_run *run, bool resume, apd_error *error) {
 static void say_start(const apd_run *run, bool resume) {
     const apd_layout *layout = apd_network_layout(run->network);
     apd_log("%s: %s of %s, %s with %.2f M decomposed weights, on %s with %s", run->description->name,
-            apd_count(run->stream->task_count, "task").text, run->description->data.file,
+            apd_count(run->stream->task_count, "task").text, run->dataset->path,
             run->description->network.preset, (double)layout->decomposed / 1e6,
             apd_count(apd_team_size(run->team), "rank").text, apd_count(run->partition.shards, "shard").text);
     char *init = resume ? NULL : apd_about_init(&run->state);

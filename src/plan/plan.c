@@ -248,9 +248,11 @@ static void estimate(apd_plan *plan) {
     const apd_description *described = run->description;
     int tasks = run->stream->task_count, every = described->method.consolidate_every,
         first = run->stream->order[0];
-    struct stat info;
-    if (stat(described->data.file, &info) == 0)
-        plan->data_bytes = (int64_t)info.st_size;
+    for (int f = 0; f < apd_dataset_files(run->dataset); f++) {
+        struct stat info;
+        if (stat(apd_dataset_file(run->dataset, f)->path, &info) == 0)
+            plan->data_bytes += (int64_t)info.st_size;
+    }
     apd_memory_facts facts = {
         .layout = apd_network_layout(run->network),
         .batch = described->training.batch,

@@ -35,6 +35,13 @@ static const char *file_name(const char *path) {
     return slash != NULL ? slash + 1 : path;
 }
 
+static void put_data(FILE *page, const apd_description *description) {
+    const int more = description->data.file_count + description->data.added_count - 1;
+    apd_html_text(page, file_name(description->data.files[0]));
+    if (more > 0)
+        (void)fprintf(page, " and %d more", more);
+}
+
 static void head_run(const apd_report_run *run, FILE *page) {
     const apd_result *result = run->result;
     apd_html_text(page, result->method != NULL ? result->method : "?");
@@ -42,7 +49,7 @@ static void head_run(const apd_report_run *run, FILE *page) {
                   apd_count(result->tasks > 0 ? result->tasks : run->standing.tasks, "task").text);
     if (result->description != NULL) {
         (void)fputs(" of ", page);
-        apd_html_text(page, file_name(result->description->data.file));
+        put_data(page, result->description);
         (void)fprintf(page, ", seed %" PRIu64, result->description->seed);
     }
     if (!isnan(result->ranks))
@@ -69,7 +76,7 @@ static void head_runs(const apd_report *report, FILE *page) {
         return;
     (void)fprintf(page, ": %s, %s of ", apd_count(group->line_count, "line").text,
                   apd_count(group->tasks, "task").text);
-    apd_html_text(page, file_name(report->runs[group->lines[0].runs[0]].result->description->data.file));
+    put_data(page, report->runs[group->lines[0].runs[0]].result->description);
     (void)fprintf(page, ", %s", apd_count(report->set.tables[group->table].side.order_count, "order").text);
 }
 

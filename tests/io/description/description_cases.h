@@ -13,7 +13,8 @@
 
 static const char *const everything =
     "name: many\noutput: out/many\nseed: 18446744073709551615\ninit: runs/a b\nshards: 4\nblas_threads: 2\n"
-    "data: {file: /x y.h5, normalise: unit, validation: 0.25, flip: true, shift: 4}\n"
+    "data: {file: [/x y.h5, /z.h5], added: [/w.h5], normalise: unit, validation: 0.25, flip: true, shift: "
+    "4}\n"
     "stream:\n"
     "  kind: list\n"
     "  classes: [[0, 1], [2, 3, 4], [7]]\n"
@@ -21,6 +22,8 @@ static const char *const everything =
     "  order: [2, 0, 1]\n"
     "  rotation_step: -7.5\n"
     "  forget: [2, 1]\n"
+    "  added: [[9], [10, 8]]\n"
+    "  added_names: [one, 'two: \"']\n"
     "network:\n"
     "  layers:\n"
     "    - conv: {units: 20, kernel: [5, 3], stride: 2, padding: valid}\n"

@@ -62,7 +62,16 @@ static void parse_every_key_sets_every_field(void **state) {
     assert_true(d->method.consolidate_every == 5 && d->method.clusters_added == 3 && d->method.beta == 0.25);
     assert_true(d->method.merge == APD_MERGES_PLAIN && d->method.cluster_start == APD_START_SPECTRAL &&
                 d->method.gram == APD_METHOD_GRAM_DISTRIBUTED);
-    assert_string_equal(d->data.file, "/x y.h5");
+    assert_int_equal(d->data.file_count, 2);
+    assert_string_equal(d->data.files[0], "/x y.h5");
+    assert_string_equal(d->data.files[1], "/z.h5");
+    assert_int_equal(d->data.added_count, 1);
+    assert_string_equal(d->data.added[0], "/w.h5");
+    assert_int_equal(d->stream.added_lists, 2);
+    assert_true(d->stream.added_counts[0] == 1 && d->stream.added[0][0] == 9);
+    assert_true(d->stream.added_counts[1] == 2 && d->stream.added[1][1] == 8);
+    assert_int_equal(d->stream.added_name_count, 2);
+    assert_string_equal(d->stream.added_names[1], "two: \"");
     assert_true(d->data.normalise == APD_NORMALISE_UNIT && d->data.validation == 0.25);
     assert_true(d->data.flip && d->data.shift == 4);
     assert_true(d->stream.kind == APD_STREAM_LIST && d->stream.turns == 4);
@@ -200,7 +209,7 @@ static void parse_settings_come_on_top_in_order(void **state) {
     assert_true(d->stream.order_count == 2 && d->stream.order[0] == 1);
     assert_true(d->network.width_count == 3 && d->network.widths[2] == 5 && d->network.layer_count == 6);
     assert_string_equal(d->output, "runs/other");
-    assert_string_equal(d->data.file, "/a=b.h5");
+    assert_string_equal(d->data.files[0], "/a=b.h5");
     apd_description_destroy(d);
 }
 
@@ -346,7 +355,7 @@ static void check_round_trip(const char *text, const char *setting) {
     assert_true(apd_description_digest(first) == apd_description_digest(second));
     assert_string_equal(first->name, second->name);
     assert_string_equal(first->output, second->output);
-    assert_string_equal(first->data.file, second->data.file);
+    assert_string_equal(first->data.files[0], second->data.files[0]);
     assert_string_equal(first->network.preset, second->network.preset);
     assert_int_equal(first->network.layer_count, second->network.layer_count);
     assert_memory_equal(first->network.layers, second->network.layers,
@@ -446,6 +455,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                   "training.label_smoothing=0.1",
                                   "training.teachers=[a]",
                                   "init=runs/a",
+                                  "stream.added=[[1]]",
                                   "training.distillation=0.25",
                                   "training.temperature=1",
                                   "training.beta1=0.8",
@@ -457,6 +467,7 @@ static void digest_changes_with_values_that_results_depend_on(void **state) {
                                      "log.interval=7",
                                      "log.stall_seconds=7",
                                      "data.file=/moved.h5",
+                                     "data.file=[/moved.h5, /more.h5]",
                                      "method.lambda1=0.001",
                                      "training.epochs=20"};
     apd_description *plain = parse_good(SMALLEST);
@@ -548,7 +559,7 @@ static void read_resolves_data_file_beside_description_or_in_working_folder(void
         if (apd_description_read("study/mine.yaml", &cases[i].file, 1, &d, &error) != APD_OK)
             fail_msg("%s", error.message);
         (void)snprintf(expected, sizeof expected, "%s/%s", made->path, cases[i].path);
-        assert_string_equal(d->data.file, expected);
+        assert_string_equal(d->data.files[0], expected);
         assert_string_equal(d->name, "mine");
         apd_description_destroy(d);
     }
