@@ -177,7 +177,7 @@ case_refused() {
     prepare
     ranks 2 train run.yaml >log.txt 2>&1 || fail "$(cat log.txt)"
     sha256sum run/checkpoint.h5 run/run.yaml run/status.json >before.txt
-    extend=(ranks 2 extend run)
+    extend=("$APD" extend run)
     "$APD" generate --classes 4 --train 9 --test 3 --size 18 --output large.h5 >/dev/null
     "$APD_PYTHON" - <<'PYTHON'
 import h5py, numpy as np
@@ -210,7 +210,7 @@ PYTHON
     refused 2 "bad.yaml: method.lambda1 is the run's" "${extend[@]}" bad.yaml
     tasks more.h5 "classes_per_task: 3" "training: {epochs: 1}"
     refused 2 "method.polish_epochs is 1; less than training.epochs (1) is needed" "${extend[@]}" bad.yaml
-    refused 74 "nobody" ranks 2 extend nobody tasks.yaml
+    refused 74 "nobody" "$APD" extend nobody tasks.yaml
     sha256sum -c --quiet before.txt || fail "a refused extension changed the run"
     # a data file that is another one, or gone
     cp glyphs.h5 kept.h5
@@ -224,25 +224,25 @@ PYTHON
     # the added file, too
     cp more.h5 kept.h5
     "$APD" generate --classes 9 --train 20 --test 7 --size 16 --seed 6 --output more.h5 >/dev/null
-    refused 65 "not the data that" ranks 2 evaluate run --set data.file=glyphs.h5
-    refused 65 "not the data that" ranks 2 train run.yaml
+    refused 65 "not the data that" "$APD" evaluate run --set data.file=glyphs.h5
+    refused 65 "not the data that" "$APD" train run.yaml
     mv kept.h5 more.h5
     ranks 2 evaluate run --set data.file=glyphs.h5 | grep -q 'all as recorded' || fail "evaluate"
     # by description
-    refused 65 "it holds the same data as" ranks 2 train run.yaml --set "data.file=[glyphs.h5, glyphs.h5]" --set output=new
-    refused 2 "stream.added is" ranks 2 train run.yaml "${added[@]}" --set "stream.added=[[1]]"
-    refused 2 "data.added is for the tasks of stream.added" ranks 2 train run.yaml "${added[@]}" --set output=new
-    refused 2 "stream.added_names has 2 names; 1 are needed" ranks 2 train run.yaml "${added[@]}" --set "stream.added=[[1]]" \
+    refused 65 "it holds the same data as" "$APD" train run.yaml --set "data.file=[glyphs.h5, glyphs.h5]" --set output=new
+    refused 2 "stream.added is" "$APD" train run.yaml "${added[@]}" --set "stream.added=[[1]]"
+    refused 2 "data.added is for the tasks of stream.added" "$APD" train run.yaml "${added[@]}" --set output=new
+    refused 2 "stream.added_names has 2 names; 1 are needed" "$APD" train run.yaml "${added[@]}" --set "stream.added=[[1]]" \
         --set "stream.added_names=[a, b]" --set output=new
-    refused 2 "stream.added[0] has class 21, but" ranks 2 train run.yaml "${added[@]}" --set "stream.added=[[21]]" --set output=new
-    refused 2 "tasks were added behind these" ranks 2 train run.yaml --set stream.tasks=4
+    refused 2 "stream.added[0] has class 21, but" "$APD" train run.yaml "${added[@]}" --set "stream.added=[[21]]" --set output=new
+    refused 2 "tasks were added behind these" "$APD" train run.yaml --set stream.tasks=4
     # a run in training
     : >log.txt
     in_background 2 --set training.epochs=150 --set "output=$work/long"
     wait_for '"place": *1' long/metrics.jsonl
     kill -USR1 "$job"
     ended 75
-    refused 2 "1 of 3 tasks are finished" ranks 2 extend long tasks.yaml
+    refused 2 "1 of 3 tasks are finished" "$APD" extend long tasks.yaml
 }
 
 # MNIST and Fashion-MNIST as one stream of 20 classes: as a list, and one after the other.
