@@ -57,7 +57,7 @@ apd_ping apd_ping_measure(const apd_team *team) {
     }
     free(buffer);
     found.latency = median(small);
-    found.bandwidth = LARGE_BYTES / median(large);
+    found.bandwidth = (double)LARGE_BYTES / median(large);
     found.barrier = median(barriers);
     found.between_nodes = team->node_of[0] != team->node_of[team->size - 1];
     apd_team_broadcast(team, &found, (int64_t)sizeof found);

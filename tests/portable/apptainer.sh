@@ -47,7 +47,7 @@ inside() {
     cp "$work/sections/$1-$2.sh" "$work/$1/section.sh"
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --propagation private sh -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && cp /etc/resolv.conf "$1/etc/" &&
-        exec chroot "$1" /bin/sh /section.sh' _ "$work/$1" >"$work/out" 2>&1 || fail "%$2 of the stage $1"
+        exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/sh /section.sh' _ "$work/$1" >"$work/out" 2>&1 || fail "%$2 of the stage $1"
 }
 
 mkdir "$work/build/source"
