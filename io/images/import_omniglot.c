@@ -202,7 +202,7 @@ static apd_status read_all(const char *path, omniglot *found, apd_dataset_conten
             trees[0], trees[1]);
     if (classes != CHARACTERS)
         apd_warn("%s: the number of characters is %" PRId64 "; Omniglot has %d", path, classes, CHARACTERS);
-    for (int split = 0; split < APD_SPLITS; split++)
+    for (apd_split split = 0; split < APD_SPLITS; split++)
         APD_TRY(
             apd_content_allocate(path, content, split, classes * images_of(found->how, split), true, error));
     for (int64_t class = 0; class < classes; class ++) {

@@ -23,15 +23,21 @@ cd "$work"
 
 # EasyBuild wants the file's name to be made of name, version and toolchain
 easyconfig=$(echo "$packages"/apd-*.eb)
-python3 - "$easyconfig" "$version" <<'PYTHON' || fail "the EasyBuild recipe"
+python3 - "$easyconfig" "$version" "$repository/jobs" >sanity.sh <<'PYTHON' || fail "the EasyBuild recipe"
 import os, sys
-path, version = sys.argv[1:]
+path, version, jobs = sys.argv[1:]
 given = {"SYSTEM": ("system", "system"), "SOURCE_TAR_GZ": "%(name)s-%(version)s.tar.gz"}
 exec(compile(open(path).read(), path, "exec"), given)
 assert given["version"] == version, given["version"]
 chain = given["toolchain"]
 assert os.path.basename(path) == f"apd-{version}-{chain['name']}-{chain['version']}.eb", path
+for command in given["sanity_check_commands"]:
+    print(command.replace("%(installdir)s/share/apd/jobs", jobs).replace("%(builddir)s", "."))
 PYTHON
+mkdir bin
+ln -s "$APD" bin/apd
+PATH=$work/bin:$PATH sh -e sanity.sh >out.txt 2>&1 || fail "EasyBuild's sanity check: $(cat out.txt)"
+grep -q 'every digest is right' out.txt || fail "EasyBuild's sanity check verified nothing"
 if command -v eb >/dev/null; then
     export EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES=1 EASYBUILD_PREFIX=$work/eb
     eb --dry-run --robot "$packages" "$easyconfig" >out.txt 2>&1 || fail "eb: $(tail -5 out.txt)"
@@ -49,8 +55,6 @@ for section in sections/*.sh; do
     ! command -v shellcheck >/dev/null || shellcheck -s dash "$section" || fail "$section"
 done
 # %test as it stands, with this program
-mkdir bin
-ln -s "$APD" bin/apd
 sed "s|/usr/share/apd/jobs|$repository/jobs|" sections/final-test.sh >test.sh
 PATH=$work/bin:$PATH sh test.sh >out.txt 2>&1 || fail "the test of apd.def: $(cat out.txt)"
 grep -q 'every digest is right' out.txt || fail "the test of apd.def verified nothing"
