@@ -7,7 +7,12 @@
 #include "io/checkpoint/state.h"
 #include "network/layout.h"
 
-enum { APD_MOST_BLOCKS = 4096, APD_MOST_TRAINING_ARRAYS = 65536, APD_MOST_SHARED_ARRAYS = 8 };
+enum {
+    APD_MOST_BLOCKS = 4096,
+    APD_MOST_TRAINING_ARRAYS = 65536,
+    APD_MOST_SHARED_ARRAYS = 8,
+    APD_MOST_KEY_BYTES = 1024
+};
 
 /* Names are unique and plain, and the numbers of `tasks` tasks together stay far below 2^63. */
 const char *apd_claims_of_layout(const apd_layout *layout, int64_t tasks);

@@ -28,6 +28,7 @@ static void print_root(FILE *file) {
     print_lists(file, "");
     print_fields(file, "layout", &layout_table, "(B)");
     print_fields(file, "shared_arrays", &shared_table, "(arrays)");
+    print_fields(file, "keys", &key_table, NULL);
     print_fields(file, "records", &record_table, "(T)");
     print_lists(file, "records");
     print_lists(file, "accuracy");

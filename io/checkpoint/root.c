@@ -109,6 +109,10 @@ static void describe_shared_arrays(apd_root *root) {
     add_columns(root, &shared_table, root->state->shared_arrays, root->state->shared_array_count);
 }
 
+static void describe_keys(apd_root *root) {
+    add_fields(root, &key_table, root->state);
+}
+
 static void describe_records(apd_root *root) {
     const apd_run_state *state = root->state;
     int64_t tasks = state->task_count, body = root->layout->block_count - 1, classes = 0, n = 0;
@@ -291,6 +295,13 @@ static apd_status read_layout(reading *r, apd_error *error) {
     return APD_OK;
 }
 
+static apd_status read_keys(reading *r, apd_error *error) {
+    APD_TRY(read_fields(r, &key_table, &r->state, error));
+    return r->state.key_width >= 1 && r->state.key_width <= APD_MOST_KEY_BYTES
+               ? APD_OK
+               : apd_part_fail(&r->in, "width", "makes no sense", error);
+}
+
 static apd_status read_shared_arrays(reading *r, apd_error *error) {
     int64_t count = APD_ANY;
     APD_TRY(read_columns(r, &shared_table, (void **)&r->state.shared_arrays, &count, error));
@@ -462,6 +473,10 @@ static bool has_shared_arrays(const apd_run_state *state, const apd_part_reader 
     return reader != NULL ? apd_part_has(reader, "shared_arrays") : state->shared_array_count > 0;
 }
 
+static bool has_keys(const apd_run_state *state, const apd_part_reader *reader) {
+    return reader != NULL ? apd_part_has(reader, "keys") : state->key_width > 0;
+}
+
 static bool is_half_way(const apd_run_state *state, const apd_part_reader *reader) {
     (void)reader;
     return state->half_way != 0;
@@ -477,6 +492,7 @@ static const struct {
     {"", NULL, describe_run, read_run},
     {"layout", NULL, describe_layout, read_layout},
     {"shared_arrays", has_shared_arrays, describe_shared_arrays, read_shared_arrays},
+    {"keys", has_keys, describe_keys, read_keys},
     {"records", NULL, describe_records, read_records},
     {"accuracy", NULL, describe_accuracy, read_accuracy},
     {"clusters", NULL, describe_clusters, read_clusters},

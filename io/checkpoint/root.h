@@ -19,7 +19,7 @@
 #include "io/checkpoint/part_reader.h"
 #include "io/checkpoint/schema.h"
 
-enum { APD_ROOT_GROUPS = 9 }; /* at most */
+enum { APD_ROOT_GROUPS = 10 }; /* at most */
 
 /* The root's groups, with the bytes of their arrays in order. */
 typedef struct apd_root {

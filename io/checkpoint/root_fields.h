@@ -75,6 +75,9 @@ static const field index_fields[] = {
 static const field shared_fields[] = {
     TEXT(apd_shared_name, name, "the arrays beside sigma in `/shared/NAME`; only where there are some"),
 };
+static const field key_fields[] = {
+    INNER(apd_run_state, APD_I32, key_width, "width", "K, bytes of a class's key; only with stream.keys"),
+};
 static const field part_fields[] = {
     FIELD(apd_part_record, APD_I32, commit, "that wrote the part"),
     FIELD(apd_part_record, APD_I32, part, "of that commit, from 0"),
@@ -107,6 +110,7 @@ static const table layout_table = TABLE(layout_fields, apd_block);
 static const table record_table = TABLE(record_fields, apd_task_record);
 static const table index_table = TABLE(index_fields, apd_home);
 static const table shared_table = TABLE(shared_fields, apd_shared_name);
+static const table key_table = TABLE(key_fields, apd_run_state);
 static const table part_table = TABLE(part_fields, apd_part_record);
 static const table training_table = TABLE(training_fields, apd_training_state);
 static const table array_table = TABLE(array_fields, apd_training_array);

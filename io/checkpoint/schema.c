@@ -13,6 +13,7 @@
 #define RAW(m)          APD_F32, APD_RAW, MEMBER(float, m)
 #define HALF(m)         APD_F32, APD_HALF, MEMBER(float, m)
 #define BITS(m)         APD_U8, APD_RAW, MEMBER(uint8_t, m)
+#define KEY(m)          APD_U8, APD_RAW, MEMBER(uint8_t, m)
 #define ENDS            APD_I64, APD_PART, MEMBER(int64_t, tau.offsets)
 #define COLUMNS         APD_I32, APD_PART, MEMBER(int32_t, tau.columns)
 #define CODE            APD_F32, APD_CODE, MEMBER(float, tau.values)
@@ -28,6 +29,8 @@ const apd_array apd_task_arrays[] = {
     {"bits", APD_BODY, APD_BITS, APD_SUBNET, BITS(bits), "1: theta is sigma, 0: theta is 0"},
     {"head/weight", APD_HEAD, APD_COLS, APD_ALL, HALF(dense), "the head's weights"},
     {"head/bias", APD_HEAD, APD_ONE, APD_ALL, HALF(bias), "the head's biases"},
+    {"key", APD_HEAD, APD_KEYS, APD_ALL, KEY(key),
+     "what the images of each class look like (below); only with stream.keys"},
 };
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 const int apd_task_array_count = COUNT(apd_task_arrays);
@@ -112,7 +115,7 @@ static table table_of(apd_item_kind kind) {
 
 /* An item without arrays, with room for them. */
 static apd_item begin_item(apd_item_key key, const apd_layout *layout, const apd_run_state *state) {
-    apd_item item = {.key = key, .layout = layout, .half = state->half != 0};
+    apd_item item = {.key = key, .layout = layout, .half = state->half != 0, .key_width = state->key_width};
     int64_t most = table_of(key.kind).count + state->shared_array_count;
     if (key.kind == APD_ITEM_TRAINING)
         most = state->training.array_count;
@@ -139,7 +142,7 @@ static void add_table(apd_item *item, apd_storage storage, apd_task_block *block
         const apd_array *row = &from.rows[a];
         if (item->key.kind != APD_ITEM_TASK)
             add_array(item, row, row->name, one, one + 1)->view = blocks;
-        else if ((row->tasks & (1u << storage)) == 0)
+        else if ((row->tasks & (1u << storage)) == 0 || (row->extent == APD_KEYS && item->key_width == 0))
             continue;
         else if (row->blocks == APD_HEAD)
             add_array(item, row, row->name, head, head + 1)->view = blocks + head;
@@ -267,6 +270,8 @@ apd_rows apd_item_rows(const apd_item *item, int block, apd_rows rows) {
 static int64_t width_of(const apd_item *item, const apd_item_array *array, int block) {
     if (array->array.extent == APD_BITS)
         return apd_bit_bytes(item->layout->blocks[block].cols);
+    if (array->array.extent == APD_KEYS)
+        return item->key_width;
     if (array->array.extent != APD_COLS)
         return 1;
     return array->width > 0 ? array->width : item->layout->blocks[block].cols;
@@ -360,7 +365,8 @@ apd_shape apd_item_shape(const apd_item *item, int index, int64_t code) {
     if (array->array.encoding == APD_HALF && item->half)
         shape.number = APD_F16;
     shape.extents[0] = numbers;
-    if (array->array.extent == APD_COLS && array->end == array->first + 1) {
+    if ((array->array.extent == APD_COLS || array->array.extent == APD_KEYS) &&
+        array->end == array->first + 1) {
         shape.rank = 2;
         shape.extents[0] = rows;
         shape.extents[1] = width_of(item, array, array->first);
@@ -492,6 +498,8 @@ static const char *shape_of(const apd_array *array, bool several) {
     };
     if (array->encoding == APD_CODE)
         return "(bytes)";
+    if (array->extent == APD_KEYS)
+        return "(classes, K)";
     return array->blocks == APD_HEAD ? array->extent == APD_ONE ? "(classes)" : "(classes, C)"
                                      : shapes[several][array->extent];
 }

@@ -30,6 +30,7 @@ typedef enum apd_extent {
     APD_ONE, /* one number; in the file: (sum of R) */
     APD_COLS, /* as many as the block has columns; in the file (R, C), or flat where there are several blocks */
     APD_BITS,   /* bits of as many, in whole bytes; in the file flat, (sum of R * bytes) */
+    APD_KEYS,   /* bytes of a key, the same in all tasks of a run; no array where that is 0 */
     APD_ENDS,   /* where its entries end */
     APD_ENTRIES /* a number an entry */
 } apd_extent;
@@ -96,6 +97,7 @@ typedef struct apd_item {
     const apd_layout *layout;
     int classes;          /* rows of the head in use */
     bool half;            /* HALF arrays have 16 bits in the file */
+    int key_width;        /* of KEYS */
     const apd_rows *held; /* (B): the rows that views hold */
     int count;
     apd_item_array *arrays; /* (count), owned */

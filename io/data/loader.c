@@ -266,12 +266,19 @@ int64_t apd_train_set_shard_count(const apd_train_set *set, int shard) {
     return part_of(set, shard)->count;
 }
 
-int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image) {
+const uint8_t *apd_train_set_stored(const apd_train_set *set, int shard, int64_t index, int32_t *label) {
     const shard_part *part = part_of(set, shard);
     APD_ASSERT(index >= 0 && index < part->count);
     int64_t slot = part->first + index;
-    apd_pixels_gather(&set->pixels, set->images + slot * set->image_bytes, (apd_augmentation){0}, image);
-    return set->labels[slot];
+    *label = set->labels[slot];
+    return set->images + slot * set->image_bytes;
+}
+
+int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image) {
+    int32_t label;
+    const uint8_t *stored = apd_train_set_stored(set, shard, index, &label);
+    apd_pixels_gather(&set->pixels, stored, (apd_augmentation){0}, image);
+    return label;
 }
 
 void apd_train_set_teach(apd_train_set *set, float *taught, int classes) {
@@ -353,6 +360,12 @@ int64_t apd_eval_set_count(const apd_eval_set *set) {
 
 int apd_eval_set_chunks(const apd_eval_set *set) {
     return set->chunks;
+}
+
+int64_t apd_eval_set_stored(const apd_eval_set *set, const uint8_t **images, const int32_t **labels) {
+    *images = set->images;
+    *labels = set->labels;
+    return set->slot_count;
 }
 
 int apd_eval_set_gather(const apd_eval_set *set, int chunk, float *images, int32_t *labels) {

@@ -42,6 +42,9 @@ int apd_train_set_gather(apd_train_set *set, int shard, int epoch, int step, flo
 int64_t apd_train_set_shard_count(const apd_train_set *set, int shard);
 int32_t apd_train_set_image(const apd_train_set *set, int shard, int64_t index, float *image);
 
+/* The same sample as stored, after the task's transform: (C, H, W) of uint8 or float32, the set's. `*label` is set. */
+const uint8_t *apd_train_set_stored(const apd_train_set *set, int shard, int64_t index, int32_t *label);
+
 /* What teachers say of this rank's samples, shard after shard in the order of apd_train_set_image: probabilities (samples,
  * classes), which become the set's. */
 void apd_train_set_teach(apd_train_set *set, float *taught, int classes);
@@ -59,5 +62,9 @@ int apd_eval_set_chunks(const apd_eval_set *set);    /* this rank's chunks */
 
 /* Gather this rank's chunk `chunk`: images (n, C, H, W) and labels (n). Returns n. */
 int apd_eval_set_gather(const apd_eval_set *set, int chunk, float *images, int32_t *labels);
+
+/* All of this rank's images as stored, after the task's transform: (n, C, H, W) of uint8 or float32, and labels (n), the set's.
+ * Returns n. */
+int64_t apd_eval_set_stored(const apd_eval_set *set, const uint8_t **images, const int32_t **labels);
 
 #endif

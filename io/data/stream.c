@@ -464,6 +464,9 @@ apd_status apd_stream_create(const apd_description *description, const apd_datas
                 .classes = apd_dataset_classes(dataset, files),
                 .superclasses = apd_dataset_superclasses(dataset, files),
                 .error = error};
+    if (description->stream.keys && dataset->is_float)
+        return apd_fail(error, APD_ERROR_USAGE, "%s: stream.keys needs images of uint8; these are float32",
+                        dataset->path);
     m.stream = apd_allocate(1, sizeof *m.stream, "the stream");
     for (int split = 0; split < APD_SPLITS; split++) {
         m.images[split] = apd_allocate(dataset->classes, sizeof *m.images[split], "the images a class");

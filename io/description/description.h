@@ -85,6 +85,7 @@ typedef struct apd_description {
         int64_t class_seed;   /* SPLIT: -1 keeps the classes in order; SUBSETS: -1 is 0 */
         int turns;            /* 1, 2 or 4 */
         double rotation_step; /* ROTATION: degrees */
+        bool keys;            /* tasks keep what their classes look like (io/data/key.h) */
         apd_order_kind order_kind;
         char order_letter;   /* LETTER: A .. E */
         uint64_t order_seed; /* SEED */

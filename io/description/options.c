@@ -95,6 +95,9 @@ const apd_option apd_options[] = {
     {"stream.rotation_step", APD_KIND_REAL, AT(stream.rotation_step), .minimum = -360, .maximum = 360,
      .initial = "5", .counts = true,
      .help = "Degrees from one task to the next with stream.kind rotation."},
+    {"stream.keys", APD_KIND_SWITCH, AT(stream.keys), .initial = "false", .counts = true,
+     .help = "Each task keeps in at most 768 bytes a class what its images look like, by which apd predict and apd evaluate "
+             "--task auto guess the task of an image; images must be uint8."},
     {"stream.order", APD_KIND_ORDER, AT(stream.order), .maximum = INT_MAX, .initial = "A", .counts = true,
      .help = "Order of the tasks: A as described, B to E the published orders of 10 or 20 tasks, \"seed N\" a "
              "random one."},

@@ -62,6 +62,9 @@ static void make_room(apd_decomposition *decomposition, const apd_run_state *sta
             record->class_count == 0
                 ? NULL
                 : apd_task_part_create(decomposition, record->class_count, (apd_storage)record->storage);
+        if (part != NULL && state->key_width > 0)
+            part->blocks[body].key =
+                apd_allocate(apd_local_rows(decomposition, body) * state->key_width, 1, "a task's keys");
         for (int b = 0; b < body && part != NULL; b++)
             part->blocks[b].group = record->groups != NULL ? record->groups[b] : -1;
         apd_decomposition_append(decomposition, part);

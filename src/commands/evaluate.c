@@ -3,15 +3,19 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "commands/commands.h"
+#include "commands/evaluate_auto.h"
 #include "engine/evaluator.h"
 #include "engine/run.h"
 #include "io/system/json.h"
+#include "trained/guess.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct evaluate_options {
     apd_cli_list settings;
+    const char *task;
     bool json;
 } evaluate_options;
 
@@ -22,6 +26,11 @@ static const apd_cli_option table[] = {
      .argument = "KEY=VALUE",
      .help = "override the run's description, for example data.file; may be repeated",
      APD_CLI_COLLECTS(evaluate_options, settings)},
+    {.name = "task",
+     .argument = "auto",
+     .help = "measure as if nobody said which task an image belongs to, too, and what it costs (needs "
+             "stream.keys)",
+     APD_CLI_HOLDS(evaluate_options, task)},
     {.name = "json", .help = "print a JSON object instead", APD_CLI_SETS(evaluate_options, json)},
     {0},
 };
@@ -76,41 +85,51 @@ static findings find(const apd_run *run, const double *measured) {
     return found;
 }
 
-static void print_json(const apd_run *run, const double *measured, const findings *found) {
-    apd_json json = {.file = stdout};
-    apd_json_begin_object(&json, NULL);
-    apd_json_text(&json, "checkpoint", run->checkpoint);
-    apd_json_text(&json, "evaluate", run->stream->measured == APD_PART_TEST ? "test" : "validation");
-    apd_json_begin_array(&json, "tasks");
+/* All but the object's end. */
+static void print_json(const apd_run *run, const double *measured, const findings *found, apd_json *json) {
+    apd_json_begin_object(json, NULL);
+    apd_json_text(json, "checkpoint", run->checkpoint);
+    apd_json_text(json, "evaluate", run->stream->measured == APD_PART_TEST ? "test" : "validation");
+    apd_json_begin_array(json, "tasks");
     for (int t = 0; t < run->state.task_count; t++) {
         if (isnan(measured[t]))
             continue;
         double recorded = run->state.accuracies.now[t];
-        apd_json_begin_object(&json, NULL);
-        apd_json_integer(&json, "place", t);
-        apd_json_integer(&json, "task", run->state.records[t].id);
-        apd_json_text(&json, "name", run->state.records[t].name);
-        apd_json_number(&json, "recorded", recorded);
-        apd_json_number(&json, "measured", measured[t]);
-        apd_json_flag(&json, "differs", !equals(measured[t], recorded));
-        apd_json_end(&json);
+        apd_json_begin_object(json, NULL);
+        apd_json_integer(json, "place", t);
+        apd_json_integer(json, "task", run->state.records[t].id);
+        apd_json_text(json, "name", run->state.records[t].name);
+        apd_json_number(json, "recorded", recorded);
+        apd_json_number(json, "measured", measured[t]);
+        apd_json_flag(json, "differs", !equals(measured[t], recorded));
+        apd_json_end(json);
     }
-    apd_json_end(&json);
-    apd_json_number(&json, "average_accuracy", found->average);
-    apd_json_integer(&json, "different", found->different);
-    apd_json_end(&json);
+    apd_json_end(json);
+    apd_json_number(json, "average_accuracy", found->average);
+    apd_json_integer(json, "different", found->different);
 }
 
-static apd_status evaluate(apd_run *run, bool as_json, findings *found, apd_error *error) {
+static apd_status evaluate(apd_run *run, const evaluate_options *options, findings *found, apd_error *error) {
+    const bool as_json = options->json, guesses = options->task != NULL;
+    apd_json json = {.file = stdout};
+    if (guesses && strcmp(options->task, "auto") != 0)
+        return apd_fail(error, APD_ERROR_USAGE, "--task %s: evaluate measures all tasks; auto is needed",
+                        options->task);
+    if (guesses)
+        APD_TRY(apd_guess_check(&run->state, run->checkpoint, error));
     double *measured = apd_allocate(run->state.task_count, sizeof *measured, "accuracies");
     apd_status status = evaluate_all(run, !as_json, measured, error);
     *found = find(run, measured);
     if (status == APD_OK && apd_run_speaks(run) && as_json)
-        print_json(run, measured, found);
+        print_json(run, measured, found, &json);
     else if (status == APD_OK && apd_run_speaks(run) && found->tasks > 0)
         (void)printf("average accuracy %.2f %% over %s; %s\n", 100.0 * found->average,
                      apd_count(found->tasks, "task").text,
                      found->different == 0 ? "all as recorded" : "some differ from the recorded ones");
+    if (status == APD_OK && guesses)
+        status = apd_evaluate_auto(run, as_json ? &json : NULL, error);
+    if (status == APD_OK && apd_run_speaks(run) && as_json)
+        apd_json_end(&json);
     free(measured);
     return status;
 }
@@ -124,7 +143,7 @@ static apd_status run_evaluate(const void *given, int count, const char *const *
     if (status == APD_OK)
         status = apd_run_open(&run, arguments[0], options->settings.values, options->settings.count, error);
     if (status == APD_OK)
-        status = evaluate(&run, options->json, &found, error);
+        status = evaluate(&run, options, &found, error);
     if (status == APD_OK && found.different > 0)
         status = apd_fail(
             error, APD_ERROR_DATA,

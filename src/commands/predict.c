@@ -6,7 +6,7 @@
 #include "engine/run.h"
 #include "io/system/csv.h"
 #include "io/system/json.h"
-#include "trained/trained.h"
+#include "trained/guess.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static const predict_options defaults = {.top = "3"};
 static const apd_cli_option table[] = {
     {.name = "task",
      .argument = "TASK",
-     .help = "the task's number or name (required)",
+     .help = "the task's number or name, or auto: guessed for each image (needs stream.keys); required",
      APD_CLI_HOLDS(predict_options, task)},
     {.name = "resize",
      .help =
@@ -185,6 +185,97 @@ static apd_status predict_task(const apd_team *team, const apd_trained_run *file
     return status;
 }
 
+#define PORTION_BYTES (INT64_C(64) << 20)
+
+/* --- any task ------------------------------------------------------------------------------------------------------- */
+
+static void print_guess(const apd_trained_run *file, const predict_options *options, const char *name,
+                        const apd_guess *guess) {
+    const apd_task_record *record = &file->state->records[guess->place];
+    char room[32];
+    const char *class = apd_trained_run_class_name(file, guess->number, room);
+    if (options->csv) {
+        apd_csv_text(stdout, name);
+        (void)printf(",%d,%d,", record->id, guess->number);
+        apd_csv_text(stdout, class);
+        (void)printf(",%.9g\n", (double)guess->probability);
+    } else if (options->json) {
+        apd_json json = {.file = stdout, .line = true};
+        apd_json_begin_object(&json, NULL);
+        apd_json_text(&json, "image", name);
+        apd_json_integer(&json, "task", record->id);
+        apd_json_integer(&json, "class", guess->number);
+        apd_json_text(&json, "name", class);
+        apd_json_number(&json, "probability", (double)guess->probability);
+        apd_json_end(&json);
+    } else {
+        (void)printf("%-32s  %-24s  %-16s %6.2f %%\n", apd_utf8_shown(name).text,
+                     apd_utf8_shown(record->name).text, apd_utf8_shown(class).text,
+                     100.0 * (double)guess->probability);
+    }
+}
+
+/* The layout is every task's, and applied; permutations and rotations are a task's own: images come with them. A rank takes its
+ * share of them at once, up to 64 MB: networks are read once a portion. Collective. */
+static apd_status guess_all(const apd_team *team, const apd_trained_run *file, const predict_options *options,
+                            const apd_predict_images *images, apd_guesser *guesser, apd_error *error) {
+    const apd_transform_spec spec = {.shape = file->shape,
+                                     .scrambled = file->description->data.layout == APD_LAYOUT_SCRAMBLED,
+                                     .turns = 1};
+    const int64_t bytes = (int64_t)file->shape.channels * file->shape.height * file->shape.width;
+    int64_t ranks = apd_team_size(team), printed = 0, portion = (images->count + ranks - 1) / ranks;
+    portion = portion < PORTION_BYTES / bytes + 1 ? portion : PORTION_BYTES / bytes + 1;
+    uint8_t *batch = apd_allocate(portion, (size_t)bytes, "images to predict");
+    uint8_t *stored = apd_allocate(1, (size_t)bytes, "an image to predict");
+    apd_guess *guesses = apd_allocate(portion, sizeof *guesses, "guesses");
+    apd_guess_times times = {0};
+    apd_transform *transform = apd_transform_create(&spec);
+    apd_status status = APD_OK;
+    for (int64_t begin = 0; begin < images->count && status == APD_OK; begin += portion * ranks) {
+        int64_t first = begin + portion * apd_team_rank(team);
+        int64_t end = first + portion < images->count ? first + portion : images->count;
+        int64_t count = end > first ? end - first : 0, total = 0;
+        void *all = NULL;
+        if (count > 0)
+            status = apd_predict_images_read(images, first, end, file, options->resize, batch, error);
+        for (int64_t i = 0; i < count && status == APD_OK; i++) {
+            memcpy(stored, batch + i * bytes, (size_t)bytes);
+            apd_transform_apply(transform, 0, stored, batch + i * bytes);
+        }
+        if (status == APD_OK)
+            status = apd_guesser_guess(guesser, batch, (int)count, guesses, &times, error);
+        status = apd_team_agree(team, status, error);
+        if (status != APD_OK)
+            break;
+        apd_team_gather(team, guesses, count * (int64_t)sizeof *guesses, &all, &total);
+        for (int64_t i = 0; all != NULL && i < total / (int64_t)sizeof *guesses; i++) {
+            char *name = apd_predict_image_name(images, printed++);
+            print_guess(file, options, name, (const apd_guess *)all + i);
+            free(name);
+        }
+        free(all);
+    }
+    apd_transform_destroy(transform);
+    free(guesses);
+    free(stored);
+    free(batch);
+    return status;
+}
+
+static apd_status predict_any(const apd_team *team, const apd_trained_run *file,
+                              const predict_options *options, const apd_predict_images *images,
+                              apd_error *error) {
+    apd_guesser *guesser = NULL;
+    apd_status status = apd_guesser_create(file, &guesser, error);
+    status = apd_team_agree(team, status, error);
+    if (status == APD_OK && apd_team_rank(team) == 0 && options->csv)
+        (void)puts("image,task,class,name,probability");
+    if (status == APD_OK)
+        status = guess_all(team, file, options, images, guesser, error);
+    apd_guesser_destroy(guesser);
+    return status;
+}
+
 static apd_status run_predict(const void *given, int count, const char *const *arguments, apd_error *error) {
     const predict_options *options = given;
     long top = 0;
@@ -194,6 +285,7 @@ static apd_status run_predict(const void *given, int count, const char *const *a
     apd_team *team = NULL;
     apd_trained_run file = {0};
     apd_predict_images images = {0};
+    const bool any = options->task != NULL && strcmp(options->task, "auto") == 0;
     apd_status status = apd_world_begin(&team, error);
     if (status == APD_OK) {
         status = apd_trained_run_open(arguments[0], false, &file, error);
@@ -202,7 +294,8 @@ static apd_status run_predict(const void *given, int count, const char *const *a
     if (status == APD_OK)
         status = apd_predict_images_find(team, arguments + 1, count - 1, &images, error);
     if (status == APD_OK)
-        status = predict_task(team, &file, options, (int)top, &images, error);
+        status = any ? predict_any(team, &file, options, &images, error)
+                     : predict_task(team, &file, options, (int)top, &images, error);
     apd_predict_images_clear(&images);
     apd_trained_run_close(&file);
     apd_team_destroy(team);
@@ -213,13 +306,14 @@ const apd_command apd_command_predict = {
     .name = "predict",
     .arguments = "RUN IMAGE...",
     .summary = "classes and probabilities of images, by the network of one task",
-    .details = "IMAGE is a PNG or JPEG file, a folder of them, an HDF5 data set (FILE.h5:/NAME; FILE.h5 is "
-               "its /test/images) of "
-               "images as\nthe run's data file has them, or - for a list of these on the standard input, one "
-               "a line. The "
-               "data file is not needed.\nThe stream's transform of the task is applied to the images: "
-               "layout, permutation or "
-               "rotation.",
+    .details =
+        "IMAGE is a PNG or JPEG file, a folder of them, an HDF5 data set (FILE.h5:/NAME; FILE.h5 is "
+        "its /test/images) of "
+        "images as\nthe run's data file has them, or - for a list of these on the standard input, one "
+        "a line. The "
+        "data file is not needed.\nThe stream's transform of the task is applied to the images: "
+        "layout, permutation or "
+        "rotation.\nWith --task auto a permutation or a rotation is not: images come as the task has them.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof defaults,

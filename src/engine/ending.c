@@ -8,6 +8,7 @@
 #include "engine/evaluator.h"
 #include "engine/fisher_pass.h"
 #include "engine/forgetting.h"
+#include "engine/keys.h"
 #include "engine/results.h"
 #include "engine/standing.h"
 #include "io/system/fault.h"
@@ -85,6 +86,7 @@ void apd_ending_begin(apd_training *training) {
                         run->description->method.ewc_images);
     (void)apd_heartbeat_phase("end task");
     apd_solver_end_task(run->solver);
+    apd_keys_keep(run, apd_batches_own(training->batches), task->class_count);
     if (recentring_is_due(run))
         recentre(training);
     apd_task_record *record = grow_state(&run->state);

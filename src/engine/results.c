@@ -202,6 +202,13 @@ static void print_task(const apd_run *run, int t, int64_t nonzeros) {
     (void)printf(" %10" PRId64 " %7.2f %9.1f\n", nonzeros, 100.0 * (double)nonzeros / dense, record->seconds);
 }
 
+static int64_t key_bytes(const apd_run_state *state) {
+    int64_t classes = 0;
+    for (int t = 0; t < state->task_count; t++)
+        classes += state->records[t].class_count;
+    return classes * state->key_width;
+}
+
 static void print_summary(const apd_run *run, const totals *all) {
     const apd_run_state *state = &run->state;
     const apd_capacity *capacity = &all->figures.capacity;
@@ -216,6 +223,10 @@ static void print_summary(const apd_run *run, const totals *all) {
                  "%.1f %%; with an ideal code of positions %.1f %%)\n",
                  100.0 * capacity->weights, 100.0 * capacity->all, 100.0 * capacity->bytes,
                  100.0 * capacity->coded);
+    if (state->key_width > 0)
+        (void)printf("keys take %.1f kB of the checkpoint, %.2f %% of one network\n",
+                     (double)key_bytes(state) / 1e3,
+                     100.0 * capacity->bytes * (double)key_bytes(state) / (double)all->figures.file_bytes);
     (void)printf("%.1f s of training for %s on %s with %s, at most %.0f MB a rank\n", all->seconds,
                  apd_count(state->task_count, "task").text, apd_count(apd_team_size(run->team), "rank").text,
                  apd_count(run->partition.shards, "shard").text, (double)all->figures.peak / 1e6);

@@ -109,6 +109,7 @@ void apd_task_part_destroy(const apd_decomposition *decomposition, apd_task_part
         free(part->blocks[b].bias);
         free(part->blocks[b].dense);
         free(part->blocks[b].bits);
+        free(part->blocks[b].key);
         apd_sparse_clear(&part->blocks[b].tau);
     }
     free(part->blocks);

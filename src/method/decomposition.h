@@ -60,6 +60,8 @@ typedef struct apd_task_block {
     float *dense;   /* (local rows, C) for the head, and of SINGLE tasks; else NULL */
     uint8_t *
         bits; /* (local rows, apd_bit_bytes(C)) of SUBNETWORK tasks, else NULL; unused bits of a row's last byte are 0 */
+    uint8_t
+        *key; /* (local rows, bytes of a key) of the head: what the classes' images look like; NULL: none */
 } apd_task_block;
 
 typedef struct apd_task_part {

@@ -69,4 +69,9 @@ const char *apd_trained_class_name(const apd_trained *trained, int c, char room[
  *   probabilities   (n, record->class_count), out; computed in double from the logits */
 void apd_trained_predict(const apd_trained *trained, const void *images, int64_t n, float *probabilities);
 
+/* The same of the n images at the places which[0], which[1], ... of `images`, which are transformed already. The bits of an image's
+ * probabilities depend on no other image. */
+void apd_trained_predict_seen(const apd_trained *trained, const void *images, const int *which, int64_t n,
+                              float *probabilities);
+
 #endif
