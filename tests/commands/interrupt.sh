@@ -184,7 +184,7 @@ methods() {
     local method count
     for method in "$@"; do
         prepare 20 "name: $method, lambda2: 100, l2t_strength: 1"
-        for count in 11 12 10 13 9; do # until the last commit before the kill is one in the middle of a task
+        for count in 11 12 10 13 9 14 8 15 16 17 18; do # until the last commit before the kill is one in the middle of a task
             rm -rf run
             APD_FAULT=kill=checkpoint.tidied:$count \
                 ranks 2 train run.yaml --set checkpoint.minutes=0.000001 >log.txt 2>&1 && fail "$method: nothing was killed"
