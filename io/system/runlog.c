@@ -179,31 +179,37 @@ static bool blank_name(char *line) {
     return true;
 }
 
-static apd_status blank_names(FILE *file, const char *path, int task, apd_error *error) {
-    char *line = NULL;
-    size_t room = 0;
-    apd_status status = APD_OK;
-    off_t place = 0;
-    for (ssize_t bytes; status == APD_OK && (bytes = getline(&line, &room, file)) >= 0; place += bytes)
+/* In the file and in its text (bytes). */
+static apd_status blank_names(int file, const char *path, char *text, int64_t bytes, int task,
+                              apd_error *error) {
+    char *line = text, *last = text + bytes;
+    for (char *end; line < last && (end = memchr(line, '\n', (size_t)(last - line))) != NULL;
+         line = end + 1) {
+        const ssize_t length = end - line;
+        *end = '\0';
         if (apd_json_find_whole(line, "task") == task && blank_name(line) &&
-            pwrite(fileno(file), line, (size_t)bytes, place) != bytes)
-            status = refused(error, "write", path);
-    if (status == APD_OK && ferror(file))
-        status = refused(error, "read", path);
-    free(line);
-    return status == APD_OK ? apd_sync_file(fileno(file), path, error) : status;
+            pwrite(file, line, (size_t)length, line - text) != length)
+            return refused(error, "write", path);
+    }
+    return apd_sync_file(file, path, error);
 }
 
 apd_status apd_runlog_forget_name(const char *folder, int task, apd_error *error) {
-    char *path = apd_join_path(folder, "metrics.jsonl");
-    apd_status status = APD_OK;
-    FILE *file = fopen(path, "r+e");
-    if (file == NULL)
-        status = errno == ENOENT ? APD_OK : refused(error, "open", path);
-    else {
-        status = blank_names(file, path, task, error);
-        (void)fclose(file);
+    char *path = apd_join_path(folder, "metrics.jsonl"), *text = NULL;
+    int64_t bytes = 0;
+    int file = -1;
+    bool there = false;
+    apd_status status = apd_file_exists(path, &there, error);
+    if (status == APD_OK && there)
+        status = apd_read_file(path, INT64_MAX, &text, &bytes, error);
+    if (text != NULL && (file = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+        status = refused(error, "open", path);
+    if (file >= 0) {
+        status = blank_names(file, path, text, bytes, task, error);
+        if (close(file) != 0 && status == APD_OK)
+            status = refused(error, "close", path);
     }
+    free(text);
     free(path);
     return status;
 }
