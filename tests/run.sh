@@ -34,4 +34,5 @@ done
     echo "tests/run.sh: continuing with what is there; CMake names what it misses."
 cmake --preset "$preset"
 cmake --build --preset "$preset"
-ctest --preset "$preset" --parallel "$(nproc)" "${labels[@]}"
+# one more than processors: many tests wait for starts, locks and signals
+ctest --preset "$preset" --parallel "$(($(nproc) + 1))" "${labels[@]}"

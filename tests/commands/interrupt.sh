@@ -85,7 +85,7 @@ case_stop_file() {
 # A run commits and stops before its time limit; started again and again it gets to its end.
 case_time_limit() {
     local began=$SECONDS starts=0 status=75 limit
-    prepare 500
+    prepare 300
     limit=$(((SECONDS - began) / 2)) # less than the run takes; at least half of a limit is worked
     [ "$limit" -ge 2 ] || limit=2
     while [ "$status" = 75 ]; do
