@@ -110,8 +110,10 @@ static void print_heading(const predict_printer *printer) {
     }
 }
 
-static void print_images(predict_printer *printer, const float *probabilities, int64_t count) {
-    int classes = printer->trained->record->class_count;
+static void print_images(void *context, const void *answers, int64_t count) {
+    predict_printer *printer = context;
+    const float *probabilities = answers;
+    const int classes = printer->trained->record->class_count;
     for (int64_t i = 0; i < count; i++, printer->printed++) {
         const float *here = probabilities + i * classes;
         char *name = apd_predict_image_name(printer->images, printer->printed);
@@ -127,20 +129,24 @@ static void print_images(predict_printer *printer, const float *probabilities, i
     }
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------------ */
+/* --- portions ------------------------------------------------------------------------------------------------------- */
 
-/* Images go to the ranks in portions of log.evaluate_batch, in turn, so that probabilities do not depend on the ranks.
- * Collective. */
-static apd_status predict_all(const apd_team *team, const apd_trained *trained,
-                              const apd_predict_images *images, predict_printer *printer, apd_error *error) {
-    const apd_trained_run *file = trained->file;
-    int64_t portion = file->description->log.evaluate_batch, ranks = apd_team_size(team);
-    portion = portion < images->count ? portion : images->count;
-    int64_t bytes = (int64_t)file->shape.channels * file->shape.height * file->shape.width;
-    bytes *= file->is_float ? (int64_t)sizeof(float) : 1;
-    int classes = trained->record->class_count;
-    uint8_t *batch = apd_allocate(portion, (size_t)bytes, "images to predict");
-    float *probabilities = apd_allocate(portion * classes, sizeof *probabilities, "probabilities");
+/* What is done with the images of a portion, and with all ranks' answers. */
+typedef struct answering {
+    int64_t portion, bytes; /* the most images of a rank at once; of an answer */
+    apd_status (*answer)(void *context, uint8_t *batch, int64_t count, void *answers, apd_error *error);
+    void (*print)(void *context, const void *answers, int64_t count); /* rank 0 */
+    void *context;
+} answering;
+
+/* Images go to the ranks in portions, in turn, and their answers are printed in the images' order. Collective. */
+static apd_status answer_all(const apd_team *team, const apd_trained_run *file,
+                             const apd_predict_images *images, bool resize, const answering *how,
+                             apd_error *error) {
+    const int64_t ranks = apd_team_size(team), portion = how->portion;
+    const int64_t pixels = (int64_t)file->shape.channels * file->shape.height * file->shape.width;
+    uint8_t *batch = apd_allocate(portion * pixels, file->is_float ? sizeof(float) : 1, "images to predict");
+    void *answers = apd_allocate(portion, (size_t)how->bytes, "predictions");
     apd_status status = APD_OK;
     for (int64_t begin = 0; begin < images->count && status == APD_OK; begin += portion * ranks) {
         int64_t first = begin + portion * apd_team_rank(team);
@@ -148,22 +154,33 @@ static apd_status predict_all(const apd_team *team, const apd_trained *trained,
         int64_t count = end > first ? end - first : 0, total = 0;
         void *all = NULL;
         if (count > 0)
-            status =
-                apd_predict_images_read(images, first, end, file, printer->options->resize, batch, error);
+            status = apd_predict_images_read(images, first, end, file, resize, batch, error);
+        if (status == APD_OK)
+            status = how->answer(how->context, batch, count, answers, error);
         status = apd_team_agree(team, status, error);
         if (status != APD_OK)
             break;
-        apd_trained_predict(trained, batch, count, probabilities);
-        apd_team_gather(team, probabilities, count * classes * (int64_t)sizeof(float), &all, &total);
+        apd_team_gather(team, answers, count * how->bytes, &all, &total);
         if (all != NULL)
-            print_images(printer, all, total / (classes * (int64_t)sizeof(float)));
+            how->print(how->context, all, total / how->bytes);
         free(all);
     }
-    free(probabilities);
+    free(answers);
     free(batch);
     return status;
 }
 
+/* --- by the network of one task --------------------------------------------------------------------------------------- */
+
+static apd_status answer_by_network(void *context, uint8_t *batch, int64_t count, void *answers,
+                                    apd_error *error) {
+    const predict_printer *printer = context;
+    (void)error;
+    apd_trained_predict(printer->trained, batch, count, answers);
+    return APD_OK;
+}
+
+/* Portions are log.evaluate_batch, so that probabilities do not depend on the ranks. */
 static apd_status predict_task(const apd_team *team, const apd_trained_run *file,
                                const predict_options *options, int top, const apd_predict_images *images,
                                apd_error *error) {
@@ -174,32 +191,60 @@ static apd_status predict_task(const apd_team *team, const apd_trained_run *file
         status = apd_trained_read(file, place, &trained, error);
     status = apd_team_agree(team, status, error);
     if (status == APD_OK) {
+        const int64_t most = file->description->log.evaluate_batch, classes = trained.record->class_count;
         predict_printer printer = {.trained = &trained, .images = images, .options = options, .top = top};
-        printer.shown = apd_allocate(trained.record->class_count, sizeof *printer.shown, "classes");
+        const answering how = {.portion = most < images->count ? most : images->count,
+                               .bytes = classes * (int64_t)sizeof(float),
+                               .answer = answer_by_network,
+                               .print = print_images,
+                               .context = &printer};
+        printer.shown = apd_allocate(classes, sizeof *printer.shown, "classes");
         if (apd_team_rank(team) == 0)
             print_heading(&printer);
-        status = predict_all(team, &trained, images, &printer, error);
+        status = answer_all(team, file, images, options->resize, &how, error);
         free(printer.shown);
     }
     apd_trained_clear(&trained);
     return status;
 }
 
+/* --- of any task ------------------------------------------------------------------------------------------------------ */
+
 #define PORTION_BYTES (INT64_C(64) << 20)
 
-/* --- any task ------------------------------------------------------------------------------------------------------- */
+typedef struct guessing {
+    const apd_trained_run *file;
+    const predict_options *options;
+    const apd_predict_images *images;
+    apd_guesser *guesser;
+    apd_transform
+        *layout;     /* every task's; permutations and rotations are a task's own: images come with them */
+    uint8_t *stored; /* an image */
+    int64_t bytes;   /* of it */
+    int64_t printed;
+} guessing;
 
-static void print_guess(const apd_trained_run *file, const predict_options *options, const char *name,
-                        const apd_guess *guess) {
-    const apd_task_record *record = &file->state->records[guess->place];
+static apd_status answer_by_guess(void *context, uint8_t *batch, int64_t count, void *answers,
+                                  apd_error *error) {
+    const guessing *g = context;
+    apd_guess_times times = {0};
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(g->stored, batch + i * g->bytes, (size_t)g->bytes);
+        apd_transform_apply(g->layout, 0, g->stored, batch + i * g->bytes);
+    }
+    return apd_guesser_guess(g->guesser, batch, (int)count, answers, &times, error);
+}
+
+static void print_guess(const guessing *g, const char *name, const apd_guess *guess) {
+    const apd_task_record *record = &g->file->state->records[guess->place];
     char room[32];
-    const char *class = apd_trained_run_class_name(file, guess->number, room);
-    if (options->csv) {
+    const char *class = apd_trained_run_class_name(g->file, guess->number, room);
+    if (g->options->csv) {
         apd_csv_text(stdout, name);
         (void)printf(",%d,%d,", record->id, guess->number);
         apd_csv_text(stdout, class);
         (void)printf(",%.9g\n", (double)guess->probability);
-    } else if (options->json) {
+    } else if (g->options->json) {
         apd_json json = {.file = stdout, .line = true};
         apd_json_begin_object(&json, NULL);
         apd_json_text(&json, "image", name);
@@ -215,66 +260,48 @@ static void print_guess(const apd_trained_run *file, const predict_options *opti
     }
 }
 
-/* The layout is every task's, and applied; permutations and rotations are a task's own: images come with them. A rank takes its
- * share of them at once, up to 64 MB: networks are read once a portion. Collective. */
-static apd_status guess_all(const apd_team *team, const apd_trained_run *file, const predict_options *options,
-                            const apd_predict_images *images, apd_guesser *guesser, apd_error *error) {
+static void print_guesses(void *context, const void *answers, int64_t count) {
+    guessing *g = context;
+    const apd_guess *guesses = answers;
+    for (int64_t i = 0; i < count; i++) {
+        char *name = apd_predict_image_name(g->images, g->printed++);
+        print_guess(g, name, &guesses[i]);
+        free(name);
+    }
+}
+
+/* A rank takes its share of the images at once, up to 64 MB: networks are read once a portion. */
+static apd_status predict_any(const apd_team *team, const apd_trained_run *file,
+                              const predict_options *options, const apd_predict_images *images,
+                              apd_error *error) {
     const apd_transform_spec spec = {.shape = file->shape,
                                      .scrambled = file->description->data.layout == APD_LAYOUT_SCRAMBLED,
                                      .turns = 1};
     const int64_t bytes = (int64_t)file->shape.channels * file->shape.height * file->shape.width;
-    int64_t ranks = apd_team_size(team), printed = 0, portion = (images->count + ranks - 1) / ranks;
-    portion = portion < PORTION_BYTES / bytes + 1 ? portion : PORTION_BYTES / bytes + 1;
-    uint8_t *batch = apd_allocate(portion, (size_t)bytes, "images to predict");
-    uint8_t *stored = apd_allocate(1, (size_t)bytes, "an image to predict");
-    apd_guess *guesses = apd_allocate(portion, sizeof *guesses, "guesses");
-    apd_guess_times times = {0};
-    apd_transform *transform = apd_transform_create(&spec);
-    apd_status status = APD_OK;
-    for (int64_t begin = 0; begin < images->count && status == APD_OK; begin += portion * ranks) {
-        int64_t first = begin + portion * apd_team_rank(team);
-        int64_t end = first + portion < images->count ? first + portion : images->count;
-        int64_t count = end > first ? end - first : 0, total = 0;
-        void *all = NULL;
-        if (count > 0)
-            status = apd_predict_images_read(images, first, end, file, options->resize, batch, error);
-        for (int64_t i = 0; i < count && status == APD_OK; i++) {
-            memcpy(stored, batch + i * bytes, (size_t)bytes);
-            apd_transform_apply(transform, 0, stored, batch + i * bytes);
-        }
-        if (status == APD_OK)
-            status = apd_guesser_guess(guesser, batch, (int)count, guesses, &times, error);
-        status = apd_team_agree(team, status, error);
-        if (status != APD_OK)
-            break;
-        apd_team_gather(team, guesses, count * (int64_t)sizeof *guesses, &all, &total);
-        for (int64_t i = 0; all != NULL && i < total / (int64_t)sizeof *guesses; i++) {
-            char *name = apd_predict_image_name(images, printed++);
-            print_guess(file, options, name, (const apd_guess *)all + i);
-            free(name);
-        }
-        free(all);
+    const int64_t ranks = apd_team_size(team), own = (images->count + ranks - 1) / ranks,
+                  most = PORTION_BYTES / bytes + 1;
+    guessing g = {.file = file, .options = options, .images = images, .bytes = bytes};
+    apd_status status = apd_guesser_create(file, &g.guesser, error);
+    status = apd_team_agree(team, status, error);
+    if (status == APD_OK) {
+        const answering how = {.portion = own < most ? own : most,
+                               .bytes = sizeof(apd_guess),
+                               .answer = answer_by_guess,
+                               .print = print_guesses,
+                               .context = &g};
+        g.layout = apd_transform_create(&spec);
+        g.stored = apd_allocate(bytes, 1, "an image to predict");
+        if (apd_team_rank(team) == 0 && options->csv)
+            (void)puts("image,task,class,name,probability");
+        status = answer_all(team, file, images, options->resize, &how, error);
+        apd_transform_destroy(g.layout);
+        free(g.stored);
     }
-    apd_transform_destroy(transform);
-    free(guesses);
-    free(stored);
-    free(batch);
+    apd_guesser_destroy(g.guesser);
     return status;
 }
 
-static apd_status predict_any(const apd_team *team, const apd_trained_run *file,
-                              const predict_options *options, const apd_predict_images *images,
-                              apd_error *error) {
-    apd_guesser *guesser = NULL;
-    apd_status status = apd_guesser_create(file, &guesser, error);
-    status = apd_team_agree(team, status, error);
-    if (status == APD_OK && apd_team_rank(team) == 0 && options->csv)
-        (void)puts("image,task,class,name,probability");
-    if (status == APD_OK)
-        status = guess_all(team, file, options, images, guesser, error);
-    apd_guesser_destroy(guesser);
-    return status;
-}
+/* --- the command ------------------------------------------------------------------------------------------------------ */
 
 static apd_status run_predict(const void *given, int count, const char *const *arguments, apd_error *error) {
     const predict_options *options = given;
