@@ -122,10 +122,12 @@ static void add_and_subtract(float *numbers, int count) {
             }
 }
 
-void apd_key_transform(apd_image_shape shape, float *features) {
+void apd_key_sums(apd_image_shape shape, const uint8_t *features, float *sums) {
     const int side = small_side(shape), count = side * side;
-    float *small = features + APD_KEY_EDGES;
-    add_and_subtract(features, APD_KEY_EDGES);
+    float *small = sums + APD_KEY_EDGES;
+    for (int k = 0; k < APD_KEY_EDGES + shape.channels * count; k++)
+        sums[k] = features[k];
+    add_and_subtract(sums, APD_KEY_EDGES);
     for (int c = 0; c < shape.channels; c++)
         add_and_subtract(small + c * count, count);
     for (int i = 0; shape.channels == 3 && i < count; i++) {

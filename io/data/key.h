@@ -30,8 +30,8 @@ int apd_key_features(apd_image_shape shape);
 /* The features (K) of `image` (C, H, W), as the network sees it but for normalisation. */
 void apd_key_of_image(apd_image_shape shape, const uint8_t *image, uint8_t *features);
 
-/* Features, or means of them, to sums and differences (K), in place. Of whole numbers they are whole, and below 2^17. */
-void apd_key_transform(apd_image_shape shape, float *features);
+/* Features (K), or means of them, to their sums and differences (K), which are whole and below 2^17. */
+void apd_key_sums(apd_image_shape shape, const uint8_t *features, float *sums);
 
 /* The variance of a sum to a byte, three times its fourth root, and back: within 15 % from 400 on. */
 uint8_t apd_key_encode(double variance);

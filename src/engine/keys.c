@@ -15,9 +15,7 @@ static void add_image(apd_image_shape shape, const uint8_t *image, class_sums *s
     uint8_t features[APD_KEY_MOST];
     float turned[APD_KEY_MOST];
     apd_key_of_image(shape, image, features);
-    for (int k = 0; k < width; k++)
-        turned[k] = features[k];
-    apd_key_transform(shape, turned);
+    apd_key_sums(shape, features, turned);
     for (int k = 0; k < width; k++) {
         int64_t number = (int64_t)turned[k];
         sums->features[k] += features[k];

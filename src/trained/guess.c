@@ -44,11 +44,9 @@ static apd_status add_task(apd_guesser *guesser, int place, double *variances, a
     const uint8_t *key = task->own[file->state->block_count - 1].key;
     for (int c = 0; c < file->state->records[place].class_count; c++, key += 2 * width) {
         float *mean = guesser->means + (int64_t)guesser->count * width;
-        for (int k = 0; k < width; k++) {
-            mean[k] = key[k];
+        apd_key_sums(file->shape, key, mean);
+        for (int k = 0; k < width; k++)
             variances[k] += apd_key_decode(key[width + k]);
-        }
-        apd_key_transform(file->shape, mean);
         guesser->places[guesser->count++] = place;
     }
     apd_item_clear(&read);
@@ -157,16 +155,14 @@ static void find_tasks(const apd_guesser *guesser, const uint8_t *images, int n,
     float *y = apd_allocate((int64_t)PORTION * keys, sizeof *y, "distances");
     float *scratch = apd_allocate(apd_dense_scratch(used), sizeof *scratch, "scratch");
     uint8_t features[APD_KEY_MOST];
-    float turned[APD_KEY_MOST];
+    float sums[APD_KEY_MOST];
     for (int first = 0; first < n; first += PORTION) {
         int count = n - first < PORTION ? n - first : PORTION;
         for (int i = 0; i < count; i++) {
             apd_key_of_image(shape, images + (first + i) * bytes, features);
-            for (int k = 0; k < guesser->width; k++)
-                turned[k] = features[k];
-            apd_key_transform(shape, turned);
+            apd_key_sums(shape, features, sums);
             for (int u = 0; u < used; u++)
-                x[i * used + u] = turned[guesser->sums[u]];
+                x[i * used + u] = sums[guesser->sums[u]];
         }
         apd_dense_forward(&product, x, guesser->weights, guesser->bias, y, scratch);
         for (int i = 0; i < count; i++)

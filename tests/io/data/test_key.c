@@ -79,8 +79,9 @@ static void transform_ofUnits_isOrthogonal(void **state) {
         const int width = apd_key_features(shapes[s]);
         memset(columns, 0, sizeof columns);
         for (int k = 0; k < width; k++) {
-            columns[k][k] = 1.0f;
-            apd_key_transform(shapes[s], columns[k]);
+            uint8_t features[APD_KEY_MOST] = {0};
+            features[k] = 1;
+            apd_key_sums(shapes[s], features, columns[k]);
         }
         for (int i = 0; i < width; i++)
             for (int j = 0; j <= i; j++) {
