@@ -18,62 +18,57 @@ static bool is_picture_name(const char *name) {
     return apd_ends_in(name, ".png") || apd_ends_in(name, ".jpg") || apd_ends_in(name, ".jpeg");
 }
 
-static void take_file(apd_image_list *list, const char *whole, const char *path, const char *class,
-                      apd_image_set set) {
-    const char *name = path + strlen(path);
-    while (name > path && name[-1] != '/')
-        name--;
-    if (name[0] == '.')
-        apd_pass_over(&list->passed, APD_PASS_HIDDEN, path);
-    else if (apd_is_folder(whole))
-        apd_pass_over(&list->passed, APD_PASS_NESTED, path);
-    else if (!apd_is_file(whole))
-        apd_pass_over(&list->passed, APD_PASS_NO_FILE, path);
-    else if (!is_picture_name(name))
-        apd_pass_over(&list->passed, APD_PASS_ENDING, path);
-    else
-        apd_image_list_add(list, path, class, set, 0);
-}
+/* A name in a folder. */
+typedef struct found_name {
+    const char *name, *path, *whole; /* path: under the list's folder; whole: with it */
+    const char *class;
+    apd_image_set set;
+} found_name;
 
-static apd_status list_class(apd_image_list *list, const char *under, const char *class, apd_image_set set,
-                             apd_error *error) {
-    char *folder = apd_join_path(list->folder, under);
-    int64_t before = list->count;
-    apd_names names = {0};
-    apd_status status = apd_list_all(folder, &names, error);
-    for (int64_t i = 0; i < names.count && status == APD_OK; i++) {
-        char *path = apd_join_path(under, names.names[i]), *whole = apd_join_path(folder, names.names[i]);
-        take_file(list, whole, path, class, set);
-        free(path);
-        free(whole);
-    }
-    if (status == APD_OK && list->count == before)
-        apd_pass_over(&list->passed, APD_PASS_EMPTY, under);
-    apd_names_clear(&names);
-    free(folder);
-    return status;
-}
+typedef apd_status visitor(apd_image_list *list, const found_name *found, apd_error *error);
 
-/* The classes' folders in `under`, "" for the folder itself. */
-static apd_status list_classes(apd_image_list *list, const char *under, apd_image_set set, apd_error *error) {
+/* Visit all names in the folder `under`, "" for the list's own, in their order. */
+static apd_status for_each_name(apd_image_list *list, const char *under, const char *class, apd_image_set set,
+                                visitor *visit, apd_error *error) {
     char *folder = below(list->folder, under);
     apd_names names = {0};
     apd_status status = apd_list_all(folder, &names, error);
     for (int64_t i = 0; i < names.count && status == APD_OK; i++) {
-        const char *name = names.names[i];
-        char *path = below(under, name), *whole = apd_join_path(folder, name);
-        if (name[0] == '.')
-            apd_pass_over(&list->passed, APD_PASS_HIDDEN, path);
-        else if (apd_is_folder(whole))
-            status = list_class(list, path, name, set, error);
-        else
-            apd_pass_over(&list->passed, APD_PASS_OUTSIDE, path);
+        char *path = below(under, names.names[i]), *whole = apd_join_path(folder, names.names[i]);
+        status = visit(list, &(found_name){names.names[i], path, whole, class, set}, error);
         free(path);
         free(whole);
     }
     apd_names_clear(&names);
     free(folder);
     return status;
+}
+
+static apd_status take_file(apd_image_list *list, const found_name *found, apd_error *error) {
+    (void)error;
+    if (found->name[0] == '.')
+        apd_pass_over(&list->passed, APD_PASS_HIDDEN, found->path);
+    else if (apd_is_folder(found->whole))
+        apd_pass_over(&list->passed, APD_PASS_NESTED, found->path);
+    else if (!apd_is_file(found->whole))
+        apd_pass_over(&list->passed, APD_PASS_NO_FILE, found->path);
+    else if (!is_picture_name(found->name))
+        apd_pass_over(&list->passed, APD_PASS_ENDING, found->path);
+    else
+        apd_image_list_add(list, found->path, found->class, found->set, 0);
+    return APD_OK;
+}
+
+static apd_status take_class(apd_image_list *list, const found_name *found, apd_error *error) {
+    const int64_t before = list->count;
+    if (found->name[0] == '.' || !apd_is_folder(found->whole)) {
+        apd_pass_over(&list->passed, found->name[0] == '.' ? APD_PASS_HIDDEN : APD_PASS_OUTSIDE, found->path);
+        return APD_OK;
+    }
+    APD_TRY(for_each_name(list, found->path, found->name, found->set, take_file, error));
+    if (list->count == before)
+        apd_pass_over(&list->passed, APD_PASS_EMPTY, found->path);
+    return APD_OK;
 }
 
 bool apd_has_split_folders(const char *folder) {
@@ -85,24 +80,19 @@ bool apd_has_split_folders(const char *folder) {
 }
 
 /* What lies beside train/ and test/. */
-static apd_status pass_over_rest(apd_image_list *list, apd_error *error) {
-    apd_names names = {0};
-    APD_TRY(apd_list_all(list->folder, &names, error));
-    for (int64_t i = 0; i < names.count; i++) {
-        const char *name = names.names[i];
-        if (strcmp(name, "train") != 0 && strcmp(name, "test") != 0)
-            apd_pass_over(&list->passed, name[0] == '.' ? APD_PASS_HIDDEN : APD_PASS_OUTSIDE, name);
-    }
-    apd_names_clear(&names);
+static apd_status pass_over_rest(apd_image_list *list, const found_name *found, apd_error *error) {
+    (void)error;
+    if (strcmp(found->name, "train") != 0 && strcmp(found->name, "test") != 0)
+        apd_pass_over(&list->passed, found->name[0] == '.' ? APD_PASS_HIDDEN : APD_PASS_OUTSIDE, found->path);
     return APD_OK;
 }
 
 apd_status apd_image_list_folders(apd_image_list *list, apd_error *error) {
     if (!apd_has_split_folders(list->folder))
-        return list_classes(list, "", APD_IMAGE_OPEN, error);
-    APD_TRY(list_classes(list, "train", APD_IMAGE_TRAIN, error));
-    APD_TRY(list_classes(list, "test", APD_IMAGE_TEST, error));
-    return pass_over_rest(list, error);
+        return for_each_name(list, "", NULL, APD_IMAGE_OPEN, take_class, error);
+    APD_TRY(for_each_name(list, "train", NULL, APD_IMAGE_TRAIN, take_class, error));
+    APD_TRY(for_each_name(list, "test", NULL, APD_IMAGE_TEST, take_class, error));
+    return for_each_name(list, "", NULL, APD_IMAGE_OPEN, pass_over_rest, error);
 }
 
 /* Links to folders are not followed: they may lead round in a circle. */
@@ -111,25 +101,15 @@ static bool is_own_folder(const char *path) {
     return lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static apd_status find_unlisted(apd_image_list *list, const char *under, apd_error *error) {
-    char *folder = below(list->folder, under);
-    apd_names names = {0};
-    apd_status status = apd_list_all(folder, &names, error);
-    for (int64_t i = 0; i < names.count && status == APD_OK; i++) {
-        const char *name = names.names[i];
-        char *path = below(under, name), *whole = apd_join_path(folder, name);
-        if (name[0] != '.' && is_own_folder(whole))
-            status = find_unlisted(list, path, error);
-        else if (is_picture_name(name) && apd_image_list_find(list, path) == NULL)
-            apd_pass_over(&list->passed, name[0] == '.' ? APD_PASS_HIDDEN : APD_PASS_UNLISTED, path);
-        free(path);
-        free(whole);
-    }
-    apd_names_clear(&names);
-    free(folder);
-    return status;
+static apd_status find_unlisted(apd_image_list *list, const found_name *found, apd_error *error) {
+    if (found->name[0] != '.' && is_own_folder(found->whole))
+        return for_each_name(list, found->path, NULL, APD_IMAGE_OPEN, find_unlisted, error);
+    if (is_picture_name(found->name) && apd_image_list_find(list, found->path) == NULL)
+        apd_pass_over(&list->passed, found->name[0] == '.' ? APD_PASS_HIDDEN : APD_PASS_UNLISTED,
+                      found->path);
+    return APD_OK;
 }
 
 apd_status apd_image_list_unlisted(apd_image_list *list, apd_error *error) {
-    return find_unlisted(list, "", error);
+    return for_each_name(list, "", NULL, APD_IMAGE_OPEN, find_unlisted, error);
 }
