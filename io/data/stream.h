@@ -30,7 +30,8 @@ typedef struct apd_stream {
     uint64_t seed;          /* the run's */
 } apd_stream;
 
-/* Cut the data set into tasks: the classes of data.file by stream.kind, then those of stream.added. A split needs classes_per_task to divide the classes, or stream.tasks to leave some out.
+/* Cut the data set into tasks: the classes of data.file by stream.kind, then those of stream.added. A split needs classes_per_task
+ * to divide the classes, or stream.tasks to leave some out.
  * Subsets are cut from one endless sequence of classes: random permutations of all classes with training images, the n-th by
  * the stream (class_seed, CLASS_ORDER, n), one after the other; a class that a task already has, from the end of the
  * permutation before, swaps places with the next that it has not. So at any length the classes' numbers of tasks differ by
@@ -44,7 +45,8 @@ void apd_stream_destroy(apd_stream *stream); /* Takes NULL. */
 /* The name of a task by its classes (count): "class 5", "classes 10-19", or "classes 3,17,...", cut to the name's size. */
 void apd_task_name(const int *classes, int count, char name[64]);
 
-/* How the images of task `id` are transformed, where stream.kind is one that transforms and it is none of stream.added: whether their pixels are permuted, and the angle that they are rotated by. */
+/* How the images of task `id` are transformed, where stream.kind is one that transforms and the task is none of stream.added: whether
+ * their pixels are permuted, and the angle that they are rotated by. */
 static inline bool apd_task_is_permuted(const apd_description *description, int id) {
     return description->stream.kind == APD_STREAM_PERMUTATION && id > 0 && id < description->stream.tasks;
 }

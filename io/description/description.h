@@ -181,8 +181,8 @@ char *apd_description_write(const apd_description *description);
 /* Write the layers of the network on one line of YAML, a preset's written out. */
 void apd_description_write_layers(const apd_description *description, FILE *file);
 
-/* A digest of all values that results depend on, with shards as resolved. Not of data.file and data.added: the data set has a digest of its
- * own. */
+/* A digest of all values that results depend on, with shards as resolved. Not of data.file and data.added: the data set has a
+ * digest of its own. */
 uint64_t apd_description_digest(const apd_description *description);
 
 /* A key in which two descriptions differ, and both values as YAML; a long one is cut around the first difference. */

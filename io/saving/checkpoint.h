@@ -26,9 +26,9 @@ apd_status apd_checkpoint_save(const apd_team *team, const apd_partition *partit
                                apd_decomposition *decomposition, apd_run_state *state,
                                const apd_solver *solver, apd_error *error);
 
-/* Load at any number of ranks. `*decomposition` is created for `layout` (which must equal the file's, but for a head that may
- * have more rows unless a task is in training: DATA names the block that differs) and `*state` overwritten, on success only. All ranks return the same. Collective. Statuses: IO, REQUEUE,
- * DATA. */
+/* Load at any number of ranks. `*decomposition` is created for `layout` and `*state` overwritten, on success only. The layout must
+ * equal the file's (DATA names the block that differs), except that its head may have more rows unless a task is in training. All
+ * ranks return the same. Collective. Statuses: IO, REQUEUE, DATA. */
 apd_status apd_checkpoint_load(const apd_team *team, const apd_partition *partition, const char *path,
                                const apd_layout *layout, apd_decomposition **decomposition,
                                apd_run_state *state, apd_error *error);

@@ -157,12 +157,11 @@ static void print_certificate(const apd_run *run, const forget_options *options,
     (void)printf("%s\n", options->keep_history
                              ? "Older commits were kept: the task is NOT erased from this folder."
                              : "No byte of the task's parameters remains in the run's checkpoint.");
-    (void)printf(
-        "Its name is in no checkpoint, table or metrics.jsonl of the run any more; what was printed, pages "
-        "of apd "
-        "report made\nbefore and copies keep it. The data's list of classes stays in the checkpoint, and "
-        "what the task changed in sigma and in other "
-        "tasks.\n");
+    (void)printf("Its name is gone from the run's checkpoint, tables and metrics.jsonl. Job logs, earlier "
+                 "pages of apd report and copies\n"
+                 "still have it. The data's list of classes stays in the checkpoint, and so does what the "
+                 "task changed in sigma and in\n"
+                 "other tasks.\n");
 }
 
 static bool all_equal(const apd_run *run, const evidence *before, const evidence *after) {
