@@ -76,7 +76,7 @@ static const field shared_fields[] = {
     TEXT(apd_shared_name, name, "the arrays beside sigma in `/shared/NAME`; only where there are some"),
 };
 static const field key_fields[] = {
-    INNER(apd_run_state, APD_I32, key_width, "width", "K, bytes of a class's key; only with stream.keys"),
+    INNER(apd_run_state, APD_I32, key_width, "width", "2 K, bytes of a class's key; only with stream.keys"),
 };
 static const field part_fields[] = {
     FIELD(apd_part_record, APD_I32, commit, "that wrote the part"),

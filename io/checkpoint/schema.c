@@ -499,7 +499,7 @@ static const char *shape_of(const apd_array *array, bool several) {
     if (array->encoding == APD_CODE)
         return "(bytes)";
     if (array->extent == APD_KEYS)
-        return "(classes, K)";
+        return "(classes, 2 K)";
     return array->blocks == APD_HEAD ? array->extent == APD_ONE ? "(classes)" : "(classes, C)"
                                      : shapes[several][array->extent];
 }

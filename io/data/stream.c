@@ -51,7 +51,7 @@ static void make_classes(apd_task *task, int count) {
     task->class_count = count;
 }
 
-void apd_task_name(const int *classes, int count, char name[64]) {
+void apd_classes_name(const int *classes, int count, char name[64]) {
     const size_t size = sizeof((apd_task *)0)->name;
     int first = classes[0], last = classes[count - 1];
     bool run = true;
@@ -101,7 +101,7 @@ static void name_tasks(const making *m, int first, int end) {
             used += (size_t)snprintf(task->name + used, sizeof task->name - used, "%s%s", i > 0 ? ", " : "",
                                      m->data->class_names[task->classes[i]]);
         if (!fit)
-            apd_task_name(task->classes, task->class_count, task->name);
+            apd_classes_name(task->classes, task->class_count, task->name);
     }
 }
 

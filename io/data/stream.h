@@ -42,8 +42,8 @@ apd_status apd_stream_create(const apd_description *description, const apd_datas
                              apd_error *error);
 void apd_stream_destroy(apd_stream *stream); /* Takes NULL. */
 
-/* The name of a task by its classes (count): "class 5", "classes 10-19", or "classes 3,17,...", cut to the name's size. */
-void apd_task_name(const int *classes, int count, char name[64]);
+/* The name of classes, or of a task by them (count): "class 5", "classes 10-19", or "classes 3,17,...", cut to the name's size. */
+void apd_classes_name(const int *classes, int count, char name[64]);
 
 /* How the images of task `id` are transformed, where stream.kind is one that transforms and the task is none of stream.added: whether
  * their pixels are permuted, and the angle that they are rotated by. */

@@ -24,6 +24,11 @@ void apd_description_take_added(apd_description *to, apd_description *from) {
     to->training.epochs = from->training.epochs;
 }
 
+bool apd_description_has_added(const apd_description *d, int place, const int *classes, int count) {
+    return place >= 0 && place < d->stream.added_lists && d->stream.added_counts[place] == count &&
+           memcmp(d->stream.added[place], classes, (size_t)count * sizeof *classes) == 0;
+}
+
 static char **add_texts(char **texts, int count, char *const *more, int more_count) {
     texts =
         apd_reallocate((void *)texts, count, (int64_t)count + more_count, sizeof *texts, "a list of texts");

@@ -205,6 +205,9 @@ void apd_description_set_shards(apd_description *description, int shards);
 /* Give `to` the added data files and tasks of `from`, which gets `to`'s, and its epochs. */
 void apd_description_take_added(apd_description *to, apd_description *from);
 
+/* Whether the added task at `place` (from 0) has these classes (count). */
+bool apd_description_has_added(const apd_description *d, int place, const int *classes, int count);
+
 /* Append `files` (file_count) to data.added and the tasks to stream.added: classes[t][0 .. counts[t]-1]. `names` become those of all
  * added tasks, former and new; NULL: no task has one. All is copied. */
 void apd_description_add(apd_description *description, char *const *files, int file_count,

@@ -58,7 +58,7 @@ static int most_probable(const float *probabilities, const bool *shown, int clas
 
 static void print_row(const predict_printer *printer, const char *name, const float *probabilities) {
     const apd_task_record *record = printer->trained->record;
-    char room[32];
+    char room[64];
     memset(printer->shown, 0, (size_t)record->class_count * sizeof *printer->shown);
     (void)printf("%-32s", apd_utf8_shown(name).text);
     for (int i = 0; i < printer->top && i < record->class_count; i++) {
@@ -74,7 +74,7 @@ static void print_row(const predict_printer *printer, const char *name, const fl
 static void print_csv(const predict_printer *printer, const char *name, const float *probabilities,
                       int best) {
     const apd_task_record *record = printer->trained->record;
-    char room[32];
+    char room[64];
     apd_csv_text(stdout, name);
     (void)printf(",%d,", record->classes[best]);
     apd_csv_text(stdout, apd_trained_class_name(printer->trained, best, room));
@@ -88,7 +88,7 @@ static void print_json(const predict_printer *printer, const char *name, const f
                        int best) {
     const apd_task_record *record = printer->trained->record;
     apd_json json = {.file = stdout, .line = true};
-    char room[32];
+    char room[64];
     apd_json_begin_object(&json, NULL);
     apd_json_text(&json, "image", name);
     apd_json_integer(&json, "class", record->classes[best]);
@@ -237,7 +237,7 @@ static apd_status answer_by_guess(void *context, uint8_t *batch, int64_t count, 
 
 static void print_guess(const guessing *g, const char *name, const apd_guess *guess) {
     const apd_task_record *record = &g->file->state->records[guess->place];
-    char room[32];
+    char room[64];
     const char *class = apd_trained_run_class_name(g->file, guess->number, room);
     if (g->options->csv) {
         apd_csv_text(stdout, name);

@@ -3,6 +3,7 @@
 #include "base/blas.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/data/stream.h"
 #include "io/description/yaml.h"
 #include "network/kernels/product.h"
 
@@ -41,8 +42,8 @@ char *apd_about_text(const apd_description *description, const apd_dataset *data
     }
     for (int c = 0; c < dataset->classes && dataset->class_names != NULL; c++) {
         (void)fputs(c == 0 ? "classes: [" : ", ", file);
-        char made[32];
-        (void)snprintf(made, sizeof made, "class %d", c);
+        char made[64];
+        apd_classes_name(&c, 1, made);
         write_quoted(file, dataset->class_names[c] != NULL ? dataset->class_names[c] : made);
     }
     if (dataset->class_names != NULL && dataset->classes > 0)

@@ -135,8 +135,7 @@ static bool has_them(const extension *e) {
     const int count = e->tasks.stream->task_count, first = d->stream.added_lists - count;
     bool same = e->file_count == 0 && first >= 0;
     for (int t = 0; same && t < count; t++)
-        same = d->stream.added_counts[first + t] == e->counts[t] &&
-               memcmp(d->stream.added[first + t], e->classes[t], (size_t)e->counts[t] * sizeof(int)) == 0;
+        same = apd_description_has_added(d, first + t, e->classes[t], e->counts[t]);
     return same;
 }
 
@@ -156,7 +155,7 @@ static char **name_tasks(const extension *e, char (*room)[64]) {
         else if (named)
             memcpy(room[t], stream->tasks[stream->order[t - former]].name, sizeof room[t]);
         else
-            apd_task_name(e->classes[t - former], e->counts[t - former], room[t]);
+            apd_classes_name(e->classes[t - former], e->counts[t - former], room[t]);
     }
     return names;
 }

@@ -46,9 +46,7 @@ static apd_status take_added(const apd_run *run, apd_description *before, apd_er
     if (!apd_description_differs(now, before, others, &found))
         return APD_OK;
     for (int t = 0; t < former && t < tasks; t++)
-        if (before->stream.added_counts[t] != now->stream.added_counts[t] ||
-            memcmp(before->stream.added[t], now->stream.added[t],
-                   (size_t)now->stream.added_counts[t] * sizeof(int)) != 0)
+        if (!apd_description_has_added(before, t, now->stream.added[t], now->stream.added_counts[t]))
             return refuse_change(run, found.key, found.first, found.second, "", error);
     if (tasks >= former) {
         apd_log("stream.added has %s now and had %d: the stream continues past its former end",

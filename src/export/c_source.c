@@ -165,7 +165,7 @@ static void write_predict(const apd_trained *trained, FILE *file) {
 void apd_export_c_source(const apd_trained *trained, FILE *file) {
     const apd_layout *layout = apd_network_layout(trained->network);
     int classes = trained->record->class_count, channels = trained->file->shape.channels;
-    char room[32];
+    char room[64];
     (void)fputs("#include \"model.h\"\n\n", file);
     (void)fputs(apd_layers_text, file);
     (void)fputs("\nconst char *const apd_model_names[APD_MODEL_CLASSES] = {", file);

@@ -275,7 +275,7 @@ static void add_metadata(FILE *file, const char *key, const char *format, ...) {
 /* The classes' names, or numbers in the data file, as a JSON array; free it. */
 static char *classes_text(const apd_trained *trained, bool names) {
     apd_text text;
-    char room[32];
+    char room[64];
     apd_text_begin(&text, "the classes' names");
     apd_json json = {.file = text.file, .line = true};
     apd_json_begin_array(&json, NULL);

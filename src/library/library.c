@@ -77,7 +77,7 @@ static void name_classes(apd_file *file) {
     file->names = apd_allocate(state->task_count, sizeof *file->names, "names of classes");
     for (int t = 0; t < state->task_count; t++) {
         const apd_task_record *record = &state->records[t];
-        char room[32];
+        char room[64];
         file->names[t] = apd_allocate(record->class_count, sizeof **file->names, "names of classes");
         for (int c = 0; c < record->class_count; c++)
             file->names[t][c] =

@@ -108,10 +108,10 @@ void apd_trained_run_close(apd_trained_run *file) {
     *file = (apd_trained_run){0};
 }
 
-const char *apd_trained_run_class_name(const apd_trained_run *file, int number, char room[32]) {
+const char *apd_trained_run_class_name(const apd_trained_run *file, int number, char room[64]) {
     if (number >= 0 && number < file->class_count && file->class_names[number] != NULL)
         return file->class_names[number];
-    (void)snprintf(room, 32, "class %d", number);
+    apd_classes_name(&number, 1, room);
     return room;
 }
 
@@ -229,6 +229,6 @@ void apd_trained_clear(apd_trained *trained) {
     *trained = (apd_trained){0};
 }
 
-const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]) {
+const char *apd_trained_class_name(const apd_trained *trained, int c, char room[64]) {
     return apd_trained_run_class_name(trained->file, trained->record->classes[c], room);
 }

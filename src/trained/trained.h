@@ -33,7 +33,7 @@ apd_status apd_trained_run_open(const char *run, bool whole, apd_trained_run *ou
 void apd_trained_run_close(apd_trained_run *file);
 
 /* The data file's name of the class with this number there, or "class 17", in `room`. */
-const char *apd_trained_run_class_name(const apd_trained_run *file, int number, char room[32]);
+const char *apd_trained_run_class_name(const apd_trained_run *file, int number, char room[64]);
 
 /* The place in the stream of a task by its number or name. Status: USAGE when there is none, when it is forgotten, or when `text` is
  * NULL: which tasks there are. */
@@ -62,7 +62,7 @@ apd_transform_spec apd_trained_transform(const apd_trained *trained);
 int32_t *apd_trained_pixels(const apd_trained *trained);
 
 /* The same for class `c`, 0 .. record->class_count-1, of the task. */
-const char *apd_trained_class_name(const apd_trained *trained, int c, char room[32]);
+const char *apd_trained_class_name(const apd_trained *trained, int c, char room[64]);
 
 /* softmax(logits) of n images (n, C, H, W) as a data file has them: uint8, or float32 if file->is_float. They are passed in
  * portions of log.evaluate_batch from the first on, as apd evaluate passes them. Any thread; several at a time.
