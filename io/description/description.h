@@ -118,7 +118,8 @@ typedef struct apd_description {
         apd_cluster_start cluster_start;
         apd_method_gram gram;
         int polish_epochs;
-        double budget; /* share of the bytes of a dense float32 network; 0: none */
+        int sigma_tasks; /* of apd-fixed: the first tasks, which train sigma */
+        double budget;   /* share of the bytes of a dense float32 network; 0: none */
         apd_number_storage storage;
         int tau_bits;
         double l2t_strength; /* or INFINITY */

@@ -180,6 +180,7 @@ void apd_run_create_solver(apd_run *run) {
     apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
                                   .lambda2 = described->method.lambda2,
                                   .mask_init = described->method.mask_init,
+                                  .sigma_tasks = described->method.sigma_tasks,
                                   .sigma_given = run->sigma_given,
                                   .l2t_strength = described->method.l2t_strength,
                                   .ewc_strength = described->method.ewc_strength,

@@ -243,6 +243,15 @@ static void estimate_time(apd_plan *plan) {
     plan->duration.all += facts->tasks * validations * facts->evaluation;
 }
 
+/* Of tau over all tasks: those that trained a sigma which moved on have all entries. */
+static double mean_density(const apd_plan *plan) {
+    const apd_description *described = plan->run->description;
+    const int tasks = plan->run->stream->task_count;
+    const int sigma_tasks = described->method.row->trains_sigma_first ? described->method.sigma_tasks : 1;
+    const int dense = (sigma_tasks < tasks ? sigma_tasks : tasks) - 1;
+    return (dense + (tasks - dense) * plan->density) / tasks;
+}
+
 static void estimate(apd_plan *plan) {
     const apd_run *run = plan->run;
     const apd_description *described = run->description;
@@ -261,7 +270,7 @@ static void estimate(apd_plan *plan) {
         .clusters = every > 0 && described->method.row->clusters
                         ? described->method.clusters_added * (tasks / every)
                         : 0,
-        .density = plan->density,
+        .density = mean_density(plan),
         .method = described->method.row,
         .keeps_best = described->training.keep_best > 0,
         .task_bytes = count_images(run, first, APD_PART_TRAIN) * run->dataset->image_bytes,
@@ -273,7 +282,7 @@ static void estimate(apd_plan *plan) {
     apd_disk_facts on_disk = {.layout = facts.layout,
                               .tasks = tasks,
                               .classes = facts.classes,
-                              .density = plan->density,
+                              .density = mean_density(plan),
                               .coded = facts.method->codes && described->method.storage == APD_STORE_CODED,
                               .method = facts.method,
                               .state_bytes = plan->state_bytes};

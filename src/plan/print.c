@@ -145,6 +145,10 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
             file,
             "           - at the end each task's tau is not zero at %.3g %% of the weights (--density)\n",
             100.0 * plan->density);
+    if (described->method.row->trains_sigma_first && described->method.sigma_tasks > 1)
+        (void)fputs("           - that of the tasks which train sigma, but for the last, at all "
+                    "(method.sigma_tasks)\n",
+                    file);
     (void)fprintf(file, "           - %s, each as long as the first task's\n",
                   apd_count(plan->time.evaluations, "evaluation").text);
     char interval[32];

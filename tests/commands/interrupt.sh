@@ -183,7 +183,7 @@ case_interval() {
 methods() {
     local method count
     for method in "$@"; do
-        prepare 20 "name: $method, lambda2: 100, l2t_strength: 1"
+        prepare 20 "name: $method, lambda2: 100, l2t_strength: 1, sigma_tasks: 3"
         for count in 11 12 10 13 9 14 8 15 16 17 18; do # until the last commit before the kill is one in the middle of a task
             rm -rf run
             APD_FAULT=kill=checkpoint.tidied:$count \

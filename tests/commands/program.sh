@@ -69,6 +69,21 @@ case_same_bits_finite_lambda2() { same_bits --set method.lambda2=100; }
 case_same_bits_joint() { same_bits --set method.name=apd-joint --set method.lambda2=100; }
 case_same_bits_stl() { same_bits --set method.name=stl; }
 case_same_bits_fixed() { same_bits --set method.name=apd-fixed; }
+# Sigma moves in three of the four tasks; the accuracies of finished ones stay to the bit.
+case_same_bits_sigma_tasks() {
+    same_bits --set method.name=apd-fixed --set method.sigma_tasks=3 --set method.lambda1=1e-2 --set method.storage=coded \
+        --set stream.order=A --set 'stream.forget=[1, 4]'
+    "$APD_PYTHON" - <<'PYTHON'
+import csv
+rows = list(csv.DictReader(open("p1/tasks.csv")))
+weights = 6 * 15 + 5 * 54 + 20 * 180  # of the two convolutions and the dense layer
+first, forgotten, last_of_sigma, later = (int(row["tau_nonzeros"]) for row in rows)
+assert first > 0.9 * weights and forgotten == 0 and max(last_of_sigma, later) < 0.5 * weights, rows
+assert all(rows[t]["accuracy"] == rows[t]["accuracy_learned"] for t in (0, 2, 3)), rows
+PYTHON
+    "$APD" pack p2 --output packed.h5 >/dev/null
+    "$APD_PYTHON" "$repository/tests/io/checkpoint/check_checkpoint.py" packed.h5 >out.txt || fail "$(cat out.txt)"
+}
 case_same_bits_finetune() { same_bits --set method.name=finetune; }
 case_same_bits_l2t() { same_bits --set method.name=l2t --set method.l2t_strength=10; }
 case_same_bits_packnet() { same_bits --set method.name=packnet --set method.packnet_prune=0.6; }

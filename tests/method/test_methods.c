@@ -332,6 +332,32 @@ static void finetune_shares_the_present_body(void **state) {
     bench_clear(&on);
 }
 
+/* Two tasks move sigma, the third does not; no theta of a finished task changes in any bit. */
+static void first_tasks_train_sigma(void **state) {
+    (void)state;
+    bench on;
+    apd_solver_settings settings = usual;
+    settings.sigma_tasks = 2;
+    bench_init(&on, apd_method_find("apd-fixed"), &settings, 0, 3, 0, 0.0);
+    float then[3][ROOM], now[ROOM], bias[BLOCK_ROWS], sigma[SIZE];
+    for (int t = 0; t < 3; t++) {
+        memcpy(sigma, on.d->sigma[0], sizeof sigma);
+        random_task(&on, t, 30);
+        for (int old = 0; old < t; old++)
+            assert_false(on.d->tasks[old]->moved);
+        on.d->tasks[t]->moved = false;
+        assert_int_equal(memcmp(sigma, on.d->sigma[0], sizeof sigma) == 0, t == 2);
+        apd_decomposition_theta(on.d, t, 0, then[t], bias);
+        for (int old = 0; old < t; old++) {
+            apd_decomposition_theta(on.d, old, 0, now, bias);
+            assert_memory_equal(then[old], now, SIZE * sizeof(float));
+        }
+    }
+    assert_true(apd_decomposition_nonzeros(on.d, 0) > 9 * SIZE / 10);
+    assert_true(apd_decomposition_nonzeros(on.d, 1) < SIZE);
+    bench_clear(&on);
+}
+
 /* The first task is apd's; after it no bit of sigma, nor of a finished task, changes, and tau makes up for it. */
 static void fixed_leaves_sigma_and_finished_tasks(void **state) {
     (void)state;
@@ -363,17 +389,19 @@ static void fixed_leaves_sigma_and_finished_tasks(void **state) {
     bench_clear(&apd);
 }
 
-/* A step of apd-fixed's tau and mask in double, from the formulae in its head. */
-static void fixed_steps_tau_and_mask(void **state) {
-    (void)state;
+/* A step of apd-fixed in double, from the formulae in its head, in the third of `sigma_tasks` tasks or after them. */
+static void check_fixed_steps(int sigma_tasks) {
     bench on;
     apd_solver_settings settings = usual;
     settings.weight_decay = 1e-2;
     settings.lambda1 = 1e-2;
+    settings.sigma_tasks = sigma_tasks;
     bench_init(&on, apd_method_find("apd-fixed"), &settings, 0, 3, 2, 0.2);
-    adam of_tau[SIZE] = {{0}}, of_mask[BLOCK_ROWS] = {{0}};
-    double tau[SIZE] = {0}, logit[BLOCK_ROWS];
+    adam of_tau[SIZE] = {{0}}, of_sigma[SIZE] = {{0}}, of_mask[BLOCK_ROWS] = {{0}};
+    double tau[SIZE] = {0}, sigma[SIZE], logit[BLOCK_ROWS];
     float gradient[ROOM], bias_gradient[BLOCK_ROWS], weights[ROOM], bias[BLOCK_ROWS];
+    for (int j = 0; j < SIZE; j++)
+        sigma[j] = (double)on.d->sigma[0][j];
     for (int r = 0; r < BLOCK_ROWS; r++)
         logit[r] = log(settings.mask_init / (1.0 - settings.mask_init));
     apd_solver_begin_task(on.solver, 2, TOY_CLASSES);
@@ -384,19 +412,28 @@ static void fixed_steps_tau_and_mask(void **state) {
         for (int r = 0; r < BLOCK_ROWS; r++) {
             double mask = sigmoid(logit[r]), slope = 0.0, direction, eta;
             for (int j = r * COLS; j < (r + 1) * COLS; j++) {
-                double sigma = (double)on.d->sigma[0][j];
-                slope += (double)gradient[j] * sigma;
-                double g = (double)gradient[j] + 1e-2 * (mask * sigma + tau[j]);
+                slope += (double)gradient[j] * sigma[j];
+                double g = (double)gradient[j] + 1e-2 * (mask * sigma[j] + tau[j]);
                 adam_move(&of_tau[j], &settings, k, 1e-3, g, &direction, &eta);
                 tau[j] = soft(tau[j] - eta * direction, eta * settings.lambda1);
+                if (sigma_tasks < 3)
+                    continue;
+                adam_move(&of_sigma[j], &settings, k, 1e-3, mask * g, &direction, &eta);
+                sigma[j] -= eta * direction;
             }
             adam_move(&of_mask[r], &settings, k, 1e-3, mask * (1.0 - mask) * slope, &direction, &eta);
             logit[r] -= eta * direction;
             for (int j = r * COLS; j < (r + 1) * COLS; j++)
-                assert_near(weights[j], sigmoid(logit[r]) * (double)on.d->sigma[0][j] + tau[j], 2e-5);
+                assert_near(weights[j], sigmoid(logit[r]) * sigma[j] + tau[j], 2e-5);
         }
     }
     bench_clear(&on);
+}
+
+static void fixed_steps_are_its_formulae(void **state) {
+    (void)state;
+    check_fixed_steps(1);
+    check_fixed_steps(3);
 }
 
 /* The arrays that a row names are made once, of zeros, and kept by whoever trains on. */
@@ -434,7 +471,8 @@ int main(void) {
         cmocka_unit_test(multitask_steps_the_task_whose_turn_it_is),
         cmocka_unit_test(finetune_shares_the_present_body),
         cmocka_unit_test(fixed_leaves_sigma_and_finished_tasks),
-        cmocka_unit_test(fixed_steps_tau_and_mask),
+        cmocka_unit_test(fixed_steps_are_its_formulae),
+        cmocka_unit_test(first_tasks_train_sigma),
         cmocka_unit_test(shared_arrays_are_made_once),
     };
     return cmocka_run_group_tests_name("methods", tests, NULL, NULL);

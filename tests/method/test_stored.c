@@ -101,6 +101,7 @@ static void finished_tasks_keep_every_bit(void **state) {
             int64_t former = 0, others = 0;
             settings.coded = true;
             settings.tau_bits = 6;
+            settings.sigma_tasks = 2;
             bench_init(&on, apd_method_find(coded_methods[m]), &settings, 0, 3, 0, 0.0);
             for (int task = 0; task < TASKS; task++) {
                 train(&on, task, 1e-2);

@@ -1,14 +1,21 @@
-/* fixed: APD whose sigma stays once the first task has ended ("APD-Fixed" of Yoon et al. 2020, table 1). Tasks after it train
- * their masks and tau by the steps of exact.c; no finished task is touched.
+/* fixed: APD whose sigma stays once the first task has ended ("APD-Fixed" of Yoon et al. 2020, table 1), or the first few
+ * (settings.sigma_tasks). Tasks after these train their masks and tau by the steps of exact.c; no finished task is touched. Those
+ * before move sigma as if there were no finished tasks, whose tau then make up for it: no theta changes in any bit.
  *
  * A step, weight by weight, with G the gradient by theta, m the mask of the row and dir() Adam's direction:
  *     g     =  G + decay*theta
  *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)     while polishing: without lambda1, where tau is not zero
- *     sigma <- sigma - eta*dir(m*g)                            in the first task alone
+ *     sigma <- sigma - eta*dir(m*g)                            in the first sigma_tasks alone
  *     theta <- m*sigma + tau */
 #include "method/solvers/proximal.h"
+#include "method/solvers/retroactive_update.h"
 #include "method/solvers/state.h"
 #include "method/solvers/stored.h"
+
+static bool trains_sigma(const struct apd_solver *solver) {
+    const int place = solver->decomposition->task_count;
+    return place == 0 || place < solver->settings.sigma_tasks;
+}
 
 /* Weights j .. j+count-1 of a row with mask `mask`. */
 static void step_weights(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count, float mask,
@@ -16,7 +23,7 @@ static void step_weights(struct apd_solver *solver, solver_block *block, int64_t
     const adam_step adam = solver->adam;
     const float decay = (float)solver->settings.weight_decay;
     const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
-    const bool first_task = solver->decomposition->task_count == 0, polishing = solver->polishing;
+    const bool moves = trains_sigma(solver), polishing = solver->polishing;
     float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
     const adam_moments of_sigma = {block->sigma_moments.first + j, block->sigma_moments.second + j};
     const adam_moments of_tau = {block->tau_moments.first + j, block->tau_moments.second + j};
@@ -25,7 +32,7 @@ static void step_weights(struct apd_solver *solver, solver_block *block, int64_t
         adam_direction(&adam, &of_tau.first[c], &of_tau.second[c], slope, &direction, &eta);
         float moved = apd_soft(tau[c] - eta * direction, eta * lambda1);
         tau[c] = polishing && tau[c] == 0.0f ? 0.0f : moved;
-        if (!first_task)
+        if (!moves)
             continue;
         adam_direction(&adam, &of_sigma.first[c], &of_sigma.second[c], mask * slope, &direction, &eta);
         sigma[c] -= eta * direction;
@@ -47,8 +54,9 @@ static void fixed_step(struct apd_solver *solver, int b, apd_rows rows, const fl
 }
 
 static void fixed_end_task(struct apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
-    (void)anchor;
     apd_solver_store_theta(solver, b, &part->blocks[b].tau);
+    if (solver->decomposition->task_count > 0 && trains_sigma(solver))
+        (void)apd_retroactive_update(solver->decomposition, b, anchor, 0.0);
 }
 
 const solver_operations apd_solver_fixed = {.step = fixed_step, .end_task = fixed_end_task};

@@ -35,8 +35,9 @@ typedef struct apd_method {
     bool slows;    /* a step takes longer with every finished task */
     bool clusters; /* finished tasks are consolidated */
     apd_recentring recentring;
-    bool polishes; /* the last epochs train on tau's support alone */
-    bool codes;    /* can keep its numbers in few bits (stored.h) and its tau within a budget (budget.h) */
+    bool trains_sigma_first; /* sigma stays after method.sigma_tasks tasks; until then nothing holds it */
+    bool polishes;           /* the last epochs train on tau's support alone */
+    bool codes; /* can keep its numbers in few bits (stored.h) and its tau within a budget (budget.h) */
     bool finite_lambda2; /* needs method.lambda2 < inf */
     bool rehearses;      /* trains on the images of all tasks seen, and with them their heads and biases */
     bool fisher;         /* needs the Fisher information at a task's end (apd_solver_add_fisher) */
