@@ -153,6 +153,7 @@ substitutions_measurements() {
 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set method => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set name=clusters --set method.consolidate_every=1 --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/cifar100-superclass.yaml => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml => imported cifar100 cifar-100 mpirun -n 2 apd train jobs/cifar100-superclass-stl.yaml --set stream.tasks=2 --set training.epochs=1 --set method.polish_epochs=0
+apd train jobs/cifar100-subsets-1000.yaml => imported cifar100 cifar-100 apd train jobs/cifar100-subsets-1000.yaml --set stream.tasks=3 --set method.sigma_tasks=2 --set training.epochs=2 --set method.polish_epochs=1
 mpirun -n 2 --bind-to core apd train jobs/mnist-permutation-2500.yaml => imported mnist mnist mpirun -n 2 apd train jobs/mnist-permutation-2500.yaml --set stream.tasks=2
 mpirun -n 1 apd study jobs/studies/orders-seven-methods.yaml => imported cifar100 cifar-100 mpirun -n 1 apd study jobs/studies/orders-seven-methods.yaml --ranks-a-run 1 --vary stream.order=A,B --set stream.tasks=20 --set training.epochs=2 --vary method.name=finetune
 mpirun -n 2 --bind-to core apd bench --preset lenet --tasks 0,10,100,1000 => mpirun -n 2 apd bench --preset lenet --tasks 0,3 --seconds 1 --repeat 1 --commits --consolidation
