@@ -81,7 +81,7 @@ first, forgotten, last_of_sigma, later = (int(row["tau_nonzeros"]) for row in ro
 assert first > 0.9 * weights and forgotten == 0 and max(last_of_sigma, later) < 0.5 * weights, rows
 assert all(rows[t]["accuracy"] == rows[t]["accuracy_learned"] for t in (0, 2, 3)), rows
 PYTHON
-    "$APD" pack p2 --output packed.h5 >/dev/null
+    "$APD" pack p3 --output packed.h5 >/dev/null
     "$APD_PYTHON" "$repository/tests/io/checkpoint/check_checkpoint.py" packed.h5 >out.txt || fail "$(cat out.txt)"
 }
 case_same_bits_finetune() { same_bits --set method.name=finetune; }
