@@ -118,7 +118,7 @@ typedef struct apd_description {
         apd_cluster_start cluster_start;
         apd_method_gram gram;
         int polish_epochs;
-        int sigma_tasks; /* of apd-fixed: the first tasks, which train sigma */
+        int sigma_tasks; /* of apd-fixed: how many tasks train sigma */
         double budget;   /* share of the bytes of a dense float32 network; 0: none */
         apd_number_storage storage;
         int tau_bits;

@@ -243,7 +243,7 @@ static void estimate_time(apd_plan *plan) {
     plan->duration.all += facts->tasks * validations * facts->evaluation;
 }
 
-/* Of tau over all tasks: those that trained a sigma which moved on have all entries. */
+/* The mean density of tau over the stream: all but the last of the tasks that train sigma have a dense one. */
 static double mean_density(const apd_plan *plan) {
     const apd_description *described = plan->run->description;
     const int tasks = plan->run->stream->task_count;

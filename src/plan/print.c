@@ -146,8 +146,8 @@ static void print_assumptions(const apd_plan *plan, FILE *file) {
             "           - at the end each task's tau is not zero at %.3g %% of the weights (--density)\n",
             100.0 * plan->density);
     if (described->method.row->trains_sigma_first && described->method.sigma_tasks > 1)
-        (void)fputs("           - that of the tasks which train sigma, but for the last, at all "
-                    "(method.sigma_tasks)\n",
+        (void)fputs("           - all but the last of method.sigma_tasks tasks have a dense tau, since sigma "
+                    "moves on after them\n",
                     file);
     (void)fprintf(file, "           - %s, each as long as the first task's\n",
                   apd_count(plan->time.evaluations, "evaluation").text);

@@ -1,11 +1,11 @@
-/* fixed: APD whose sigma stays once the first task has ended ("APD-Fixed" of Yoon et al. 2020, table 1), or the first few
- * (settings.sigma_tasks). Tasks after these train their masks and tau by the steps of exact.c; no finished task is touched. Those
- * before move sigma as if there were no finished tasks, whose tau then make up for it: no theta changes in any bit.
+/* fixed: APD whose sigma stays once the first settings.sigma_tasks tasks have ended; with one task it is "APD-Fixed" of Yoon et al.
+ * 2020, table 1. The first tasks move sigma as if no task had finished; at their end the finished tasks' tau make up for the move,
+ * so that no bit of their theta changes. Later tasks train masks and tau by the steps of exact.c and touch no finished task.
  *
  * A step, weight by weight, with G the gradient by theta, m the mask of the row and dir() Adam's direction:
  *     g     =  G + decay*theta
  *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)     while polishing: without lambda1, where tau is not zero
- *     sigma <- sigma - eta*dir(m*g)                            in the first sigma_tasks alone
+ *     sigma <- sigma - eta*dir(m*g)                            in the first sigma_tasks tasks only
  *     theta <- m*sigma + tau */
 #include "method/solvers/proximal.h"
 #include "method/solvers/retroactive_update.h"

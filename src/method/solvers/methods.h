@@ -35,7 +35,7 @@ typedef struct apd_method {
     bool slows;    /* a step takes longer with every finished task */
     bool clusters; /* finished tasks are consolidated */
     apd_recentring recentring;
-    bool trains_sigma_first; /* sigma stays after method.sigma_tasks tasks; until then nothing holds it */
+    bool trains_sigma_first; /* sigma moves freely in the first method.sigma_tasks tasks, then stays */
     bool polishes;           /* the last epochs train on tau's support alone */
     bool codes; /* can keep its numbers in few bits (stored.h) and its tau within a budget (budget.h) */
     bool finite_lambda2; /* needs method.lambda2 < inf */

@@ -9,7 +9,7 @@ typedef struct apd_solver_settings {
     double lambda1;      /* weight of the l1 penalty on tau; >= 0 */
     double lambda2;      /* weight of the retroactive term; > 0, or INFINITY */
     double mask_init;    /* in (0, 1) */
-    int sigma_tasks;     /* apd-fixed: the first tasks, which train sigma; 0 is 1 */
+    int sigma_tasks;     /* of apd-fixed: how many tasks train sigma; 0 counts as 1 */
     bool sigma_given;    /* sigma has its first values */
     double l2t_strength; /* >= 0, or INFINITY */
     double ewc_strength; /* >= 0 */
