@@ -55,7 +55,7 @@ static void fixed_step(struct apd_solver *solver, int b, apd_rows rows, const fl
 
 static void fixed_end_task(struct apd_solver *solver, int b, const float *anchor, apd_task_part *part) {
     apd_solver_store_theta(solver, b, &part->blocks[b].tau);
-    if (solver->decomposition->task_count > 0 && trains_sigma(solver))
+    if (trains_sigma(solver))
         (void)apd_retroactive_update(solver->decomposition, b, anchor, 0.0);
 }
 

@@ -144,6 +144,8 @@ static bool add_entries(const apd_decomposition *d, int block, apd_task_part *ta
 }
 
 int64_t apd_retroactive_update(apd_decomposition *d, int block, const float *old_sigma, double threshold) {
+    if (d->task_count == 0)
+        return 0;
     moves moved = {0};
     int64_t count = moves_find(d, block, old_sigma, &moved);
     if (threshold > 0.0) /* else tau changed only where sigma moved, which is detected */

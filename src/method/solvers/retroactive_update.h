@@ -10,7 +10,8 @@
 #include "method/decomposition.h"
 
 /* Update all decomposed tasks after block `block` of sigma moved from `old_sigma` (local rows, C) to what the decomposition
- * holds. `threshold` is k. Sets `moved` of tasks whose theta changed. Returns how many weights of sigma moved. */
+ * holds. `threshold` is k. Sets `moved` of tasks whose theta changed. Returns how many weights of
+ * sigma moved; 0 when no task has finished. */
 int64_t apd_retroactive_update(apd_decomposition *decomposition, int block, const float *old_sigma,
                                double threshold);
 
