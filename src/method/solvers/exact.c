@@ -26,10 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SPAN = 64,       /* weights with one state */
-    CHUNK = 4 * SPAN /* weights that pass through the cache together */
-};
+enum { SPAN = 64 }; /* weights with one state; STEP_CHUNK is a multiple */
 
 /* What is known of a span of weights. Saves reading pieces; changes no bit. */
 typedef enum span_state {
@@ -234,11 +231,6 @@ static float solve(apd_solver *solver, int b, int64_t r, int64_t c, float z, flo
 
 /* --- a span of weights -------------------------------------------------------------------------------- */
 
-/* Adam's step of sigma without the old tasks: z and the rate eta of each weight. */
-typedef struct target {
-    float z[CHUNK], eta[CHUNK];
-} target;
-
 /* An empty piece may give a NaN, so the functions below test whether s lies on the piece, not whether it lies off. */
 
 /* lambda2 = inf: s = max(z - eta*b, min(high, z - eta*a)). Returns non-zero if any weight left its piece. */
@@ -328,40 +320,14 @@ static void move_freely(float *sigma, const float *anchor, const float *z, int64
         sigma[i] = sigma[i] != anchor[i] ? z[i] : sigma[i];
 }
 
-/* Weights j .. j+count-1: the moments of sigma and tau, the proximal step of tau (while polishing: on its support), and
- * the target of sigma. */
-static void move_tau(apd_solver *solver, const solver_block *block, int64_t j, int64_t count, float mask,
-                     const float *restrict g, target *to) {
-    const adam_step adam = solver->adam;
-    const float decay = (float)solver->settings.weight_decay;
-    const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
-    const bool support_only = solver->polishing;
-    const float *restrict sigma = block->sigma + j;
-    float *restrict tau = block->tau + j, *restrict z = to->z, *restrict eta = to->eta;
-    float *restrict sigma_first = block->sigma_moments.first + j;
-    float *restrict sigma_second = block->sigma_moments.second + j;
-    float *restrict tau_first = block->tau_moments.first + j;
-    float *restrict tau_second = block->tau_moments.second + j;
-    APD_INDEPENDENT
-    for (int64_t c = 0; c < count; c++) {
-        float slope = g[c] + decay * (mask * sigma[c] + tau[c]);
-        float direction, rate;
-        adam_direction(&adam, &tau_first[c], &tau_second[c], slope, &direction, &rate);
-        float moved = apd_soft(tau[c] - rate * direction, rate * lambda1);
-        tau[c] = support_only && tau[c] == 0.0f ? 0.0f : moved;
-        adam_direction(&adam, &sigma_first[c], &sigma_second[c], mask * slope, &direction, &rate);
-        z[c] = sigma[c] - rate * direction;
-        eta[c] = rate;
-    }
-}
-
 /* Weights c .. c+count-1 of row r, with the mask before and after the step; gradient and theta (count). */
 static void step_chunk(apd_solver *solver, int b, int64_t r, int64_t c, int64_t count, float before,
                        float after, const float *gradient, float *theta) {
     const solver_block *block = &solver->blocks[b];
     int64_t j = r * block->cols + c;
-    target to;
-    move_tau(solver, block, j, count, before, gradient, &to);
+    sigma_target to;
+    apd_solver_aim_sigma(solver, block, j, count, before, gradient, &to);
+    apd_solver_step_tau(solver, block, j, count, before, gradient);
     if (solver->polishing)
         move_freely(block->sigma + j, anchor_of(solver, b) + j, to.z, count);
     for (int64_t i = 0; i < count && !solver->polishing; i += SPAN)
@@ -379,8 +345,8 @@ static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gr
         float mask = block->mask[r];
         apd_solver_step_mask(solver, block, r,
                              mask * (1.0f - mask) * apd_dot(gradient, block->sigma + r * cols, cols));
-        for (int64_t c = 0; c < cols; c += CHUNK)
-            step_chunk(solver, b, r, c, cols - c < CHUNK ? cols - c : CHUNK, mask, block->mask[r],
+        for (int64_t c = 0; c < cols; c += STEP_CHUNK)
+            step_chunk(solver, b, r, c, cols - c < STEP_CHUNK ? cols - c : STEP_CHUNK, mask, block->mask[r],
                        gradient + c, theta + c);
         if (apd_solver_shows_stored(solver))
             apd_stored_row(solver->settings.tau_bits, block->mask[r], block->sigma + r * cols,

@@ -7,49 +7,68 @@
  *     tau   <- soft(tau - eta_tau*dir(g), eta_tau*lambda1)     while polishing: without lambda1, where tau is not zero
  *     sigma <- sigma - eta*dir(m*g)                            in the first sigma_tasks tasks only
  *     theta <- m*sigma + tau */
-#include "method/solvers/proximal.h"
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/state.h"
 #include "method/solvers/stored.h"
+
+#include <string.h>
 
 static bool trains_sigma(const struct apd_solver *solver) {
     const int place = solver->decomposition->task_count;
     return place == 0 || place < solver->settings.sigma_tasks;
 }
 
-/* Weights j .. j+count-1 of a row with mask `mask`. */
-static void step_weights(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count, float mask,
-                         const float *g) {
-    const adam_step adam = solver->adam;
-    const float decay = (float)solver->settings.weight_decay;
-    const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
-    const bool moves = trains_sigma(solver), polishing = solver->polishing;
-    float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
-    const adam_moments of_sigma = {block->sigma_moments.first + j, block->sigma_moments.second + j};
-    const adam_moments of_tau = {block->tau_moments.first + j, block->tau_moments.second + j};
-    for (int64_t c = 0; c < count; c++) {
-        float slope = g[c] + decay * (mask * sigma[c] + tau[c]), direction, eta;
-        adam_direction(&adam, &of_tau.first[c], &of_tau.second[c], slope, &direction, &eta);
-        float moved = apd_soft(tau[c] - eta * direction, eta * lambda1);
-        tau[c] = polishing && tau[c] == 0.0f ? 0.0f : moved;
-        if (!moves)
-            continue;
-        adam_direction(&adam, &of_sigma.first[c], &of_sigma.second[c], mask * slope, &direction, &eta);
-        sigma[c] -= eta * direction;
+/* Weights that polishing passes over together where none has tau: a line of the cache, so that their gradient and moments are
+ * not read. */
+enum { POLISH_GROUP = 16 };
+
+/* Whether one of `count` weights has tau. */
+static bool any_tau(const float *tau, int64_t count) {
+    int any = 0;
+    for (int64_t i = 0; i < count; i++)
+        any |= tau[i] != 0.0f;
+    return any != 0;
+}
+
+/* Weights j .. j+count-1 of a row with mask `mask`, while sigma moves. */
+static void step_both(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count, float mask,
+                      const float *g) {
+    sigma_target to;
+    apd_solver_aim_sigma(solver, block, j, count, mask, g, &to);
+    apd_solver_step_tau(solver, block, j, count, mask, g);
+    memcpy(block->sigma + j, to.z, (size_t)count * sizeof *to.z);
+}
+
+/* The same while sigma stays. */
+static void step_own(struct apd_solver *solver, solver_block *block, int64_t j, int64_t count, float mask,
+                     const float *g) {
+    if (!solver->polishing) {
+        apd_solver_step_tau(solver, block, j, count, mask, g);
+        return;
+    }
+    for (int64_t c = 0, group; c < count; c += group) {
+        group = count - c < POLISH_GROUP ? count - c : POLISH_GROUP;
+        if (any_tau(block->tau + j + c, group))
+            apd_solver_step_tau(solver, block, j + c, group, mask, g + c);
     }
 }
 
 static void fixed_step(struct apd_solver *solver, int b, apd_rows rows, const float *gradient, float *theta) {
     solver_block *block = &solver->blocks[b];
     const int64_t cols = block->cols;
+    const bool moves = trains_sigma(solver);
     for (int64_t r = rows.begin; r < rows.end; r++, gradient += cols, theta += cols) {
         const float mask = block->mask[r], *sigma = block->sigma + r * cols, *tau = block->tau + r * cols;
         apd_solver_step_mask(solver, block, r, mask * (1.0f - mask) * apd_dot(gradient, sigma, cols));
-        step_weights(solver, block, r * cols, cols, mask, gradient);
-        for (int64_t c = 0; c < cols; c++)
-            theta[c] = block->mask[r] * sigma[c] + tau[c];
+        for (int64_t c = 0; c < cols; c += STEP_CHUNK) {
+            const int64_t count = cols - c < STEP_CHUNK ? cols - c : STEP_CHUNK;
+            (moves ? step_both : step_own)(solver, block, r * cols + c, count, mask, gradient + c);
+        }
         if (apd_solver_shows_stored(solver))
             apd_stored_row(solver->settings.tau_bits, block->mask[r], sigma, tau, cols, theta);
+        else
+            for (int64_t c = 0; c < cols; c++)
+                theta[c] = block->mask[r] * sigma[c] + tau[c];
     }
 }
 

@@ -1,6 +1,8 @@
 #include "method/solvers/state.h"
 
+#include "base/loop.h"
 #include "base/memory.h"
+#include "method/solvers/proximal.h"
 #include "method/solvers/stored.h"
 
 #include <math.h>
@@ -60,6 +62,39 @@ void apd_solver_step_mask(struct apd_solver *solver, solver_block *block, int64_
     block->mask[row] = (float)(1.0 / (1.0 + exp(-(double)block->logit[row])));
     if (solver->coded)
         block->mask[row] = apd_stored_mask(block->mask[row]);
+}
+
+void apd_solver_aim_sigma(const struct apd_solver *solver, const solver_block *block, int64_t j,
+                          int64_t count, float mask, const float *restrict g, sigma_target *restrict to) {
+    const adam_step adam = solver->adam;
+    const float decay = (float)solver->settings.weight_decay;
+    const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
+    float *restrict first = block->sigma_moments.first + j, *restrict second =
+                                                                block->sigma_moments.second + j;
+    APD_INDEPENDENT
+    for (int64_t c = 0; c < count; c++) {
+        float direction, slope = g[c] + decay * (mask * sigma[c] + tau[c]);
+        adam_direction(&adam, &first[c], &second[c], mask * slope, &direction, &to->eta[c]);
+        to->z[c] = sigma[c] - to->eta[c] * direction;
+    }
+}
+
+void apd_solver_step_tau(const struct apd_solver *solver, const solver_block *block, int64_t j, int64_t count,
+                         float mask, const float *restrict g) {
+    const adam_step adam = solver->adam;
+    const float decay = (float)solver->settings.weight_decay;
+    const float lambda1 = solver->polishing ? 0.0f : (float)solver->settings.lambda1;
+    const bool support_only = solver->polishing;
+    const float *restrict sigma = block->sigma + j;
+    float *restrict tau = block->tau + j;
+    float *restrict first = block->tau_moments.first + j, *restrict second = block->tau_moments.second + j;
+    APD_INDEPENDENT
+    for (int64_t c = 0; c < count; c++) {
+        float slope = g[c] + decay * (mask * sigma[c] + tau[c]), direction, eta;
+        adam_direction(&adam, &first[c], &second[c], slope, &direction, &eta);
+        float moved = apd_soft(tau[c] - eta * direction, eta * lambda1);
+        tau[c] = support_only && tau[c] == 0.0f ? 0.0f : moved;
+    }
 }
 
 void apd_solver_store_tau(const solver_block *block, double limit, const float *shared, apd_sparse *out) {

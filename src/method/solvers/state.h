@@ -70,6 +70,23 @@ static inline bool apd_solver_shows_stored(const struct apd_solver *solver) {
     return solver->coded && solver->polishing;
 }
 
+/* Weights that pass through the cache together. */
+enum { STEP_CHUNK = 256 };
+
+/* Adam's step of sigma without the old tasks: where each weight would be, and its rate. */
+typedef struct sigma_target {
+    float z[STEP_CHUNK], eta[STEP_CHUNK];
+} sigma_target;
+
+/* Weights j .. j+count-1 (at most STEP_CHUNK) of a row; mask: before the step; g (count): their gradient by theta.
+ *     z   =  sigma - eta*dir(mask*(g + decay*theta))                      moves the moments, not sigma
+ *     tau <- soft(tau - eta_tau*dir(g + decay*theta), eta_tau*lambda1)    while polishing: without lambda1, where tau is not zero
+ * Both take theta from before the step, so sigma's target comes first and sigma moves last. */
+void apd_solver_aim_sigma(const struct apd_solver *solver, const solver_block *block, int64_t j,
+                          int64_t count, float mask, const float *g, sigma_target *to);
+void apd_solver_step_tau(const struct apd_solver *solver, const solver_block *block, int64_t j, int64_t count,
+                         float mask, const float *g);
+
 /* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
 float apd_dot(const float *a, const float *b, int64_t count);
 
