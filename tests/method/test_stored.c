@@ -140,16 +140,50 @@ static void row_is_rounded_to_the_rows_unit(void **state) {
     (void)state;
     const float sigma[] = {2.0f, 1.0f, 1.0f / 3.0f, -1.0f, 0.0f}, tau[] = {0.0f, 1.0f, 0.0f, -0.3f, 0.2f};
     float theta[5];
-    apd_stored_row(3, 0.5f, sigma, tau, 5, theta);
+    apd_stored_row(3, false, 0.5f, sigma, tau, 5, theta);
     const float expected[] = {1.0f, 1.5f, 0.5f * apd_half(1.0f / 3.0f), -1.0f,
                               0.0f}; /* -0.8/0.5 = -1.6 -> -2 */
     assert_memory_equal(theta, expected, sizeof expected);
+    apd_stored_row(3, true, 0.5f, sigma, tau, 5, theta);
+    const float whole[] = {1.0f, 1.5f, 0.0f, -1.0f, 0.0f}; /* 0.5/3/0.5 = 0.33 -> 0 */
+    assert_memory_equal(theta, whole, sizeof whole);
     assert_true(apd_stored_mask(0.9999f) < 1.0f && apd_stored_mask(1e-12f) > 0.0f &&
                 apd_stored_mask(0.5f) == 0.5f);
 }
 
+/* A task after which sigma moves on has all weights in few bits, and keeps them; its former sigma is stored nowhere. */
+static void task_before_sigma_moves_is_stored_whole(void **state) {
+    (void)state;
+    bench on;
+    apd_solver_settings settings = usual;
+    settings.coded = true;
+    settings.tau_bits = 6;
+    settings.sigma_tasks = 2;
+    bench_init(&on, apd_method_find("apd-fixed"), &settings, 0, 3, 0, 0.0);
+    float then[ROOM], now[ROOM], bias[BLOCK_ROWS];
+    for (int task = 0; task < 3; task++) {
+        train(&on, task, 1e-2);
+        apd_solver_end_task(on.solver);
+        if (task == 0)
+            apd_decomposition_theta(on.d, 0, 0, then, bias);
+    }
+    apd_decomposition_theta(on.d, 0, 0, now, bias);
+    const int64_t rows = apd_local_rows(on.d, 0), cols = on.layout->blocks[0].cols;
+    assert_memory_equal(now, then, (size_t)(rows * cols) * sizeof(float));
+    int64_t off_grid[3] = {0};
+    for (int t = 0; t < 3; t++) {
+        apd_decomposition_theta(on.d, t, 0, now, bias);
+        for (int64_t r = 0; r < rows; r++)
+            off_grid[t] += !fits_grid(now + r * cols, cols, 6);
+    }
+    assert_int_equal(off_grid[0], 0);
+    assert_true(off_grid[1] > 0 && off_grid[2] > 0);
+    bench_clear(&on);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(task_before_sigma_moves_is_stored_whole),
         cmocka_unit_test(end_task_keeps_what_the_last_step_showed),
         cmocka_unit_test(finished_tasks_keep_every_bit),
         cmocka_unit_test(row_is_rounded_to_the_rows_unit),

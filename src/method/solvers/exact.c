@@ -18,7 +18,6 @@
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/solver.h"
 #include "method/solvers/state.h"
-#include "method/solvers/stored.h"
 #include "method/solvers/subgradient_sums.h"
 #include "method/solvers/tau_by_weight.h"
 
@@ -349,8 +348,7 @@ static void exact_step(apd_solver *solver, int b, apd_rows rows, const float *gr
             step_chunk(solver, b, r, c, cols - c < STEP_CHUNK ? cols - c : STEP_CHUNK, mask, block->mask[r],
                        gradient + c, theta + c);
         if (apd_solver_shows_stored(solver))
-            apd_stored_row(solver->settings.tau_bits, block->mask[r], block->sigma + r * cols,
-                           block->tau + r * cols, cols, theta);
+            apd_solver_stored_row(solver, block, r, theta);
     }
 }
 

@@ -1,6 +1,6 @@
 /* fixed: APD whose sigma stays once the first settings.sigma_tasks tasks have ended; with one task it is "APD-Fixed" of Yoon et al.
  * 2020, table 1. The first tasks move sigma as if no task had finished; at their end the finished tasks' tau make up for the move,
- * so that no bit of their theta changes. Later tasks train masks and tau by the steps of exact.c and touch no finished task.
+ * so that no bit of their theta changes. As sigma moves nearly everywhere, all of them but the last are stored whole (stored.h). Later tasks train masks and tau by the steps of exact.c and touch no finished task.
  *
  * A step, weight by weight, with G the gradient by theta, m the mask of the row and dir() Adam's direction:
  *     g     =  G + decay*theta
@@ -9,13 +9,18 @@
  *     theta <- m*sigma + tau */
 #include "method/solvers/retroactive_update.h"
 #include "method/solvers/state.h"
-#include "method/solvers/stored.h"
 
 #include <string.h>
 
 static bool trains_sigma(const struct apd_solver *solver) {
     const int place = solver->decomposition->task_count;
     return place == 0 || place < solver->settings.sigma_tasks;
+}
+
+/* Where the next task trains sigma, this one will have an entry for each weight. */
+static void fixed_begin_task(struct apd_solver *solver, int b) {
+    (void)b;
+    solver->whole = solver->decomposition->task_count + 1 < solver->settings.sigma_tasks;
 }
 
 /* Weights that polishing passes over together where none has tau: a line of the cache, so that their gradient and moments are
@@ -65,7 +70,7 @@ static void fixed_step(struct apd_solver *solver, int b, apd_rows rows, const fl
             (moves ? step_both : step_own)(solver, block, r * cols + c, count, mask, gradient + c);
         }
         if (apd_solver_shows_stored(solver))
-            apd_stored_row(solver->settings.tau_bits, block->mask[r], sigma, tau, cols, theta);
+            apd_solver_stored_row(solver, block, r, theta);
         else
             for (int64_t c = 0; c < cols; c++)
                 theta[c] = block->mask[r] * sigma[c] + tau[c];
@@ -78,4 +83,5 @@ static void fixed_end_task(struct apd_solver *solver, int b, const float *anchor
         (void)apd_retroactive_update(solver->decomposition, b, anchor, 0.0);
 }
 
-const solver_operations apd_solver_fixed = {.step = fixed_step, .end_task = fixed_end_task};
+const solver_operations apd_solver_fixed = {
+    .begin_task = fixed_begin_task, .step = fixed_step, .end_task = fixed_end_task};

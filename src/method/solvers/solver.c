@@ -179,7 +179,7 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     solver->classes = classes;
     solver->steps = 0;
     solver->turn = (apd_solver_turn){.place = -1, .shown = -1};
-    solver->polishing = solver->has_snapshot = false;
+    solver->polishing = solver->has_snapshot = solver->whole = false;
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
         free(array->snapshot);
@@ -224,8 +224,7 @@ void apd_solver_theta(const apd_solver *solver, int b, float *weights, float *bi
     if (block->mask == NULL)
         memcpy(weights, block->sigma, (size_t)(block->rows * block->cols) * sizeof(float));
     for (int64_t r = 0; r < block->rows && stored; r++)
-        apd_stored_row(solver->settings.tau_bits, block->mask[r], block->sigma + r * block->cols,
-                       block->tau + r * block->cols, block->cols, weights + r * block->cols);
+        apd_solver_stored_row(solver, block, r, weights + r * block->cols);
     for (int64_t r = 0; r < block->rows && block->mask != NULL && !stored; r++)
         for (int64_t c = 0, j = r * block->cols; c < block->cols; c++, j++)
             weights[j] = block->mask[r] * block->sigma[j] + block->tau[j];

@@ -119,6 +119,13 @@ void apd_solver_store_tau(const solver_block *block, double limit, const float *
     *out = apd_sparse_end(&writer);
 }
 
+void apd_solver_stored_row(const struct apd_solver *solver, const solver_block *block, int64_t row,
+                           float *theta) {
+    const int64_t first = row * block->cols;
+    apd_stored_row(solver->settings.tau_bits, solver->whole, block->mask[row], block->sigma + first,
+                   block->tau + first, block->cols, theta);
+}
+
 void apd_solver_store_theta(const struct apd_solver *solver, int b, apd_sparse *out) {
     const solver_block *block = &solver->blocks[b];
     const int64_t cols = block->cols;
@@ -130,9 +137,9 @@ void apd_solver_store_theta(const struct apd_solver *solver, int b, apd_sparse *
     apd_sparse_writer writer = apd_sparse_begin(block->rows, 0);
     for (int64_t r = 0; r < block->rows; r++) {
         const float mask = block->mask[r], *sigma = block->sigma + r * cols, *tau = block->tau + r * cols;
-        apd_stored_row(solver->settings.tau_bits, mask, sigma, tau, cols, theta);
+        apd_solver_stored_row(solver, block, r, theta);
         for (int64_t c = 0; c < cols; c++)
-            if (tau[c] != 0.0f && !apd_same_bits(theta[c], mask * sigma[c]))
+            if ((solver->whole || tau[c] != 0.0f) && !apd_same_bits(theta[c], mask * sigma[c]))
                 apd_sparse_put(&writer, (int32_t)c, theta[c]);
         apd_sparse_end_row(&writer, r);
     }

@@ -46,6 +46,7 @@ struct apd_solver {
     int64_t steps;
     bool polishing, has_snapshot;
     bool coded;         /* what is stored has few bits */
+    bool whole;         /* all weights of the present task are stored in tau_bits (stored.h) */
     adam_step adam;     /* of the body */
     adam_step own_adam; /* of head and biases of the task whose batch it is */
     apd_solver_turn turn;
@@ -87,6 +88,10 @@ void apd_solver_aim_sigma(const struct apd_solver *solver, const solver_block *b
 void apd_solver_step_tau(const struct apd_solver *solver, const solver_block *block, int64_t j, int64_t count,
                          float mask, const float *g);
 
+/* Row `row` of theta (C) as it will be stored. */
+void apd_solver_stored_row(const struct apd_solver *solver, const solver_block *block, int64_t row,
+                           float *theta);
+
 /* sum of a[i]*b[i], in sixteen partial sums joined in a fixed order. */
 float apd_dot(const float *a, const float *b, int64_t count);
 
@@ -97,7 +102,8 @@ void apd_solver_step_mask(struct apd_solver *solver, solver_block *block, int64_
  * without tau are left out. `shared` (rows, C): sigma_g, or NULL. Replaces `out`. */
 void apd_solver_store_tau(const solver_block *block, double limit, const float *shared, apd_sparse *out);
 
-/* The same where tau is not zero, with theta as it is stored where the method's numbers are coded. */
+/* The same where tau is not zero (and everywhere, if the task is stored whole), with theta as it is stored where the method's
+ * numbers are coded. */
 void apd_solver_store_theta(const struct apd_solver *solver, int block, apd_sparse *out);
 
 #endif

@@ -17,16 +17,16 @@ static float unit_of(float largest, int bits) {
 }
 
 /* The largest is found by the bits of positive floats, which ascend as they do: a maximum of integers is vectorised. */
-void apd_stored_row(int tau_bits, float mask, const float *restrict sigma, const float *restrict tau,
-                    int64_t cols, float *restrict theta) {
+void apd_stored_row(int tau_bits, bool whole, float mask, const float *restrict sigma,
+                    const float *restrict tau, int64_t cols, float *restrict theta) {
     const uint32_t infinite = 0x7f800000u;
     uint32_t most = 0;
     for (int64_t c = 0; c < cols; c++) {
-        float whole = mask * apd_half(sigma[c]) + tau[c];
+        float exact = mask * apd_half(sigma[c]) + tau[c];
         uint32_t size;
-        memcpy(&size, &whole, sizeof size);
-        size &= 0x7fffffffu & -(uint32_t)(tau[c] != 0.0f); /* 0 without tau */
-        theta[c] = whole;
+        memcpy(&size, &exact, sizeof size);
+        size &= 0x7fffffffu & -(uint32_t)(whole | (tau[c] != 0.0f)); /* 0 without an entry */
+        theta[c] = exact;
         most = size > most ? size : most;
     }
     if (most == 0 || most >= infinite) /* no entry; or one that no integer comes near */
@@ -36,6 +36,6 @@ void apd_stored_row(int tau_bits, float mask, const float *restrict sigma, const
     const float unit = unit_of(largest, tau_bits), inverse = 1.0f / unit;
     for (int64_t c = 0; c < cols; c++) {
         float rounded = rintf(theta[c] * inverse) * unit + 0.0f;
-        theta[c] = tau[c] != 0.0f ? rounded : theta[c];
+        theta[c] = (whole | (tau[c] != 0.0f)) != 0 ? rounded : theta[c];
     }
 }

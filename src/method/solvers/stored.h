@@ -9,6 +9,9 @@
  *             unit * round((mask*half(sigma) + tau)/unit)   else; unit = the least power of two at which the row's largest
  *                                                           integer has tau_bits bits with its sign
  *
+ * A task of which it is known that sigma moves on everywhere (`whole`, fixed.c) has theta in tau_bits everywhere: it would end up
+ * with an entry for each weight, whose former sigma takes 16 bits.
+ *
  * Finished tasks never change by that: sigma keeps its 16 bits where it does not move, and where it does an old task's theta is
  * mask * (what sigma was), which their code holds in 16 bits.
  *
@@ -16,13 +19,14 @@
 #ifndef APD_METHOD_SOLVERS_STORED_H
 #define APD_METHOD_SOLVERS_STORED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A mask in 16 bits, still in (0, 1). */
 float apd_stored_mask(float mask);
 
-/* A row of theta: sigma, tau, theta (cols). */
-void apd_stored_row(int tau_bits, float mask, const float *sigma, const float *tau, int64_t cols,
+/* A row of theta: sigma, tau, theta (cols). `whole`: all weights are rounded to tau_bits, not only where tau is not zero. */
+void apd_stored_row(int tau_bits, bool whole, float mask, const float *sigma, const float *tau, int64_t cols,
                     float *theta);
 
 #endif
