@@ -164,7 +164,7 @@ const apd_option apd_options[] = {
     {"method.sigma_tasks", APD_KIND_WHOLE, AT(method.sigma_tasks), .minimum = 1, .maximum = 1000000,
      .initial = "1", .counts = true,
      .help = "How many tasks train sigma before it stays as it is. Finished tasks keep their theta: wherever sigma moves they get "
-             "entries of tau, up to a whole network each (with storage coded in method.tau_bits a weight)."},
+             "entries of tau, up to a whole network each; with method.storage coded, of method.tau_bits a weight."},
     {"method.budget", APD_KIND_REAL, AT(method.budget), .maximum = 1, .initial = "0", .counts = true,
      .help = "Most bytes of a task's tau, as a share of those of one dense float32 network: when polishing begins, the entries "
              "that matter least are dropped, with or without method.storage coded; 0 keeps what method.lambda1 leaves."},

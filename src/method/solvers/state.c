@@ -69,8 +69,8 @@ void apd_solver_aim_sigma(const struct apd_solver *solver, const solver_block *b
     const adam_step adam = solver->adam;
     const float decay = (float)solver->settings.weight_decay;
     const float *restrict sigma = block->sigma + j, *restrict tau = block->tau + j;
-    float *restrict first = block->sigma_moments.first + j, *restrict second =
-                                                                block->sigma_moments.second + j;
+    float *restrict first = block->sigma_moments.first + j;
+    float *restrict second = block->sigma_moments.second + j;
     APD_INDEPENDENT
     for (int64_t c = 0; c < count; c++) {
         float direction, slope = g[c] + decay * (mask * sigma[c] + tau[c]);

@@ -9,8 +9,8 @@
  *             unit * round((mask*half(sigma) + tau)/unit)   else; unit = the least power of two at which the row's largest
  *                                                           integer has tau_bits bits with its sign
  *
- * A task of which it is known that sigma moves on everywhere (`whole`, fixed.c) has theta in tau_bits everywhere: it would end up
- * with an entry for each weight, whose former sigma takes 16 bits.
+ * A task that is stored whole has the second form everywhere. It is one after which sigma is known to move on (fixed.c), which
+ * would leave it with an entry of 16 bits for nearly every weight.
  *
  * Finished tasks never change by that: sigma keeps its 16 bits where it does not move, and where it does an old task's theta is
  * mask * (what sigma was), which their code holds in 16 bits.
