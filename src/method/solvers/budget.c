@@ -28,6 +28,8 @@ static int bucket_of(float tau, float second) {
 }
 
 void apd_budget_count(const apd_solver *solver, int64_t *counts) {
+    if (solver->whole) /* an entry costs the same with tau and without */
+        return;
     for (int b = 0; b < solver->decomposition->layout->block_count; b++) {
         const solver_block *block = &solver->blocks[b];
         for (int64_t j = 0; block->tau != NULL && j < block->rows * block->cols; j++)
