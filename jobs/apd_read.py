@@ -48,8 +48,10 @@ def _entries(code, at, rows, cols, mask):
             place += count * size
             return bits[place - count * size:place].reshape(count, size) @ (1 << np.arange(size)[::-1])
 
-        high = np.flatnonzero(take(n + (cols - 1 >> low), 1)) - np.arange(n)
-        columns = high << low | take(n, low)
+        columns = np.arange(n)
+        if n < cols:
+            high = np.flatnonzero(take(n + (cols - 1 >> low), 1)) - columns
+            columns = high << low | take(n, low)
         former = take(n, 1) == 1 if code[at] > 127 else np.zeros(n, bool)
         values = np.zeros(n, "f4")
         values[former] = (mask[r] if mask is not None else 0) * take(former.sum(), 16).astype("u2").view("f2").astype("f4")
@@ -60,6 +62,11 @@ def _entries(code, at, rows, cols, mask):
         for parts, part in zip(found, (np.full(n, r), columns, values)):
             parts.append(part)
     return *map(np.concatenate, found), at
+
+
+def _sigma(stored, rows, cols):
+    """float32, from numbers of 32 or 16 bits, or from code."""
+    return stored.astype("f4") if stored.dtype != "u1" else _entries(stored, 0, rows, cols, None)[2].reshape(rows, cols)
 
 
 class Run:
@@ -76,9 +83,9 @@ class Run:
         file = h5py.File(self.checkpoint, "r")
         with open(self.checkpoint, "rb") as raw:
             head = raw.read(32).split(b"\n")[0].decode(errors="replace")
-        if head != "apd-checkpoint 4":
+        if head != "apd-checkpoint 5":
             file.close()
-            raise ValueError(f"{self.checkpoint}: begins with {head!r}; a checkpoint of apd, format 4, is needed")
+            raise ValueError(f"{self.checkpoint}: begins with {head!r}; a checkpoint of apd, format 5, is needed")
         return file
 
     def tasks(self):
@@ -136,7 +143,7 @@ class Run:
                 if storage == 1:
                     weights, at = stored[at:at + rows * cols].reshape(rows, cols), at + rows * cols
                 else:
-                    weights = file[f"shared/{name}/sigma"][:].astype("f4")
+                    weights = _sigma(file[f"shared/{name}/sigma"][:], rows, cols)
                 if storage == 0:
                     own = mask[row:row + rows]
                     weights = own[:, None] * weights

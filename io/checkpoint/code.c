@@ -26,7 +26,7 @@ static int64_t count_bytes(int64_t count) {
 }
 
 static int64_t column_bits(int64_t count, int64_t cols) {
-    return high_bits(count, cols) + count * low_bits(count, cols);
+    return count == cols ? 0 : high_bits(count, cols) + count * low_bits(count, cols);
 }
 
 int64_t apd_code_position_bits(int64_t count, int64_t cols) {
@@ -159,6 +159,8 @@ static unsigned char *end_bits(bit_writer *w) {
 static void put_columns(bit_writer *w, const apd_code_row *row) {
     int low = low_bits(row->count, row->cols);
     int64_t last = 0;
+    if (row->count == row->cols)
+        return;
     for (int64_t e = 0; e < row->count; last = row->columns[e++] >> low)
         put_gap(w, (row->columns[e] >> low) - last, 1);
     put_gap(w, ((row->cols - 1) >> low) - last, 0);
@@ -245,6 +247,11 @@ static bool read_high(bit_reader *r, int64_t count, int64_t length, int32_t *col
 
 static bool read_columns(bit_reader *r, int64_t count, int64_t cols, int32_t *columns) {
     int low = low_bits(count, cols);
+    if (count == cols) {
+        for (int32_t c = 0; c < (int32_t)cols; c++)
+            columns[c] = c;
+        return true;
+    }
     if (!read_high(r, count, high_bits(count, cols), columns))
         return false;
     int64_t last = -1;

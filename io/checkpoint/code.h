@@ -1,11 +1,11 @@
-/* code: the rows of a sparse matrix as bytes, tau's and sigma_g's in the files of a commit.
+/* code: the rows of a matrix as bytes in the files of a commit: the sparse ones of tau and sigma_g, and those of a sigma of few bits.
  *
  * A row with `count` entries among `cols` columns:
  *
  *   count    7 bits a byte, the lowest first; the top bit: more follow. 0: the row ends here
  *   form     a byte: the bits b of an integer, 1 .. 24, or 32: float32; plus 128 where some values are former
  *   exponent a byte with a sign, k
- *   and bits, the most significant of a byte first, filled up with zeros to whole bytes:
+ *   and bits, the most significant of a byte first, filled up with zeros to whole bytes; high and low only where count < cols:
  *   high     count + ((cols - 1) >> l) bits: those at (column >> l) + e, e = 0 .. count-1, are 1
  *   low      count numbers of l bits: the lower ones of the columns;   l = floor(log2(cols / count))
  *   former   count bits, where the form says that there are some: the value is mask * (a number of 16 bits)
@@ -34,7 +34,7 @@
 
 /* A row to be coded. */
 typedef struct apd_code_row {
-    const int32_t *columns; /* (count), ascending */
+    const int32_t *columns; /* (count), ascending; may be NULL where count = cols */
     const float *values;    /* (count) */
     int64_t count, cols;
     float mask; /* 0: no value is taken for a former one */

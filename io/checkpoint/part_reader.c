@@ -50,7 +50,7 @@ static apd_status refuse_format(const apd_part_reader *reader, const char *heade
     if (memcmp(header, "\211HDF\r\n\032\n", 8) == 0 || (numbered && version < APD_PART_VERSION))
         return damaged(
             reader,
-            "not a checkpoint of format 4; if it is one of an earlier format, use the program that "
+            "not a checkpoint of format 5; if it is one of an earlier format, use the program that "
             "wrote it, or start a new run",
             error);
     if (numbered && version > APD_PART_VERSION)

@@ -4,7 +4,7 @@
  * contiguous and in order, and are written without HDF5 as they come, so that each byte is copied once and HDF5 never meets a
  * failed write. A user block of 512 bytes precedes the front and holds, as text:
  *
- *   apd-checkpoint 4 / commit N / front BYTES / bytes BYTES / digest XXH3
+ *   apd-checkpoint 5 / commit N / front BYTES / bytes BYTES / digest XXH3
  *
  * The digest covers the front without the user block and is checked before HDF5 reads it. Each group has an attribute `digest`
  * that covers its arrays and is checked as they are read. Equal contents give equal bytes: no object carries a time.
@@ -19,7 +19,7 @@
 
 #define APD_PART_HEADER  512
 #define APD_PART_FORMAT  "apd-checkpoint"
-#define APD_PART_VERSION 4
+#define APD_PART_VERSION 5
 
 typedef struct apd_part_attribute {
     const char *name;

@@ -152,7 +152,7 @@ static bool read_rows(const apd_item *item, const apd_item_array *array, int blo
 static apd_status read_code(apd_part_in *in, const apd_home *home, const apd_item *item,
                             const apd_item_array *array, apd_error *error) {
     int64_t left = home->entries;
-    bool sound = left / 4 <= home->code; /* two bits an entry at least */
+    bool sound = left / 8 <= home->code; /* a bit an entry at least */
     apd_status status = APD_OK;
     apd_sparse_writer room = {0};
     unsigned char *bytes = apd_allocate_bytes(home->code + APD_CODE_SPARE, array->name);
@@ -170,6 +170,43 @@ static apd_status read_code(apd_part_in *in, const apd_home *home, const apd_ite
     }
     if (!sound || at != end || left != 0)
         APD_GO(apd_part_fail(in, array->name, "not the code of as many rows and entries", error));
+out:
+    apd_sparse_clear(&room.sparse);
+    free(bytes);
+    return status;
+}
+
+/* Before there is memory for rows with a number in every column: a number takes a bit of code at least. */
+static apd_status check_dense(const apd_part_in *in, const apd_home *home, const apd_item *item,
+                              const apd_item_array *array, apd_error *error) {
+    int64_t numbers = 0;
+    for (int b = array->first; b < array->end; b++)
+        numbers += item->layout->blocks[b].rows * item->layout->blocks[b].cols;
+    if (numbers / 8 > home->code)
+        return apd_part_fail(in, array->name, "not the code of as many rows and columns", error);
+    return apd_memory_limit_check(in->reader->path, array->name, numbers, sizeof(float), error);
+}
+
+static apd_status read_dense(apd_part_in *in, const apd_home *home, const apd_item *item,
+                             const apd_item_array *array, apd_error *error) {
+    unsigned char *bytes = apd_allocate_bytes(home->code + APD_CODE_SPARE, array->name);
+    const unsigned char *at = bytes, *end = bytes + home->code;
+    apd_sparse_writer room = {0};
+    bool sound = true;
+    apd_status status;
+    APD_GO(apd_part_read(in, bytes, home->code, error));
+    for (int b = array->first; b < array->end; b++) {
+        const int64_t rows = item->held[b].end - item->held[b].begin, cols = item->layout->blocks[b].cols;
+        float *dense = apd_item_at(array, b);
+        for (int64_t r = 0; r < rows && sound; r++) {
+            room.count = 0;
+            sound = apd_code_read(&at, end, cols, 0.0f, cols, &room) && room.count == cols;
+            if (sound)
+                memcpy(dense + r * cols, room.sparse.values, (size_t)cols * sizeof *dense);
+        }
+    }
+    if (!sound || at != end)
+        APD_GO(apd_part_fail(in, array->name, "not the code of as many rows and columns", error));
 out:
     apd_sparse_clear(&room.sparse);
     free(bytes);
@@ -229,9 +266,12 @@ static apd_status read_array(apd_part_in *in, const apd_home *home, const apd_it
     if (array->array.encoding == APD_CODE) {
         APD_TRY(read_code(in, home, item, array, error));
     } else {
+        const bool coded = apd_item_encoding(item, array) == APD_ROWS;
+        if (coded)
+            APD_TRY(check_dense(in, home, item, array, error));
         if (item->owns)
             apd_item_allocate(item, array);
-        APD_TRY(read_numbers(in, item, array, error));
+        APD_TRY(coded ? read_dense(in, home, item, array, error) : read_numbers(in, item, array, error));
     }
     APD_TRY(apd_part_end_array(in, error));
     return array->array.extent == APD_BITS ? check_bits(in, item, array, error) : APD_OK;
@@ -306,7 +346,7 @@ static void append_halves(apd_part_writer *writer, const unsigned char *numbers,
     }
 }
 
-/* Sparse rows of a piece, with offsets that count from 0 and masks or NULL. */
+/* Rows of a piece: sparse, with offsets that count from 0 and masks or NULL; or, without offsets and columns, dense. */
 typedef struct coded_rows {
     const int64_t *ends;
     const int32_t *columns;
@@ -318,11 +358,12 @@ static void append_code(apd_part_writer *writer, const coded_rows *rows) {
     enum { CHUNK = 1 << 16 };
     unsigned char *bytes = apd_allocate_bytes(CHUNK + apd_code_most(rows->cols), "code"), *at = bytes;
     float *room = apd_allocate_bytes(2 * rows->cols * (int64_t)sizeof *room, "a row");
-    for (int64_t r = 0, first = 0; r < rows->count; first = rows->ends[r++]) {
-        at =
-            apd_code_write(&(apd_code_row){rows->columns + first, rows->values + first, rows->ends[r] - first,
-                                           rows->cols, rows->masks != NULL ? rows->masks[r] : 0.0f},
-                           room, at);
+    for (int64_t r = 0, first = 0, end; r < rows->count; r++, first = end) {
+        end = rows->ends != NULL ? rows->ends[r] : first + rows->cols;
+        at = apd_code_write(&(apd_code_row){rows->columns != NULL ? rows->columns + first : NULL,
+                                            rows->values + first, end - first, rows->cols,
+                                            rows->masks != NULL ? rows->masks[r] : 0.0f},
+                            room, at);
         if (at - bytes >= CHUNK) {
             apd_part_append(writer, bytes, at - bytes);
             at = bytes;
@@ -371,13 +412,17 @@ void apd_item_append(const apd_item *item, int pieces, const apd_rows *rows, con
             apd_rows part = apd_item_rows(item, b, rows[i % pieces * blocks + b]);
             int64_t count = part.end - part.begin;
             int64_t numbers = apd_item_numbers(item, array, b, count, 0);
-            if (array->array.encoding == APD_CODE)
+            const apd_encoding encoding = apd_item_encoding(item, array);
+            if (encoding == APD_ROWS)
+                append_code(writer,
+                            &(coded_rows){NULL, NULL, *at, NULL, count, item->layout->blocks[b].cols});
+            else if (encoding == APD_CODE)
                 append_code(writer, &(coded_rows){at[-2 * stride], at[-stride], *at,
                                                   apd_item_masks(item, b) != NULL ? all[i] : NULL, count,
                                                   item->layout->blocks[b].cols});
-            else if (array->array.encoding == APD_HALF && item->half)
+            else if (encoding == APD_HALF)
                 append_halves(writer, *at, numbers);
-            else if (array->array.encoding != APD_PART)
+            else if (encoding != APD_PART)
                 apd_part_append(writer, *at, numbers * apd_number_bytes(array->array.number, 0));
         }
     }

@@ -41,6 +41,8 @@ static const field run_fields[] = {
     FIELD(apd_run_state, APD_U64, seed, "the description's"),
     FIELD(apd_run_state, APD_I32, shards, "S"),
     FIELD(apd_run_state, APD_I32, half, "1: numbers below that are float32 or 16 have 16 bits; 0: 32"),
+    FIELD(apd_run_state, APD_I32, sigma_coded,
+          "1: sigma has fewer, and its rows are in code; 0: as half says"),
     FIELD(apd_run_state, APD_I32, task_count, "T"),
     FIELD(apd_run_state, APD_I32, consolidations, "how many have been done"),
     FIELD(apd_run_state, APD_I32, ending,

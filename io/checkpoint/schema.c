@@ -12,6 +12,7 @@
 #define MEMBER(type, m) offsetof(apd_task_block, m) + 0 * sizeof((type **)0 == &((apd_task_block *)0)->m)
 #define RAW(m)          APD_F32, APD_RAW, MEMBER(float, m)
 #define HALF(m)         APD_F32, APD_HALF, MEMBER(float, m)
+#define ROWS(m)         APD_F32, APD_ROWS, MEMBER(float, m)
 #define BITS(m)         APD_U8, APD_RAW, MEMBER(uint8_t, m)
 #define KEY(m)          APD_U8, APD_RAW, MEMBER(uint8_t, m)
 #define ENDS            APD_I64, APD_PART, MEMBER(int64_t, tau.offsets)
@@ -36,7 +37,7 @@ const apd_array apd_task_arrays[] = {
 const int apd_task_array_count = COUNT(apd_task_arrays);
 
 static const apd_array sigma_arrays[] = {
-    {"sigma", APD_BODY, APD_COLS, APD_ALL, HALF(dense), "sigma"},
+    {"sigma", APD_BODY, APD_COLS, APD_ALL, ROWS(dense), "sigma; as uint8, (bytes): row after row (below)"},
 };
 /* One more for each of the state's shared arrays, after sigma. */
 static const apd_array shared_array = {"ARRAY", APD_BODY,   APD_COLS,
@@ -115,7 +116,11 @@ static table table_of(apd_item_kind kind) {
 
 /* An item without arrays, with room for them. */
 static apd_item begin_item(apd_item_key key, const apd_layout *layout, const apd_run_state *state) {
-    apd_item item = {.key = key, .layout = layout, .half = state->half != 0, .key_width = state->key_width};
+    apd_item item = {.key = key,
+                     .layout = layout,
+                     .half = state->half != 0,
+                     .coded = state->sigma_coded != 0,
+                     .key_width = state->key_width};
     int64_t most = table_of(key.kind).count + state->shared_array_count;
     if (key.kind == APD_ITEM_TRAINING)
         most = state->training.array_count;
@@ -350,6 +355,13 @@ int64_t apd_item_entries(const apd_item *item) {
     return entries;
 }
 
+apd_encoding apd_item_encoding(const apd_item *item, const apd_item_array *array) {
+    const apd_encoding encoding = array->array.encoding;
+    if (encoding == APD_ROWS && item->coded)
+        return APD_ROWS;
+    return encoding == APD_ROWS || encoding == APD_HALF ? (item->half ? APD_HALF : APD_RAW) : encoding;
+}
+
 apd_shape apd_item_shape(const apd_item *item, int index, int64_t code) {
     const apd_item_array *array = &item->arrays[index];
     apd_shape shape = {.number = array->array.number, .rank = 1};
@@ -360,9 +372,10 @@ apd_shape apd_item_shape(const apd_item *item, int index, int64_t code) {
         rows += whole.end;
         numbers += apd_item_numbers(item, array, b, whole.end, 0);
     }
-    if (array->array.encoding == APD_CODE)
+    const apd_encoding encoding = apd_item_encoding(item, array);
+    if (encoding == APD_CODE || encoding == APD_ROWS)
         return (apd_shape){.number = APD_U8, .rank = 1, .extents = {code}};
-    if (array->array.encoding == APD_HALF && item->half)
+    if (encoding == APD_HALF)
         shape.number = APD_F16;
     shape.extents[0] = numbers;
     if ((array->array.extent == APD_COLS || array->array.extent == APD_KEYS) &&
@@ -381,6 +394,16 @@ const float *apd_item_masks(const apd_item *item, int block) {
     return NULL;
 }
 
+/* `dense` (rows, cols) */
+static int64_t code_of_dense(const float *dense, int64_t rows, int64_t cols) {
+    int64_t bytes = 0;
+    float *room = apd_allocate_bytes(2 * cols * (int64_t)sizeof *room, "a row");
+    for (int64_t r = 0; r < rows; r++)
+        bytes += apd_code_bytes(&(apd_code_row){NULL, dense + r * cols, cols, cols, 0.0f}, room);
+    free(room);
+    return bytes;
+}
+
 static int64_t code_of_rows(const apd_sparse *sparse, const float *masks, int64_t cols) {
     int64_t bytes = 0;
     float *room = apd_allocate_bytes(2 * cols * (int64_t)sizeof *room, "a row");
@@ -395,11 +418,17 @@ static int64_t code_of_rows(const apd_sparse *sparse, const float *masks, int64_
 
 int64_t apd_item_code(const apd_item *item) {
     int64_t bytes = 0;
-    for (int a = 0; a < item->count; a++)
-        for (int b = item->arrays[a].first; b < item->arrays[a].end; b++)
-            if (item->arrays[a].array.encoding == APD_CODE)
-                bytes += code_of_rows(sparse_of(&item->arrays[a], b), apd_item_masks(item, b),
-                                      item->layout->blocks[b].cols);
+    for (int a = 0; a < item->count; a++) {
+        const apd_item_array *array = &item->arrays[a];
+        const apd_encoding encoding = apd_item_encoding(item, array);
+        for (int b = array->first; b < array->end; b++) {
+            const int64_t cols = item->layout->blocks[b].cols;
+            if (encoding == APD_CODE)
+                bytes += code_of_rows(sparse_of(array, b), apd_item_masks(item, b), cols);
+            else if (encoding == APD_ROWS)
+                bytes += code_of_dense(apd_item_at(array, b), item->held[b].end - item->held[b].begin, cols);
+        }
+    }
     return bytes;
 }
 
@@ -517,6 +546,7 @@ static void print_table(FILE *file, const char *group, table from, bool tasks) {
         (void)fprintf(file, "| `%s/%s` | %s | %s | %s | %s |\n", group, array->name,
                       array->encoding == APD_CODE   ? "uint8"
                       : array->encoding == APD_HALF ? "float32 or 16"
+                      : array->encoding == APD_ROWS ? "float32 or 16, or uint8"
                                                     : apd_number_name(array->number),
                       shape_of(array, tasks), tasks ? of[array->tasks] : "", array->contents);
     }

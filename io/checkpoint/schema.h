@@ -50,6 +50,7 @@ typedef enum apd_tasks {
 typedef enum apd_encoding {
     APD_RAW,
     APD_HALF, /* in 16 bits, where the commit's numbers have no more; else raw */
+    APD_ROWS, /* the code of rows (code.h) where the commit's sigma has few bits; in the file uint8, (bytes); else as HALF */
     APD_PART, /* ENDS, and the columns: with the values after them, in their code */
     APD_CODE  /* the code of sparse rows (code.h); in the file uint8, (bytes) */
 } apd_encoding;
@@ -97,6 +98,7 @@ typedef struct apd_item {
     const apd_layout *layout;
     int classes;          /* rows of the head in use */
     bool half;            /* HALF arrays have 16 bits in the file */
+    bool coded;           /* ROWS arrays are code there */
     int key_width;        /* of KEYS */
     const apd_rows *held; /* (B): the rows that views hold */
     int count;
@@ -137,6 +139,9 @@ apd_shape apd_item_shape(const apd_item *item, int array, int64_t code);
 
 /* Entries of the rows that the item's views hold. */
 int64_t apd_item_entries(const apd_item *item);
+
+/* How the file holds the numbers of an array of this item: RAW, HALF, PART, CODE, or ROWS where they are code. */
+apd_encoding apd_item_encoding(const apd_item *item, const apd_item_array *array);
 
 /* Bytes of their code. */
 int64_t apd_item_code(const apd_item *item);

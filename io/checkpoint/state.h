@@ -103,6 +103,7 @@ typedef struct apd_run_state {
     uint64_t config_digest, data_digest, seed;
     int32_t shards;
     int32_t half;             /* 1: sigma, masks, biases and heads have 16 bits */
+    int32_t sigma_coded;      /* 1: but sigma has fewer, its rows are in code */
     int32_t key_width;        /* bytes of a class's key (io/data/key.h); 0: tasks have none */
     int32_t task_count;       /* T */
     int32_t consolidations;   /* how many have been done */

@@ -121,7 +121,7 @@ typedef struct apd_description {
         int sigma_tasks; /* of apd-fixed: how many tasks train sigma */
         double budget;   /* share of the bytes of a dense float32 network; 0: none */
         apd_number_storage storage;
-        int tau_bits;
+        int tau_bits, sigma_bits;
         double l2t_strength; /* or INFINITY */
         apd_ewc ewc;
         double packnet_prune, wsn_density;

@@ -176,6 +176,10 @@ const apd_option apd_options[] = {
      .counts = true,
      .help = "Bits of theta, where tau is not zero, with method.storage coded: integers times a power of two for "
              "each row."},
+    {"method.sigma_bits", APD_KIND_WHOLE, AT(method.sigma_bits), .minimum = 3, .maximum = 16, .initial = "16",
+     .counts = true,
+     .help = "Bits of sigma with method.storage coded where sigma comes to rest (apd-fixed): 16, or fewer, as integers "
+             "times a power of two for each row; with fewer, sigma is not re-centred."},
     {"method.l2t_strength", APD_KIND_REAL, AT(method.l2t_strength), .maximum = INFINITY, .initial = "0.01",
      .counts = true,
      .help = "Weight of the penalty on half the squared distance from the body as the task before left it; inf keeps the "

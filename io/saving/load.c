@@ -54,6 +54,7 @@ static apd_status check_layout(const char *path, const apd_layout *found, const 
 static void make_room(apd_decomposition *decomposition, const apd_run_state *state) {
     int body = decomposition->layout->block_count - 1;
     decomposition->half = state->half != 0;
+    decomposition->sigma_coded = state->sigma_coded != 0;
     for (int a = 0; a < state->shared_array_count; a++)
         (void)apd_decomposition_shared(decomposition, state->shared_arrays[a].name);
     for (int t = 0; t < state->task_count; t++) {

@@ -116,6 +116,7 @@ static void describe(const apd_decomposition *decomposition, const apd_solver *s
         state->shared = apd_allocate(layout->block_count, sizeof *state->shared, "blocks");
     }
     state->half = decomposition->half;
+    state->sigma_coded = decomposition->sigma_coded;
     state->shared_moved = state->shared_moved || state->shared_array_count != decomposition->shared_count;
     free(state->shared_arrays);
     state->shared_array_count = decomposition->shared_count;

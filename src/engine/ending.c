@@ -35,7 +35,7 @@ typedef struct ending {
 static void recentre(apd_training *training) {
     apd_run *run = training->run;
     const apd_description *described = run->description;
-    if (described->method.recentre == APD_RECENTRE_NONE ||
+    if (described->method.recentre == APD_RECENTRE_NONE || run->decomposition->sigma_coded ||
         described->method.row->recentring == APD_RECENTRING_NEVER)
         return;
     (void)apd_heartbeat_phase("recentre");

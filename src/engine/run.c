@@ -177,24 +177,26 @@ apd_status apd_run_open(apd_run *run, const char *path, const char *const *setti
 
 void apd_run_create_solver(apd_run *run) {
     const apd_description *described = run->description;
-    apd_solver_settings chosen = {.lambda1 = described->method.lambda1,
-                                  .lambda2 = described->method.lambda2,
-                                  .mask_init = described->method.mask_init,
-                                  .sigma_tasks = described->method.sigma_tasks,
-                                  .sigma_given = run->sigma_given,
-                                  .l2t_strength = described->method.l2t_strength,
-                                  .ewc_strength = described->method.ewc_strength,
-                                  .ewc_decay = described->method.ewc_decay,
-                                  .ewc_online = described->method.ewc == APD_EWC_ONLINE,
-                                  .packnet_prune = described->method.packnet_prune,
-                                  .wsn_density = described->method.wsn_density,
-                                  .coded = described->method.storage == APD_STORE_CODED,
-                                  .tau_bits = described->method.tau_bits,
-                                  .weight_decay = described->training.weight_decay,
-                                  .beta1 = described->training.beta1,
-                                  .beta2 = described->training.beta2,
-                                  .epsilon = described->training.epsilon,
-                                  .seed = described->seed};
+    apd_solver_settings chosen = {
+        .lambda1 = described->method.lambda1,
+        .lambda2 = described->method.lambda2,
+        .mask_init = described->method.mask_init,
+        .sigma_tasks = described->method.sigma_tasks,
+        .sigma_given = run->sigma_given,
+        .l2t_strength = described->method.l2t_strength,
+        .ewc_strength = described->method.ewc_strength,
+        .ewc_decay = described->method.ewc_decay,
+        .ewc_online = described->method.ewc == APD_EWC_ONLINE,
+        .packnet_prune = described->method.packnet_prune,
+        .wsn_density = described->method.wsn_density,
+        .coded = described->method.storage == APD_STORE_CODED,
+        .tau_bits = described->method.tau_bits,
+        .sigma_bits = described->method.row->trains_sigma_first ? described->method.sigma_bits : 16,
+        .weight_decay = described->training.weight_decay,
+        .beta1 = described->training.beta1,
+        .beta2 = described->training.beta2,
+        .epsilon = described->training.epsilon,
+        .seed = described->seed};
     run->solver = apd_solver_create(described->method.row, run->network, run->decomposition, &chosen);
 }
 

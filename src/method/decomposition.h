@@ -90,6 +90,7 @@ typedef struct apd_decomposition {
     float **sigma;            /* (B) of (local rows, C); NULL for the head */
     float **first_biases;     /* (B) of (local rows), NULL: 0; of the first task, where its body is sigma */
     bool half;                /* sigma, masks, biases and heads are numbers of 16 bits (base/half.h) */
+    bool sigma_coded;         /* but sigma's are integers of fewer bits times a power of two, one a row */
     int shared_count;
     apd_shared_array *shared; /* (shared_count) */
     apd_block_groups *groups; /* (B) */

@@ -156,8 +156,11 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
     const apd_layout *layout = facts->layout;
     int64_t rows = decomposed_rows(layout);
     int64_t head = facts->classes * (layout->blocks[layout->block_count - 1].cols + 1);
-    const int64_t number = facts->coded ? 2 : FLOAT;
-    apd_disk disk = {.sigma = FILE_HEAD + shared_arrays(facts->method) * number * layout->decomposed,
+    const int64_t number = facts->coded ? 2 : FLOAT, weights = layout->decomposed;
+    const double sigma = facts->coded ? facts->sigma_bits / 8.0 : FLOAT;
+    const double entry = facts->coded ? coded_entry : entry_on_disk;
+    const double whole_entry = facts->coded ? facts->tau_bits / 8.0 : FLOAT;
+    apd_disk disk = {.sigma = FILE_HEAD + rounded(shared_arrays(facts->method) * sigma * (double)weights),
                      .task = GROUP + number * (rows + head),
                      .mid_task = facts->state_bytes};
     if (facts->method->slows) /* tau and its moments of every old task */
@@ -170,8 +173,9 @@ apd_disk apd_estimate_disk(const apd_disk_facts *facts) {
         disk.task += layout->decomposed / 8 + rows;
     else if (facts->method->storage == APD_STORAGE_DECOMPOSED)
         disk.task += number * rows +
-                     rounded(row_on_disk * (double)rows + (facts->coded ? coded_entry : entry_on_disk) *
-                                                              facts->density * (double)layout->decomposed);
+                     rounded(row_on_disk * (double)rows +
+                             (facts->whole * whole_entry + (1.0 - facts->whole) * facts->density * entry) *
+                                 (double)weights);
     int64_t last = facts->tasks * disk.task, before = last - disk.task;
     disk.kept = 2 * disk.sigma + (facts->method->follows ? last + before : last);
     disk.most = 3 * disk.sigma + (facts->method->follows ? 3 * last : last) + 2 * disk.mid_task;

@@ -74,7 +74,10 @@ typedef struct apd_disk_facts {
     const apd_layout *layout;
     int tasks, classes;
     double density;
-    bool coded; /* numbers of 16 bits, and entries of a few (method.storage) */
+    bool coded;     /* numbers of 16 bits, and entries of a few (method.storage) */
+    double whole;   /* the share of tasks with an entry for each weight, 0 .. 1; the others have `density` */
+    int tau_bits;   /* of an entry of theirs, where coded */
+    int sigma_bits; /* of a number of sigma, where coded */
     const apd_method *method;
     int64_t
         state_bytes; /* of the solver's arrays in the first task over all ranks, with a snapshot if kept */

@@ -243,13 +243,12 @@ static void estimate_time(apd_plan *plan) {
     plan->duration.all += facts->tasks * validations * facts->evaluation;
 }
 
-/* The mean density of tau over the stream: all but the last of the tasks that train sigma have a dense one. */
-static double mean_density(const apd_plan *plan) {
+/* The share of tasks with a dense tau: all but the last of those that train sigma. */
+static double dense_share(const apd_plan *plan) {
     const apd_description *described = plan->run->description;
     const int tasks = plan->run->stream->task_count;
     const int sigma_tasks = described->method.row->trains_sigma_first ? described->method.sigma_tasks : 1;
-    const int dense = (sigma_tasks < tasks ? sigma_tasks : tasks) - 1;
-    return (dense + (tasks - dense) * plan->density) / tasks;
+    return (double)((sigma_tasks < tasks ? sigma_tasks : tasks) - 1) / tasks;
 }
 
 static void estimate(apd_plan *plan) {
@@ -257,6 +256,7 @@ static void estimate(apd_plan *plan) {
     const apd_description *described = run->description;
     int tasks = run->stream->task_count, every = described->method.consolidate_every,
         first = run->stream->order[0];
+    const double whole = dense_share(plan);
     for (int f = 0; f < apd_dataset_files(run->dataset); f++) {
         struct stat info;
         if (stat(apd_dataset_file(run->dataset, f)->path, &info) == 0)
@@ -270,7 +270,7 @@ static void estimate(apd_plan *plan) {
         .clusters = every > 0 && described->method.row->clusters
                         ? described->method.clusters_added * (tasks / every)
                         : 0,
-        .density = mean_density(plan),
+        .density = whole + (1.0 - whole) * plan->density,
         .method = described->method.row,
         .keeps_best = described->training.keep_best > 0,
         .task_bytes = count_images(run, first, APD_PART_TRAIN) * run->dataset->image_bytes,
@@ -279,13 +279,17 @@ static void estimate(apd_plan *plan) {
         .peak_bytes = plan->present_peak,
         .solver_bytes = plan->solver_bytes,
         .resting_bytes = plan->resting_bytes};
-    apd_disk_facts on_disk = {.layout = facts.layout,
-                              .tasks = tasks,
-                              .classes = facts.classes,
-                              .density = mean_density(plan),
-                              .coded = facts.method->codes && described->method.storage == APD_STORE_CODED,
-                              .method = facts.method,
-                              .state_bytes = plan->state_bytes};
+    apd_disk_facts on_disk = {
+        .layout = facts.layout,
+        .tasks = tasks,
+        .classes = facts.classes,
+        .density = plan->density,
+        .coded = facts.method->codes && described->method.storage == APD_STORE_CODED,
+        .whole = whole,
+        .tau_bits = described->method.tau_bits,
+        .sigma_bits = described->method.row->trains_sigma_first ? described->method.sigma_bits : 16,
+        .method = facts.method,
+        .state_bytes = plan->state_bytes};
     plan->memory = apd_estimate_memory(&facts, &plan->launch);
     plan->disk = apd_estimate_disk(&on_disk);
     plan->write_rate = write_rate;

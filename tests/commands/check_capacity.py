@@ -32,7 +32,8 @@ def main(run):
             size += os.path.getsize(os.path.join(run, "segments", name))
     stored = coded = 0
     with h5py.File(path, "r") as file:
-        shapes = {name: group["sigma"].shape for name, group in sorted(file["shared"].items())}
+        extents = zip(file["layout/name"].asstr()[:], file["layout/rows"][:], file["layout/cols"][:])
+        shapes = {name: (int(rows), int(cols)) for name, rows, cols in extents if name in file["shared"]}
         classes = max(group["head/bias"].shape[0] for group in file["tasks"].values())
         last = list(shapes.values())[-1]
         dense = sum(rows * cols + rows for rows, cols in shapes.values()) + classes * (last[0] + 1)

@@ -181,9 +181,11 @@ case_interval() {
 # Every method in turn: killed after a commit in the middle of a later task and resumed on another number of ranks, stopped at
 # a task's end, and a task forgotten, after which the others are as recorded.
 methods() {
-    local method count
+    local method count storage
     for method in "$@"; do
-        prepare 20 "name: $method, lambda2: 100, l2t_strength: 1, sigma_tasks: 3"
+        storage=float32
+        [ "$method" != apd-fixed ] || storage=coded
+        prepare 20 "name: $method, lambda2: 100, l2t_strength: 1, sigma_tasks: 3, sigma_bits: 6, storage: $storage"
         for count in 11 12 10 13 9 14 8 15 16 17 18; do # until the last commit before the kill is one in the middle of a task
             rm -rf run
             APD_FAULT=kill=checkpoint.tidied:$count \

@@ -72,7 +72,7 @@ case_same_bits_fixed() { same_bits --set method.name=apd-fixed; }
 # Sigma moves in three of the four tasks; the accuracies of finished ones stay to the bit.
 case_same_bits_sigma_tasks() {
     same_bits --set method.name=apd-fixed --set method.sigma_tasks=3 --set method.lambda1=1e-2 --set method.storage=coded \
-        --set stream.order=A --set 'stream.forget=[1, 4]'
+        --set method.sigma_bits=8 --set stream.order=A --set 'stream.forget=[1, 4]'
     "$APD_PYTHON" - <<'PYTHON'
 import csv
 rows = list(csv.DictReader(open("p1/tasks.csv")))

@@ -30,7 +30,7 @@ def join(sequence, element):
 def read_header(path):
     """commit, front, bytes, digest."""
     text = path.read_bytes()[:HEADER].rstrip(b"\0").decode()
-    values = re.fullmatch(r"apd-checkpoint 4\ncommit (\d+)\nfront (\d+)\nbytes (\d+)\ndigest ([0-9a-f]{16})\n", text)
+    values = re.fullmatch(r"apd-checkpoint 5\ncommit (\d+)\nfront (\d+)\nbytes (\d+)\ndigest ([0-9a-f]{16})\n", text)
     return int(values[1]), int(values[2]), int(values[3]), int(values[4], 16)
 
 
@@ -38,7 +38,7 @@ def repair_front(path):
     """The user block says what the file is now."""
     commit, front = read_header(path)[:2]
     content = path.read_bytes()
-    header = (f"apd-checkpoint 4\ncommit {commit}\nfront {front}\nbytes {len(content)}\n"
+    header = (f"apd-checkpoint 5\ncommit {commit}\nfront {front}\nbytes {len(content)}\n"
               f"digest {digest(content[HEADER:front]):016x}\n")
     path.write_bytes(header.encode().ljust(HEADER, b"\0") + content[HEADER:])
 

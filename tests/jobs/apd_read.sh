@@ -7,7 +7,8 @@ export PYTHONPATH=$repository/jobs PYTHONDONTWRITEBYTECODE=1
 make_data
 describe run
 sed -i 's/^method:.*/method: {lambda1: 1e-3, polish_epochs: 1}/' run.yaml
-declare -A kinds=([float32]="method.lambda1=1e-3" [coded]="method.storage=coded" [stl]="method.name=stl" [wsn]="method.name=wsn"
+declare -A kinds=([float32]="method.lambda1=1e-3" [coded]="method.storage=coded" [few]="method.storage=coded method.name=apd-fixed method.sigma_tasks=2 method.sigma_bits=7"
+    [stl]="method.name=stl" [wsn]="method.name=wsn"
     [finetune]="method.name=finetune" [clusters]="method.consolidate_every=2 method.clusters_added=1 method.beta=10")
 for kind in "${!kinds[@]}"; do
     read -ra keys <<<"${kinds[$kind]}"
@@ -22,7 +23,7 @@ import csv, glob, json, os
 import numpy as np
 import apd_read
 entries = 0
-for kind in ("float32", "coded", "stl", "wsn", "finetune", "clusters"):
+for kind in ("float32", "coded", "few", "stl", "wsn", "finetune", "clusters"):
     run = apd_read.Run(kind)
     for path in sorted(glob.glob(f"{kind}.npz/task-*.npz")):
         right, task = np.load(path), int(path[-10:-4])

@@ -24,6 +24,7 @@ typedef struct bench {
 static const apd_solver_settings usual = {.lambda1 = 4e-4,
                                           .lambda2 = INFINITY,
                                           .mask_init = 0.6,
+                                          .sigma_bits = 16,
                                           .l2t_strength = 10.0,
                                           .packnet_prune = 0.5,
                                           .wsn_density = 0.5,

@@ -140,15 +140,58 @@ static void row_is_rounded_to_the_rows_unit(void **state) {
     (void)state;
     const float sigma[] = {2.0f, 1.0f, 1.0f / 3.0f, -1.0f, 0.0f}, tau[] = {0.0f, 1.0f, 0.0f, -0.3f, 0.2f};
     float theta[5];
-    apd_stored_row(3, false, 0.5f, sigma, tau, 5, theta);
+    apd_stored_row(3, 16, false, 0.5f, sigma, tau, 5, theta);
     const float expected[] = {1.0f, 1.5f, 0.5f * apd_half(1.0f / 3.0f), -1.0f,
                               0.0f}; /* -0.8/0.5 = -1.6 -> -2 */
     assert_memory_equal(theta, expected, sizeof expected);
-    apd_stored_row(3, true, 0.5f, sigma, tau, 5, theta);
+    apd_stored_row(3, 16, true, 0.5f, sigma, tau, 5, theta);
     const float whole[] = {1.0f, 1.5f, 0.0f, -1.0f, 0.0f}; /* 0.5/3/0.5 = 0.33 -> 0 */
     assert_memory_equal(theta, whole, sizeof whole);
     assert_true(apd_stored_mask(0.9999f) < 1.0f && apd_stored_mask(1e-12f) > 0.0f &&
                 apd_stored_mask(0.5f) == 0.5f);
+}
+
+/* By hand: bits 4, so -7 .. 7; 3.2 needs the unit 1/2. Rounding again, in place, changes nothing. */
+static void sigma_of_few_bits_is_rounded_to_the_rows_unit(void **state) {
+    (void)state;
+    const float sigma[] = {3.2f, -1.0f, 0.2f, 0.3f, -1.3f}, expected[] = {3.0f, -1.0f, 0.0f, 0.5f, -1.5f};
+    float stored[5];
+    apd_stored_sigma(4, sigma, 5, stored);
+    assert_memory_equal(stored, expected, sizeof expected);
+    apd_stored_sigma(4, stored, 5, stored);
+    assert_memory_equal(stored, expected, sizeof expected);
+    apd_stored_sigma(0, sigma, 5, stored);
+    assert_memory_equal(stored, sigma, sizeof sigma);
+}
+
+/* The last task that trains sigma leaves it on its rows' grids, and no task changes when it does. */
+static void sigma_of_few_bits_rests_on_its_grid(void **state) {
+    (void)state;
+    bench on;
+    apd_solver_settings settings = usual;
+    float then[TASKS][TOY_BLOCKS][ROOM], now[ROOM], bias[BLOCK_ROWS];
+    settings.coded = true;
+    settings.tau_bits = 6;
+    settings.sigma_bits = 5;
+    settings.sigma_tasks = 2;
+    bench_init(&on, apd_method_find("apd-fixed"), &settings, 0, 3, 0, 0.0);
+    assert_true(on.d->sigma_coded);
+    for (int task = 0; task < TASKS; task++) {
+        train(&on, task, 1e-2);
+        apd_solver_end_task(on.solver);
+        for (int b = 0; b < TOY_BLOCKS; b++) {
+            const int64_t rows = apd_local_rows(on.d, b), cols = on.layout->blocks[b].cols;
+            apd_decomposition_theta(on.d, task, b, then[task][b], bias);
+            assert_memory_equal(then[task][b], on.weights[b], (size_t)(rows * cols) * sizeof(float));
+            for (int64_t r = 0; on.d->sigma[b] != NULL && r < rows; r++)
+                assert_true(fits_grid(on.d->sigma[b] + r * cols, cols, 5));
+            for (int old = 0; old < task; old++) {
+                apd_decomposition_theta(on.d, old, b, now, bias);
+                assert_memory_equal(now, then[old][b], (size_t)(rows * cols) * sizeof(float));
+            }
+        }
+    }
+    bench_clear(&on);
 }
 
 /* A task after which sigma moves on has all weights in few bits, and keeps them; its former sigma is stored nowhere. */
@@ -187,6 +230,8 @@ int main(void) {
         cmocka_unit_test(end_task_keeps_what_the_last_step_showed),
         cmocka_unit_test(finished_tasks_keep_every_bit),
         cmocka_unit_test(row_is_rounded_to_the_rows_unit),
+        cmocka_unit_test(sigma_of_few_bits_is_rounded_to_the_rows_unit),
+        cmocka_unit_test(sigma_of_few_bits_rests_on_its_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

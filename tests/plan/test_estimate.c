@@ -140,8 +140,17 @@ static void disk_grows_by_a_task_and_with_density(void **state) {
     assert_true(dense.task - thin.task >= 84 * 4 && dense.task - thin.task <= 84 * 8);
     assert_int_equal(dense.mid_task, 777);
     facts.coded = true;
+    facts.sigma_bits = 16;
+    facts.tau_bits = 6;
     apd_disk coded = apd_estimate_disk(&facts);
     assert_true(2 * coded.sigma < dense.sigma + 20001 && dense.task - coded.task > 84 * 2);
+    facts.whole = 1.0;
+    facts.sigma_bits = 8;
+    apd_disk whole = apd_estimate_disk(&facts);
+    assert_int_equal(coded.sigma - whole.sigma, 84);
+    facts.density = 0.0;
+    assert_int_equal(apd_estimate_disk(&facts).task, whole.task); /* all have 84 entries of 6 bits */
+    assert_true(coded.task - whole.task >= 84);
     facts.coded = false;
     facts.method = apd_method_find("apd-joint");
     assert_int_equal(apd_estimate_disk(&facts).mid_task, 777 + 4 * 84 * 3 * 4);

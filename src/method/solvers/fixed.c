@@ -17,9 +17,11 @@ static bool trains_sigma(const struct apd_solver *solver) {
     return place == 0 || place < solver->settings.sigma_tasks;
 }
 
-/* Where the next task trains sigma, this one will have an entry for each weight. */
+/* Where the next task trains sigma, this one will have an entry for each weight; where this one does not, sigma was rounded before. */
 static void fixed_begin_task(struct apd_solver *solver, int b) {
     (void)b;
+    if (!trains_sigma(solver))
+        solver->sigma_bits = 0;
     solver->whole = solver->decomposition->task_count + 1 < solver->settings.sigma_tasks;
 }
 

@@ -42,7 +42,7 @@ const apd_method apd_methods[] = {
      .paper = YOON ": APD-Fixed",
      .help = "apd whose sigma stays after the first method.sigma_tasks tasks: later ones train masks and tau "
              "only.",
-     .keys = "lambda1 mask_init sigma_tasks recentre polish_epochs budget storage tau_bits",
+     .keys = "lambda1 mask_init sigma_tasks recentre polish_epochs budget storage tau_bits sigma_bits",
      .storage = APD_STORAGE_DECOMPOSED,
      .recentring = APD_RECENTRING_FIRST_TASK,
      .trains_sigma_first = true,

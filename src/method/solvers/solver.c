@@ -67,6 +67,7 @@ apd_solver *apd_solver_create(const apd_method *method, const apd_network *netwo
     solver->decomposition = decomposition;
     solver->settings = *settings;
     solver->coded = decomposition->half = settings->coded && method->codes;
+    decomposition->sigma_coded = solver->coded && settings->sigma_bits < 16;
     for (int a = 0; method->shared != NULL && method->shared[a] != NULL; a++)
         (void)apd_decomposition_shared(decomposition, method->shared[a]);
     solver->blocks = apd_allocate(decomposition->layout->block_count, sizeof *solver->blocks, "the solver");
@@ -180,6 +181,7 @@ void apd_solver_begin_task(apd_solver *solver, int task_id, int classes) {
     solver->steps = 0;
     solver->turn = (apd_solver_turn){.place = -1, .shown = -1};
     solver->polishing = solver->has_snapshot = solver->whole = false;
+    solver->sigma_bits = solver->settings.sigma_bits;
     for (int i = 0; i < solver->array_count; i++) {
         apd_solver_array *array = &solver->arrays[i];
         free(array->snapshot);
@@ -353,8 +355,9 @@ static void end_sigma(apd_solver *solver, int b, apd_task_part *part) {
     size_t bytes = (size_t)(block->rows * block->cols) * sizeof(float);
     float *anchor = apd_allocate(block->rows * block->cols, sizeof(float), "the former sigma");
     memcpy(anchor, sigma, bytes);
-    if (solver->coded)
-        apd_half_all(block->sigma, block->sigma, block->rows * block->cols);
+    for (int64_t r = 0; r < block->rows && solver->coded; r++)
+        apd_stored_sigma(solver->sigma_bits, block->sigma + r * block->cols, block->cols,
+                         block->sigma + r * block->cols);
     memcpy(sigma, block->sigma, bytes);
     if (solver->operations->end_task != NULL)
         solver->operations->end_task(solver, b, anchor, part);

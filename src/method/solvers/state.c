@@ -122,8 +122,8 @@ void apd_solver_store_tau(const solver_block *block, double limit, const float *
 void apd_solver_stored_row(const struct apd_solver *solver, const solver_block *block, int64_t row,
                            float *theta) {
     const int64_t first = row * block->cols;
-    apd_stored_row(solver->settings.tau_bits, solver->whole, block->mask[row], block->sigma + first,
-                   block->tau + first, block->cols, theta);
+    apd_stored_row(solver->settings.tau_bits, solver->sigma_bits, solver->whole, block->mask[row],
+                   block->sigma + first, block->tau + first, block->cols, theta);
 }
 
 void apd_solver_store_theta(const struct apd_solver *solver, int b, apd_sparse *out) {

@@ -46,6 +46,7 @@ struct apd_solver {
     int64_t steps;
     bool polishing, has_snapshot;
     bool coded;         /* what is stored has few bits */
+    int sigma_bits;     /* of sigma's numbers as they are stored; 0: it rests (stored.h) */
     bool whole;         /* all weights of the present task are stored in tau_bits (stored.h) */
     adam_step adam;     /* of the body */
     adam_step own_adam; /* of head and biases of the task whose batch it is */

@@ -19,6 +19,7 @@ typedef struct apd_solver_settings {
     double wsn_density;   /* in (0, 1] */
     bool coded;           /* what is stored has few bits (stored.h); methods with `coded` alone heed it */
     int tau_bits;         /* then: 2 .. 16 */
+    int sigma_bits;       /* then: 2 .. 16, 16 but where sigma comes to rest */
     double weight_decay;  /* adds weight_decay*theta to the gradient of decomposed weights and of the head */
     double beta1, beta2, epsilon; /* Adam's */
     uint64_t seed;

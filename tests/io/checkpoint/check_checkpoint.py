@@ -15,7 +15,7 @@ import sys
 import h5py
 import numpy as np
 
-from sparse_code import entries
+from sparse_code import entries, sigma_of
 
 
 def demand(holds, what):
@@ -85,7 +85,7 @@ def main(path):
         demand(file.userblock_size == 512, "no user block")
         names, rows, cols = (file["layout"][column][()] for column in ("name", "rows", "cols"))
         blocks = [(name.decode(), *shape) for name, *shape in zip(names, rows, cols)][:-1] # the head is the last
-        sigma = {name: file["shared"][name]["sigma"][()].astype("f4") for name, _, _ in blocks}
+        sigma = {name: sigma_of(file["shared"][name]["sigma"][()], int(rows), int(cols)) for name, rows, cols in blocks}
         for name, rows, cols in blocks:
             demand(sigma[name].shape == (rows, cols), "sigma of " + name + " does not have the layout's shape")
         shared = {name: read_shared(file, name, rows, cols) for name, rows, cols in blocks}

@@ -31,9 +31,11 @@ def entries(code, at, rows, cols, mask):
             demand(place <= len(bits), "the bits end too early")
             return bits[first:place].reshape(number, size) @ (1 << np.arange(size)[::-1])
 
-        ones = np.flatnonzero(take(high, 1))
-        demand(len(ones) == count, "other columns than entries")
-        columns = (ones - np.arange(count)) << low | take(count, low)
+        columns = np.arange(count)
+        if count < cols:
+            ones = np.flatnonzero(take(high, 1))
+            demand(len(ones) == count, "other columns than entries")
+            columns = (ones - np.arange(count)) << low | take(count, low)
         demand((np.diff(columns) > 0).all() and columns[-1] < cols, "the columns of a row do not ascend")
         is_former = take(count, 1) == 1 if former else np.zeros(count, bool)
         values = np.zeros(count, "f4")
@@ -50,12 +52,21 @@ def entries(code, at, rows, cols, mask):
     return (*map(np.concatenate, found), at)
 
 
+def sigma_of(stored, rows, cols):
+    """sigma of a block as float32, from numbers of 32 or 16 bits, or from code."""
+    if stored.dtype != np.uint8:
+        return stored.astype("f4")
+    _, _, values, end = entries(stored, 0, rows, cols, None)
+    demand(len(values) == rows * cols and end == len(stored), "sigma has other numbers than rows and columns")
+    return values.reshape(rows, cols)
+
+
 def position_bits(at, rows, cols):
     """Bits of the code that say where the entries of a block are; `at`: the row of each of them."""
     bits = 0
     for n in np.bincount(at, minlength=rows):
         bits += 8 * max(1, -(-int(n).bit_length() // 7))
-        if n:
+        if 0 < n < cols:
             low = (cols // int(n)).bit_length() - 1
             bits += int(n) + ((cols - 1) >> low) + int(n) * low
     return bits

@@ -62,11 +62,13 @@ static void choose(int32_t *columns, int64_t count, int64_t cols, int how) {
         columns[count - 1] = (int32_t)(cols - 1);
 }
 
-static void check_round_trip(const apd_code_row *row) {
-    int64_t bytes = apd_code_bytes(row, room);
+/* `dense`: it is written without its columns. */
+static void check_round_trip(const apd_code_row *row, bool dense) {
+    const apd_code_row written = {dense ? NULL : row->columns, row->values, row->count, row->cols, row->mask};
+    int64_t bytes = apd_code_bytes(&written, room);
     assert_true(bytes <= apd_code_most(row->cols));
     unsigned char *code = apd_allocate(apd_code_most(row->cols) + 16, 1, "code"), *copy;
-    assert_ptr_equal(apd_code_write(row, room, code), code + bytes);
+    assert_ptr_equal(apd_code_write(&written, room, code), code + bytes);
     copy = malloc((size_t)bytes + APD_CODE_SPARE); /* so that a sanitizer sees reads behind it */
     assert_non_null(copy);
     memcpy(copy, code, (size_t)bytes);
@@ -99,7 +101,10 @@ static void read_after_write_any_row_is_the_row(void **state) {
             choose(columns, count, cols, i / 6 % 3);
             for (int64_t e = 0; e < count; e++)
                 values[e] = value_of(what, mask, bits, exponent);
-            check_round_trip(&(apd_code_row){columns, values, count, cols, mask});
+            const apd_code_row row = {columns, values, count, cols, mask};
+            check_round_trip(&row, false);
+            if (count == cols)
+                check_round_trip(&row, true);
         }
         free(values);
         free(columns);
@@ -138,6 +143,20 @@ static void write_gives_the_bytes_of_the_header(void **state) {
     assert_int_equal(apd_code_position_bits(3, 12), 8 + 5 + 6);
 }
 
+/* A number in each of 4 columns: no bits say where; 1, -2, 3 and 0 halves have three bits each. */
+static void write_full_row_has_no_positions(void **state) {
+    (void)state;
+    const float values[] = {0.5f, -1.0f, 1.5f, 0.0f};
+    unsigned char code[64];
+    const apd_code_row row = {NULL, values, 4, 4, 0.0f};
+    /* 001 110 011 000 -> 00111001 10000000 */
+    const unsigned char expected[] = {4, 3, 0xff, 0x39, 0x80};
+    assert_int_equal(apd_code_bytes(&row, room), sizeof expected);
+    assert_ptr_equal(apd_code_write(&row, room, code), code + sizeof expected);
+    assert_memory_equal(code, expected, sizeof expected);
+    assert_int_equal(apd_code_position_bits(4, 4), 8);
+}
+
 /* The same with a former value: mask 0.75 times 1/3 in 16 bits, 0x3555; flag 1, then one bit for the other value, 1. */
 static void write_former_value_takes_sixteen_bits(void **state) {
     (void)state;
@@ -148,7 +167,7 @@ static void write_former_value_takes_sixteen_bits(void **state) {
     const unsigned char *at = code, *end;
     assert_int_equal(apd_half_bits(third), 0x3555);
     end = apd_code_write(&row, room, code);
-    /* high: 2 + 1 bits, ones at 0 and 2 (101); flags 10; 0011010101010101; 3 is 3 = 4 * 0.75, a former value, too */
+    /* flags 11; 0011010101010101; 3 is 3 = 4 * 0.75, a former value, too */
     apd_sparse_writer back = apd_sparse_begin(1, 0);
     assert_true(apd_code_read(&at, end, 2, 0.75f, 2, &back) && at == end);
     assert_memory_equal(back.sparse.values, values, sizeof values);
@@ -237,6 +256,7 @@ int main(void) {
         cmocka_unit_test(read_after_write_any_row_is_the_row),
         cmocka_unit_test(read_after_write_largest_column_is_the_row),
         cmocka_unit_test(write_gives_the_bytes_of_the_header),
+        cmocka_unit_test(write_full_row_has_no_positions),
         cmocka_unit_test(write_former_value_takes_sixteen_bits),
         cmocka_unit_test(read_what_is_no_code_is_refused),
         cmocka_unit_test(half_is_the_nearest_number),
