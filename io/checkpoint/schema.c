@@ -394,23 +394,26 @@ const float *apd_item_masks(const apd_item *item, int block) {
     return NULL;
 }
 
-/* `dense` (rows, cols) */
-static int64_t code_of_dense(const float *dense, int64_t rows, int64_t cols) {
+/* Bytes of the code of the views' rows of a block. */
+static int64_t code_of_rows(const apd_item *item, const apd_item_array *array, int block) {
+    const int64_t cols = item->layout->blocks[block].cols,
+                  rows = item->held[block].end - item->held[block].begin;
+    const bool dense = array->array.encoding == APD_ROWS;
+    const float *masks = apd_item_masks(item, block);
     int64_t bytes = 0;
     float *room = apd_allocate_bytes(2 * cols * (int64_t)sizeof *room, "a row");
-    for (int64_t r = 0; r < rows; r++)
-        bytes += apd_code_bytes(&(apd_code_row){NULL, dense + r * cols, cols, cols, 0.0f}, room);
-    free(room);
-    return bytes;
-}
-
-static int64_t code_of_rows(const apd_sparse *sparse, const float *masks, int64_t cols) {
-    int64_t bytes = 0;
-    float *room = apd_allocate_bytes(2 * cols * (int64_t)sizeof *room, "a row");
-    for (int64_t r = 0; r < sparse->rows; r++) {
-        apd_sparse_cursor row = apd_sparse_row(sparse, r);
-        bytes += apd_code_bytes(
-            &(apd_code_row){row.columns, row.values, row.left, cols, masks != NULL ? masks[r] : 0.0f}, room);
+    for (int64_t r = 0; r < rows; r++) {
+        apd_code_row row = {.cols = cols, .mask = masks != NULL ? masks[r] : 0.0f};
+        if (dense) {
+            row.values = (const float *)apd_item_at(array, block) + r * cols;
+            row.count = cols;
+        } else {
+            apd_sparse_cursor entries = apd_sparse_row(sparse_of(array, block), r);
+            row.columns = entries.columns;
+            row.values = entries.values;
+            row.count = entries.left;
+        }
+        bytes += apd_code_bytes(&row, room);
     }
     free(room);
     return bytes;
@@ -419,15 +422,10 @@ static int64_t code_of_rows(const apd_sparse *sparse, const float *masks, int64_
 int64_t apd_item_code(const apd_item *item) {
     int64_t bytes = 0;
     for (int a = 0; a < item->count; a++) {
-        const apd_item_array *array = &item->arrays[a];
-        const apd_encoding encoding = apd_item_encoding(item, array);
-        for (int b = array->first; b < array->end; b++) {
-            const int64_t cols = item->layout->blocks[b].cols;
-            if (encoding == APD_CODE)
-                bytes += code_of_rows(sparse_of(array, b), apd_item_masks(item, b), cols);
-            else if (encoding == APD_ROWS)
-                bytes += code_of_dense(apd_item_at(array, b), item->held[b].end - item->held[b].begin, cols);
-        }
+        const apd_encoding encoding = apd_item_encoding(item, &item->arrays[a]);
+        for (int b = item->arrays[a].first; b < item->arrays[a].end; b++)
+            if (encoding == APD_CODE || encoding == APD_ROWS)
+                bytes += code_of_rows(item, &item->arrays[a], b);
     }
     return bytes;
 }

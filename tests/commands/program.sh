@@ -83,6 +83,15 @@ assert all(rows[t]["accuracy"] == rows[t]["accuracy_learned"] for t in (0, 2, 3)
 PYTHON
     "$APD" pack p3 --output packed.h5 >/dev/null
     "$APD_PYTHON" "$repository/tests/io/checkpoint/check_checkpoint.py" packed.h5 >out.txt || fail "$(cat out.txt)"
+    "$APD_PYTHON" - <<'PYTHON'
+import h5py
+with h5py.File("packed.h5") as file:
+    for group in file["shared"].values():  # a byte a weight, and at most four a row
+        rows, cols = next((int(r), int(c)) for name, r, c in zip(file["layout/name"].asstr()[:], file["layout/rows"], file["layout/cols"])
+                          if f"/shared/{name}" == group.name)
+        sigma = group["sigma"]
+        assert sigma.dtype == "u1" and sigma.size <= rows * (cols + 4), (group.name, sigma.dtype, sigma.size)
+PYTHON
 }
 case_same_bits_finetune() { same_bits --set method.name=finetune; }
 case_same_bits_l2t() { same_bits --set method.name=l2t --set method.l2t_strength=10; }

@@ -1,20 +1,21 @@
 /* stored: theta as a task's numbers will be stored (method.storage coded), which the last epochs train on.
  *
- * A commit holds sigma (or in method.sigma_bits), masks, biases and heads in 16 bits (base/half.h), and where tau is not zero theta as an integer of
- * `tau_bits` bits times a power of two, one a row (io/checkpoint/code.h holds both as they are). Rounding them when a task has
- * ended would cost accuracy at few bits. So from the first polishing step on the network computes with the rounded numbers,
- * while Adam moves the ones in full (a straight-through estimator), and what the last step shows is what the task keeps:
+ * A commit holds masks, biases and heads in 16 bits (base/half.h), sigma in 16 or in `sigma_bits`, and where tau is not zero theta
+ * as an integer of `tau_bits` bits times a power of two, one a row (io/checkpoint/code.h holds them as they are). Rounding them
+ * when a task has ended would cost accuracy at few bits. So from the first polishing step on the network computes with the
+ * rounded numbers, while Adam moves the ones in full (a straight-through estimator), and what the last step shows is what the
+ * task keeps:
  *
  *     theta = half(mask) * s                      where tau is 0: exact in float32, as 11 + 11 bits fit
  *             unit * round((mask*s + tau)/unit)   else; unit = the least power of two at which the row's largest
  *                                                 integer has tau_bits bits with its sign
- *     s     = half(sigma), or by a unit of sigma's row and sigma_bits
+ *     s     = half(sigma); or sigma rounded to a unit of its row, by sigma_bits
  *
  * A task that is stored whole has the second form everywhere. It is one after which sigma is known to move on (fixed.c), which
  * would leave it with an entry of 16 bits for nearly every weight.
  *
- * With sigma_bits sigma moves everywhere once the largest number of a row does. So only a method whose sigma comes to rest has them
- * (fixed.c).
+ * With sigma_bits below 16, a new largest number of a row may move all others, which would give every finished task entries. So
+ * only a method whose sigma comes to rest uses them (fixed.c).
  *
  * Finished tasks never change by that: sigma keeps its 16 bits where it does not move, and where it does an old task's theta is
  * mask * (what sigma was), which their code holds in 16 bits.
