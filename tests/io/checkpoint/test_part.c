@@ -384,7 +384,7 @@ static void write_begins_with_lines_for_people(void **state) {
                             "\ndigest %" SCNx64 "\n",
                             &version, &commit, &front, &total, &digest),
                      5);
-    assert_true(version == 4 && commit == 12 && total == size);
+    assert_true(version == 5 && commit == 12 && total == size);
     assert_true(digest == record.digest);
     assert_true(digest == apd_digest(bytes + APD_PART_HEADER, (size_t)(front - APD_PART_HEADER)));
     assert_memory_equal(bytes + APD_PART_HEADER, "\211HDF\r\n\032\n", 8);
@@ -530,10 +530,10 @@ static void open_what_is_no_whole_part_says_what_it_is(void **state) {
     write_bytes(path, bytes, size);
     assert_open_refused(path, NULL, "its front has another digest");
     bytes[1000] ^= 4;
-    bytes[sizeof APD_PART_FORMAT] = '3';
+    bytes[sizeof APD_PART_FORMAT] = '0' + APD_PART_VERSION - 1;
     write_bytes(path, bytes, size);
     assert_open_refused(path, NULL, "an earlier format");
-    bytes[sizeof APD_PART_FORMAT] = '5';
+    bytes[sizeof APD_PART_FORMAT] = '0' + APD_PART_VERSION + 1;
     write_bytes(path, bytes, size);
     assert_open_refused(path, NULL, "a checkpoint of a later format");
     free(bytes);
